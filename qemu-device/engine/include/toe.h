@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * toe.h - the whole public interface of the TCP engine.
+ *
+ * The engine runs TCP connections that somebody else has established and may want
+ * back. It is sans-IO: frames, commands and the time go in; frames, payload moves
+ * and an event list come out, and it says when it wants to be called next. It has
+ * no clock, no threads, no locks, no I/O and no allocation policy of its own, and
+ * it knows nothing of rings, guests or QEMU.
+ *
+ * Rules for the host of the engine
+ *  - one caller at a time; nothing here locks;
+ *  - time is nanoseconds of one monotonic clock, and never goes back between calls;
+ *  - callbacks in struct toe_ops must not call back into the engine;
+ *  - objects are only created and destroyed by calls made from outside;
+ *  - a struct toe_req belongs to the engine from the call that hands it over until
+ *    it comes back exactly once: in a completion event or from toe_conn_take_sends().
+ *
+ * Nothing that a frame, a command or an imported state can hold reaches an assertion.
+ * Names are RFC 9293's; VAR-, OSD- ... are requirement ids of spec/requirements.md.
+ */
+#ifndef TOE_H
+#define TOE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct toe;		/* an engine: one per device */
+struct toe_neigh;	/* a neighbor object */
+struct toe_path;	/* a path object; depends on a neighbor */
+struct toe_conn;	/* a TCP object; depends on a path */
+
+#define TOE_NO_DEADLINE	UINT64_MAX
+#define TOE_TIMER_IDLE	UINT64_MAX	/* a remaining time: the timer is not running */
+#define TOE_MAX_QUEUES	16
+#define TOE_MAX_PIECES	64		/* payload pieces of one emitted frame */
+#define TOE_MAX_HEADER	128		/* Ethernet + VLAN + IP + TCP with options */
+#define TOE_MAX_INDICATION (256u << 10)	/* bytes of one indication */
+
+enum toe_status {
+	TOE_OK = 0,
+	TOE_NO_MEMORY,		/* the ops could not allocate */
+	TOE_TOO_MANY,		/* a limit of struct toe_config is reached */
+	TOE_DUPLICATE,		/* the tuple is taken already */
+	TOE_BAD_STATE,		/* TCP state not allowed here (STA-13), or request after FIN (RRQ-20) */
+	TOE_BAD_SEQUENCE,	/* sequence numbers contradict each other (SEC-4) */
+	TOE_BAD_FIELD,		/* a value out of range */
+	TOE_BAD_MTU,		/* path MTU larger than the engine's */
+	TOE_BAD_WINDOW,		/* receive window larger than the engine's */
+	TOE_IN_USE,		/* object has dependents */
+	TOE_UPLOADING,		/* UPLOAD_IN_PROGRESS */
+	TOE_ABORTED,		/* REQUEST_ABORTED */
+};
+
+enum toe_tcp_state {	/* values of VAR-D1 */
+	TOE_CLOSED = 0, TOE_LISTEN, TOE_SYN_SENT, TOE_SYN_RCVD, TOE_ESTABLISHED, TOE_FIN_WAIT1,
+	TOE_FIN_WAIT2, TOE_CLOSE_WAIT, TOE_CLOSING, TOE_LAST_ACK, TOE_TIME_WAIT,
+};
+
+/* ------------------------------------------------------------- host callbacks */
+
+/* A part of a send request that goes into a frame. */
+struct toe_piece {
+	struct toe_req *req;
+	uint32_t off;		/* bytes from the start of the request */
+	uint32_t len;
+};
+
+/* A frame to send. header holds everything before the payload, the TCP checksum field being the pseudo-header sum. */
+struct toe_frame {
+	const uint8_t *header;
+	uint32_t header_len;
+	uint16_t l3_off;	/* of the IP header */
+	uint16_t l4_off;	/* of the TCP header: csum_start; csum_offset is 16 */
+	uint16_t gso_size;	/* payload bytes per segment, 0: a single segment */
+	bool ipv6;
+	bool ecn;
+	uint8_t queue;
+	uint8_t npieces;
+	uint32_t payload_len;	/* sum of the pieces */
+	const struct toe_piece *pieces;
+	uint64_t cookie;	/* of the connection */
+};
+
+struct toe_ops {
+	/* Zeroed memory or NULL. Called only by toe_create, *_create, toe_conn_import and toe_conn_update. */
+	void *(*alloc)(void *opaque, size_t size);
+	void (*free)(void *opaque, void *p, size_t size);
+	uint32_t (*random)(void *opaque);
+	/*
+	 * Send a frame. true: it has left or is queued in order, its payload is not read any more.
+	 * false: nothing happened, and the engine emits nothing on that queue until toe_writable().
+	 */
+	bool (*emit)(void *opaque, const struct toe_frame *f);
+	/* Put received bytes into a receive request at off; the request has room. */
+	void (*place)(void *opaque, struct toe_req *req, uint32_t off, const uint8_t *src, uint32_t len);
+};
+
+struct toe_config {
+	uint32_t max_conns, max_paths, max_neighs;
+	uint32_t max_rcv_wnd;		/* bytes, VAR-K2 at most */
+	uint32_t max_buffered;		/* bytes of BufferedData at import */
+	uint32_t max_sends, max_recvs;	/* requests outstanding per connection */
+	uint32_t max_mtu;		/* bytes */
+	uint32_t max_gso;		/* payload bytes of one emitted frame; 0: no large frames */
+	uint8_t  queues;		/* 1..TOE_MAX_QUEUES */
+	uint8_t  mac[6];		/* the interface's */
+	uint16_t ip_id_start;		/* first IPv4 ID, 0x8000..0xFFFF (SND-19); 0: random there */
+	uint64_t now;
+};
+
+/* PRM-1 .. PRM-9. Ticks are 1/ticks_per_second seconds. */
+struct toe_params {
+	uint32_t ticks_per_second;	/* 10, 100 or 1000 */
+	uint8_t  ack_frequency;		/* segments */
+	uint8_t  delayed_ack_ticks;
+	uint8_t  max_retransmissions;
+	uint8_t  doubt_retransmissions;
+	uint32_t sws_prevention_ticks;
+	uint32_t dup_ack_threshold;
+	uint32_t push_ticks;
+	uint32_t nce_stale_ticks;
+};
+
+/* ------------------------------------------------------------- the engine */
+
+/* NULL if the ops cannot allocate or the config is out of range. Parameters start at Windows' and RFC defaults. */
+struct toe *toe_create(const struct toe_config *cfg, const struct toe_ops *ops, void *opaque);
+/* Every connection must be destroyed first; paths and neighbors go with it. */
+void toe_destroy(struct toe *t);
+/* Drop everything at once, as a device reset does: no frame, no event; requests are forgotten, not returned. */
+void toe_reset(struct toe *t);
+enum toe_status toe_set_params(struct toe *t, const struct toe_params *p);
+const struct toe_params *toe_get_params(const struct toe *t);
+
+/* Expire timers due at now. */
+void toe_tick(struct toe *t, uint64_t now);
+/* When toe_tick wants to be called next, or TOE_NO_DEADLINE. */
+uint64_t toe_next_deadline(const struct toe *t);
+/*
+ * Emit what connections of a queue have pending: ACKs, data, probes. At most max_frames frames.
+ * Returns true if more could be sent now. Call after any batch of input, commands or ticks.
+ */
+bool toe_output(struct toe *t, unsigned queue, uint64_t now, unsigned max_frames);
+/* The backend of a queue takes frames again. */
+void toe_writable(struct toe *t, unsigned queue);
+
+/* ------------------------------------------------------------- frames in */
+
+struct toe_rx {
+	const uint8_t *data;	/* Ethernet frame, contiguous */
+	uint32_t len;
+	bool csum_ok;		/* TCP checksum verified, or known good (local origin, partial checksum) */
+	uint16_t gso_size;	/* a large frame made of segments of this size; 0: one segment */
+};
+
+enum toe_verdict_rx {
+	TOE_RX_TAKEN,		/* consumed (or rightly dropped) by the target */
+	TOE_RX_RAW,		/* not the target's: deliver by the raw path */
+};
+
+enum toe_verdict_rx toe_input(struct toe *t, const struct toe_rx *rx, uint64_t now);
+
+/* ------------------------------------------------------------- neighbors and paths */
+
+struct toe_neigh_state {
+	uint8_t  src_mac[6];	/* const; zero: the interface's */
+	uint16_t vlan_id;	/* const */
+	uint8_t  dst_mac[6];	/* cached */
+	uint32_t hrd;		/* cached, ticks */
+	uint32_t nrd;		/* delegated, ticks */
+};
+
+struct toe_path_state {
+	bool     ipv6;
+	uint8_t  src[16], dst[16];	/* const, network order; IPv4 in the first 4 bytes */
+	uint32_t mtu;			/* cached, bytes */
+};
+
+enum toe_status toe_neigh_create(struct toe *t, const struct toe_neigh_state *s, uint64_t cookie, uint64_t now,
+				 struct toe_neigh **out);
+enum toe_status toe_neigh_destroy(struct toe_neigh *n);		/* TOE_IN_USE while paths depend on it */
+void toe_neigh_update(struct toe_neigh *n, const uint8_t dst_mac[6], uint32_t hrd, uint64_t now); /* UPD-4, UPD-16 */
+void toe_neigh_answer(struct toe_neigh *n, uint32_t hrd, uint64_t now);			/* NCE-9 */
+void toe_neigh_invalidate(struct toe_neigh *n, uint64_t now);				/* INV-4 .. INV-6 */
+void toe_neigh_query(const struct toe_neigh *n, struct toe_neigh_state *s, uint64_t now); /* QRY-7 */
+
+enum toe_status toe_path_create(struct toe *t, struct toe_neigh *n, const struct toe_path_state *s,
+				struct toe_path **out);
+enum toe_status toe_path_destroy(struct toe_path *p);
+enum toe_status toe_path_update(struct toe_path *p, uint32_t mtu);
+void toe_path_relink(struct toe_path *p, struct toe_neigh *n);				/* UPD-13 */
+void toe_path_invalidate(struct toe_path *p, uint64_t now);
+void toe_path_query(const struct toe_path *p, struct toe_path_state *s);
+
+/* ------------------------------------------------------------- connections */
+
+enum toe_const_flags {
+	TOE_TIMESTAMPS = 1, TOE_SACK = 2, TOE_WSCALE = 4,
+	TOE_TS_USEC = 8,	/* the timestamp clock ticks in microseconds, else in params' ticks */
+};
+
+struct toe_tcp_const {
+	uint32_t flags;
+	uint16_t remote_port, local_port;	/* host order */
+	uint8_t  snd_wscale, rcv_wscale;	/* 0..14 */
+	uint16_t remote_mss;			/* bytes, 0: 536 */
+	uint32_t hash;
+	uint8_t  queue;				/* pair of the connection */
+	uint64_t cookie;
+};
+
+enum toe_cached_flags {
+	TOE_KEEPALIVE = 1, TOE_NAGLE = 2,
+	TOE_KA_RESTART = 4, TOE_MAXRT_RESTART = 8, TOE_UPDATE_RCV_WND = 16,	/* update only */
+};
+
+struct toe_tcp_cached {
+	uint32_t flags;
+	uint8_t  ka_probe_count, ttl, tos, user_priority;
+	uint32_t initial_rcv_wnd;	/* bytes */
+	uint32_t rcv_ind_size;		/* bytes */
+	uint32_t ka_timeout, ka_interval, max_rt;	/* ticks */
+	uint32_t flow_label;
+};
+
+/* VAR-D1 .. VAR-D29. Ticks fields are in params' ticks, saturated; TimeoutDelta 0xffffffff = idle. */
+struct toe_tcp_delegated {
+	enum toe_tcp_state state;
+	uint32_t rcv_nxt, rcv_wnd;
+	uint32_t snd_una, snd_nxt, snd_max, snd_wnd, max_snd_wnd, snd_wl1;
+	uint32_t cwnd, ssthresh;
+	uint16_t srtt, rttvar;		/* ticks x 8, ticks x 4 */
+	uint32_t srtt_us, rttvar_us;	/* microseconds x 8, x 4; 0: use srtt, rttvar */
+	uint32_t ts_recent, ts_recent_age, ts_time, last_ts_val;
+	uint32_t total_rt;
+	uint8_t  dup_ack_count, snd_wnd_probe_count, ka_probe_count, rexmit_count;
+	uint32_t ka_timeout_delta, rexmit_timeout_delta;
+	uint32_t send_backlog_size, receive_backlog_size;	/* export only */
+};
+
+/*
+ * A request of the host: a send, a disconnect's data, or a receive buffer. The host embeds it in its own
+ * structure and keeps the scatter list there; it survives until the engine gives it back.
+ */
+enum toe_req_kind { TOE_REQ_SEND, TOE_REQ_RECV, TOE_REQ_DISCONNECT };
+
+enum toe_req_flags {
+	TOE_SEND_MORE = 1, TOE_SEND_PUSH = 2,		/* TOE_REQ_SEND */
+	TOE_RECV_NONPUSH = 4,				/* TOE_REQ_RECV */
+	TOE_DISC_GRACEFUL = 8, TOE_DISC_ABORTIVE = 16,	/* TOE_REQ_DISCONNECT */
+};
+
+struct toe_req {
+	/* set by the host */
+	enum toe_req_kind kind;
+	uint32_t flags;
+	uint32_t len;		/* bytes */
+	uint32_t prefilled;	/* RECV: bytes already in it (RRQ-14) */
+	uint64_t cookie;
+	/* set by the engine when it comes back */
+	enum toe_status status;
+	uint32_t done;		/* bytes acknowledged, or valid in a receive request */
+	uint32_t rcv_seq;	/* RECV: sequence number of the first byte placed */
+	bool     push;		/* RECV: last byte came with PSH */
+	uint32_t done_buffered;	/* RECV: bytes of it that came as BufferedData */
+	/* the engine's own */
+	struct toe_req *next;
+	uint32_t seq;		/* sequence number of the first byte */
+};
+
+/*
+ * Take a connection over, in two steps, so that a failure on the way leaves no trace (INI-6). import checks every
+ * field and reserves all memory the connection will ever need (initiate is the only out-of-memory case); the
+ * connection is not live. Then add its outstanding sends in order and its buffered receive data, then start it, or
+ * discard it.
+ */
+enum toe_status toe_conn_import(struct toe *t, struct toe_path *p, const struct toe_tcp_const *c,
+				const struct toe_tcp_cached *k, const struct toe_tcp_delegated *d,
+				uint32_t buffered_len, uint64_t now, struct toe_conn **out);
+/* Outstanding send data, oldest first; the first byte of the first is SND.UNA (OSD-7). */
+enum toe_status toe_conn_import_send(struct toe_conn *c, struct toe_req *req);
+/* Where to put buffered_len bytes of BufferedData; two spans at most (second NULL if unused). They end at RCV.NXT - 1. */
+void toe_conn_import_buffered(struct toe_conn *c, uint8_t *span[2], uint32_t span_len[2]);
+/* Check sends against SND.UNA .. SND.MAX and go live: lookup, timers, output (INI-3). On error nothing has started. */
+enum toe_status toe_conn_start(struct toe_conn *c, uint64_t now);
+/* Undo import before start; the sends given are forgotten. */
+void toe_conn_discard(struct toe_conn *c);
+
+enum toe_status toe_conn_update(struct toe_conn *c, const struct toe_tcp_cached *k, uint64_t now);
+void toe_conn_invalidate(struct toe_conn *c, uint64_t now);
+/* The current value of every variable; any output may be NULL (QRY-2). No side effect. */
+void toe_conn_query(const struct toe_conn *c, struct toe_tcp_const *k, struct toe_tcp_cached *k2,
+		    struct toe_tcp_delegated *d, uint64_t now);
+
+/* Upper bounds of what a stop at this moment would hand back: requests, and bytes of BufferedData. */
+void toe_conn_bounds(const struct toe_conn *c, uint32_t *sends, uint32_t *buffered);
+
+enum toe_stop_sends {		/* TRM-16 */
+	TOE_STOP_RETURN,	/* hand all unacknowledged requests back */
+	TOE_STOP_COMPLETE,	/* complete them with TOE_UPLOADING */
+	TOE_STOP_MIX,		/* complete the first half of them, hand the rest back */
+};
+
+/*
+ * Begin the upload: out of the lookup (later segments are TOE_RX_RAW, TRM-30), an indication under way counts as
+ * refused (M-12), receive requests and disconnects complete with TOE_UPLOADING, out-of-order data is dropped (TRM-33),
+ * an ACK owed is put out (TRM-32). Then drain events and call toe_output until toe_conn_stopped().
+ */
+void toe_conn_stop(struct toe_conn *c, enum toe_stop_sends how, uint64_t now);
+/* All events of the connection polled and its last frame emitted. */
+bool toe_conn_stopped(const struct toe_conn *c);
+/* Of a stopped connection: its requests handed back, in order, linked by next. */
+struct toe_req *toe_conn_take_sends(struct toe_conn *c);
+/* Of a stopped connection: received, acknowledged, undelivered bytes, ending at RCV.NXT - 1. Returns their number. */
+uint32_t toe_conn_buffered(const struct toe_conn *c, const uint8_t *span[2], uint32_t span_len[2]);
+/* Of a stopped connection: free it. */
+void toe_conn_destroy(struct toe_conn *c);
+
+uint64_t toe_conn_cookie(const struct toe_conn *c);
+unsigned toe_conn_queue(const struct toe_conn *c);
+
+/* ------------------------------------------------------------- data operations */
+
+/* Each always takes the request; what is wrong with it is told by its completion. Output happens in toe_output. */
+void toe_send(struct toe_conn *c, struct toe_req *req, uint64_t now);
+void toe_recv(struct toe_conn *c, struct toe_req *req, uint64_t now);
+void toe_disconnect(struct toe_conn *c, struct toe_req *req, uint64_t now);
+/* A TCP segment from its header on (FWD-4), processed at once; the status is for its completion (FWD-9). */
+enum toe_status toe_forward(struct toe_conn *c, const uint8_t *seg, uint32_t len, bool csum_ok, uint64_t now);
+/*
+ * The host's word on the indication under way: consumed == its length accepts it, 0 refuses, else partial. Any other
+ * number or length is TOE_BAD_FIELD and changes nothing.
+ */
+enum toe_status toe_verdict(struct toe_conn *c, uint32_t indication, uint32_t consumed, uint64_t now);
+
+/* ------------------------------------------------------------- events out */
+
+enum toe_event_type {
+	TOE_EV_SEND_DONE,	/* req */
+	TOE_EV_RECV_DONE,	/* req */
+	TOE_EV_DISCONNECT_DONE,	/* req */
+	TOE_EV_INDICATE,	/* span, seq, indication; the connection is busy until toe_verdict */
+	TOE_EV_PEER_CLOSED,	/* DIS-14 */
+	TOE_EV_ABORTED,		/* DIS-16 */
+	TOE_EV_RETRIEVE,	/* info: reason 1..11 (UPR) */
+	TOE_EV_BACKLOG,		/* info: bytes (EVT-4) */
+	TOE_EV_NCE,		/* neigh; info: NRD, info2: HRD, ticks (NCE-6) */
+};
+
+struct toe_event {
+	enum toe_event_type type;
+	struct toe_conn *conn;
+	struct toe_neigh *neigh;
+	uint64_t cookie;		/* of conn or neigh */
+	struct toe_req *req;		/* yours again */
+	uint32_t info, info2;
+	uint32_t seq;			/* INDICATE: first byte; SEND_DONE: SND.UNA */
+	uint32_t cwnd, srtt_us;		/* SEND_DONE */
+	uint32_t rcv_rtt_us;		/* RECV_DONE, INDICATE */
+	uint32_t indication;		/* number, from 1 on */
+	const uint8_t *span[2];		/* INDICATE: the bytes, valid until the verdict */
+	uint32_t span_len[2];
+	uint32_t buffered;		/* INDICATE: of them, how many came as BufferedData */
+	bool push;
+};
+
+/*
+ * The next event of a queue, in order per connection; false if there is none. An indication is only offered when
+ * ind_room > 0, and holds at most ind_room bytes: connections wait for room without holding up others. NCE events
+ * come from queue 0.
+ */
+bool toe_poll(struct toe *t, unsigned queue, uint32_t ind_room, struct toe_event *ev);
+
+/* ------------------------------------------------------------- statistics */
+
+struct toe_ip_stats {		/* CTR-1 .. CTR-10 */
+	uint64_t in_receives, in_octets, in_delivers, out_requests, out_octets, in_header_errors, in_truncated,
+		 in_discards, out_discards, out_no_routes;
+};
+
+struct toe_tcp_stats {		/* CTR-11 .. CTR-17 */
+	uint64_t in_segments, out_segments, currently_established, reset_established, retransmitted_segments,
+		 in_errors, out_resets;
+};
+
+struct toe_stats {
+	struct toe_ip_stats ip[2];	/* [0] IPv4, [1] IPv6 */
+	struct toe_tcp_stats tcp[2];
+	uint64_t payload_in, payload_out;	/* bytes, in order first time; sent, retransmissions included */
+	uint64_t buffered_in, buffered_to_recv, buffered_indicated, buffered_out;	/* BufferedData bytes */
+	uint64_t send_in_unacked, send_in_rexmit, send_in_unsent;	/* bytes at import (OSD-9 .. 11) */
+};
+
+void toe_get_stats(const struct toe *t, struct toe_stats *s);
+void toe_reset_stats(struct toe *t, bool ipv6, bool tcp);
+
+/* For tests: the invariants of a connection or of the whole engine; a sentence of what is broken, or NULL. */
+const char *toe_conn_check(const struct toe_conn *c);
+const char *toe_check(const struct toe *t);
+
+#endif /* TOE_H */
