@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The guest's serial console: reads the file QEMU writes and recognises what must not be there.
+
+Knows the kernel's own words for its failures, and nothing about how the guest was started.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+# The first match of a line counts; "fatal" ends a run at once.
+PATTERNS: tuple[tuple[str, bool, re.Pattern[str]], ...] = tuple(
+    (kind, fatal, re.compile(pattern)) for kind, fatal, pattern in (
+        ("panic", True, r"Kernel panic - not syncing"),
+        ("kasan", False, r"BUG: KASAN:"),
+        ("oops", False, r"\bOops: |general protection fault|BUG: unable to handle|"
+                        r"BUG: kernel NULL pointer|kernel BUG at "),
+        ("lockdep", False, r"possible circular locking|possible recursive locking|"
+                           r"inconsistent lock state|possible irq lock inversion|"
+                           r"suspicious RCU usage|held lock freed|"
+                           r"bad unlock balance|lock held when returning to user space|"
+                           r"Invalid wait context"),
+        ("stall", False, r"rcu.*(?:detected stalls|self-detected stall)|soft lockup|"
+                         r"blocked for more than \d+ seconds|hard LOCKUP"),
+        ("atomic", False, r"BUG: sleeping function called|BUG: scheduling while atomic"),
+        ("ubsan", False, r"UBSAN: "),
+        ("dma", False, r"DMA-API: (?!preallocated|debugging (?:enabled|out))"),
+        ("leak", False, r"kmemleak: \d+ new suspected memory leaks"),
+        ("bug", False, r"\bBUG: "),
+        ("refcount", False, r"refcount_t: "),
+        ("warning", False, r"\bWARNING: "),
+    ))
+TIMESTAMP = re.compile(r"^(?:<\d+>)?\[[ \d.]+\](?:\[ *[TC]\d+\])? ?")
+
+
+@dataclass(frozen=True)
+class Splat:
+    """One line in which the kernel reports trouble."""
+
+    kind: str
+    line: str
+    fatal: bool = False
+
+
+def look(line: str) -> Splat | None:
+    """What is wrong according to one line, None when nothing is."""
+    for kind, fatal, pattern in PATTERNS:
+        if pattern.search(line):
+            return Splat(kind, TIMESTAMP.sub("", line.strip()), fatal)
+    return None
+
+
+def find_splats(text: str) -> list[Splat]:
+    """All trouble that a kernel log tells of."""
+    return [splat for splat in map(look, text.splitlines()) if splat is not None]
+
+
+class Console:
+    """The growing console file of one VM."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.splats: list[Splat] = []
+        self._offset = 0
+        self._rest = ""
+
+    def poll(self) -> list[Splat]:
+        """Read what is new; returns the trouble found in it, and remembers it."""
+        try:
+            with self.file.open("rb") as stream:
+                stream.seek(self._offset)
+                data = stream.read()
+        except FileNotFoundError:
+            return []
+        self._offset += len(data)
+        lines = (self._rest + data.decode(errors="replace")).split("\n")
+        self._rest = lines.pop()
+        found = find_splats("\n".join(lines))
+        self.splats += found
+        return found
+
+    @property
+    def panic(self) -> Splat | None:
+        """The panic, if there was one."""
+        return next((splat for splat in self.splats if splat.fatal), None)
+
+    def text(self) -> str:
+        """All that the console has shown."""
+        try:
+            return self.file.read_text(errors="replace").replace("\r", "")
+        except FileNotFoundError:
+            return ""
+
+    def tail(self, count: int = 15) -> list[str]:
+        """The last lines, for a person to look at."""
+        lines = [line.rstrip() for line in self.text().splitlines() if line.strip()]
+        return lines[-count:]

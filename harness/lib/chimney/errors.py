@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every way in which the harness says no.
+
+Each exception carries one sentence for the person at the terminal and the exit status that goes
+with it. Nothing here knows about VMs or networks.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+STATUS_WRONG_USE = 2
+STATUS_TIMEOUT = 124
+STATUS_HARNESS = 125
+
+
+class HarnessError(Exception):
+    """Something the harness needs is missing or went wrong; str() is one clear sentence."""
+
+    status = STATUS_HARNESS
+
+
+class WrongUse(HarnessError):
+    """The options ask for something unknown or impossible."""
+
+    status = STATUS_WRONG_USE
+
+
+class WaitTimeout(HarnessError):
+    """A wait ran out: names the wait and how long it lasted."""
+
+    def __init__(self, what: str, seconds: float, detail: str = "") -> None:
+        self.what = what
+        self.seconds = seconds
+        tail = f" ({detail})" if detail else ""
+        super().__init__(f"waited {seconds:.1f} s for {what} in vain{tail}.")
+
+
+class CommandTimeout(WaitTimeout):
+    """The user's own command did not end within --timeout."""
+
+    status = STATUS_TIMEOUT
+
+
+class GuestFailure(HarnessError):
+    """The guest itself died: a panic, an unexpected power-off, QEMU gone."""
+
+
+class GuestPanic(GuestFailure):
+    """The console shows a kernel panic; line is what the kernel said."""
+
+    def __init__(self, line: str) -> None:
+        self.line = line
+        super().__init__(f"the guest kernel panicked: {line}")
+
+
+class ProgramMissing(HarnessError):
+    """A host program that the harness has to run is not installed."""
+
+    def __init__(self, program: str, package: str | None = None) -> None:
+        hint = f"; install the Debian package {package}" if package else ""
+        super().__init__(f"the program {program} is not on this machine{hint}.")
+
+
+class RunFailed(HarnessError):
+    """A run that failed, with the folder that keeps its files and the console's last lines."""
+
+    def __init__(self, cause: HarnessError, folder: Path, console: list[str]) -> None:
+        self.cause = cause
+        self.folder = folder
+        self.console = console
+        self.status = cause.status
+        super().__init__(str(cause))

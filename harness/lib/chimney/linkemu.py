@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Starts and steers the link emulator (harness/linkemu), and builds the wire that it makes.
+
+The emulator's sockets know no virtio_net_hdr, so the card in front of it has no TSO: this is the
+wire without TSO as well.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+from pathlib import Path
+from typing import Any
+
+from . import paths
+from .errors import HarnessError, WaitTimeout
+from .nest import Nest, Room
+from .net import FIRST, Netdev, Subnet, Wire, give_addresses
+from .proc import Child, run, spawn
+
+NAMES = ("loss", "duplicate", "reorder", "corrupt", "fragment", "options", "delay_ms",
+         "jitter_ms", "reorder_ms", "rate_bps", "limit_bytes", "mtu")
+
+
+def program() -> Path:
+    """The emulator's program, built when its sources are newer."""
+    run(["make", "-s", "-C", str(paths.LINKEMU_SOURCE.parent), f"BUILD={paths.BUILD}"],
+        seconds=60, what="the link emulator to be built")
+    return paths.LINKEMU
+
+
+class LinkEmulator:
+    """A running emulator between two sides; ab is the direction from the first to the second."""
+
+    def __init__(self, side_a: str, side_b: str, *, seed: int, room: Room | None = None,
+                 both: dict[str, float] | None = None, ab: dict[str, float] | None = None,
+                 ba: dict[str, float] | None = None) -> None:
+        argv = [str(program()), "--seed", str(seed), side_a, side_b]
+        for which, values in (("both", both), ("ab", ab), ("ba", ba)):
+            for name, value in (values or {}).items():
+                argv += [which, f"{name}={value:.17g}"]
+        start = spawn if room is None else room.spawn
+        self.child: Child = start(argv, name="linkemu", stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.statistics: dict[str, dict[str, int]] = {}
+        self._read("the link emulator to start")
+
+    def set(self, which: str = "both", **values: float) -> None:
+        """Change parameters while frames flow; which is both, ab or ba."""
+        words = " ".join(f"{name}={value:.17g}" for name, value in values.items())
+        reply = self._ask(f"set {which} {words}")
+        if not reply.get("ok"):
+            raise HarnessError(f"the link emulator refused '{reply.get('word')}'.")
+
+    def stats(self) -> dict[str, dict[str, int]]:
+        """The counters of both directions so far."""
+        return self._ask("stats")
+
+    def close(self) -> dict[str, dict[str, int]]:
+        """End it and return its final counters."""
+        if self.child.running:
+            self.statistics = self._ask("quit")
+            self.child.wait(5)
+        self.child.close()
+        return self.statistics
+
+    def __enter__(self) -> LinkEmulator:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        try:
+            self.close()
+        except HarnessError:
+            self.child.kill()
+
+    def _ask(self, line: str) -> dict[str, Any]:
+        pipe = self.child.popen.stdin
+        assert pipe is not None
+        try:
+            pipe.write(line.encode() + b"\n")
+            pipe.flush()
+        except OSError:
+            raise HarnessError("the link emulator has ended.") from None
+        return self._read(f"the link emulator's answer to '{line}'")
+
+    def _read(self, what: str, seconds: float = 5) -> dict[str, Any]:
+        pipe, errors = self.child.popen.stdout, self.child.popen.stderr
+        assert pipe is not None and errors is not None
+        lines: list[bytes] = []
+        reader = threading.Thread(target=lambda: lines.append(pipe.readline()), daemon=True)
+        reader.start()
+        reader.join(seconds)
+        if reader.is_alive():
+            raise WaitTimeout(what, seconds)
+        if not lines[0]:
+            message = errors.read().decode(errors="replace").strip()
+            raise HarnessError(message.splitlines()[0] if message else
+                               "the link emulator has ended.")
+        answer: dict[str, Any] = json.loads(lines[0])
+        return answer
+
+
+def emulated_wire(nest: Nest, sockets: Path, *, seed: int, mtu: int = 1500,
+                  subnet: Subnet = FIRST, device: str = "tap0",
+                  **both: float) -> tuple[Wire, LinkEmulator]:
+    """A wire with the emulator in it: direction ab is from the guest to the peer."""
+    nest.ip("tuntap", "add", "dev", device, "mode", "tap")
+    local, remote = sockets / f"{device}.card", sockets / f"{device}.link"
+    link = LinkEmulator(f"dgram:{remote},{local}", f"tap:{device}", seed=seed, room=nest,
+                        both=both)
+    give_addresses(nest, device, subnet, mtu)
+    netdev = Netdev(f"dgram,local.type=unix,local.path={local},"
+                    f"remote.type=unix,remote.path={remote}")
+    return Wire(netdev, nest, device, subnet, [link.child]), link

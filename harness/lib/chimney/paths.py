@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Where things are: the one place that knows the layout of the checkout and of build/.
+
+Other modules ask here and never join path strings of their own. CHIMNEY_BUILD in the environment
+moves build/ elsewhere, for packaged installs and for tests.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[3]
+BUILD = Path(os.environ.get("CHIMNEY_BUILD", TOP / "build"))
+
+QEMU = BUILD / "qemu" / "qemu-system-x86_64"
+QEMU_PYTHON = BUILD / "qemu-src" / "python"
+FIRMWARE = (Path("/usr/share/seabios"), Path("/usr/share/qemu"))
+KERNELS = BUILD / "kernels"
+DRIVERS = BUILD / "driver"
+TOOLS = BUILD / "tools"
+IMAGES = BUILD / "images"
+RUNS = BUILD / "run"
+LINKEMU_SOURCE = TOP / "harness" / "linkemu" / "linkemu.c"
+LINKEMU = BUILD / "harness" / "linkemu"
+ACCEL_MEMORY = BUILD / "accel.json"

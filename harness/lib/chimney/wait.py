@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Waiting with a deadline and a name: the only place in the harness that sleeps.
+
+A wait that runs out raises WaitTimeout, which says what was waited for and for how long.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from .errors import WaitTimeout
+
+T = TypeVar("T")
+
+
+class Deadline:
+    """A point in time that several waits of one operation share."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._end = time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds left, never negative."""
+        return max(0.0, self._end - time.monotonic())
+
+    @property
+    def passed(self) -> bool:
+        """Whether the time has run out."""
+        return self.left == 0.0
+
+    def check(self, what: str, detail: str = "") -> None:
+        """Raise WaitTimeout when the time has run out."""
+        if self.passed:
+            raise WaitTimeout(what, self.seconds, detail)
+
+
+def wait_until(condition: Callable[[], T], what: str, seconds: float,
+               interval: float = 0.02) -> T:
+    """Call condition until it returns something true, and return that."""
+    deadline = Deadline(seconds)
+    while True:
+        value = condition()
+        if value:
+            return value
+        deadline.check(what)
+        time.sleep(min(interval, deadline.left + 0.001))
