@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Brings up the guest's network; what init.c needs of init_net.c. */
+#ifndef CHIMNEY_INIT_NET_H
+#define CHIMNEY_INIT_NET_H
+
+/*
+ * Loopback up; the Ethernet interfaces named eth0, eth1 ... in the order of their places on the PCI bus;
+ * the guest's addresses on eth0. A guest without a card has loopback only.
+ */
+void net_up(void);
+
+#endif
