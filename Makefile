@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Verbs only: each calls a tool, which decides by itself what is up to date. All output goes to build/.
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.NOTPARALLEL:
+
+KERNELS ?= 6.1 6.12
+ARGS ?=
+
+# What users type
+
+help: ## print this list
+	@awk -F': .*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: all ## boot a VM and move live connections between Linux TCP and the card; first time: set up and build all
+	@harness/demo $(ARGS)
+
+check: all engine-test ## run all tests (arguments for pytest in ARGS)
+	@harness/setup/pytest check 'not debug and not long' $(ARGS)
+
+check-fast: qemu engine engine-test ## run the tests that need no VM, in under a minute
+	@harness/setup/pytest check-fast 'not vm and not slow and not debug and not long' $(ARGS)
+
+check-debug: all debug-kernel ## run the guest suite on the debug kernel (KASAN, lockdep and others)
+	@harness/setup/pytest check-debug 'debug' $(ARGS)
+
+check-long: all qemu-asan ## run the long tests: soak, fuzzing, many seeds
+	@harness/setup/pytest check-long 'long' $(ARGS)
+
+vm: all ## boot an interactive VM with driver, tools and network up
+	@harness/chimney run $(ARGS)
+
+bench: all ## measure chimney side by side with other cards, and print a table
+	@harness/bench $(ARGS)
+
+conformance: setup ## generate spec/conformance.md: every requirement with its tests or its reason
+	@harness/conformance $(ARGS)
+
+mutants: all ## break each founding rule in turn and see its test fail
+	@harness/mutants/run $(ARGS)
+
+lint: ## check the sources with every checker that fits
+	@harness/setup/host-packages build lint
+	@harness/setup/lint $(ARGS)
+
+sizes: ## print files and functions that are longer than the budget
+	@harness/setup/host-packages lint
+	@harness/setup/sizes
+
+fresh: ## run demo and .ci/run on this commit in a new, empty Debian, and print the times
+	@harness/setup/host-packages fresh
+	@harness/setup/fresh $(ARGS)
+
+clean: ## remove everything that was built; what was downloaded stays
+	@harness/setup/clean
+
+# One per part
+
+all: setup qemu engine kernels driver images ## build every part, without running anything
+
+setup: ## install the Debian packages that are missing
+	@harness/setup/host-packages
+
+qemu: setup ## build QEMU with the chimney device
+	@qemu-device/overlay/build
+
+qemu-asan: qemu ## build QEMU once more with device and engine under ASan and UBSan
+	@qemu-device/overlay/sanitize
+
+engine: setup ## build the TCP engine as a library of its own
+	@$(MAKE) -s -C qemu-device/engine
+
+engine-test: engine ## build the engine's unit tests and simulations
+	@$(MAKE) -s -C qemu-device/engine tests
+
+kernels: setup ## fetch the guest kernels
+	@images/kernels $(KERNELS)
+
+driver: kernels ## build chimney.ko for each guest kernel
+	@guest-driver/build $(KERNELS)
+
+images: driver ## build the guest's user space
+	@images/build
+
+debug-kernel: setup ## build the debug kernel from Debian's Linux source
+	@harness/setup/host-packages debug
+	@images/debug-kernel
+
+abi: ## generate the Python mirror of the ABI header
+	@/usr/bin/python3 spec/gen_abi.py harness/lib/chimney/abi.py
+
+.PHONY: help demo check check-fast check-debug check-long vm bench conformance mutants lint sizes fresh clean \
+	all setup qemu qemu-asan engine engine-test kernels driver images debug-kernel abi
