@@ -443,7 +443,12 @@ enum chim_cqe_flags {
 	CHIM_CQE_BUFFERED	= 1u << 1,	/* some bytes came as BufferedData (BRD-7) */
 };
 
-/* INDICATE: info is the indication number (per connection, from 1 on), named by VERDICT. */
+/*
+ * INDICATE: info is the indication number (per connection, from 1 on), named by VERDICT. It is taken when the
+ * driver's consumer index passes it without a verdict (RING-H8). After its FENCE the driver takes every indication
+ * up to LAST by sequence number; those that its consumer index has not passed when the device acts on TERMINATE
+ * count as refused and come back in BufferedData as well (OP-D12, M-12).
+ */
 
 enum chim_rx_type {
 	CHIM_RX_FRAME		= 0x10,	/* first buffer of a frame */
