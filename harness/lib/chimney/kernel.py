@@ -7,16 +7,16 @@ own is taken as it is, and then nothing is known about its modules.
 
 from __future__ import annotations
 
+import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import paths
 from .errors import HarnessError, WrongUse
 
 NAMES = ("6.1", "6.12", "6.1-generic", "6.12-generic", "debug")
-# What Debian's flavours contain, for the answer before a kernel has been fetched.
-CLOUD_CARDS = ("chimney", "virtio-net-pci")
 MODULES = {"virtio-net-pci": "virtio_net", "e1000e": "e1000e", "igb": "igb",
            "vmxnet3": "vmxnet3"}
 
@@ -29,6 +29,7 @@ class Kernel:
     image: Path
     release: str | None = None
     modules: Path | None = None
+    cards: Mapping[str, bool] = field(default_factory=dict)
 
     def has_module(self, module: str) -> bool | None:
         """Whether the kernel has a module, built in or loadable; None when it is not known."""
@@ -63,10 +64,14 @@ def _built(name: str) -> Kernel:
     folder = paths.KERNELS / name
     image = folder / "vmlinuz"
     if not image.exists():
+        maker = "images/debug-kernel" if name == "debug" else f"images/kernels {name}"
         raise HarnessError(f"the kernel {name} is not there yet ({image} is missing); "
-                           "`make kernels` fetches it.")
+                           f"`{maker}` makes it.")
     release = (folder / "release").read_text().strip()
-    return Kernel(name, image, release, folder / "root" / "lib" / "modules" / release)
+    modules = folder / "root" / "lib" / "modules" / release
+    cards = folder / "nics"
+    return Kernel(name, image, release, modules,
+                  json.loads(cards.read_text()) if cards.exists() else {})
 
 
 def release_of_image(image: Path) -> str | None:
@@ -83,7 +88,10 @@ def release_of_image(image: Path) -> str | None:
 def refuse_missing_card(kernel: Kernel, device: str) -> None:
     """Refuse a card that the kernel has no driver for."""
     module = MODULES.get(device)
-    if module is not None and kernel.has_module(module) is False:
+    has = kernel.cards.get(device)
+    if module is not None and has is None:
+        has = kernel.has_module(module)
+    if has is False:
         other = f"{kernel.name}-generic"
         hint = f"; use --kernel {other}" if other in NAMES else ""
         raise WrongUse(f"--device {device} cannot work with --kernel {kernel.name}, which has no "

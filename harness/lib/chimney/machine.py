@@ -7,7 +7,7 @@ Pure: it looks at nothing and starts nothing, so that --dry-run prints exactly w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import paths
@@ -31,7 +31,8 @@ class Card:
 
     def arguments(self, index: int) -> list[str]:
         """The -netdev and -device options of the card with that index."""
-        words = [self.model, f"netdev=n{index}", f"id=nic{index}", f"mac={self.mac}"]
+        # No boot ROM: nothing boots from the network, and a ROM costs BIOS time.
+        words = [self.model, f"netdev=n{index}", f"id=nic{index}", f"mac={self.mac}", "romfile="]
         if self.model == "virtio-net-pci" and self.netdev.queues > 1:
             words += ["mq=on", f"vectors={2 * self.netdev.queues + 2}"]
         return ["-netdev", self.netdev.argument(f"n{index}"),
@@ -57,7 +58,8 @@ class Machine:
     devices: Sequence[str] = ()
     extra: Sequence[str] = ()
     trace: Path | None = None
-    dumps: dict[str, Path] = field(default_factory=dict)
+    objects: Sequence[str] = ()
+    interactive: bool = False
 
     @property
     def console(self) -> Path:
@@ -86,8 +88,8 @@ class Machine:
             argv += card.arguments(index)
         for device in self.devices:
             argv += ["-device", device]
-        for netdev, file in self.dumps.items():
-            argv += ["-object", f"filter-dump,id=dump-{netdev},netdev={netdev},file={file}"]
+        for item in self.objects:
+            argv += ["-object", item]
         if self.trace is not None:
             argv += ["-trace", f"enable=chimney_*,file={self.trace}"]
         return argv + list(self.extra)
@@ -111,7 +113,9 @@ class Machine:
         return argv
 
     def _ports(self) -> list[str]:
-        return ["-chardev", f"file,id=console,path={self.console}", "-serial", "chardev:console",
+        console = (f"stdio,id=console,signal=off,mux=off,logfile={self.console}"
+                   if self.interactive else f"file,id=console,path={self.console}")
+        return ["-chardev", console, "-serial", "chardev:console",
                 "-chardev", f"socket,id=qmp,path={self.qmp_socket},server=on,wait=off",
                 "-mon", "chardev=qmp,mode=control",
                 "-device", "virtio-serial-pci",

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The folder of one run: its name, and how many of them stay."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from . import paths
+
+KEPT = 12
+_numbers = itertools.count(1)
+
+
+def new_run_dir(parent: Path | None = None) -> Path:
+    """Make a folder for a run, below build/run or, where that cannot be written, in /tmp."""
+    parent = parent or paths.RUNS
+    name = f"{time.strftime('%m%d-%H%M%S')}-{os.getpid()}-{next(_numbers)}"
+    try:
+        (parent / name).mkdir(parents=True)
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="chimney-run-"))
+    return parent / name
+
+
+def forget_old(parent: Path | None = None) -> None:
+    """Remove all but the newest kept folders; one that another run still fills is new."""
+    try:
+        folders = sorted((parent or paths.RUNS).iterdir(), key=lambda path: path.stat().st_mtime)
+    except OSError:
+        return
+    for folder in folders[:-KEPT]:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove(folder: Path) -> None:
+    """Remove the folder of a run that nobody needs any more."""
+    shutil.rmtree(folder, ignore_errors=True)

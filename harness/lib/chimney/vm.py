@@ -1,0 +1,354 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A virtual machine for one test or one run: nest, wire, image, QEMU, agent and console together.
+
+This is what tests and the command use. Nothing survives it: close() ends the guest, its peers and
+its namespaces whatever state they are in.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from . import accel, image, kernel, net, paths
+from .agent import Agent, AgentError, Command, Result
+from .capture import Capture
+from .console import Console
+from .errors import GuestFailure, GuestPanic, HarnessError, WaitTimeout
+from .machine import Card, Machine, queues_for
+from .nest import Nest
+from .proc import Child, spawn
+from .qmp import Qmp
+from .rundir import new_run_dir
+from .wait import Deadline, wait_until
+
+BOOT_SECONDS = 90.0
+# The kernel gathers link events for up to a second; until then IPv6 has no route.
+LINK_SECONDS = 5.0
+OFF_SECONDS = 20.0
+DEFAULT_MEMORY = 512
+MACS = ("52:54:00:77:00:02", "52:54:00:78:00:02")
+T = TypeVar("T")
+WireMaker = Callable[["Vm"], net.Wire]
+
+
+@dataclass
+class VmConfig:
+    """What a VM shall be; every field has the default of the command line."""
+
+    device: str = "chimney"
+    kernel: str = "6.1"
+    driver: Path | None = None
+    bins: Sequence[str] = ()
+    copies: Sequence[str] = ()
+    load: Sequence[str] = ()
+    disk: Path | None = None
+    cpus: int = 1
+    memory: int = DEFAULT_MEMORY
+    accel: str = "auto"
+    wire: str | WireMaker = "tap"
+    mtu: int = 1500
+    second: str | None = None
+    device_options: Sequence[str] = ()
+    second_options: Sequence[str] = ()
+    devices: Sequence[str] = ()
+    machine_options: str = ""
+    qemu_args: Sequence[str] = ()
+    append: str = ""
+    pcap: Path | None = None
+    trace: Path | None = None
+    qemu: Path = field(default_factory=lambda: paths.QEMU)
+    interactive: bool = False
+
+
+class Vm:
+    """One VM; a context manager that starts it and ends it."""
+
+    def __init__(self, config: VmConfig, run_dir: Path | None = None,
+                 say: Callable[[str], None] | None = None) -> None:
+        self.config = config
+        self.run_dir = run_dir or new_run_dir()
+        self._say = say or (lambda _text: None)
+        self._stack = ExitStack()
+        self.nest: Nest | None = None
+        self.wires: list[net.Wire] = []
+        self.peers: list[Child] = []
+        self.accel = accel.Accel("tcg", "not started")
+        self.boot_seconds = 0.0
+        self.link_up = False
+        self._agent: Agent | None = None
+        self._qmp: Qmp | None = None
+        self._child: Child | None = None
+        self.sockets = Path(tempfile.mkdtemp(prefix="chimney-"))
+        self._stack.callback(shutil.rmtree, self.sockets, ignore_errors=True)
+        self.kernel: kernel.Kernel | None = None
+        self.machine: Machine | None = None
+        self.console = Console(self.run_dir / "console.log")
+        self.capture: Capture | None = None
+
+    # -- life ------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Vm:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def prepare(self) -> Machine:
+        """Build wire and image, and settle the command line, without starting anything in QEMU."""
+        config = self.config
+        if not config.qemu.exists():
+            raise HarnessError(f"QEMU is not built ({config.qemu} is missing); run `make qemu`.")
+        if config.disk is None:
+            self.kernel = kernel.find(config.kernel)
+            for model in (config.device, config.second):
+                if model is not None:
+                    kernel.refuse_missing_card(self.kernel, model)
+        self._say("probing the accelerator")
+        self.accel = accel.choose(config.accel, config.qemu,
+                                  self.kernel.image if self.kernel else None)
+        self._say("building the wire")
+        self._build_wires()
+        self._say("building the image")
+        self.machine = self._describe()
+        return self.machine
+
+    def start(self) -> None:
+        """Boot, and return when the guest's agent answers and its link is up."""
+        machine = self.prepare()
+        argv = machine.command()
+        (self.run_dir / "qemu.cmd").write_text("\n".join(argv) + "\n")
+        begin = time.monotonic()
+        self._launch(argv)
+        self._say(f"booting {self.config.kernel} under {self.accel.name}")
+        deadline = Deadline(BOOT_SECONDS)
+        self._qmp = self._guarded(lambda: Qmp(machine.qmp_socket, 10))
+        self._agent = self._guarded(
+            lambda: Agent(machine.agent_socket, deadline.left, self.watch))
+        if not self.config.interactive:
+            self._wait_link()
+        self.boot_seconds = time.monotonic() - begin
+
+    def close(self) -> None:
+        """End everything at once, in whatever state it is."""
+        try:
+            self.console.poll()
+            if self._agent is not None:
+                self._agent.close()
+                self._agent = None
+            if self._qmp is not None:
+                self._qmp.close()
+                self._qmp = None
+            if self._child is not None:
+                self._child.kill()
+            for peer in self.peers:
+                peer.stop(1.0)
+            if self.capture is not None:
+                self.capture.finish()
+        finally:
+            self._stack.close()
+        self.console.poll()
+
+    def kill(self) -> None:
+        """Pull the plug."""
+        if self._child is not None:
+            self._child.kill()
+
+    def shutdown(self, seconds: float = OFF_SECONDS) -> None:
+        """Turn the guest off in order, and wait until QEMU has ended."""
+        assert self._child is not None
+        self.agent.power_off(seconds)
+        child = self._child
+        wait_until(lambda: not child.running, "QEMU to end after power-off", seconds)
+        self.console.poll()
+
+    # -- the guest -------------------------------------------------------------------------------
+
+    @property
+    def agent(self) -> Agent:
+        """The connection to the guest's agent."""
+        if self._agent is None:
+            raise HarnessError("the VM is not running.")
+        return self._agent
+
+    @property
+    def qmp(self) -> Qmp:
+        """QEMU's monitor."""
+        if self._qmp is None:
+            raise HarnessError("the VM is not running.")
+        return self._qmp
+
+    @property
+    def running(self) -> bool:
+        """Whether QEMU is alive."""
+        return self._child is not None and self._child.running
+
+    def run(self, argv: Sequence[str], *, seconds: float = 30, check: bool = True,
+            input: bytes | None = None) -> Result:
+        """Run a command in the guest to its end."""
+        return self.agent.run(argv, seconds=seconds, check=check, input=input)
+
+    def background(self, argv: Sequence[str]) -> Command:
+        """Start a command in the guest and leave it running."""
+        return self.agent.start(argv)
+
+    def watch(self) -> None:
+        """Raise when the guest has panicked or QEMU has ended; called during every wait."""
+        self.console.poll()
+        panic = self.console.panic
+        if panic is not None:
+            raise GuestPanic(panic.line)
+        if self._child is not None and not self._child.running:
+            self.console.poll()
+            raise GuestFailure(self._why_ended())
+
+    def _why_ended(self) -> str:
+        panic = self.console.panic
+        if panic is not None:
+            return str(GuestPanic(panic.line))
+        assert self._child is not None
+        if self._child.status == 0:
+            last = [line for line in self.console.tail(30) if line.startswith("init: failed")]
+            return "the guest turned itself off" + (f" ({last[-1]})." if last else ".")
+        text = self._log_text().strip().splitlines()
+        return (f"QEMU ended with status {self._child.status}"
+                + (f": {text[-1]}" if text else "."))
+
+    def _log_text(self) -> str:
+        try:
+            return (self.run_dir / "qemu.log").read_text(errors="replace")
+        except FileNotFoundError:
+            return ""
+
+    def _guarded(self, action: Callable[[], T]) -> T:
+        """Do one step of the boot; when QEMU is the reason why it failed, say so instead."""
+        try:
+            return action()
+        except HarnessError:
+            self.watch()
+            raise
+
+    # -- the wire --------------------------------------------------------------------------------
+
+    @property
+    def wire(self) -> net.Wire:
+        """The wire of the first card."""
+        return self.wires[0]
+
+    def peer(self, argv: Sequence[str], wire: int = 0) -> Child:
+        """Start a program at the other end of a wire; it lives as long as the VM."""
+        room = self.wires[wire].room
+        if room is None:
+            raise HarnessError("this wire has no end at which a peer could run.")
+        log = self.run_dir / f"peer{len(self.peers)}.log"
+        with log.open("wb") as output:
+            child = room.spawn(argv, name=f"the peer '{' '.join(argv)}'", stdout=output)
+        self.peers.append(child)
+        return child
+
+    def peer_run(self, argv: Sequence[str], seconds: float = 30, check: bool = True,
+                 wire: int = 0) -> str:
+        """Run a program at the other end of a wire to its end, and return what it prints."""
+        room = self.wires[wire].room
+        if room is None:
+            raise HarnessError("this wire has no end at which a peer could run.")
+        return room.run(argv, seconds=seconds, check=check).stdout
+
+    def peer_log(self, index: int) -> str:
+        """What a peer has printed."""
+        return (self.run_dir / f"peer{index}.log").read_text(errors="replace")
+
+    def _build_wires(self) -> None:
+        config = self.config
+        if callable(config.wire) or config.wire in ("tap", "segmented"):
+            net.check_tap_permission()
+            self.nest = self._stack.enter_context(Nest())
+        queues = queues_for(config.device, config.cpus)
+        if callable(config.wire):
+            self.wires.append(config.wire(self))
+        elif config.wire == "tap":
+            assert self.nest is not None
+            self.wires.append(net.tap_wire(self.nest, queues=queues, mtu=config.mtu))
+        elif config.wire == "segmented":
+            assert self.nest is not None
+            self.wires.append(net.segmented_wire(self.nest, queues=queues, mtu=config.mtu))
+        else:
+            self.wires.append(net.parse_outside_wire(config.wire))
+        if config.second is not None:
+            if self.nest is None:
+                raise HarnessError("a second card needs a wire in a private network.")
+            self.wires.append(net.tap_wire(self.nest, device="tap1", subnet=net.SECOND,
+                                           queues=queues_for(config.second, config.cpus)))
+
+    def on_close(self, action: Callable[[], object]) -> None:
+        """Have something done when the VM ends; the last one comes first."""
+        self._stack.callback(action)
+
+    # -- starting --------------------------------------------------------------------------------
+
+    def _describe(self) -> Machine:
+        config = self.config
+        options = list(config.device_options)
+        self.capture = Capture.plan(config, self.run_dir, [f"n{i}" for i in range(len(self.wires))])
+        cards = [Card(config.device, self.wires[0].netdev, MACS[0],
+                      (*options, *self.capture.card_options))]
+        if config.second is not None:
+            cards.append(Card(config.second, self.wires[1].netdev, MACS[1],
+                              tuple(config.second_options)))
+        return Machine(
+            qemu=config.qemu, kernel=self.kernel.image if self.kernel else None,
+            initrd=self._image(), append=self._append(), run_dir=self.run_dir,
+            sockets=self.sockets, cards=cards, accel=self.accel.name, cpus=config.cpus,
+            memory=config.memory, disk=config.disk, machine_options=config.machine_options,
+            devices=config.devices, extra=config.qemu_args, trace=config.trace,
+            objects=self.capture.objects, interactive=config.interactive)
+
+    def _append(self) -> str:
+        # A panic ends the machine: QEMU runs with -no-reboot.
+        words = ["console=ttyS0", "panic=-1"]
+        if self.config.interactive:
+            words.append("guest.shell")
+        return " ".join([*words, self.config.append]).strip()
+
+    def _image(self) -> Path | None:
+        config = self.config
+        if config.disk is not None:
+            return None
+        ours = config.device == "chimney" or config.second == "chimney"
+        return image.build(self.run_dir / "initrd", kernel=config.kernel, driver=config.driver,
+                           no_driver=not ours, bins=config.bins, copies=config.copies,
+                           load=config.load)
+
+    def _launch(self, argv: Sequence[str]) -> None:
+        start = self.nest.spawn if self.nest is not None else spawn
+        with (self.run_dir / "qemu.log").open("wb") as log:
+            if self.config.interactive:
+                self._child = start(argv, name="QEMU", stdin=None, stdout=None, stderr=log)
+            else:
+                self._child = start(argv, name="QEMU", stdout=log)
+
+    def _wait_link(self) -> None:
+        def up() -> bool:
+            self.watch()
+            try:
+                return self.agent.get("/sys/class/net/eth0/operstate").strip() == b"up"
+            except AgentError:
+                return False
+
+        try:
+            wait_until(up, "the guest's link", LINK_SECONDS, 0.05)
+            self.link_up = True
+        except WaitTimeout:
+            # A driver under development may well have no link; the command says what follows.
+            self.link_up = False
