@@ -53,5 +53,5 @@ archive_uri()
 apt_update()
 {
 	say "fetching apt's package lists (apt-get update)"
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o Acquire::Retries=3 update </dev/null >&2
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=3 update </dev/null >&2
 }
