@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One ring between driver and card, in either direction: memory, indices, phase
+ * bits, event indices and every barrier that goes with them (03-rings.md).
+ *
+ * A ring has no lock of its own. The caller serializes, by the lock that its
+ * owner names in chimdrv.h.
+ *
+ * To the card:
+ *	lock
+ *	if (chimdrv_ring_space(r) < n) ...
+ *	for i in 0..n-1: e = chimdrv_ring_slot(r, i); fill all of *e but ctl
+ *	chimdrv_ring_publish(r, ctl, n);	as often as there are commands
+ *	chimdrv_ring_kick(r);			index, event index, doorbell
+ *	unlock
+ * From the card:
+ *	while (chimdrv_ring_peek(r, &copy)) {
+ *		... use the copy only ...
+ *		chimdrv_ring_advance(r);	the card sees it as consumed from here
+ *	}
+ *	chimdrv_ring_kick(r);			if the card waits for room
+ *	if (chimdrv_ring_rearm(r)) look again;	else an interrupt will come
+ */
+#ifndef CHIMDRV_RING_H
+#define CHIMDRV_RING_H
+
+#include <linux/types.h>
+
+struct chim_ring_ctl;
+struct chimdrv_dev;
+
+struct chimdrv_ring {
+	struct chimdrv_dev *cd;
+	void *entries;			/* coherent memory; NULL: no ring */
+	struct chim_ring_ctl *ctl;
+	dma_addr_t entries_dma;
+	dma_addr_t ctl_dma;
+	u32 id;				/* ring id of the ABI */
+	unsigned int log2;
+	unsigned int entry_size;
+	u32 index;			/* ours: producer to the card, consumer from it */
+	u32 kicked;			/* ours when the event index was last looked at */
+	u32 seen;			/* the card's, as last believed */
+	bool exists;			/* created on the card */
+	u64 doorbells;
+};
+
+int chimdrv_ring_init(struct chimdrv_ring *r, struct chimdrv_dev *cd, u32 id,
+		      unsigned int log2, unsigned int entry_size);
+void chimdrv_ring_fini(struct chimdrv_ring *r);
+/* Empty again: all memory zero, all indices 0. The card must not know the ring. */
+void chimdrv_ring_clear(struct chimdrv_ring *r);
+
+static inline unsigned int chimdrv_ring_size(const struct chimdrv_ring *r)
+{
+	return 1u << r->log2;
+}
+
+static inline u32 chimdrv_ring_mask(const struct chimdrv_ring *r)
+{
+	return chimdrv_ring_size(r) - 1;
+}
+
+/* Both directions: publish our index and write the doorbell if the card asked for it. */
+void chimdrv_ring_kick(struct chimdrv_ring *r);
+
+/* --- to the card */
+
+/* Entries that may be filled. An impossible index of the card fails the card and gives 0. */
+unsigned int chimdrv_ring_space(struct chimdrv_ring *r);
+
+/* The card's consumer index, checked; never goes back. */
+u32 chimdrv_ring_consumed(struct chimdrv_ring *r);
+
+/* Entry @n places behind the last published one, zero but for its ctl word, which stays untouched. */
+void *chimdrv_ring_slot(struct chimdrv_ring *r, unsigned int n);
+
+/*
+ * Publish one command of @n entries that have been filled: continuation entries
+ * from the last to the second, then the first with @ctl (opcode and flags; count
+ * and phase are added here).
+ */
+void chimdrv_ring_publish(struct chimdrv_ring *r, u32 ctl, unsigned int n);
+
+/*
+ * Interrupt when the card has consumed the entry with index @at. True: it has
+ * already, no interrupt may come.
+ */
+bool chimdrv_ring_arm(struct chimdrv_ring *r, u32 at);
+
+/* --- from the card */
+
+/* Copy the next entry if it has been published. */
+bool chimdrv_ring_peek(struct chimdrv_ring *r, void *copy);
+/* Done with it. Stores the consumer index; the doorbell waits for kick. */
+void chimdrv_ring_advance(struct chimdrv_ring *r);
+/* Interrupt for the next entry. True: it is there already. */
+bool chimdrv_ring_rearm(struct chimdrv_ring *r);
+
+#endif /* CHIMDRV_RING_H */
