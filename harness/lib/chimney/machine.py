@@ -67,6 +67,11 @@ class Machine:
         return self.run_dir / "console.log"
 
     @property
+    def console_socket(self) -> Path:
+        """The serial console of an interactive machine; QEMU waits for someone to connect."""
+        return self.sockets / "console"
+
+    @property
     def agent_socket(self) -> Path:
         """The host end of the guest agent's virtio-serial port."""
         return self.sockets / "agent"
@@ -91,7 +96,7 @@ class Machine:
         for item in self.objects:
             argv += ["-object", item]
         if self.trace is not None:
-            argv += ["-trace", f"enable=chimney_*,file={self.trace}"]
+            argv += ["-trace", f"enable=chimdev_*,file={self.trace}"]
         return argv + list(self.extra)
 
     def _processor(self) -> list[str]:
@@ -113,8 +118,10 @@ class Machine:
         return argv
 
     def _ports(self) -> list[str]:
-        console = (f"stdio,id=console,signal=off,mux=off,logfile={self.console}"
-                   if self.interactive else f"file,id=console,path={self.console}")
+        console = f"file,id=console,path={self.console}"
+        if self.interactive:
+            console = (f"socket,id=console,path={self.console_socket},server=on,wait=on,"
+                       f"logfile={self.console}")
         return ["-chardev", console, "-serial", "chardev:console",
                 "-chardev", f"socket,id=qmp,path={self.qmp_socket},server=on,wait=off",
                 "-mon", "chardev=qmp,mode=control",

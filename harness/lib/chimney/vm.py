@@ -7,6 +7,7 @@ its namespaces whatever state they are in.
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import tempfile
 import time
@@ -64,6 +65,7 @@ class VmConfig:
     pcap: Path | None = None
     trace: Path | None = None
     qemu: Path = field(default_factory=lambda: paths.QEMU)
+    peers: Sequence[Sequence[str]] = ()
     interactive: bool = False
 
 
@@ -127,17 +129,15 @@ class Vm:
     def start(self) -> None:
         """Boot, and return when the guest's agent answers and its link is up."""
         machine = self.prepare()
-        argv = machine.command()
-        (self.run_dir / "qemu.cmd").write_text("\n".join(argv) + "\n")
+        self.start_peers()
         begin = time.monotonic()
-        self._launch(argv)
+        self.launch(machine.command())
         self._say(f"booting {self.config.kernel} under {self.accel.name}")
         deadline = Deadline(BOOT_SECONDS)
         self._qmp = self._guarded(lambda: Qmp(machine.qmp_socket, 10))
         self._agent = self._guarded(
             lambda: Agent(machine.agent_socket, deadline.left, self.watch))
-        if not self.config.interactive:
-            self._wait_link()
+        self._wait_link()
         self.boot_seconds = time.monotonic() - begin
 
     def close(self) -> None:
@@ -257,6 +257,18 @@ class Vm:
         self.peers.append(child)
         return child
 
+    def start_peers(self) -> None:
+        """Start the peers that the configuration names, before the guest boots."""
+        for argv in self.config.peers:
+            self.peer(argv)
+
+    def check_peers(self) -> None:
+        """Raise when a peer has failed already; one that has done its work is no failure."""
+        for index, child in enumerate(self.peers):
+            if child.status not in (None, 0):
+                lines = self.peer_log(index).strip().splitlines() or ["it printed nothing"]
+                raise HarnessError(f"{child.name} ended with status {child.status}: {lines[-1]}")
+
     def peer_run(self, argv: Sequence[str], seconds: float = 30, check: bool = True,
                  wire: int = 0) -> str:
         """Run a program at the other end of a wire to its end, and return what it prints."""
@@ -330,13 +342,12 @@ class Vm:
                            no_driver=not ours, bins=config.bins, copies=config.copies,
                            load=config.load)
 
-    def _launch(self, argv: Sequence[str]) -> None:
+    def launch(self, argv: Sequence[str]) -> None:
+        """Start QEMU; start() does this and the rest."""
+        (self.run_dir / "qemu.cmd").write_text(shlex.join(argv) + "\n")
         start = self.nest.spawn if self.nest is not None else spawn
         with (self.run_dir / "qemu.log").open("wb") as log:
-            if self.config.interactive:
-                self._child = start(argv, name="QEMU", stdin=None, stdout=None, stderr=log)
-            else:
-                self._child = start(argv, name="QEMU", stdout=log)
+            self._child = start(argv, name="QEMU", stdout=log)
 
     def _wait_link(self) -> None:
         def up() -> bool:

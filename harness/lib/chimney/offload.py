@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Applies --offload inside the guest, through chimneyctl.
+
+none, manual and auto are policies of the driver. random is a helper in the guest that hands
+connections over back and forth at moments which follow from a seed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from . import paths
+from .agent import Agent, Command
+from .errors import HarnessError
+
+HELPER = Path(__file__).with_name("handover.sh")
+HELPER_IN_GUEST = "/usr/sbin/chimney-handover"
+
+
+def check_tool(policy: str) -> None:
+    """Refuse a policy that needs chimneyctl when it has not been built."""
+    if policy in ("auto", "random") and not (paths.TOOLS / "chimneyctl").is_file():
+        raise HarnessError(f"--offload {policy} needs chimneyctl in the guest, and "
+                           f"{paths.TOOLS / 'chimneyctl'} is not built; run `make driver`.")
+
+
+def apply(agent: Agent, policy: str, seed: int) -> Command | None:
+    """Set the policy; returns the helper that runs in the guest, when there is one."""
+    if policy in ("none", "manual") and not (paths.TOOLS / "chimneyctl").is_file():
+        return None
+    agent.run(["chimneyctl", "policy", "manual" if policy == "random" else policy])
+    if policy != "random":
+        return None
+    agent.put(HELPER_IN_GUEST, HELPER, 0o755)
+    return agent.start([HELPER_IN_GUEST, str(seed)], merge=True)
+
+
+def stop(helper: Command | None) -> str:
+    """End the helper and return what it printed: one line with its counts."""
+    if helper is None:
+        return ""
+    helper.kill(signal=15)
+    return helper.wait(10).text.strip()

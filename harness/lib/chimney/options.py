@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The options of `harness/chimney run`: parses them and refuses what cannot work.
+
+Every refusal is one sentence, before anything is started. What the options lead to is run.py's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+from . import kernel, net
+from .errors import HarnessError, WrongUse
+from .machine import DEVICES
+from .proc import find_program
+
+OFFLOADS = "none, auto, manual or random:SEED"
+CPUS_MAX = 64
+MEMORY_MIN = 96
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that answers wrong use with one sentence instead of a usage text."""
+
+    def error(self, message: str) -> NoReturn:
+        raise WrongUse(_sentence(message) + " See harness/chimney run --help.")
+
+
+def _sentence(message: str) -> str:
+    message = message.removeprefix("argument ").replace("unrecognized arguments:",
+                                                        "unknown option:")
+    return message[0].lower() + message[1:].rstrip(".") + "."
+
+
+@dataclass
+class RunOptions:
+    """The options of one run, checked."""
+
+    command: list[str]
+    offload: str = "manual"
+    seed: int = 0
+    device: str = "chimney"
+    kernel: str = "6.1"
+    driver: Path | None = None
+    bins: list[str] = field(default_factory=list)
+    copies: list[str] = field(default_factory=list)
+    disk: Path | None = None
+    peers: list[list[str]] = field(default_factory=list)
+    net: str = "tap"
+    notes: list[str] = field(default_factory=list)
+    accel: str = "auto"
+    cpus: int = 1
+    memory: int = 512
+    timeout: float = 300.0
+    device_options: list[str] = field(default_factory=list)
+    qemu_args: list[str] = field(default_factory=list)
+    pcap: Path | None = None
+    trace: Path | None = None
+    report: Path | None = None
+    dry_run: bool = False
+
+
+def make_parser() -> Parser:
+    """The parser of the run command."""
+    parser = Parser(prog="harness/chimney run", allow_abbrev=False,
+                    usage="harness/chimney run [options] -- CMD [ARG...]",
+                    description="Run CMD in a fresh VM; the exit status is CMD's. Without CMD, "
+                                "on a terminal, a shell of the guest is opened.")
+    add = parser.add_argument
+    add("--offload", metavar="POLICY",
+        help=f"{OFFLOADS}: which connections the card carries (default: manual)")
+    add("--device", choices=DEVICES, default="chimney", help="the network card (default: chimney)")
+    add("--kernel", default="6.1", metavar="VERSION|PATH",
+        help=f"{', '.join(kernel.NAMES)}, or a bzImage of your own (default: 6.1)")
+    add("--driver", type=Path, metavar="PATH.ko", help="your own driver instead of ours")
+    add("--bin", dest="bins", action="append", default=[], metavar="PROGRAM",
+        help="put a host program and its libraries into the guest (repeatable)")
+    add("--copy", dest="copies", action="append", default=[], metavar="SRC[:DST]",
+        help="put a file or folder into the guest (repeatable)")
+    add("--disk", type=Path, metavar="IMAGE", help="boot your own disk image (with our agent in it)")
+    add("--peer", dest="peers", action="append", default=[], metavar="CMD",
+        help="run CMD at the other end of the wire while the VM lives (repeatable)")
+    add("--net", metavar="WIRE",
+        help="tap, user, stream:PATH or dgram:LOCAL,REMOTE (default: tap, else user)")
+    add("--accel", choices=("auto", "tcg", "kvm"), default="auto",
+        help="auto probes KVM once and falls back to TCG (default: auto)")
+    add("--cpus", type=_number(1, CPUS_MAX), default=1, metavar="N", help="processors (default: 1)")
+    add("--memory", type=_number(MEMORY_MIN, 1 << 20), default=512, metavar="MIB",
+        help="guest memory in MiB (default: 512)")
+    add("--timeout", type=_seconds, default=300.0, metavar="S",
+        help="end CMD after so many seconds with status 124 (default: 300)")
+    add("--device-opt", dest="device_options", action="append", default=[], metavar="K=V",
+        help="a property of the card (repeatable)")
+    add("--qemu-arg", dest="qemu_args", action="append", default=[], metavar="ARG",
+        help="a further argument for QEMU, written --qemu-arg=ARG (repeatable)")
+    add("--pcap", type=Path, metavar="FILE.pcapng", help="capture the wire")
+    add("--trace", type=Path, metavar="FILE", help="the card's trace events")
+    add("--report", type=Path, metavar="FILE.json", help="what happened, for programs")
+    add("--dry-run", action="store_true", help="print QEMU's command line and end")
+    return parser
+
+
+def _number(least: int, most: int) -> type[int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"\d{1,9}", text) or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"'{text}' is not a number from {least} to {most}")
+        return int(text)
+    return parse  # type: ignore[return-value]
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a positive number of seconds")
+    return value
+
+
+def parse(arguments: Sequence[str]) -> RunOptions:
+    """Parse and check; raises WrongUse or HarnessError with the sentence."""
+    words = list(arguments)
+    command: list[str] = []
+    if "--" in words:
+        at = words.index("--")
+        words, command = words[:at], words[at + 1:]
+        if not command:
+            raise WrongUse("there is no command after --.")
+    namespace = make_parser().parse_args(words)
+    values = vars(namespace)
+    values["peers"] = [_split_peer(text) for text in values["peers"]]
+    wish_net, wish_offload = values.pop("net"), values.pop("offload")
+    options = RunOptions(command, **values)
+    _check_offload(options, wish_offload)
+    _check_files(options)
+    _check_net(options, wish_net)
+    _check_rest(options)
+    return options
+
+
+def _split_peer(text: str) -> list[str]:
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise WrongUse(f"--peer '{text}' cannot be split into words: {error}.") from None
+    if not words:
+        raise WrongUse("--peer needs a command.")
+    find_program(words[0])
+    return words
+
+
+def _check_offload(options: RunOptions, wish: str | None) -> None:
+    if wish is None:
+        options.offload = "manual" if options.device == "chimney" else "none"
+        return
+    kind, colon, seed = wish.partition(":")
+    if kind == "random" and re.fullmatch(r"\d{1,19}", seed):
+        options.seed = int(seed)
+    elif colon or kind not in ("none", "auto", "manual"):
+        raise WrongUse(f"--offload {wish} is not a policy; use {OFFLOADS}.")
+    options.offload = kind
+    if kind != "none" and options.device != "chimney":
+        raise WrongUse(f"--offload {wish} needs the chimney card: {options.device} offloads no "
+                       "connections.")
+
+
+def _check_files(options: RunOptions) -> None:
+    if options.driver is not None:
+        if options.device != "chimney":
+            raise WrongUse(f"--driver is a driver for the chimney card and cannot go with "
+                           f"--device {options.device}.")
+        _need_file("--driver", options.driver)
+    for text in options.copies:
+        source, _, target = text.partition(":")
+        if not Path(source).exists():
+            raise WrongUse(f"--copy {text}: there is no {source}.")
+        if target and not target.startswith("/"):
+            raise WrongUse(f"--copy {text}: the place in the guest must begin with a slash.")
+    for name in options.bins:
+        find_program(name)
+    if options.disk is not None:
+        _need_file("--disk", options.disk)
+        if options.bins or options.copies or options.driver:
+            raise WrongUse("--disk boots your image as it is, so --bin, --copy and --driver cannot "
+                           "go with it.")
+    for option, path in (("--pcap", options.pcap), ("--trace", options.trace),
+                         ("--report", options.report)):
+        if path is not None:
+            _need_folder(option, path)
+
+
+def _need_file(option: str, path: Path) -> None:
+    if not path.is_file():
+        raise WrongUse(f"{option} {path}: there is no such file.")
+
+
+def _need_folder(option: str, path: Path) -> None:
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise WrongUse(f"{option} {path}: the folder {folder} does not exist.")
+    if path.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
+        raise WrongUse(f"{option} {path} cannot be written.")
+    if "," in str(path):
+        raise WrongUse(f"{option} {path}: QEMU takes no file name with a comma.")
+
+
+def _check_net(options: RunOptions, wish: str | None) -> None:
+    if wish is None:
+        try:
+            net.check_tap_permission()
+        except HarnessError as error:
+            if options.peers:
+                raise
+            options.notes.append(f"using --net user: {error}")
+            options.net = "user"
+        return
+    options.net = wish
+    if wish == "tap":
+        net.check_tap_permission()
+        return
+    net.parse_outside_wire(wish)
+    if options.peers:
+        raise WrongUse(f"--peer cannot go with --net {wish}: that wire ends outside, where the "
+                       "harness can start nothing; use --net tap.")
+
+
+def _check_rest(options: RunOptions) -> None:
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    if not options.command and not options.dry_run and not terminal:
+        raise WrongUse("there is no command, and no terminal for a shell; write the command after "
+                       "--, as in `harness/chimney run -- uname -r`.")
+    for text in options.device_options:
+        if not re.fullmatch(r"[\w.-]+=[^,]*", text):
+            raise WrongUse(f"--device-opt {text} is not of the form NAME=VALUE.")
+    if options.trace is not None and options.device != "chimney":
+        raise WrongUse(f"--trace records the trace events of the chimney card, and --device "
+                       f"{options.device} has none.")
+    if options.disk is None:
+        kernel.refuse_missing_card(kernel.find(options.kernel), options.device)
