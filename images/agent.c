@@ -59,21 +59,34 @@ static bool find_port(char *path, size_t size)
 	return found;
 }
 
-static void say_hello(void)
+/*
+ * A connection begins with nothing running. The end of the one before need not have been seen here: the
+ * harness may be back sooner than this process looks.
+ */
+static void forget_all(void)
 {
-	uint8_t payload[16 + sizeof(((struct utsname *)0)->release)];
+	command_kill_all();
+	file_close_all();
+}
+
+static void say_hello(const struct frame *frame)
+{
+	uint8_t payload[16 + FRAME_NONCE_SIZE + sizeof(((struct utsname *)0)->release)];
 	struct timespec up;
 	struct utsname name;
 	size_t length;
 
+	if (frame->length != FRAME_NONCE_SIZE)
+		return;
 	uname(&name);
 	clock_gettime(CLOCK_BOOTTIME, &up);
 	put_le32(payload, AGENT_VERSION);
 	put_le32(payload + 4, FRAME_PAYLOAD_MAX);
 	put_le64(payload + 8, (uint64_t)up.tv_sec * 1000000000u + (uint64_t)up.tv_nsec);
 	length = strlen(name.release);
-	memcpy(payload + 16, name.release, length);
-	link_queue(&port, FRAME_HELLO, 0, payload, 16 + length);
+	memcpy(payload + 16, frame->payload, FRAME_NONCE_SIZE);
+	memcpy(payload + 16 + FRAME_NONCE_SIZE, name.release, length);
+	link_queue(&port, FRAME_HELLO, 0, payload, 16 + FRAME_NONCE_SIZE + length);
 }
 
 static void answer_done(uint32_t id)
@@ -129,6 +142,13 @@ static void handle(const struct frame *frame)
 	case FRAME_POWEROFF:
 		power_off(frame->id);
 		break;
+	case FRAME_OPEN:
+		forget_all();
+		say_hello(frame);
+		break;
+	case FRAME_CLOSE:
+		forget_all();
+		break;
 	default:
 		link_queue(&port, FRAME_ERROR, frame->id, unknown, sizeof(unknown) - 1);
 	}
@@ -159,12 +179,11 @@ static void wait_for_harness(void)
 		usleep(RECONNECT_MS * 1000);
 }
 
-/* One connection of a harness, from its hello to its end. */
+/* Serve until the harness hangs up. */
 static void serve(int signals)
 {
 	static struct pollfd fds[2 + COMMANDS_MAX * COMMAND_PIPES];
 
-	say_hello();
 	for (;;) {
 		bool busy = file_busy() && link_has_room(&port);
 		struct signalfd_siginfo info;
@@ -219,7 +238,6 @@ int main(void)
 		link_reset(&port);
 		wait_for_harness();
 		serve(signals);
-		command_kill_all();
-		file_close_all();
+		forget_all();
 	}
 }

@@ -17,6 +17,9 @@
 #define FRAME_PAYLOAD_MAX (64u * 1024u)
 #define FRAME_HEADER_SIZE 12u
 
+/* The harness's own mark of a connection, which the hello gives back. */
+#define FRAME_NONCE_SIZE 16u
+
 enum frame_type {
 	/* harness to agent */
 	FRAME_EXEC = 1,
@@ -29,6 +32,8 @@ enum frame_type {
 	FRAME_PING = 8,
 	FRAME_SYNC = 9,
 	FRAME_POWEROFF = 10,
+	FRAME_OPEN = 11,
+	FRAME_CLOSE = 12,
 	/* agent to harness */
 	FRAME_HELLO = 64,
 	FRAME_STARTED = 65,

@@ -45,7 +45,6 @@ static void say(const char *format, ...)
 	fflush(stdout);
 }
 
-/* The console must have taken the last words before the power goes; tcdrain is not enough on all of them. */
 static void power_off(void)
 {
 	fflush(stdout);
@@ -193,6 +192,10 @@ static bool asked_for(const char *word)
 
 static void set_environment(void)
 {
+	static const char name[] = "guest";
+
+	if (sethostname(name, sizeof(name) - 1))
+		say("init: no host name: %s", strerror(errno));
 	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
 	setenv("HOME", "/root", 1);
 	setenv("TERM", "vt102", 0);
@@ -238,7 +241,7 @@ static void watch(pid_t agent, pid_t shell)
 int main(void)
 {
 	char *agent[] = { AGENT_PATH, NULL };
-	char *sh[] = { "/bin/sh", "-l", NULL };
+	char *sh[] = { "/bin/bash", "-l", NULL };
 	struct timespec up;
 	pid_t agent_pid, shell_pid = 0;
 
@@ -249,6 +252,7 @@ int main(void)
 	umask(022);
 	mount_all();
 	set_environment();
+	net_defaults();
 	load_modules();
 	net_up();
 	clock_gettime(CLOCK_BOOTTIME, &up);

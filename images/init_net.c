@@ -11,6 +11,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <net/route.h>
@@ -30,6 +32,9 @@
 #define GUEST_GATEWAY6 "fd77::1"
 
 #define CARDS_MAX 16
+
+#define LINK_STEP_MS 5
+#define LINK_WAIT_MS 3000
 
 struct card {
 	char name[IFNAMSIZ];
@@ -204,6 +209,53 @@ static void address6(const char *name)
 	close(fd);
 }
 
+static bool link_is_up(const char *name)
+{
+	char path[64], state[16] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/operstate", name);
+	f = fopen(path, "re");
+	if (f && !fgets(state, sizeof(state), f))
+		state[0] = '\0';
+	if (f)
+		fclose(f);
+	return strncmp(state, "up", 2) == 0 || strncmp(state, "unknown", 7) == 0;
+}
+
+/*
+ * A link that comes up just before its interface is noticed by the kernel up to a second late, and until
+ * then IPv6 addresses do not work. Asking for the state of the link makes it look at once.
+ */
+static void wait_for_link(int fd, const char *name)
+{
+	struct ethtool_value get = { .cmd = ETHTOOL_GLINK };
+	struct ifreq req = request(name);
+
+	for (int ms = 0; ms < LINK_WAIT_MS && !link_is_up(name); ms += LINK_STEP_MS) {
+		req.ifr_data = (void *)&get;
+		ioctl(fd, SIOCETHTOOL, &req);
+		usleep(LINK_STEP_MS * 1000);
+	}
+	if (!link_is_up(name)) {
+		printf("init: %s has no link after %d ms\n", name, LINK_WAIT_MS);
+		fflush(stdout);
+	}
+}
+
+void net_defaults(void)
+{
+	/* Addresses are usable at once: nobody else is on this wire, and a second's wait per boot is long. */
+	write_sysctl("/proc/sys/net/ipv6/conf/all/accept_dad", "0");
+	write_sysctl("/proc/sys/net/ipv6/conf/default/accept_dad", "0");
+	write_sysctl("/proc/sys/net/ipv6/conf/default/dad_transmits", "0");
+	/* The kernel delays an address by a random part of this one, duplicate detection or not. */
+	write_sysctl("/proc/sys/net/ipv6/conf/default/router_solicitation_delay", "0");
+	/* A router's announcements would add addresses that no test knows of. */
+	write_sysctl("/proc/sys/net/ipv6/conf/default/router_solicitations", "0");
+	write_sysctl("/proc/sys/net/ipv6/conf/default/accept_ra", "0");
+}
+
 void net_up(void)
 {
 	static struct card cards[CARDS_MAX];
@@ -214,10 +266,6 @@ void net_up(void)
 		complain("no sockets", "at all");
 		return;
 	}
-	/* Addresses are usable at once: nobody else is on this wire, and a second's wait per boot is long. */
-	write_sysctl("/proc/sys/net/ipv6/conf/all/accept_dad", "0");
-	write_sysctl("/proc/sys/net/ipv6/conf/default/accept_dad", "0");
-	write_sysctl("/proc/sys/net/ipv6/conf/default/dad_transmits", "0");
 	set_up(fd, "lo");
 	n = find_cards(fd, cards);
 	name_cards(fd, cards, n);
@@ -225,6 +273,7 @@ void net_up(void)
 		set_up(fd, cards[0].name);
 		address4(fd, cards[0].name);
 		address6(cards[0].name);
+		wait_for_link(fd, cards[0].name);
 	}
 	close(fd);
 }
