@@ -17,16 +17,16 @@ help: ## print this list
 demo: all ## boot a VM and move live connections between Linux TCP and the card; first time: set up and build all
 	@harness/demo $(ARGS)
 
-check: all engine-test ## run all tests (arguments for pytest in ARGS)
+check: all qemu-asan engine-test ## run all tests (arguments for pytest in ARGS)
 	@harness/setup/pytest check 'not debug and not long' $(ARGS)
 
-check-fast: qemu engine engine-test ## run the tests that need no VM, in under a minute
+check-fast: qemu-asan engine-test ## run the tests that need no VM, in under a minute
 	@harness/setup/pytest check-fast 'not vm and not slow and not debug and not long' $(ARGS)
 
 check-debug: all debug-kernel ## run the guest suite on the debug kernel (KASAN, lockdep and others)
 	@harness/setup/pytest check-debug 'debug' $(ARGS)
 
-check-long: all qemu-asan ## run the long tests: soak, fuzzing, many seeds
+check-long: all qemu-asan engine-test ## run the long tests: soak, fuzzing, many seeds
 	@harness/setup/pytest check-long 'long' $(ARGS)
 
 vm: all ## boot an interactive VM with driver, tools and network up
