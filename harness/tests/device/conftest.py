@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Fixtures of the device tests: a card under qtest, ended with a look at what QEMU said."""
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from chimney import abi
+from chimney.paths import BUILD, QEMU
+from chimney.qdev.device import Card
+
+# `make check` runs these tests twice: on the ordinary build, and with CHIMNEY_QEMU=asan on the sanitized one.
+SANITIZED = os.environ.get("CHIMNEY_QEMU") == "asan"
+BINARY = BUILD / "qemu-asan" / "qemu-system-x86_64" if SANITIZED else QEMU
+
+MakeCard = Callable[..., Card]
+
+
+@pytest.fixture(scope="session")
+def qemu() -> Path:
+    assert BINARY.exists(), f"{BINARY} is missing: run make {'qemu-asan' if SANITIZED else 'qemu'}"
+    return BINARY
+
+
+@pytest.fixture
+def make_card(qemu: Path) -> Iterator[MakeCard]:
+    """A factory of cards; each must end alive, and without a sanitizer report."""
+    cards: list[Card] = []
+
+    def make(**kwargs: object) -> Card:
+        cards.append(Card(qemu=qemu, **kwargs))  # type: ignore[arg-type]
+        return cards[-1]
+
+    yield make
+    failures = []
+    for card in cards:
+        try:
+            if card.read(abi.CHIM_REG_MAGIC) != abi.CHIM_MAGIC:
+                failures.append("the card does not answer at the end")
+            said = card.qtest.stderr()
+            failures += [line for line in said.splitlines() if "Sanitizer" in line or "runtime error" in line]
+        except Exception as error:
+            failures.append(str(error))
+        finally:
+            card.close()
+    assert not failures, "\n".join(failures)
+
+
+@pytest.fixture
+def card(make_card: MakeCard) -> Card:
+    """A card brought up with one pair and buffers posted."""
+    one = make_card().start()
+    one.post_buffers(0, abi.CHIM_RING_RXB, 16)
+    one.post_buffers(0, abi.CHIM_RING_IB, 16, 4096)
+    return one
