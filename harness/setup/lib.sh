@@ -16,14 +16,21 @@ die()
 	exit 1
 }
 
-# Run a command with root rights: directly as root, else through sudo. sudo may ask for a password on a
-# terminal; without a terminal it fails at once instead of waiting for nobody.
+# Say at once that root rights are needed, instead of in the middle of the work. sudo may ask for a password
+# on a terminal; without a terminal it must not wait for nobody.
+need_root()
+{
+	[ "$(id -u)" -ne 0 ] || return 0
+	command -v sudo >/dev/null 2>&1 || die "$1 needs root rights, and there is no sudo: run it as root"
+	[ -t 0 ] || sudo -n true 2>/dev/null ||
+		die "$1 needs root rights, and sudo wants a password but there is no terminal: run it as root"
+}
+
+# Run a command with root rights: directly as root, else through sudo.
 as_root()
 {
 	if [ "$(id -u)" -eq 0 ]; then
 		"$@"
-	elif ! command -v sudo >/dev/null 2>&1; then
-		die "needs root rights for '$*', and there is no sudo: run it as root"
 	elif [ -t 0 ]; then
 		sudo "$@"
 	else
@@ -52,6 +59,7 @@ archive_uri()
 # apt's lists are read-only knowledge for most of what follows; fetch them only where they are missing.
 apt_update()
 {
+	need_root "fetching apt's package lists"
 	say "fetching apt's package lists (apt-get update)"
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=3 update </dev/null >&2
 }
