@@ -87,7 +87,9 @@ def probe(qemu: Path, kernel: Path, seconds: float = PROBE_SECONDS) -> Accel:
                 *(word for firmware in paths.FIRMWARE for word in ("-L", str(firmware))),
                 "-serial", f"file:{console.file}", "-kernel", str(kernel),
                 "-append", "console=ttyS0 panic=-1"]
-        child = spawn(argv, name="the KVM probe")
+        log = Path(folder) / "qemu.log"
+        with log.open("wb") as output:
+            child = spawn(argv, name="the KVM probe", stdout=output)
         deadline = Deadline(seconds)
         try:
             wait_until(lambda: ALIVE in console.text() or not child.running,
@@ -98,7 +100,8 @@ def probe(qemu: Path, kernel: Path, seconds: float = PROBE_SECONDS) -> Accel:
             _end(child)
         if ALIVE in console.text():
             return Accel("kvm", "a guest under KVM came up")
-        return Accel("tcg", "QEMU could not start a guest under KVM")
+        said = log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
+        return Accel("tcg", f"QEMU cannot run a guest under KVM: {said[0]}")
 
 
 def _end(child: Child) -> None:

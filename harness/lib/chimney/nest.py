@@ -29,8 +29,9 @@ class NestRefused(HarnessError):
 class Room:
     """One network namespace of a nest: a place in which programs can be started."""
 
-    def __init__(self, prefix: Sequence[str]) -> None:
+    def __init__(self, prefix: Sequence[str], pid: int) -> None:
         self._prefix = list(prefix)
+        self.pid = pid
 
     def spawn(self, argv: Sequence[str], *, name: str | None = None,
               stdin: int | IO[bytes] | None = subprocess.DEVNULL,
@@ -51,6 +52,19 @@ class Room:
         """Run the ip command in this room and return what it prints."""
         return self.run(["ip", *words]).stdout
 
+    def listens(self, port: int) -> bool:
+        """Whether some program of this room listens at a TCP port."""
+        for name in ("tcp", "tcp6"):
+            for line in Path(f"/proc/{self.pid}/net/{name}").read_text().splitlines()[1:]:
+                words = line.split()
+                if words[3] == "0A" and int(words[1].rpartition(":")[2], 16) == port:
+                    return True
+        return False
+
+    def wait_listens(self, port: int, seconds: float = 5) -> None:
+        """Wait until some program of this room listens at a TCP port."""
+        wait_until(lambda: self.listens(port), f"a peer to listen at port {port}", seconds)
+
     def sysctl(self, name: str, value: str | int) -> None:
         """Set one network sysctl of this room, named as a path below /proc/sys."""
         run(["tee", f"/proc/sys/{name}"], prefix=self.prefix(), input_bytes=f"{value}\n".encode())
@@ -68,12 +82,12 @@ class Nest(Room):
                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                       stderr=subprocess.DEVNULL, start_new_session=True)
         try:
-            self.pid = self._open()
+            pid = self._open()
         except HarnessError:
             self.close()
             raise
-        super().__init__([find_program("nsenter"), "--preserve-credentials", "-t", str(self.pid),
-                          "-U", "-m", "-n", "-p"])
+        super().__init__([find_program("nsenter"), "--preserve-credentials", "-t", str(pid),
+                          "-U", "-m", "-n", "-p"], pid)
         self._rooms: list[Child] = []
         self.ip("link", "set", "lo", "up")
 
@@ -153,8 +167,7 @@ class InnerRoom(Room):
 
     def __init__(self, nest: Nest, pid: int) -> None:
         super().__init__([find_program("nsenter"), "--preserve-credentials", "-t", str(nest.pid),
-                          "-U", "-m", "-p", f"--net=/proc/{pid}/ns/net"])
-        self.pid = pid
+                          "-U", "-m", "-p", f"--net=/proc/{pid}/ns/net"], pid)
         # What a program inside calls the same process, as `ip link set ... netns` wants it.
         status = Path(f"/proc/{pid}/status").read_text()
         self.inner_pid = next(int(line.split()[-1]) for line in status.splitlines()

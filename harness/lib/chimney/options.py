@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-from . import kernel, net
+from . import kernel, net, offload
 from .errors import HarnessError, WrongUse
 from .machine import DEVICES
 from .proc import find_program
@@ -243,5 +243,6 @@ def _check_rest(options: RunOptions) -> None:
     if options.trace is not None and options.device != "chimney":
         raise WrongUse(f"--trace records the trace events of the chimney card, and --device "
                        f"{options.device} has none.")
+    offload.check_tool(options.offload)
     if options.disk is None:
         kernel.refuse_missing_card(kernel.find(options.kernel), options.device)

@@ -112,7 +112,6 @@ class Run:
 
     def _inside(self) -> int:
         options = self.options
-        offload.check_tool(options.offload)
         for note in options.notes:
             self.say(note)
         try:

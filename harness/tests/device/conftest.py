@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from chimney import abi
 from chimney.paths import BUILD, QEMU
-from chimney.qdev.device import Card
+from chimney.qdev.device import Card, MakeCard
 
 # `make check` runs these tests twice: on the ordinary build, and with CHIMNEY_QEMU=asan on the sanitized one.
 SANITIZED = os.environ.get("CHIMNEY_QEMU") == "asan"
 BINARY = BUILD / "qemu-asan" / "qemu-system-x86_64" if SANITIZED else QEMU
-
-MakeCard = Callable[..., Card]
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from conftest import MakeCard
 
 from chimney import abi
 from chimney.qdev import pci
-from chimney.qdev.device import Card
+from chimney.qdev.device import Card, MakeCard
 
 LIMITS = [reg for reg in abi.chim_reg if abi.CHIM_REG_MAX_PAIRS <= reg <= abi.CHIM_REG_MAX_IND_LEN]
 

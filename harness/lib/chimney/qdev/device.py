@@ -12,6 +12,7 @@ import select
 import socket
 import struct
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -312,6 +313,9 @@ class Card:
             assert more.ctl & abi.CHIM_CTL_OP_MASK == abi.CHIM_RX_MORE
             data += self.buffer(pair, abi.CHIM_RING_RXB, more.buf, more.len)
         return first, data
+
+
+MakeCard = Callable[..., Card]
 
 
 def with_sges(first: abi.chim_sqe, sges: list[tuple[int, int]]) -> list[ctypes.Structure]:

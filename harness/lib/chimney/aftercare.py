@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The look at a guest before and after a test: nothing may be broken, and nothing left over.
+
+Takes a baseline when the guest has booted and compares with it at the end: kernel log, sockets,
+slabs, module references. What a dying connection still holds is waited for, within a deadline.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from .console import find_splats
+from .errors import WaitTimeout
+from .vm import Vm
+from .wait import wait_until
+
+SETTLE_SECONDS = 8.0
+# Each processor may keep so many pages of TCP memory in hand without an owner.
+RESERVE_PAGES_PER_CPU = 256
+EXACT_SLABS = ("TCP", "TCPv6", "request_sock_TCP", "request_sock_TCPv6")
+LOOSE_SLABS = {"skbuff_head_cache": 128, "skbuff_fclone_cache": 32}
+SOCKET_STATES = ("inuse", "orphan", "alloc")
+
+
+@dataclass
+class Snapshot:
+    """What can be counted in a guest at one moment."""
+
+    sockets: dict[str, int] = field(default_factory=dict)
+    slabs: dict[str, int] = field(default_factory=dict)
+    references: dict[str, int] = field(default_factory=dict)
+    log: str = ""
+
+
+def take(vm: Vm) -> Snapshot:
+    """Count now; slabs are shrunk before, or the free objects in hand would count as used."""
+    script = (
+        "for s in TCP TCPv6 skbuff_head_cache skbuff_fclone_cache /sys/kernel/slab/chim*; do "
+        "f=/sys/kernel/slab/${s##*/}/shrink; [ -w $f ] && echo 1 >$f; done 2>/dev/null; "
+        "cat /proc/net/sockstat /proc/net/sockstat6; echo @@; cat /proc/slabinfo; echo @@; "
+        "cat /proc/modules; echo @@; dmesg"
+    )
+    parts = vm.run(["sh", "-c", script]).text.split("@@\n", 3)
+    sockstat, slabinfo, modules, log = parts
+    return Snapshot(_sockets(sockstat), _slabs(slabinfo), _references(modules), log)
+
+
+def _sockets(text: str) -> dict[str, int]:
+    counts = {}
+    for family, rest in re.findall(r"^(TCP6?): (.*)$", text, re.MULTILINE):
+        words = rest.split()
+        for name, value in zip(words[::2], words[1::2], strict=False):
+            counts[f"{family} {name}"] = int(value)
+    return counts
+
+
+def _slabs(text: str) -> dict[str, int]:
+    return {name: int(active) for name, active
+            in re.findall(r"^(\S+) +(\d+) +\d+ +\d+ ", text, re.MULTILINE)
+            if name in EXACT_SLABS or name in LOOSE_SLABS or name.startswith("chim")}
+
+
+def _references(text: str) -> dict[str, int]:
+    return {line.split()[0]: int(line.split()[2]) for line in text.splitlines()
+            if line.startswith("chimney")}
+
+
+def compare(before: Snapshot, after: Snapshot, cpus: int) -> list[str]:
+    """What is left over, one sentence each; empty when the guest is as it was."""
+    found = []
+    for name, count in after.sockets.items():
+        was = before.sockets.get(name, 0)
+        if name.split()[1] in SOCKET_STATES and count > was:
+            found.append(f"sockets left over: {name} was {was} and is {count}")
+        if name == "TCP mem" and count > was + RESERVE_PAGES_PER_CPU * cpus:
+            found.append(f"TCP memory left over: it was {was} pages and is {count}")
+    for name, count in after.slabs.items():
+        was = before.slabs.get(name, 0)
+        if count > was + LOOSE_SLABS.get(name, 0):
+            found.append(f"objects left over: slab {name} had {was} and has {count}")
+    for name, count in after.references.items():
+        was = before.references.get(name, 0)
+        if count > was:
+            found.append(f"references left over: module {name} had {was} and has {count}")
+    return found
+
+
+class Aftercare:
+    """The baseline of one guest and the look at its end."""
+
+    def __init__(self, vm: Vm) -> None:
+        self._vm = vm
+        self.before = take(vm)
+
+    def findings(self, seconds: float = SETTLE_SECONDS) -> list[str]:
+        """Everything that is wrong or left over; leftovers may take some time to go away."""
+        last: list[str] = []
+        log = ""
+
+        def settled() -> bool:
+            nonlocal last, log
+            after = take(self._vm)
+            log = after.log
+            last = compare(self.before, after, self._vm.config.cpus)
+            return not last
+
+        try:
+            wait_until(settled, "the guest to give everything back", seconds, 0.3)
+        except WaitTimeout:
+            pass
+        splats = [f"the kernel complained ({splat.kind}): {splat.line}"
+                  for splat in find_splats(log)]
+        return splats + last
