@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -236,6 +236,10 @@ class Vm:
         try:
             return action()
         except HarnessError:
+            child = self._child
+            # Its sockets close a moment before QEMU has ended.
+            with suppress(WaitTimeout):
+                wait_until(lambda: child is None or not child.running, "QEMU to end", 1.0)
             self.watch()
             raise
 

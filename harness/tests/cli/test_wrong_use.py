@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What harness/chimney answers to wrong use: one sentence, a status, and nothing left behind.
+
+Nothing here boots a VM; the options are refused before anything starts.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from chimney import kernel, options, paths
+from chimney.errors import HarnessError, WrongUse
+from chimney.options import make_parser, parse
+
+COMMAND = paths.TOP / "harness" / "chimney"
+CARD = ["--device", "virtio-net-pci"]
+
+
+@pytest.fixture(autouse=True)
+def known_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build folder with kernels of both flavours, so that nothing needs to be downloaded."""
+    for name, has in (("6.1", False), ("6.12", False), ("6.1-generic", True)):
+        folder = tmp_path / "kernels" / name
+        folder.mkdir(parents=True)
+        (folder / "vmlinuz").write_bytes(b"")
+        (folder / "release").write_text("6.1.0-test\n")
+        (folder / "nics").write_text(f'{{"virtio-net-pci": true, "vmxnet3": true, '
+                                     f'"e1000e": {str(has).lower()}, "igb": {str(has).lower()}}}')
+    monkeypatch.setattr(paths, "KERNELS", tmp_path / "kernels")
+    monkeypatch.setattr(paths, "TOOLS", tmp_path / "tools")
+    monkeypatch.setattr("chimney.net.check_tap_permission", lambda: None)
+
+
+def refusal(*words: str) -> str:
+    """The sentence with which the options are refused."""
+    with pytest.raises(HarnessError) as caught:
+        parse([*words, "--", "true"])
+    assert caught.value.status != 0
+    text = str(caught.value)
+    assert "\n" not in text and text.endswith(".")
+    return text
+
+
+WRONG: Sequence[tuple[str, list[str], str]] = (
+    ("offload-unknown", ["--offload", "perhaps"], "--offload perhaps is not a policy"),
+    ("offload-no-seed", ["--offload", "random"], "random:SEED"),
+    ("offload-bad-seed", ["--offload", "random:x"], "random:SEED"),
+    ("offload-card", ["--offload", "auto", "--device", "igb"], "needs the chimney card"),
+    ("offload-tool", ["--offload", "auto"], "chimneyctl"),
+    ("device-unknown", ["--device", "ne2k"], "invalid choice: 'ne2k'"),
+    ("device-kernel", ["--device", "e1000e"], "use --kernel 6.1-generic"),
+    ("device-kernel-igb", ["--device", "igb", "--kernel", "6.12"], "no module igb"),
+    ("kernel-unknown", ["--kernel", "2.4"], "--kernel 2.4 is unknown"),
+    ("kernel-missing", ["--kernel", "6.12-generic"], "images/kernels 6.12-generic"),
+    ("kernel-no-file", ["--kernel", "/no/bzImage"], "there is no such file"),
+    ("kernel-not-one", ["--kernel", "/etc/passwd"], "is not a bzImage"),
+    ("driver-missing", ["--driver", "/no/such.ko"], "there is no such file"),
+    ("driver-card", ["--driver", "/etc/passwd", *CARD], "cannot go with --device"),
+    ("bin-missing", ["--bin", "no-such-program"], "no-such-program is not on this machine"),
+    ("copy-missing", ["--copy", "/no/file"], "there is no /no/file"),
+    ("copy-relative", ["--copy", "/etc/passwd:there"], "must begin with a slash"),
+    ("disk-missing", ["--disk", "/no/disk"], "there is no such file"),
+    ("disk-and-bin", ["--disk", "/etc/passwd", "--bin", "cat"], "cannot go with it"),
+    ("peer-missing", ["--peer", "no-such-program -s"], "no-such-program is not on this machine"),
+    ("peer-quotes", ["--peer", "echo 'open"], "cannot be split"),
+    ("peer-empty", ["--peer", " "], "--peer needs a command"),
+    ("peer-user", ["--peer", "cat", "--net", "user"], "--peer cannot go with --net user"),
+    ("net-unknown", ["--net", "carrier-pigeon"], "is not a wire"),
+    ("net-stream", ["--net", "stream:/no/socket"], "it is not a socket"),
+    ("net-dgram", ["--net", "dgram:/only-one"], "is not a wire"),
+    ("accel-unknown", ["--accel", "warp"], "invalid choice: 'warp'"),
+    ("cpus-zero", ["--cpus", "0"], "not a number from 1 to 64"),
+    ("cpus-many", ["--cpus", "65"], "not a number from 1 to 64"),
+    ("memory-word", ["--memory", "lots"], "'lots' is not a number"),
+    ("memory-little", ["--memory", "8"], "not a number from 96"),
+    ("timeout-negative", ["--timeout", "-1"], "not a positive number"),
+    ("timeout-word", ["--timeout", "soon"], "not a positive number"),
+    ("device-opt", ["--device-opt", "mac"], "NAME=VALUE"),
+    ("device-opt-two", ["--device-opt", "a=1,b=2"], "NAME=VALUE"),
+    ("pcap-folder", ["--pcap", "/no/folder/x.pcapng"], "the folder /no/folder does not exist"),
+    ("pcap-comma", ["--pcap", "/tmp/a,b"], "comma"),
+    ("trace-card", ["--trace", "/tmp/t", *CARD], "trace events"),
+    ("trace-folder", ["--trace", "/no/folder/t"], "does not exist"),
+    ("report-is-folder", ["--report", "/tmp"], "cannot be written"),
+    ("unknown", ["--frobnicate"], "unknown option: --frobnicate"),
+    ("abbreviated", ["--devic", "igb"], "unknown option"),
+    ("no-value", ["--qemu-arg"], "expected one argument"),
+)
+
+
+@pytest.mark.parametrize(("words", "expected"), [case[1:] for case in WRONG],
+                         ids=[case[0] for case in WRONG])
+def test_wrong_options_get_one_sentence(words: list[str], expected: str) -> None:
+    assert expected in refusal(*words)
+
+
+def test_every_option_has_a_wrong_use_and_a_right_one() -> None:
+    tested = {word for _, words, _ in WRONG for word in words if word.startswith("--")}
+    right = {word for words, _, _ in RIGHT for word in words if word.startswith("--")}
+    known = {action.option_strings[-1] for action in make_parser()._actions} - {"--help"}
+    assert known <= tested | {"--dry-run"}
+    assert known <= {word.partition("=")[0] for word in right}
+
+
+RIGHT: Sequence[tuple[list[str], str, object]] = (
+    (["--offload", "none"], "offload", "none"),
+    (["--offload", "manual"], "offload", "manual"),
+    (CARD, "offload", "none"),
+    (["--device", "vmxnet3"], "device", "vmxnet3"),
+    (["--device", "e1000e", "--kernel", "6.1-generic"], "kernel", "6.1-generic"),
+    (["--driver", "/etc/passwd"], "driver", Path("/etc/passwd")),
+    (["--bin", "cat", "--bin", "ls"], "bins", ["cat", "ls"]),
+    (["--copy", "/etc/passwd:/tmp/x"], "copies", ["/etc/passwd:/tmp/x"]),
+    (["--disk", "/etc/passwd"], "disk", Path("/etc/passwd")),
+    (["--peer", "cat 'a b'"], "peers", [["cat", "a b"]]),
+    (["--net", "user"], "net", "user"),
+    (["--net", "dgram:/tmp/a,/tmp/b"], "net", "dgram:/tmp/a,/tmp/b"),
+    (["--accel", "tcg"], "accel", "tcg"),
+    (["--cpus", "4"], "cpus", 4),
+    (["--memory", "1024"], "memory", 1024),
+    (["--timeout", "1.5"], "timeout", 1.5),
+    (["--device-opt", "mac=52:54:00:00:00:01"], "device_options", ["mac=52:54:00:00:00:01"]),
+    (["--qemu-arg=-d", "--qemu-arg=unimp"], "qemu_args", ["-d", "unimp"]),
+    (["--pcap", "/tmp/x.pcapng"], "pcap", Path("/tmp/x.pcapng")),
+    (["--trace", "/tmp/x.trace"], "trace", Path("/tmp/x.trace")),
+    (["--report", "/tmp/x.json"], "report", Path("/tmp/x.json")),
+    (["--dry-run"], "dry_run", True),
+)
+
+
+@pytest.mark.parametrize(("words", "name", "value"), RIGHT, ids=[" ".join(c[0]) for c in RIGHT])
+def test_right_options_are_understood(words: list[str], name: str, value: object) -> None:
+    chosen = parse([*words, "--", "some", "command", "--", "-x"])
+    assert getattr(chosen, name) == value
+    assert chosen.command == ["some", "command", "--", "-x"]
+
+
+def test_random_offload_keeps_its_seed(tmp_path: Path) -> None:
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "chimneyctl").write_bytes(b"")
+    chosen = parse(["--offload", "random:77", "--", "true"])
+    assert (chosen.offload, chosen.seed) == ("random", 77)
+
+
+def test_stream_wire_needs_a_listener(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "passt"))
+        assert parse(["--net", f"stream:{tmp_path}/passt", "--", "true"]).net.startswith("stream:")
+
+
+def test_no_tap_falls_back_to_user_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise HarnessError("no permission to open the tap.")
+
+    monkeypatch.setattr("chimney.net.check_tap_permission", refuse)
+    chosen = parse([*CARD, "--", "true"])
+    assert chosen.net == "user"
+    assert "no permission" in chosen.notes[0]
+    for words in (["--net", "tap"], ["--peer", "cat"]):
+        assert "no permission" in refusal(*CARD, *words)
+
+
+def test_unset_terminal_needs_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(options.sys.stdin, "isatty", lambda: False, raising=False)
+    with pytest.raises(WrongUse, match="no command"):
+        parse([])
+    with pytest.raises(WrongUse, match="no command after --"):
+        parse(["--"])
+
+
+def test_modules_are_found_without_a_table(tmp_path: Path) -> None:
+    (tmp_path / "modules.builtin").write_text("kernel/drivers/net/virtio_net.ko\n")
+    (tmp_path / "modules.dep").write_text("kernel/drivers/net/vmxnet3/vmxnet3.ko.xz: a.ko\n")
+    some = kernel.Kernel("x", tmp_path, None, tmp_path)
+    assert some.has_module("virtio_net") and some.has_module("vmxnet3")
+    assert some.has_module("igb") is False
+
+
+def call(*words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the real command."""
+    return subprocess.run([str(COMMAND), *words], capture_output=True, text=True, timeout=20,
+                          stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
+
+
+@pytest.mark.parametrize(("words", "expected"), [
+    ([], "there is no verb"), (["fly"], "unknown verb: fly"), (["run"], "there is no command"),
+    (["run", "--frobnicate", "--", "x"], "unknown option"),
+    (["run", "--kernel", "2.4", "--", "x"], "is unknown"),
+])
+def test_the_command_itself_answers_in_one_line(words: list[str], expected: str) -> None:
+    result = call(*words)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert expected in result.stderr and result.stderr.count("\n") == 1
+    assert result.stderr.startswith("chimney: ")
+
+
+def test_help_names_every_option() -> None:
+    result = call("run", "--help")
+    assert result.returncode == 0
+    for action in make_parser()._actions:
+        assert action.option_strings[-1] in result.stdout
+    assert call("--help").stdout.startswith("usage:")
+
+
+def test_missing_qemu_is_said_at_once(tmp_path: Path) -> None:
+    image = tmp_path / "image"
+    image.write_bytes(b"")
+    result = call("run", "--disk", str(image), "--net", "user", *CARD, "--", "true",
+                  env={"CHIMNEY_BUILD": str(tmp_path)})
+    assert result.returncode == 125
+    assert "run `make qemu`" in result.stderr
+
+
+def test_nobody_without_tap_gets_one_sentence() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to become someone else")
+    if os.stat("/dev/net/tun").st_mode & 0o006 == 0o006:
+        pytest.skip("everyone may open /dev/net/tun here")
+    result = subprocess.run(
+        ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", str(COMMAND),
+         "run", *CARD, "--net", "tap", "--", "true"],
+        capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL)
+    assert result.returncode == 125
+    assert "no permission to open /dev/net/tun" in result.stderr
+    assert result.stderr.count("\n") == 1
