@@ -30,7 +30,7 @@ struct toe_sack {
 /* What the blocks of a segment told. */
 struct toe_sack_result {
 	uint32_t newly;		/* bytes not known before to have arrived */
-	uint32_t high_new;	/* end of the highest new part, if newly; its send time gives an RTT sample for RACK */
+	uint32_t high_new;	/* end of the highest new part, if newly (for RACK) */
 	bool     dsack;		/* the first block reports a duplicate */
 	struct toe_range dup;
 	uint8_t  ignored;	/* blocks that were neither valid nor a DSACK */
@@ -72,15 +72,15 @@ enum toe_sack_rule {	/* which rule of NextSeg() chose */
 };
 
 /*
- * NextSeg of RFC 6675. max is the end of what was sent, recovery_point the RecoveryPoint, have_new whether new data could be
- * sent now. For LOST, HOLE and RESCUE r is what to retransmit; it is the whole hole, and the caller takes at most
- * its first segment or large frame (of a RESCUE exactly r, at most smss) and then calls toe_sack_retransmitted().
+ * NextSeg of RFC 6675. max is the end of what was sent, have_new whether new data could be sent
+ * now. For LOST and HOLE r is the rest of the hole; the caller retransmits its first segment or large
+ * frame. For RESCUE r is what to retransmit, at most smss. Then it calls toe_sack_retransmitted().
+ * The first retransmission of a recovery, at una, is the caller's, whatever this says (step 4.3).
  */
-enum toe_sack_rule toe_sack_next(const struct toe_sack *s, uint32_t max, uint32_t recovery_point,
-				 uint32_t smss, uint32_t dup_thresh, bool have_new,
-				 struct toe_range *r);
+enum toe_sack_rule toe_sack_next(const struct toe_sack *s, uint32_t max, uint32_t smss,
+				 uint32_t dup_thresh, bool have_new, struct toe_range *r);
 
-/* r has been retransmitted by the given rule. */
+/* r has been retransmitted by the given rule; recovery_point is RFC 6675's RecoveryPoint. */
 void toe_sack_retransmitted(struct toe_sack *s, struct toe_range r, enum toe_sack_rule rule,
 			    uint32_t recovery_point);
 

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * cc_newreno.c - slow start and congestion avoidance of RFC 5681 with byte counting (RFC 3465, limit
+ * 2), and what all algorithms share: start values and bounds of cwnd. Which segments recovery sends is recovery.c's.
+ */
+#include "cc.h"
+
+uint32_t toe_cc_initial_window(uint32_t smss)
+{
+	uint32_t two = 2 * smss, floor = two > 14600 ? two : 14600;
+
+	return 10 * smss < floor ? 10 * smss : floor;
+}
+
+void toe_cc_init(struct toe_cc *cc, const struct toe_cc_ops *ops, uint32_t smss, uint32_t cwnd,
+		 uint32_t ssthresh, uint64_t now)
+{
+	cc->ops = ops;
+	cc->smss = smss ? smss : 1;
+	cc->cwnd = cwnd ? cwnd : toe_cc_initial_window(cc->smss);
+	cc->ssthresh = ssthresh ? ssthresh : TOE_SSTHRESH_INF;
+	if (cc->cwnd > TOE_CWND_MAX)
+		cc->cwnd = TOE_CWND_MAX;
+	if (cc->cwnd < cc->smss)
+		cc->cwnd = cc->smss;
+	if (cc->ssthresh < 2 * cc->smss)
+		cc->ssthresh = 2 * cc->smss;
+	ops->init(cc, now);
+}
+
+void toe_cc_set_smss(struct toe_cc *cc, uint32_t smss)
+{
+	cc->smss = smss ? smss : 1;
+	if (cc->cwnd < cc->smss)
+		cc->cwnd = cc->smss;
+	if (cc->ssthresh < 2 * cc->smss)
+		cc->ssthresh = 2 * cc->smss;
+}
+
+static void newreno_init(struct toe_cc *cc, uint64_t now)
+{
+	(void)now;
+	cc->u.newreno.acked = 0;
+}
+
+static void grow(struct toe_cc *cc, uint32_t by)
+{
+	cc->cwnd = by < TOE_CWND_MAX - cc->cwnd ? cc->cwnd + by : TOE_CWND_MAX;
+}
+
+static void newreno_on_ack(struct toe_cc *cc, const struct toe_cc_ack *ack)
+{
+	uint32_t left = ack->acked;
+
+	if (!ack->cwnd_limited)
+		return;		/* RFC 7661's worry: a window that was not used proves nothing */
+	if (toe_cc_in_slow_start(cc)) {
+		uint32_t by = left < 2 * cc->smss ? left : 2 * cc->smss;
+
+		if (by > cc->ssthresh - cc->cwnd)
+			by = cc->ssthresh - cc->cwnd;
+		grow(cc, by);
+		left -= by;
+		if (toe_cc_in_slow_start(cc) || !left)
+			return;
+	}
+	/* One SMSS per cwnd of acknowledged bytes; the rest of a very large ACK counts once. */
+	if (left > cc->cwnd)
+		left = cc->cwnd;
+	cc->u.newreno.acked += left;
+	if (cc->u.newreno.acked >= cc->cwnd) {
+		cc->u.newreno.acked -= cc->cwnd;
+		grow(cc, cc->smss);
+	}
+}
+
+static uint32_t half(const struct toe_cc *cc, uint32_t flight)
+{
+	return flight / 2 > 2 * cc->smss ? flight / 2 : 2 * cc->smss;
+}
+
+static void newreno_on_loss(struct toe_cc *cc, uint32_t flight, uint64_t now)
+{
+	(void)now;
+	cc->ssthresh = half(cc, flight);
+	cc->cwnd = cc->ssthresh;
+	cc->u.newreno.acked = 0;
+}
+
+static void newreno_on_recovered(struct toe_cc *cc, uint32_t flight, uint64_t now)
+{
+	uint32_t low = (flight > cc->smss ? flight : cc->smss) + cc->smss;
+
+	(void)now;
+	/* RFC 6582 3.2 step 3, option 1: no burst if little is left in flight; ssthresh brings it back. */
+	cc->cwnd = low < cc->ssthresh ? low : cc->ssthresh;
+	cc->u.newreno.acked = 0;
+}
+
+static void newreno_on_rto(struct toe_cc *cc, uint32_t flight, bool first, uint64_t now)
+{
+	(void)now;
+	if (first)
+		cc->ssthresh = half(cc, flight);
+	cc->cwnd = cc->smss;
+	cc->u.newreno.acked = 0;
+}
+
+static void newreno_after_idle(struct toe_cc *cc, uint64_t now)
+{
+	uint32_t restart = toe_cc_initial_window(cc->smss);
+
+	(void)now;
+	if (cc->cwnd > restart)
+		cc->cwnd = restart;
+	cc->u.newreno.acked = 0;
+}
+
+const struct toe_cc_ops toe_cc_newreno = {
+	.name = "newreno",
+	.init = newreno_init,
+	.on_ack = newreno_on_ack,
+	.on_loss = newreno_on_loss,
+	.on_recovered = newreno_on_recovered,
+	.on_rto = newreno_on_rto,
+	.after_idle = newreno_after_idle,
+};
