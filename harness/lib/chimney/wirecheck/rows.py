@@ -21,7 +21,7 @@ class Row:
 
     number: int
     time: float
-    origin: str		 # interface name: host, target or received
+    origin: str  # interface name: host, target or received
     src: str
     dst: str
     sport: int
@@ -31,7 +31,7 @@ class Row:
     flags: int
     window: int  # as on the wire, not scaled
     tsval: int | None = None
-    ip_id: int | None = None	# None for IPv6
+    ip_id: int | None = None  # None for IPv6
     df: bool = True
     fragment: bool = False
     length: int = 0
