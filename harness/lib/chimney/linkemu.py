@@ -8,8 +8,9 @@ wire without TSO as well.
 from __future__ import annotations
 
 import json
+import os
+import select
 import subprocess
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from .errors import HarnessError, WaitTimeout
 from .nest import Nest, Room
 from .net import FIRST, Netdev, Subnet, Wire, give_addresses
 from .proc import Child, run, spawn
+from .wait import Deadline
 
 NAMES = ("loss", "duplicate", "reorder", "corrupt", "fragment", "options", "delay_ms",
          "jitter_ms", "reorder_ms", "rate_bps", "limit_bytes", "mtu")
@@ -40,9 +42,10 @@ class LinkEmulator:
         for which, values in (("both", both), ("ab", ab), ("ba", ba)):
             for name, value in (values or {}).items():
                 argv += [which, f"{name}={value:.17g}"]
-        start = spawn if room is None else room.spawn
-        self.child: Child = start(argv, name="linkemu", stdin=subprocess.PIPE,
-                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.child: Child = spawn(argv, name="linkemu", prefix=room.prefix() if room else (),
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE)
+        self._buffer = b""
         self.statistics: dict[str, dict[str, int]] = {}
         self._read("the link emulator to start")
 
@@ -87,17 +90,21 @@ class LinkEmulator:
     def _read(self, what: str, seconds: float = 5) -> dict[str, Any]:
         pipe, errors = self.child.popen.stdout, self.child.popen.stderr
         assert pipe is not None and errors is not None
-        lines: list[bytes] = []
-        reader = threading.Thread(target=lambda: lines.append(pipe.readline()), daemon=True)
-        reader.start()
-        reader.join(seconds)
-        if reader.is_alive():
-            raise WaitTimeout(what, seconds)
-        if not lines[0]:
+        deadline = Deadline(seconds)
+        while not self._buffer.endswith(b"\n"):
+            ready, _, _ = select.select([pipe], [], [], deadline.left)
+            if not ready:
+                raise WaitTimeout(what, seconds)
+            data = os.read(pipe.fileno(), 65536)
+            if not data:
+                break
+            self._buffer += data
+        line, self._buffer = self._buffer, b""
+        if not line:
             message = errors.read().decode(errors="replace").strip()
             raise HarnessError(message.splitlines()[0] if message else
                                "the link emulator has ended.")
-        answer: dict[str, Any] = json.loads(lines[0])
+        answer: dict[str, Any] = json.loads(line)
         return answer
 
 

@@ -54,6 +54,7 @@ class Machine:
     cpus: int = 1
     memory: int = 512
     disk: Path | None = None
+    disk_format: str = "raw"
     machine_options: str = ""
     devices: Sequence[str] = ()
     extra: Sequence[str] = ()
@@ -113,7 +114,8 @@ class Machine:
             argv += ["-initrd", str(self.initrd)]
         if self.disk is not None:
             # The user's image stays as it is: everything written goes to a temporary overlay.
-            argv += ["-drive", f"file={self.disk},if=none,id=disk0,snapshot=on",
+            argv += ["-drive", f"file={self.disk},format={self.disk_format},if=none,id=disk0,"
+                     "snapshot=on",
                      "-device", "virtio-blk-pci,drive=disk0,bootindex=0"]
         return argv
 

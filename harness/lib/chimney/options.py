@@ -84,7 +84,8 @@ def make_parser() -> Parser:
         help="put a host program and its libraries into the guest (repeatable)")
     add("--copy", dest="copies", action="append", default=[], metavar="SRC[:DST]",
         help="put a file or folder into the guest (repeatable)")
-    add("--disk", type=Path, metavar="IMAGE", help="boot your own disk image (with our agent in it)")
+    add("--disk", type=Path, metavar="IMAGE",
+        help="boot your own disk image, with our agent in it (images/README.md)")
     add("--peer", dest="peers", action="append", default=[], metavar="CMD",
         help="run CMD at the other end of the wire while the VM lives (repeatable)")
     add("--net", metavar="WIRE",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""`harness/chimney run`: one command in one fresh VM, from the checked options to the exit status."""
+"""`harness/chimney run`: one command in one fresh VM, from checked options to exit status."""
 
 from __future__ import annotations
 

@@ -69,6 +69,14 @@ class VmConfig:
     interactive: bool = False
 
 
+def disk_format(disk: Path | None) -> str:
+    """What QEMU shall take the user's image for; it must not guess, a guest could fool it."""
+    if disk is None:
+        return "raw"
+    with disk.open("rb") as file:
+        return "qcow2" if file.read(4) == b"QFI\xfb" else "raw"
+
+
 class Vm:
     """One VM; a context manager that starts it and ends it."""
 
@@ -326,7 +334,8 @@ class Vm:
             qemu=config.qemu, kernel=self.kernel.image if self.kernel else None,
             initrd=self._image(), append=self._append(), run_dir=self.run_dir,
             sockets=self.sockets, cards=cards, accel=self.accel.name, cpus=config.cpus,
-            memory=config.memory, disk=config.disk, machine_options=config.machine_options,
+            memory=config.memory, disk=config.disk,
+            disk_format=disk_format(config.disk), machine_options=config.machine_options,
             devices=config.devices, extra=config.qemu_args, trace=config.trace,
             objects=self.capture.objects, interactive=config.interactive)
 
@@ -349,9 +358,9 @@ class Vm:
     def launch(self, argv: Sequence[str]) -> None:
         """Start QEMU; start() does this and the rest."""
         (self.run_dir / "qemu.cmd").write_text(shlex.join(argv) + "\n")
-        start = self.nest.spawn if self.nest is not None else spawn
+        prefix = self.nest.prefix() if self.nest is not None else ()
         with (self.run_dir / "qemu.log").open("wb") as log:
-            self._child = start(argv, name="QEMU", stdout=log)
+            self._child = spawn(argv, name="QEMU", prefix=prefix, stdout=log)
 
     def _wait_link(self) -> None:
         def up() -> bool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""`harness/chimney run` as a user sees it, from a command that works to a harness that is killed."""
+"""`harness/chimney run` as a user sees it, from a command that works to a killed harness."""
 
 from __future__ import annotations
 

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The TCP engine alone: each C unit test and each batch of simulated connections is one item.
+
+Names come from the sources, so that collecting builds nothing. The binaries are built once per run,
+by whichever worker comes first.
+"""
+
+import fcntl
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parents[3]
+ENGINE = TOP / "qemu-device" / "engine"
+OUT = TOP / "build" / "engine"
+SOURCES = sorted((ENGINE / "tests").glob("test_*.c"))
+CASES = [
+    (source.stem, name)
+    for source in SOURCES
+    for name in re.findall(r"^TEST\((\w+)\)", source.read_text(encoding="utf-8"), re.MULTILINE)
+]
+BATCH = 25
+
+
+@pytest.fixture(scope="session")
+def built() -> Path:
+    """The folder of the binaries, up to date."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    with (OUT / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        make = subprocess.run(
+            ["make", "-s", "-j2", "-C", str(ENGINE), "tests"],
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+    if make.returncode:
+        pytest.fail(f"building the engine failed:\n{make.stdout}{make.stderr}", pytrace=False)
+    return OUT
+
+
+def run(*command: str | Path, timeout: float = 100) -> None:
+    """Run a test program; its output is the message if it fails."""
+    words = [str(word) for word in command]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=timeout, check=False)
+    if done.returncode:
+        tail = (done.stdout + done.stderr)[-6000:]
+        pytest.fail(f"{' '.join(words)}: status {done.returncode}\n{tail}", pytrace=False)
+
+
+@pytest.mark.timeout(700)
+def test_builds_and_needs_nothing_from_outside(built: Path) -> None:
+    """The library links against four functions of string.h and nothing else."""
+    assert (built / "symbols.ok").exists()
+
+
+@pytest.mark.timeout(700)
+@pytest.mark.parametrize(("binary", "name"), CASES, ids=[f"{b}-{n}" for b, n in CASES])
+def test_unit(built: Path, binary: str, name: str) -> None:
+    """One unit test under the address and undefined-behaviour sanitizers."""
+    run(built / "asan" / binary, name)
+
+
+@pytest.mark.timeout(700)
+@pytest.mark.parametrize("binary", [source.stem for source in SOURCES])
+def test_optimized(built: Path, binary: str) -> None:
+    """All tests of a file as the library is shipped, without sanitizers."""
+    run(built / binary)
+
+
+@pytest.mark.timeout(700)
+@pytest.mark.parametrize("first", range(1, 101, BATCH))
+def test_simulation(built: Path, first: int) -> None:
+    """Two engines over a bad link, with hand-overs in the middle; byte streams are compared."""
+    run(built / "asan" / "sim", "--seed", str(first), "--runs", str(BATCH))
+
+
+@pytest.mark.timeout(700)
+@pytest.mark.parametrize("first", range(1, 51, BATCH))
+def test_independent_peer(built: Path, first: int) -> None:
+    """The engine against a TCP that shares no code with it and checks every frame."""
+    run(built / "asan" / "sim", "--peer", "independent", "--seed", str(first), "--runs", str(BATCH))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1900)
+@pytest.mark.parametrize("peer", ["engine", "independent"])
+def test_many_seeds(built: Path, peer: str) -> None:
+    """Twenty thousand simulated connections."""
+    sim = built / "asan" / "sim"
+    run(sim, "--peer", peer, "--seed", "10001", "--runs", "10000", timeout=1800)
