@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One connection, both ways at once, handed over at random moments, and the proof that nobody noticed.
+
+The program pair is xfer, which compares every byte by position. A helper in the guest hands the connection over and back
+until bytes and cycles suffice; then device counters, driver counters and the capture are held against the rules.
+"""
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .. import offload, programs
+from ..agent import Command
+from ..errors import HarnessError, WaitTimeout
+from ..guestctl import GuestCtl
+from ..proc import Child
+from ..vm import Vm
+from ..wirecheck import rows as wire_rows
+from ..wirecheck import rules
+
+GUEST_STOP = "/tmp/xfer.stop"
+PORT = 5001
+MSS = {4: 1448, 6: 1428}
+SILENCE_SECONDS = 0.2
+REPEATS_PER_CYCLE = 0.3
+
+
+@dataclass
+class Goal:
+    """What has to be reached."""
+
+    bytes: int = 256 << 20
+    cycles: int = 200
+    uploads_each: int = 100
+    target_share: float = 0.40
+    host_share: float = 0.10
+    seconds: float = 240
+
+
+@dataclass
+class Outcome:
+    """What one run showed; `broken` is empty when every rule held."""
+
+    family: int
+    seed: int
+    cycles: int = 0
+    offloads: int = 0
+    uploads: int = 0
+    sent: int = 0
+    received: int = 0
+    seconds: float = 0
+    target_share: float = 0
+    host_share: float = 0
+    in_flight: int = 0
+    unread: int = 0
+    unsent: int = 0
+    resets: int = 0
+    peer_again: int = 0
+    peer_dsacks: int = 0
+    target_wraps: int = 0
+    host_wraps: int = 0
+    broken: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Handover:
+    """Runs xfer between guest and peer of a running VM while connections change hands."""
+
+    def __init__(self, vm: Vm, family: int, seed: int, goal: Goal, say: Callable[[str], None]) -> None:
+        self.vm, self.family, self.seed, self.goal, self.say = vm, family, seed, goal, say
+        self.ctl = GuestCtl(vm)
+        self.outcome = Outcome(family, seed)
+        self.peer_stop = vm.run_dir / f"xfer{family}.stop"
+
+    def run(self, capture: Callable[[], Path]) -> Outcome:
+        """Do it. `capture` gives the capture once the VM's frames are in it."""
+        before = self.ctl.stats()
+        begin = time.monotonic()
+        peer, guest = self._start_pair()
+        helper = offload.apply(self.vm.agent, "random", self.seed)
+        try:
+            self._until_enough(before, guest)
+        finally:
+            counts = offload.stop(helper)
+        self.ctl.upload("all", check=False)
+        self._stop_pair(peer, guest)
+        self.outcome.seconds = time.monotonic() - begin
+        self.say(f"IPv{self.family}: helper in the guest: {counts}")
+        self._judge(before, self.ctl.stats(), capture())
+        return self.outcome
+
+    # -- the pair --------------------------------------------------------------------------------
+
+    def _start_pair(self) -> tuple[Child, Command]:
+        self.vm.run(["rm", "-f", GUEST_STOP])
+        words = [str(PORT), "--bytes", str(self.goal.bytes), "--seed", str(self.seed), "--pause", "200",
+                 "--timeout", "30"]
+        host = "10.77.0.1" if self.family == 4 else "fd77::1"
+        peer = self.vm.peer([str(programs.xfer()), "--listen", host, *words, "--until", str(self.peer_stop)])
+        room = self.vm.wire.room
+        assert room is not None
+        room.wait_listens(PORT)
+        guest = self.vm.background(["xfer", "--connect", host, *words, "--until", GUEST_STOP])
+        return peer, guest
+
+    def _stop_pair(self, peer: Child, guest: Command) -> None:
+        self.peer_stop.touch()
+        self.vm.agent.put(GUEST_STOP, b"")
+        result = guest.wait(60)
+        status = peer.wait(60)
+        here, there = self._report(result.text, "guest"), self._report(self._peer_text(peer), "peer")
+        self.outcome.sent, self.outcome.received = here["sent"], here["received"]
+        for who, report in (("guest", here), ("peer", there)):
+            for key in ("send_error", "recv_error"):
+                if report[key]:
+                    self.outcome.broken.append(f"{who}: {report[key]}")
+        if result.status or status:
+            self.outcome.broken.append(f"xfer ended with status {result.status} in the guest, {status} at the peer")
+        if (here["sent"], here["received"]) != (there["received"], there["sent"]):
+            self.outcome.broken.append(f"bytes differ: guest {here}, peer {there}")
+        if min(here["sent"], here["received"]) < self.goal.bytes:
+            self.outcome.broken.append(f"only {here['sent']} bytes out and {here['received']} in")
+
+    def _peer_text(self, peer: Child) -> str:
+        return self.vm.peer_log(self.vm.peers.index(peer))
+
+    @staticmethod
+    def _report(text: str, who: str) -> dict[str, Any]:
+        lines = [line for line in text.splitlines() if line.startswith("{")]
+        if not lines:
+            raise HarnessError(f"xfer of the {who} printed no report: {text.strip()[-300:]}")
+        return dict(json.loads(lines[-1]))
+
+    def _until_enough(self, before: tuple[dict[str, int], dict[str, int]], guest: Command) -> None:
+        """Until bytes and hand-overs should suffice; the capture has the last word on cycles."""
+        end = time.monotonic() + self.goal.seconds
+        spare = 1.05
+        while True:
+            time.sleep(0.5)
+            self.vm.watch()
+            driver, device = self.ctl.stats()
+            cycles = driver["terminates"] - before[0]["terminates"]
+            into = device["rx_bytes"] - before[1]["rx_bytes"]
+            out = device["tx_bytes"] - before[1]["tx_bytes"]
+            enough = [driver[key] - before[0].get(key, 0) for key in ("upload_in_flight", "upload_unread", "upload_unsent")]
+            self.say(f"IPv{self.family}: {cycles} cycles, {into >> 20} MiB in, {out >> 20} MiB out")
+            if cycles >= self.goal.cycles * spare + 3 and min(into, out) >= self.goal.bytes * spare and \
+                    min(enough) >= self.goal.uploads_each:
+                return
+            if not guest.running:
+                return
+            if time.monotonic() > end:
+                raise WaitTimeout(f"{self.goal.cycles} cycles and {self.goal.bytes >> 20} MiB each way",
+                                  self.goal.seconds, f"{cycles} cycles, {into >> 20} MiB in, {out >> 20} MiB out, "
+                                  f"uploads with data in flight, unread, unsent: {enough}")
+
+    # -- the verdict -----------------------------------------------------------------------------
+
+    def _judge(self, before: tuple[dict[str, int], dict[str, int]], after: tuple[dict[str, int], dict[str, int]],
+               capture: Path) -> None:
+        driver = {key: after[0][key] - before[0].get(key, 0) for key in after[0]}
+        device = {key: after[1][key] - before[1].get(key, 0) for key in after[1]}
+        rows = [row for row in wire_rows.read(capture, PORT) if (":" in row.src) == (self.family == 6)]
+        self._judge_wire(rows)
+        self._judge_shares(rows, device)
+        out = self.outcome
+        out.in_flight, out.unread, out.unsent = (driver[key] for key in ("upload_in_flight", "upload_unread",
+                                                                         "upload_unsent"))
+        self._expect(out.cycles >= self.goal.cycles, f"{out.cycles} counted cycles")
+        for name in ("in_flight", "unread", "unsent"):
+            count = getattr(out, name)
+            self._expect(count >= self.goal.uploads_each, f"only {count} uploads had data {name.replace('_', ' ')}")
+
+    def _judge_wire(self, rows: list[wire_rows.Row]) -> None:
+        out = self.outcome
+        counted = rules.cycles(rows)
+        out.cycles, out.offloads, out.uploads = counted.counted, counted.offloads, counted.uploads
+        out.resets = len(rules.no_reset(rows))
+        out.peer_again, out.peer_dsacks = rules.peer_repeats(rows)
+        out.target_wraps, out.host_wraps = rules.wraps(rows, "target"), rules.wraps(rows, "host")
+        out.broken += rules.no_reset(rows)[:3] + rules.acks_never_back(rows)[:3] + \
+            rules.timestamps_never_back(rows)[:3] + rules.right_edge_never_left(rows)[:3] + \
+            rules.silences(rows, SILENCE_SECONDS)[:3] + rules.identifications(rows, MSS[self.family])[:3]
+        self._expect(out.peer_again + out.peer_dsacks <= REPEATS_PER_CYCLE * max(1, out.cycles),
+                     f"the peer sent {out.peer_again} segments again and {out.peer_dsacks} DSACKs in {out.cycles} cycles")
+        if self.family == 4:
+            self._expect(out.target_wraps > 0, "the target's IDs never wrapped")
+            self._expect(out.host_wraps > 0, "the host's IDs never wrapped")
+
+    def _judge_shares(self, rows: list[wire_rows.Row], device: dict[str, int]) -> None:
+        """By device counters, which have to agree with the capture."""
+        out, share = self.outcome, rules.shares(rows)
+        self._expect(device["tx_offloaded_bytes"] == share.target_out,
+                     f"the device counts {device['tx_offloaded_bytes']} payload bytes sent, the capture {share.target_out}")
+        total = share.target_out + share.host_out + share.received
+        card = device["tx_offloaded_bytes"] + device["rx_offloaded_bytes"]
+        out.target_share = card / max(1, total)
+        out.host_share = 1 - out.target_share
+        self._expect(out.target_share >= self.goal.target_share, f"the card carried {out.target_share:.0%}")
+        self._expect(out.host_share >= self.goal.host_share, f"Linux TCP carried {out.host_share:.0%}")
+
+    def _expect(self, holds: bool, otherwise: str) -> None:
+        if not holds:
+            self.outcome.broken.append(otherwise)

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""chimneyctl in the guest, as Python: the one place of the harness that knows its words and its JSON."""
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from .errors import HarnessError
+from .vm import Vm
+
+
+class GuestCtl:
+    """Runs chimneyctl in one VM."""
+
+    def __init__(self, vm: Vm) -> None:
+        self.vm = vm
+
+    def _json(self, *words: str) -> Any:
+        text = self.vm.run(["chimneyctl", *words, "--json"]).text
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError:
+            raise HarnessError(f"chimneyctl {' '.join(words)} --json printed no JSON: {text[:200]}") from None
+
+    def offload(self, *which: str, check: bool = True) -> bool:
+        """Hand connections to the card; `which` is a four-tuple, all, or --port N. False: refused."""
+        return self.vm.run(["chimneyctl", "offload", *which], check=check, seconds=30).ok
+
+    def upload(self, *which: str, check: bool = True) -> bool:
+        """Take connections back."""
+        return self.vm.run(["chimneyctl", "upload", *which], check=check, seconds=30).ok
+
+    def connections(self) -> list[dict[str, Any]]:
+        """Every offloaded connection."""
+        return list(self._json("list"))
+
+    def stats(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Counters of driver and of device."""
+        both = self._json("stats")
+        return dict(both["driver"]), dict(both["device"])
