@@ -81,8 +81,9 @@ kernels: setup ## fetch the guest kernels
 driver: kernels ## build chimney.ko for each guest kernel
 	@guest-driver/build $(KERNELS)
 
-images: driver ## build the guest's user space
-	@images/build
+images: driver ## build a guest image for each kernel, the base of all that runs make
+	@for kernel in $(KERNELS); do \
+		images/mkinitramfs --kernel $$kernel --out build/images/guest-$$kernel.cpio || exit 1; done
 
 debug-kernel: setup ## build the debug kernel from Debian's Linux source
 	@harness/setup/host-packages debug
