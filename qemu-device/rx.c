@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * rx.c - received frames: to the target if it wants them, else by the raw path
+ * into the receive rings, with the CUTOVER markers between them.
+ *
+ * Frames for which the driver has no buffers wait in order, within a bound, and
+ * are dropped beyond it. They never hold up another pair, nor the target.
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/units.h"
+#include "chimdev.h"
+#include "target.h"
+#include "trace.h"
+
+enum {
+    RX_WAIT_BYTES = 1 * MiB,
+    RX_WAIT_COST = 256,         /* what a small frame counts for */
+};
+
+typedef enum RxPlaced { RX_PLACED, RX_NO_ROOM, RX_NEVER } RxPlaced;
+
+static void fill_first(struct chim_rxe *e, const ChimdevVnet *v, uint32_t hash,
+                       uint32_t hash_flags, unsigned nbuf)
+{
+    e->ctl = cpu_to_le32(CHIM_RX_FRAME | hash_flags << CHIM_CTL_FLAGS_SHIFT);
+    e->u.frame.vnet.flags = v->flags;
+    e->u.frame.vnet.gso_type = v->gso_type;
+    e->u.frame.vnet.hdr_len = cpu_to_le16(v->hdr_len);
+    e->u.frame.vnet.gso_size = cpu_to_le16(v->gso_size);
+    e->u.frame.vnet.csum_start = cpu_to_le16(v->csum_start);
+    e->u.frame.vnet.csum_offset = cpu_to_le16(v->csum_offset);
+    e->u.frame.vnet.num_buffers = cpu_to_le16(nbuf);
+    e->u.frame.hash = cpu_to_le32(hash);
+}
+
+/* The first entry is published last (RING-D11). */
+static void write_frame(ChimdevPair *p, const ChimdevRxWait *w,
+                        const uint8_t *data, unsigned nbuf)
+{
+    ChimdevRing *rxb = p->ring[CHIM_RING_RXB], *rxc = p->ring[CHIM_RING_RXC];
+    struct chim_rxe first = { 0 };
+    uint32_t off = 0;
+
+    fill_first(&first, &w->vnet, w->hash, w->hash_flags, nbuf);
+    for (unsigned i = 0; i < nbuf; i++) {
+        ChimdevBuf b = chimdev_ring_take(rxb);
+        uint32_t n = MIN(b.len, w->len - off);
+        ChimdevAt at = { chimdev_ring_id(rxb), b.index, CHIM_RULE_RING_H7 };
+        struct chim_rxe more = { .ctl = cpu_to_le32(CHIM_RX_MORE) };
+        struct chim_rxe *e = i ? &more : &first;
+
+        chimdev_dma_write(p->s, &at, b.addr, data + off, n);
+        e->len = cpu_to_le32(n);
+        e->buf = cpu_to_le32(b.index);
+        off += n;
+        if (i) {
+            chimdev_ring_post(rxc, i, &more);
+        }
+    }
+    chimdev_ring_post(rxc, 0, &first);
+    chimdev_ring_advance(rxc, nbuf);
+    p->s->stats.nic.rx_frames++;
+    p->s->stats.nic.rx_bytes += w->len;
+}
+
+static RxPlaced place(ChimdevPair *p, const ChimdevRxWait *w,
+                      const uint8_t *data)
+{
+    ChimdevRing *rxb = p->ring[CHIM_RING_RXB], *rxc = p->ring[CHIM_RING_RXC];
+    unsigned nbuf = 1;
+
+    if (w->len) {
+        while (chimdev_ring_look(rxb, w->len, &nbuf) < w->len) {
+            if (chimdev_ring_look_full(rxb)) {
+                return RX_NEVER;
+            }
+            if (chimdev_ring_sleep(rxb)) {
+                return RX_NO_ROOM;
+            }
+        }
+        if (nbuf > chimdev_ring_size(rxc)) {
+            return RX_NEVER;
+        }
+    }
+    while (chimdev_ring_room(rxc, nbuf) < nbuf) {
+        if (chimdev_ring_wait_room(rxc)) {
+            return RX_NO_ROOM;
+        }
+    }
+    if (w->len) {
+        write_frame(p, w, data, nbuf);
+    } else {
+        struct chim_rxe e = { .ctl = cpu_to_le32(CHIM_RX_CUTOVER) };
+
+        e.u.cookie = cpu_to_le64(w->cookie);
+        chimdev_ring_post(rxc, 0, &e);
+        chimdev_ring_advance(rxc, 1);
+    }
+    return RX_PLACED;
+}
+
+bool chimdev_rx_full(const ChimdevPair *p)
+{
+    return p->rx_wait_bytes >= RX_WAIT_BYTES;
+}
+
+static void hold(ChimdevPair *p, const ChimdevRxWait *w, const uint8_t *data)
+{
+    ChimdevRxWait *copy;
+
+    if (w->len && chimdev_rx_full(p)) {
+        p->s->stats.nic.rx_no_buffer++;
+        return;
+    }
+    copy = g_malloc(sizeof(*w) + w->len);
+    *copy = *w;
+    if (w->len) {
+        memcpy(copy->data, data, w->len);
+    }
+    p->rx_wait_bytes += w->len + RX_WAIT_COST;
+    QSIMPLEQ_INSERT_TAIL(&p->rx_wait, copy, next);
+}
+
+static void deliver(ChimdevPair *p, const ChimdevRxWait *w, const uint8_t *data)
+{
+    if (!p->ring[CHIM_RING_RXC] || !p->ring[CHIM_RING_RXB]) {
+        p->s->stats.nic.rx_no_buffer += !!w->len;
+        return;
+    }
+    if (QSIMPLEQ_EMPTY(&p->rx_wait)) {
+        switch (place(p, w, data)) {
+        case RX_PLACED:
+            return;
+        case RX_NEVER:
+            p->s->stats.nic.rx_no_buffer++;
+            return;
+        case RX_NO_ROOM:
+            break;
+        }
+    }
+    hold(p, w, data);
+}
+
+void chimdev_rx_drain(ChimdevPair *p)
+{
+    ChimdevRxWait *w;
+
+    while ((w = QSIMPLEQ_FIRST(&p->rx_wait))) {
+        RxPlaced r = place(p, w, w->data);
+
+        if (r == RX_NO_ROOM) {
+            return;
+        }
+        p->s->stats.nic.rx_no_buffer += r == RX_NEVER;
+        QSIMPLEQ_REMOVE_HEAD(&p->rx_wait, next);
+        p->rx_wait_bytes -= w->len + RX_WAIT_COST;
+        g_free(w);
+    }
+}
+
+void chimdev_rx_reset(ChimdevPair *p)
+{
+    ChimdevRxWait *w;
+
+    while ((w = QSIMPLEQ_FIRST(&p->rx_wait))) {
+        QSIMPLEQ_REMOVE_HEAD(&p->rx_wait, next);
+        g_free(w);
+    }
+    p->rx_wait_bytes = 0;
+}
+
+static void raw_frame(ChimdevState *s, const ChimdevVnet *vnet,
+                      const uint8_t *data, uint32_t len)
+{
+    ChimdevRxWait w = { .vnet = *vnet, .len = len };
+
+    w.hash = chimdev_filter_hash(s, data, len, &w.hash_flags);
+    if (data[0] & 1) {
+        s->stats.nic.rx_multicast++;
+    }
+    deliver(chimdev_filter_steer(s, w.hash), &w, data);
+}
+
+static void raw_segment(void *opaque, const uint8_t *frame, size_t len)
+{
+    ChimdevState *s = opaque;
+    ChimdevVnet vnet = { 0 };
+
+    if (chimdev_has_feature(s, CHIM_F_GUEST_CSUM)) {
+        vnet.flags = CHIM_VNET_F_DATA_VALID;
+    }
+    raw_frame(s, &vnet, frame, len);
+}
+
+/* REG-D7: what the driver has not accepted is undone before it sees the frame. */
+static void raw_path(ChimdevState *s, const ChimdevVnet *vnet,
+                     const uint8_t *data, uint32_t len)
+{
+    bool csum = chimdev_has_feature(s, CHIM_F_GUEST_CSUM);
+    ChimdevVnet v = *vnet;
+
+    if (v.gso_type && !chimdev_has_feature(s, CHIM_F_LRO)) {
+        if (!chimdev_soft_segment(vnet, data, len, raw_segment, s)) {
+            s->stats.nic.rx_too_long++;
+        }
+        return;
+    }
+    if (!csum && (v.flags & CHIM_VNET_F_NEEDS_CSUM)) {
+        g_autofree uint8_t *copy = g_memdup2(data, len);
+
+        chimdev_soft_finish_csum(copy, len, v.csum_start, v.csum_offset);
+        v.flags = 0;
+        raw_frame(s, &v, copy, len);
+        return;
+    }
+    if (csum && !s->has_vnet && chimdev_soft_csum_ok(data, len)) {
+        v.flags = CHIM_VNET_F_DATA_VALID;
+    } else if (!csum) {
+        v.flags = 0;
+    }
+    raw_frame(s, &v, data, len);
+}
+
+void chimdev_rx_frame(ChimdevState *s, const ChimdevVnet *vnet,
+                      const uint8_t *data, uint32_t len)
+{
+    bool ours;
+
+    if (!chimdev_filter_accepts(s, data, &ours)) {
+        s->stats.nic.rx_filtered++;
+        return;
+    }
+    /* 14 bytes of Ethernet, and room for two VLAN tags */
+    if (!vnet->gso_type && len > s->mtu + 22 && len > 60) {
+        s->stats.nic.rx_too_long++;
+        return;
+    }
+    if (ours && chimdev_target_input(s, vnet, data, len)) {
+        s->stats.nic.rx_offloaded_frames++;
+        return;
+    }
+    raw_path(s, vnet, data, len);
+}
+
+void chimdev_rx_cutover(ChimdevState *s, uint32_t hash, uint64_t cookie)
+{
+    ChimdevRxWait w = { .cookie = cookie };
+
+    deliver(chimdev_filter_steer(s, hash), &w, NULL);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vmstate.c - migration and snapshots. The device refuses both (LIFE-D4): the
+ * state of offloaded connections is not in the stream yet.
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/units.h"
+#include "migration/vmstate.h"
+#include "chimdev.h"
+
+const VMStateDescription chimdev_vmstate = {
+    .name = TYPE_CHIMDEV,
+    .unmigratable = 1,
+};
