@@ -11,7 +11,7 @@
  * that may include the ABI header (hw.c ring.c adminq.c txrx.c state.c events.c).
  *
  * Order of locks, outer first:
- *   rtnl > cd->reset_lock > socket lock / slock > pair->sq_lock > cd->adminq.lock
+ *   rtnl > socket lock / slock > pair->sq_lock > cd->adminq.lock
  *   tx queue lock (netdev) is a leaf beside sq_lock: neither is taken in the other.
  * NAPI holds none of them when it calls into the offload half.
  */
@@ -19,6 +19,7 @@
 #define CHIMDRV_H
 
 #include <linux/completion.h>
+#include <linux/if_vlan.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/netdevice.h>
@@ -34,6 +35,7 @@
 #define CHIMDRV_MAX_PAIRS	16
 #define CHIMDRV_RSS_KEY_LEN	40
 #define CHIMDRV_RSS_TABLE_LEN	128
+#define CHIMDRV_RING_MIN	64
 #define CHIMDRV_ADMIN_LOG2	6
 #define CHIMDRV_ADMIN_SLOTS	(1 << CHIMDRV_ADMIN_LOG2)
 #define CHIMDRV_ADMIN_RESERVED	2	/* slots that only terminates may take */
@@ -113,6 +115,7 @@ enum chimdrv_dev_bit {
 	CHIMDRV_DEV_FAILED,	/* the card must not be used until recovery has cleared this */
 	CHIMDRV_DEV_GONE,	/* reads give all ones: never recovers */
 	CHIMDRV_DEV_REMOVING,	/* unbind is running */
+	CHIMDRV_DEV_ASLEEP,	/* suspended or in the hands of the bus: no recovery of our own */
 	CHIMDRV_DEV_PAUSED,	/* the card wants no further offloads (PAU-1) */
 	CHIMDRV_DEV_MSIX,	/* one vector per pair; else INTx shared by all */
 };
@@ -125,6 +128,7 @@ struct chimdrv_dev {
 	u64 features;			/* accepted feature bits, 1 << enum chim_feature */
 	struct chimdrv_limits limits;
 	u8 mac[ETH_ALEN];
+	u32 abi;			/* version register */
 	unsigned int max_pairs;		/* what vectors and card allow */
 	unsigned int vectors;
 
@@ -140,9 +144,10 @@ struct chimdrv_dev {
 	struct work_struct fail_work;
 	struct work_struct reset_work;
 	struct delayed_work service_work;	/* each second: status, deadlines */
-	struct mutex reset_lock;	/* taking the card down and up */
-	unsigned int recoveries;
+	const char *fail_why;		/* by whoever set CHIMDRV_DEV_FAILED */
+	unsigned int recoveries;	/* reset_work only: those since last_recovery */
 	unsigned long last_recovery;
+	unsigned int link_speed;	/* Mbit/s, as last read */
 
 	struct list_head list;		/* chimdrv_devs, under chimdrv_devs_lock */
 	struct dentry *debugfs;
@@ -177,8 +182,9 @@ struct chimdrv_net {
 	struct chimdrv_coalesce coalesce;
 	u8 rss_key[CHIMDRV_RSS_KEY_LEN];
 	u8 rss_table[CHIMDRV_RSS_TABLE_LEN];	/* read by the data path with READ_ONCE */
+	DECLARE_BITMAP(vlans, 4096);	/* VLAN devices on top */
 	struct work_struct rx_mode_work;	/* admin commands sleep, set_rx_mode may not */
-	u32 msg_enable;
+	u64 tx_timeouts;
 };
 
 /* ------------------------------------------------------------------ I/O pair */
@@ -191,22 +197,6 @@ struct chimdrv_tx_slot {
 	u8 pages;			/* bit m: map m is a page mapping, else a single one */
 	u32 len[3];
 	dma_addr_t addr[3];
-};
-
-/* One posted buffer of RXB or IB: whole pages, mapped for the card to write. */
-struct chimdrv_buf {
-	struct page *page;		/* NULL: not posted, or taken */
-	dma_addr_t dma;
-};
-
-/* A ring of posted buffers with what is in it. Only NAPI touches it while the pair runs. */
-struct chimdrv_bufring {
-	struct chimdrv_ring ring;
-	struct chimdrv_buf *slot;	/* one per entry, by index & mask */
-	struct chimdrv_buf *spare;	/* given back, still mapped; a stack */
-	unsigned int spares;
-	unsigned int order;		/* log2 of the pages of one buffer */
-	u64 alloc_failed;
 };
 
 struct chimdrv_pair_stats {
@@ -231,10 +221,12 @@ struct chimdrv_pair {
 	struct chimdrv_net *net;
 	struct chimdrv_dev *cd;
 	unsigned int number;
+	bool running;			/* rtnl: NAPI and interrupt are on */
 	int irq;
+	bool polled;			/* INTx: the pair's NAPI may be scheduled */
 	char irq_name[IFNAMSIZ + 24];
 	struct napi_struct napi;
-	struct timer_list refill_timer;	/* buffers could not be posted for want of memory */
+	struct timer_list retry_timer;	/* buffers could not be posted, or the SQ was full */
 
 	/*
 	 * sq_lock: sq and what the offload half ties to the order of its entries.
@@ -244,7 +236,6 @@ struct chimdrv_pair {
 	spinlock_t sq_lock ____cacheline_aligned_in_smp;
 	struct chimdrv_ring sq;
 	bool sq_open;			/* sq_lock: commands may be posted */
-	bool sq_starved;		/* sq_lock: somebody waits for space; set by chimdrv_sq_wait() */
 	struct list_head pending;	/* sq_lock: connections that wait (offload half) */
 
 	/* NAPI only, no lock: */
@@ -278,6 +269,11 @@ extern struct mutex chimdrv_devs_lock;
 u32 chimdrv_hw_read(struct chimdrv_dev *cd, unsigned int reg);
 void chimdrv_hw_write(struct chimdrv_dev *cd, unsigned int reg, u32 value);
 void chimdrv_hw_doorbell(struct chimdrv_dev *cd, u32 ring, u32 index);
+extern const struct pci_device_id chimdrv_hw_ids[];
+int chimdrv_hw_map(struct chimdrv_dev *cd);
+/* Features of a netdev on this card that can be switched; *fixed: those that cannot. */
+netdev_features_t chimdrv_hw_netdev_features(const struct chimdrv_dev *cd,
+					     netdev_features_t *fixed);
 int chimdrv_hw_identify(struct chimdrv_dev *cd);
 int chimdrv_hw_reset(struct chimdrv_dev *cd);
 int chimdrv_hw_enable(struct chimdrv_dev *cd);
@@ -288,8 +284,12 @@ u32 chimdrv_hw_speed(struct chimdrv_dev *cd);
 u32 chimdrv_hw_isr(struct chimdrv_dev *cd);	/* INTx: read and acknowledge */
 void chimdrv_hw_test_irq(struct chimdrv_dev *cd, unsigned int vector);
 bool chimdrv_hw_has(const struct chimdrv_dev *cd, unsigned int feature);	/* enum chim_feature */
-/* Any context. One line in the log for the first of a series, then recovery. */
+/*
+ * Any context: use the card no more. The work item stops it, logs one line with
+ * @why (a constant string) and the fatal registers, and tries to recover.
+ */
 void chimdrv_dev_fail(struct chimdrv_dev *cd, const char *why);
+void chimdrv_hw_report(struct chimdrv_dev *cd, const char *why);
 
 /* ---------------------------------------------------------------------- irq.c */
 
@@ -306,7 +306,7 @@ int chimdrv_admin_init(struct chimdrv_dev *cd);		/* memory */
 void chimdrv_admin_fini(struct chimdrv_dev *cd);
 void chimdrv_admin_start(struct chimdrv_dev *cd);	/* rings empty, accept commands */
 void chimdrv_admin_stop(struct chimdrv_dev *cd, int err);	/* card is quiet: end all in flight */
-void chimdrv_admin_poll(struct chimdrv_dev *cd);	/* process context */
+bool chimdrv_admin_poll(struct chimdrv_dev *cd);	/* process context; was there an entry? */
 bool chimdrv_admin_overdue(struct chimdrv_dev *cd);
 
 /* The only place where a status of the card becomes an errno. */
@@ -334,6 +334,7 @@ int chimdrv_admin_create_ring(struct chimdrv_ring *ring);
 int chimdrv_admin_destroy_ring(struct chimdrv_ring *ring);
 int chimdrv_admin_set_rx_mode(struct chimdrv_net *net, bool enable);
 int chimdrv_admin_set_rss(struct chimdrv_net *net);
+int chimdrv_admin_set_vlans(struct chimdrv_net *net);
 int chimdrv_admin_set_mtu(struct chimdrv_dev *cd, unsigned int mtu);
 int chimdrv_admin_set_coalesce(struct chimdrv_dev *cd, unsigned int pair,
 			       const struct chimdrv_coalesce *coalesce);
@@ -378,9 +379,9 @@ netdev_tx_t chimdrv_start_xmit(struct sk_buff *skb, struct net_device *netdev);
 int chimdrv_tx_fence(struct chimdrv_pair *pair, u32 fence_id);
 
 /*
- * Called with sq_lock held when chimdrv_ring_space() did not suffice: the card
- * interrupts when it has consumed entries, and chimdrv_events_poll_end() follows.
- * True: there is room already, look again.
+ * Called with sq_lock held when chimdrv_ring_space() did not suffice: NAPI looks
+ * again soon (RING-D6 promises no interrupt for the SQ) and
+ * chimdrv_events_poll_end() follows. True: there is room already.
  */
 bool chimdrv_sq_wait(struct chimdrv_pair *pair);
 
@@ -399,7 +400,8 @@ void chimdrv_ib_put_back(struct chimdrv_pair *pair, u32 index);
 
 /* ---------------------------------------------------------------------- rss.c */
 
-void chimdrv_rss_default(struct chimdrv_net *net);	/* key once, table spread over net->pairs */
+void chimdrv_rss_default(struct chimdrv_net *net);	/* key and table */
+void chimdrv_rss_spread(struct chimdrv_net *net);	/* table over net->pairs */
 /* As the card computes it; addresses and ports as in a segment received. */
 u32 chimdrv_rss_hash4(const struct chimdrv_net *net, __be32 saddr, __be32 daddr,
 		      __be16 sport, __be16 dport);

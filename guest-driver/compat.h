@@ -6,10 +6,101 @@
 #ifndef CHIMDRV_COMPAT_H
 #define CHIMDRV_COMPAT_H
 
+#include <linux/netdevice.h>
+#include <linux/pci.h>
 #include <linux/version.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
 #error "chimney needs Linux 6.1 or later"
 #endif
+
+/* 6.8 renamed it. */
+#ifndef PCI_IRQ_INTX
+#define PCI_IRQ_INTX PCI_IRQ_LEGACY
+#endif
+
+/* 6.8: one structure instead of three arguments. */
+#define CHIMDRV_RXFH_PARAM (LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0))
+
+/* 6.11 renamed the structure. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+#define chimdrv_ts_info kernel_ethtool_ts_info
+#else
+#define chimdrv_ts_info ethtool_ts_info
+#endif
+
+/*
+ * Hand up everything that this NAPI still holds: frames in GRO and those that
+ * wait for a batch. The core does the second half only at the end of a poll.
+ */
+static inline void chimdrv_gro_flush(struct napi_struct *napi)
+{
+	napi_gro_flush(napi, false);
+	if (!napi->rx_count)
+		return;
+	netif_receive_skb_list(&napi->rx_list);
+	INIT_LIST_HEAD(&napi->rx_list);
+	napi->rx_count = 0;
+}
+
+#include <net/tcp.h>
+
+/* Microsecond timestamps came with 6.7, TCP-AO too. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+static inline bool chimdrv_compat_usec_ts(const struct tcp_sock *tp)
+{
+	return tp->tcp_usec_ts;
+}
+
+static inline u32 chimdrv_compat_ts_clock(const struct tcp_sock *tp)
+{
+	return tcp_clock_ts(tp->tcp_usec_ts);
+}
+#else
+static inline bool chimdrv_compat_usec_ts(const struct tcp_sock *tp)
+{
+	return false;
+}
+
+static inline u32 chimdrv_compat_ts_clock(const struct tcp_sock *tp)
+{
+	return tcp_time_stamp_raw();
+}
+#endif
+
+/* MD5 and AO: has the socket a key? */
+static inline bool chimdrv_compat_signed(const struct tcp_sock *tp)
+{
+#ifdef CONFIG_TCP_MD5SIG
+	if (rcu_access_pointer(tp->md5sig_info))
+		return true;
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0) && defined(CONFIG_TCP_AO)
+	if (rcu_access_pointer(tp->ao_info))
+		return true;
+#endif
+	return false;
+}
+
+/* Values of TCP_AO_*, in the order of the kernels that have them. */
+#define CHIMDRV_TCP_AO_FIRST	38
+#define CHIMDRV_TCP_AO_LAST	42
+
+static inline void chimdrv_compat_clear_isn(struct tcp_skb_cb *cb)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+	cb->tcp_tw_isn = 0;
+#endif
+}
+
+/* Fragments that the CPU cannot read. */
+static inline bool chimdrv_compat_readable(const struct sk_buff *skb)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+	return skb_frags_readable(skb);
+#else
+	return true;
+#endif
+}
 
 #endif /* CHIMDRV_COMPAT_H */

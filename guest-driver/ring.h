@@ -24,6 +24,7 @@
 #ifndef CHIMDRV_RING_H
 #define CHIMDRV_RING_H
 
+#include <linux/mm_types.h>
 #include <linux/types.h>
 
 struct chim_ring_ctl;
@@ -75,6 +76,9 @@ u32 chimdrv_ring_consumed(struct chimdrv_ring *r);
 /* Entry @n places behind the last published one, zero but for its ctl word, which stays untouched. */
 void *chimdrv_ring_slot(struct chimdrv_ring *r, unsigned int n);
 
+/* The same entry once more, as it has been filled so far. */
+void *chimdrv_ring_entry(struct chimdrv_ring *r, unsigned int n);
+
 /*
  * Publish one command of @n entries that have been filled: continuation entries
  * from the last to the second, then the first with @ctl (opcode and flags; count
@@ -88,6 +92,9 @@ void chimdrv_ring_publish(struct chimdrv_ring *r, u32 ctl, unsigned int n);
  */
 bool chimdrv_ring_arm(struct chimdrv_ring *r, u32 at);
 
+/* kick and arm in one, with one barrier. True: the card has consumed @at already. */
+bool chimdrv_ring_kick_arm(struct chimdrv_ring *r, u32 at);
+
 /* --- from the card */
 
 /* Copy the next entry if it has been published. */
@@ -96,5 +103,47 @@ bool chimdrv_ring_peek(struct chimdrv_ring *r, void *copy);
 void chimdrv_ring_advance(struct chimdrv_ring *r);
 /* Interrupt for the next entry. True: it is there already. */
 bool chimdrv_ring_rearm(struct chimdrv_ring *r);
+
+/* --- buffers for the card to fill */
+
+/* One posted buffer of RXB or IB: whole pages, mapped for the card to write. */
+struct chimdrv_buf {
+	struct page *page;		/* NULL: not posted, or taken */
+	dma_addr_t dma;
+};
+
+/* A ring of posted buffers with what is in it. Only NAPI touches it while the pair runs. */
+struct chimdrv_bufring {
+	struct chimdrv_ring ring;
+	struct chimdrv_buf *slot;	/* one per entry, by index & mask */
+	struct chimdrv_buf *spare;	/* given back, still mapped; a stack */
+	unsigned int spares;
+	unsigned int posted;		/* slots with a page */
+	unsigned int order;		/* log2 of the pages of one buffer */
+	u64 alloc_failed;
+};
+
+int chimdrv_bufring_init(struct chimdrv_bufring *br, struct chimdrv_dev *cd, u32 id,
+			 unsigned int log2, unsigned int order);
+void chimdrv_bufring_fini(struct chimdrv_bufring *br);
+/* Free every buffer. The card must not know the ring any more. */
+void chimdrv_bufring_drain(struct chimdrv_bufring *br);
+/* Post what can be posted. False: so few are posted that somebody must try again. */
+bool chimdrv_bufring_refill(struct chimdrv_bufring *br, gfp_t gfp);
+
+static inline unsigned int chimdrv_bufring_len(const struct chimdrv_bufring *br)
+{
+	return PAGE_SIZE << br->order;
+}
+
+/*
+ * The buffer that the card calls @index, of which it has filled @len bytes.
+ * peek: read it in place, NULL if there is none or @len is beyond it.
+ * take: the page and its reference are the caller's, no longer mapped.
+ * put_back: after a peek; the same memory is posted again by the next refill.
+ */
+const void *chimdrv_bufring_peek(struct chimdrv_bufring *br, u32 index, unsigned int len);
+struct page *chimdrv_bufring_take(struct chimdrv_bufring *br, u32 index, unsigned int len);
+void chimdrv_bufring_put_back(struct chimdrv_bufring *br, u32 index);
 
 #endif /* CHIMDRV_RING_H */

@@ -1,0 +1,477 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The module and the PCI driver: binding a card, letting it go, and bringing it
+ * back after it has failed. Other files own what happens in between.
+ */
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/rtnetlink.h>
+
+#include "chimdrv.h"
+
+#define CHIMDRV_SERVICE_PERIOD	HZ
+#define CHIMDRV_MAX_RECOVERIES	3	/* within */
+#define CHIMDRV_RECOVERY_WINDOW	(60 * HZ)
+
+LIST_HEAD(chimdrv_devs);
+DEFINE_MUTEX(chimdrv_devs_lock);
+
+/* ------------------------------------------------------------------- recovery */
+
+/* Afterwards the card touches no memory, whether or not it answers. */
+static void quiesce(struct chimdrv_dev *cd)
+{
+	bool there = !test_bit(CHIMDRV_DEV_GONE, &cd->bits) && !pci_channel_offline(cd->pdev);
+
+	/* Whoever rings a doorbell does so with bottom halves off; let them finish. */
+	synchronize_net();
+	if (there && chimdrv_hw_reset(cd)) {
+		pci_clear_master(cd->pdev);
+		if (pcie_reset_flr(cd->pdev, PCI_RESET_DO_RESET))
+			dev_err(cd->dev, "function-level reset failed\n");
+		pci_restore_state(cd->pdev);
+		pci_save_state(cd->pdev);
+	}
+	pci_clear_master(cd->pdev);
+	chimdrv_admin_stop(cd, test_bit(CHIMDRV_DEV_GONE, &cd->bits) ? -ENODEV : -EIO);
+}
+
+/* Takes no rtnl: whoever waits for an admin command may hold it. */
+static void fail_work(struct work_struct *work)
+{
+	struct chimdrv_dev *cd = container_of(work, struct chimdrv_dev, fail_work);
+
+	chimdrv_hw_report(cd, cd->fail_why);
+	quiesce(cd);
+	queue_work(cd->wq, &cd->reset_work);
+}
+
+/* A card that has been reset, or was never used: admin pair up. */
+static int card_start(struct chimdrv_dev *cd)
+{
+	int err;
+
+	pci_set_master(cd->pdev);
+	err = chimdrv_hw_reset(cd);
+	if (err)
+		return err;
+	chimdrv_admin_start(cd);
+	err = chimdrv_hw_enable(cd);
+	if (err) {
+		chimdrv_admin_stop(cd, -EIO);
+		return err;
+	}
+	if (chimdrv_hw_paused(cd))
+		set_bit(CHIMDRV_DEV_PAUSED, &cd->bits);
+	else
+		clear_bit(CHIMDRV_DEV_PAUSED, &cd->bits);
+	clear_bit(CHIMDRV_DEV_FAILED, &cd->bits);
+	return 0;
+}
+
+static bool may_recover(struct chimdrv_dev *cd)
+{
+	if (test_bit(CHIMDRV_DEV_GONE, &cd->bits) || test_bit(CHIMDRV_DEV_REMOVING, &cd->bits))
+		return false;
+	if (time_after(jiffies, cd->last_recovery + CHIMDRV_RECOVERY_WINDOW))
+		cd->recoveries = 0;
+	cd->last_recovery = jiffies;
+	if (++cd->recoveries <= CHIMDRV_MAX_RECOVERIES)
+		return true;
+	dev_err(cd->dev, "card failed %u times in a row and stays down\n", cd->recoveries);
+	return false;
+}
+
+/* rtnl. Rings go, connections end with an error, and the NIC comes back if it can. */
+static void recover(struct chimdrv_dev *cd)
+{
+	struct chimdrv_net *net = cd->net;
+	int err;
+
+	netif_device_detach(net->netdev);
+	chimdrv_net_down(net);
+	if (!may_recover(cd))
+		return;
+	err = card_start(cd);
+	if (err) {
+		queue_work(cd->wq, &cd->reset_work);
+		return;
+	}
+	if (netif_running(net->netdev) && chimdrv_net_up(net)) {
+		chimdrv_dev_fail(cd, "recovery failed");
+		return;
+	}
+	netif_device_attach(net->netdev);
+	dev_info(cd->dev, "card works again\n");
+}
+
+static void reset_work(struct work_struct *work)
+{
+	struct chimdrv_dev *cd = container_of(work, struct chimdrv_dev, reset_work);
+
+	rtnl_lock();
+	if (!chimdrv_dev_alive(cd) && !test_bit(CHIMDRV_DEV_REMOVING, &cd->bits) &&
+	    !test_bit(CHIMDRV_DEV_ASLEEP, &cd->bits))
+		recover(cd);
+	rtnl_unlock();
+}
+
+/* Each second: what no interrupt has told. */
+static void service_work(struct work_struct *work)
+{
+	struct chimdrv_dev *cd = container_of(work, struct chimdrv_dev, service_work.work);
+
+	if (chimdrv_dev_alive(cd) && chimdrv_hw_check(cd)) {
+		chimdrv_admin_poll(cd);
+		if (chimdrv_admin_overdue(cd))
+			chimdrv_dev_fail(cd, "an admin command was not completed in time");
+	}
+	if (!test_bit(CHIMDRV_DEV_REMOVING, &cd->bits))
+		queue_delayed_work(cd->wq, &cd->service_work, CHIMDRV_SERVICE_PERIOD);
+}
+
+/* ---------------------------------------------------------------- probe, remove */
+
+static int map_card(struct chimdrv_dev *cd)
+{
+	struct pci_dev *pdev = cd->pdev;
+	int err;
+
+	err = pci_enable_device_mem(pdev);
+	if (err)
+		return err;
+	err = pci_request_mem_regions(pdev, CHIMDRV_NAME);
+	if (err)
+		goto err_disable;
+	err = dma_set_mask_and_coherent(cd->dev, DMA_BIT_MASK(64));
+	if (err)
+		err = dma_set_mask_and_coherent(cd->dev, DMA_BIT_MASK(32));
+	if (err)
+		goto err_release;
+	err = chimdrv_hw_map(cd);
+	if (err)
+		goto err_release;
+	pci_save_state(pdev);
+	return 0;
+
+err_release:
+	pci_release_mem_regions(pdev);
+err_disable:
+	pci_disable_device(pdev);
+	return err;
+}
+
+static void unmap_card(struct chimdrv_dev *cd)
+{
+	pci_iounmap(cd->pdev, cd->regs);
+	pci_release_mem_regions(cd->pdev);
+	pci_disable_device(cd->pdev);
+}
+
+static struct chimdrv_dev *dev_create(struct pci_dev *pdev)
+{
+	struct chimdrv_dev *cd = kzalloc(sizeof(*cd), GFP_KERNEL);
+
+	if (!cd)
+		return NULL;
+	cd->pdev = pdev;
+	cd->dev = &pdev->dev;
+	set_bit(CHIMDRV_DEV_FAILED, &cd->bits);	/* until it has been started */
+	INIT_WORK(&cd->fail_work, fail_work);
+	INIT_WORK(&cd->reset_work, reset_work);
+	INIT_DELAYED_WORK(&cd->service_work, service_work);
+	cd->wq = alloc_workqueue(CHIMDRV_NAME "-%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 0,
+				 pci_name(pdev));
+	if (!cd->wq) {
+		kfree(cd);
+		return NULL;
+	}
+	return cd;
+}
+
+static void dev_free(struct chimdrv_dev *cd)
+{
+	destroy_workqueue(cd->wq);
+	kfree(cd);
+}
+
+/* Card, admin pair and netdev work; the network device is not visible yet. */
+static int dev_start(struct chimdrv_dev *cd)
+{
+	int err;
+
+	err = chimdrv_hw_identify(cd);
+	if (err)
+		return err;
+	err = chimdrv_irq_alloc(cd);
+	if (err)
+		return err;
+	err = chimdrv_admin_init(cd);
+	if (err)
+		goto err_vectors;
+	err = chimdrv_net_create(cd);
+	if (err)
+		goto err_admin;
+	err = chimdrv_irq_request_admin(cd);
+	if (err)
+		goto err_net;
+	err = card_start(cd);
+	if (err)
+		goto err_irq;
+	queue_delayed_work(cd->wq, &cd->service_work, CHIMDRV_SERVICE_PERIOD);
+	return 0;
+
+err_irq:
+	set_bit(CHIMDRV_DEV_REMOVING, &cd->bits);
+	flush_work(&cd->fail_work);
+	cancel_work_sync(&cd->reset_work);
+	chimdrv_irq_free_admin(cd);
+err_net:
+	chimdrv_net_destroy(cd);
+err_admin:
+	chimdrv_admin_fini(cd);
+err_vectors:
+	chimdrv_irq_free(cd);
+	return err;
+}
+
+static void dev_stop(struct chimdrv_dev *cd)
+{
+	cancel_delayed_work_sync(&cd->service_work);
+	if (chimdrv_dev_alive(cd)) {
+		set_bit(CHIMDRV_DEV_FAILED, &cd->bits);
+		quiesce(cd);
+	}
+	flush_work(&cd->fail_work);
+	cancel_work_sync(&cd->reset_work);
+	chimdrv_irq_free_admin(cd);
+	chimdrv_net_destroy(cd);
+	chimdrv_admin_fini(cd);
+	chimdrv_irq_free(cd);
+}
+
+static int probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct chimdrv_dev *cd = dev_create(pdev);
+	int err;
+
+	if (!cd)
+		return -ENOMEM;
+	pci_set_drvdata(pdev, cd);
+	err = map_card(cd);
+	if (err)
+		goto err_free;
+	err = dev_start(cd);
+	if (err)
+		goto err_unmap;
+	err = chimdrv_offload_dev_add(cd);
+	if (err)
+		goto err_stop;
+	err = register_netdev(cd->net->netdev);
+	if (err)
+		goto err_del;
+	mutex_lock(&chimdrv_devs_lock);
+	list_add_tail(&cd->list, &chimdrv_devs);
+	mutex_unlock(&chimdrv_devs_lock);
+	chimdrv_debugfs_add(cd);
+	netdev_info(cd->net->netdev, "chimney card at %s, %u pairs, features %#llx\n",
+		    pci_name(pdev), cd->max_pairs, cd->features);
+	return 0;
+
+err_del:
+	chimdrv_offload_dev_del(cd);
+err_stop:
+	set_bit(CHIMDRV_DEV_REMOVING, &cd->bits);
+	dev_stop(cd);
+err_unmap:
+	unmap_card(cd);
+err_free:
+	dev_free(cd);
+	return err;
+}
+
+static void remove(struct pci_dev *pdev)
+{
+	struct chimdrv_dev *cd = pci_get_drvdata(pdev);
+
+	set_bit(CHIMDRV_DEV_REMOVING, &cd->bits);
+	if (!pci_device_is_present(pdev)) {
+		set_bit(CHIMDRV_DEV_GONE, &cd->bits);
+		chimdrv_dev_fail(cd, "the card was pulled");
+	}
+	chimdrv_debugfs_remove(cd);
+	mutex_lock(&chimdrv_devs_lock);
+	list_del(&cd->list);
+	mutex_unlock(&chimdrv_devs_lock);
+	unregister_netdev(cd->net->netdev);
+	chimdrv_offload_dev_del(cd);
+	dev_stop(cd);
+	unmap_card(cd);
+	dev_free(cd);
+}
+
+/* rtnl. Connections go back to the kernel if the card still answers, then it is stopped. */
+static void put_to_sleep(struct chimdrv_dev *cd)
+{
+	set_bit(CHIMDRV_DEV_ASLEEP, &cd->bits);
+	netif_device_detach(cd->net->netdev);
+	chimdrv_net_down(cd->net);
+	set_bit(CHIMDRV_DEV_FAILED, &cd->bits);
+	flush_work(&cd->fail_work);
+	quiesce(cd);
+}
+
+/* rtnl. */
+static int wake_up_card(struct chimdrv_dev *cd)
+{
+	int err;
+
+	clear_bit(CHIMDRV_DEV_ASLEEP, &cd->bits);
+	err = card_start(cd);
+	if (!err && netif_running(cd->net->netdev))
+		err = chimdrv_net_up(cd->net);
+	if (err)
+		dev_err(cd->dev, "the card does not come back: %d\n", err);
+	else
+		netif_device_attach(cd->net->netdev);
+	return err;
+}
+
+static void shutdown(struct pci_dev *pdev)
+{
+	struct chimdrv_dev *cd = pci_get_drvdata(pdev);
+
+	rtnl_lock();
+	set_bit(CHIMDRV_DEV_REMOVING, &cd->bits);
+	put_to_sleep(cd);
+	rtnl_unlock();
+	pci_disable_device(pdev);
+}
+
+static int suspend(struct device *dev)
+{
+	struct chimdrv_dev *cd = dev_get_drvdata(dev);
+
+	rtnl_lock();
+	put_to_sleep(cd);
+	rtnl_unlock();
+	return 0;
+}
+
+static int resume(struct device *dev)
+{
+	struct chimdrv_dev *cd = dev_get_drvdata(dev);
+	int err;
+
+	rtnl_lock();
+	err = wake_up_card(cd);
+	rtnl_unlock();
+	return err;
+}
+
+static DEFINE_SIMPLE_DEV_PM_OPS(pm_ops, suspend, resume);
+
+/* ----------------------------------------------------------- errors of the bus */
+
+static pci_ers_result_t error_detected(struct pci_dev *pdev, pci_channel_state_t state)
+{
+	struct chimdrv_dev *cd = pci_get_drvdata(pdev);
+
+	if (state == pci_channel_io_normal)
+		return PCI_ERS_RESULT_CAN_RECOVER;
+	if (state == pci_channel_io_perm_failure)
+		set_bit(CHIMDRV_DEV_GONE, &cd->bits);
+	set_bit(CHIMDRV_DEV_ASLEEP, &cd->bits);
+	chimdrv_dev_fail(cd, "error on the PCI bus");
+	flush_work(&cd->fail_work);
+	return state == pci_channel_io_perm_failure ? PCI_ERS_RESULT_DISCONNECT :
+						      PCI_ERS_RESULT_NEED_RESET;
+}
+
+static pci_ers_result_t slot_reset(struct pci_dev *pdev)
+{
+	if (pci_enable_device_mem(pdev))
+		return PCI_ERS_RESULT_DISCONNECT;
+	pci_restore_state(pdev);
+	pci_save_state(pdev);
+	return PCI_ERS_RESULT_RECOVERED;
+}
+
+static void error_resume(struct pci_dev *pdev)
+{
+	struct chimdrv_dev *cd = pci_get_drvdata(pdev);
+
+	clear_bit(CHIMDRV_DEV_ASLEEP, &cd->bits);
+	if (!chimdrv_dev_alive(cd))
+		queue_work(cd->wq, &cd->reset_work);
+}
+
+/* A reset that somebody asked for through sysfs. */
+static void reset_prepare(struct pci_dev *pdev)
+{
+	struct chimdrv_dev *cd = pci_get_drvdata(pdev);
+
+	rtnl_lock();
+	put_to_sleep(cd);
+	rtnl_unlock();
+}
+
+static void reset_done(struct pci_dev *pdev)
+{
+	struct chimdrv_dev *cd = pci_get_drvdata(pdev);
+
+	rtnl_lock();
+	wake_up_card(cd);
+	rtnl_unlock();
+}
+
+static const struct pci_error_handlers error_handlers = {
+	.error_detected	= error_detected,
+	.slot_reset	= slot_reset,
+	.resume		= error_resume,
+	.reset_prepare	= reset_prepare,
+	.reset_done	= reset_done,
+};
+
+static struct pci_driver driver = {
+	.name		= CHIMDRV_NAME,
+	.id_table	= chimdrv_hw_ids,
+	.probe		= probe,
+	.remove		= remove,
+	.shutdown	= shutdown,
+	.driver.pm	= pm_sleep_ptr(&pm_ops),
+	.err_handler	= &error_handlers,
+};
+
+static int __init chimdrv_init(void)
+{
+	int err;
+
+	chimdrv_debugfs_init();
+	err = chimdrv_offload_init();
+	if (err)
+		goto err_debugfs;
+	err = pci_register_driver(&driver);
+	if (err)
+		goto err_offload;
+	return 0;
+
+err_offload:
+	chimdrv_offload_exit();
+err_debugfs:
+	chimdrv_debugfs_exit();
+	return err;
+}
+
+static void __exit chimdrv_exit(void)
+{
+	pci_unregister_driver(&driver);
+	chimdrv_offload_exit();
+	chimdrv_debugfs_exit();
+}
+
+module_init(chimdrv_init);
+module_exit(chimdrv_exit);
+
+MODULE_DESCRIPTION("chimney TCP offload network card");
+MODULE_LICENSE("GPL");
