@@ -30,7 +30,8 @@ PATTERNS: tuple[tuple[str, bool, re.Pattern[str]], ...] = tuple(
         ("leak", False, r"kmemleak: \d+ new suspected memory leaks"),
         ("bug", False, r"\bBUG: "),
         ("refcount", False, r"refcount_t: "),
-        ("warning", False, r"\bWARNING: "),
+        # The remark on unprivileged eBPF is about the processor, not about us.
+        ("warning", False, r"\bWARNING: (?!Unprivileged eBPF)"),
     ))
 TIMESTAMP = re.compile(r"^(?:<\d+>)?\[[ \d.]+\](?:\[ *[TC]\d+\])? ?")
 

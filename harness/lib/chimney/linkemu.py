@@ -12,14 +12,17 @@ import os
 import select
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import paths
 from .errors import HarnessError, WaitTimeout
-from .nest import Nest, Room
-from .net import FIRST, Netdev, Subnet, Wire, give_addresses
+from .nest import Room
+from .net import FIRST, Netdev, Wire, give_addresses
 from .proc import Child, run, spawn
 from .wait import Deadline
+
+if TYPE_CHECKING:
+    from .vm import Vm
 
 NAMES = ("loss", "duplicate", "reorder", "corrupt", "fragment", "options", "delay_ms",
          "jitter_ms", "reorder_ms", "rate_bps", "limit_bytes", "mtu")
@@ -64,7 +67,9 @@ class LinkEmulator:
         """End it and return its final counters."""
         if self.child.running:
             self.statistics = self._ask("quit")
-            self.child.wait(5)
+            status = self.child.wait(5)
+            if status != 0:
+                raise HarnessError(f"the link emulator ended with status {status}.")
         self.child.close()
         return self.statistics
 
@@ -108,15 +113,35 @@ class LinkEmulator:
         return answer
 
 
-def emulated_wire(nest: Nest, sockets: Path, *, seed: int, mtu: int = 1500,
-                  subnet: Subnet = FIRST, device: str = "tap0",
-                  **both: float) -> tuple[Wire, LinkEmulator]:
-    """A wire with the emulator in it: direction ab is from the guest to the peer."""
-    nest.ip("tuntap", "add", "dev", device, "mode", "tap")
-    local, remote = sockets / f"{device}.card", sockets / f"{device}.link"
-    link = LinkEmulator(f"dgram:{remote},{local}", f"tap:{device}", seed=seed, room=nest,
-                        both=both)
-    give_addresses(nest, device, subnet, mtu)
-    netdev = Netdev(f"dgram,local.type=unix,local.path={local},"
-                    f"remote.type=unix,remote.path={remote}")
-    return Wire(netdev, nest, device, subnet, [link.child]), link
+class EmulatedWire:
+    """Makes a VM's wire with the emulator in it, and keeps the emulator at hand as .link.
+
+    Direction ab is from the guest to the peer. Pass an instance as VmConfig.wire.
+    """
+
+    def __init__(self, seed: int, *, mtu: int = 1500, both: dict[str, float] | None = None,
+                 ab: dict[str, float] | None = None, ba: dict[str, float] | None = None) -> None:
+        self._seed = seed
+        self._mtu = mtu
+        self._values = {"both": both, "ab": ab, "ba": ba}
+        self._link: LinkEmulator | None = None
+
+    @property
+    def link(self) -> LinkEmulator:
+        """The running emulator."""
+        if self._link is None:
+            raise HarnessError("the link emulator is not running yet.")
+        return self._link
+
+    def __call__(self, vm: Vm) -> Wire:
+        """Build the wire in the VM's nest."""
+        nest, device, subnet = vm.nest, "tap0", FIRST
+        assert nest is not None
+        nest.ip("tuntap", "add", "dev", device, "mode", "tap")
+        local, remote = vm.sockets / "card", vm.sockets / "link"
+        self._link = LinkEmulator(f"dgram:{remote},{local}", f"tap:{device}", seed=self._seed,
+                                  room=nest, **self._values)
+        vm.on_close(self._link.__exit__)
+        give_addresses(nest, device, subnet, self._mtu)
+        return Wire(Netdev(f"dgram,local.type=unix,local.path={local},"
+                           f"remote.type=unix,remote.path={remote}"), nest, device, subnet)

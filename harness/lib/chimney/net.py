@@ -10,7 +10,7 @@ stream, dgram).
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import HarnessError, WrongUse
@@ -74,7 +74,6 @@ class Wire:
     room: Room | None = None
     device: str = ""
     subnet: Subnet = FIRST
-    helpers: list[Child] = field(default_factory=list)
 
     @property
     def has_peer(self) -> bool:
@@ -90,6 +89,12 @@ def check_tap_permission() -> None:
     if not os.access(TUN, os.R_OK | os.W_OK):
         raise HarnessError(f"no permission to open {TUN}; give this user access to it, "
                            "or use --net user.")
+
+
+def check_tap_possible() -> None:
+    """Refuse early when there can be no tap in a private network for this user."""
+    check_tap_permission()
+    Nest().close()
 
 
 def give_addresses(room: Room, device: str, subnet: Subnet, mtu: int = 1500) -> None:

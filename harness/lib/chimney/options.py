@@ -216,7 +216,7 @@ def _need_folder(option: str, path: Path) -> None:
 def _check_net(options: RunOptions, wish: str | None) -> None:
     if wish is None:
         try:
-            net.check_tap_permission()
+            net.check_tap_possible()
         except HarnessError as error:
             if options.peers:
                 raise
@@ -225,7 +225,7 @@ def _check_net(options: RunOptions, wish: str | None) -> None:
         return
     options.net = wish
     if wish == "tap":
-        net.check_tap_permission()
+        net.check_tap_possible()
         return
     net.parse_outside_wire(wish)
     if options.peers:

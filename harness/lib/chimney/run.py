@@ -142,9 +142,20 @@ class Run:
         if helper is not None:
             self.report["handover"] = offload.stop(helper)
         vm.console.poll()
+        self.report["card_counters"] = self._card_counters()
         with suppress(HarnessError):
             vm.shutdown(10)
         return result.returncode
+
+    def _card_counters(self) -> dict[str, int]:
+        """What the card's driver counts, as `ethtool -S` shows it."""
+        result = self.vm.agent.run(["ethtool", "-S", "eth0"], check=False)
+        counters = {}
+        for line in result.text.splitlines():
+            name, _, value = line.strip().rpartition(": ")
+            if value.isdigit():
+                counters[name] = int(value)
+        return counters
 
     def _run_command(self) -> Result:
         argv, timeout = self.options.command, self.options.timeout

@@ -34,7 +34,7 @@ def known_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
                                      f'"e1000e": {str(has).lower()}, "igb": {str(has).lower()}}}')
     monkeypatch.setattr(paths, "KERNELS", tmp_path / "kernels")
     monkeypatch.setattr(paths, "TOOLS", tmp_path / "tools")
-    monkeypatch.setattr("chimney.net.check_tap_permission", lambda: None)
+    monkeypatch.setattr("chimney.net.check_tap_possible", lambda: None)
 
 
 def refusal(*words: str) -> str:
@@ -158,7 +158,7 @@ def test_no_tap_falls_back_to_user_and_says_so(monkeypatch: pytest.MonkeyPatch) 
     def refuse() -> None:
         raise HarnessError("no permission to open the tap.")
 
-    monkeypatch.setattr("chimney.net.check_tap_permission", refuse)
+    monkeypatch.setattr("chimney.net.check_tap_possible", refuse)
     chosen = parse([*CARD, "--", "true"])
     assert chosen.net == "user"
     assert "no permission" in chosen.notes[0]

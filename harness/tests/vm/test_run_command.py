@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from chimney import paths, pcapng
@@ -175,6 +176,18 @@ def test_nothing_outlives_the_harness(number: signal.Signals, tmp_path: Path) ->
         harness.wait(5)
         harness.stdout.close()
         harness.stderr.close()
+
+
+def test_without_a_command_a_terminal_gets_a_shell() -> None:
+    child = pexpect.spawn(COMMAND[0], COMMAND[1:], timeout=40, encoding="utf-8")
+    child.expect("guest 10.77.0.2 fd77::2, peer 10.77.0.1")
+    child.expect("guest# ")
+    child.sendline("ping -c 1 -W 5 10.77.0.1 >/dev/null && echo pinged-$((40 + 2))")
+    child.expect("pinged-42")
+    child.sendline("poweroff -f")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
 
 
 def test_dry_run_prints_a_command_line_and_starts_nothing(run: Runs) -> None:

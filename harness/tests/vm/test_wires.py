@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chimney import net, pcapng
-from chimney.linkemu import LinkEmulator, emulated_wire
+from chimney.linkemu import EmulatedWire
 from chimney.vm import Vm
 from chimney.wait import wait_until
 
@@ -65,18 +65,11 @@ def test_segmented_wire_shows_every_segment(make_vm: MakeVm, tmp_path: Path) -> 
 
 
 def test_emulated_wire_loses_and_tcp_repairs(make_vm: MakeVm, seed: int) -> None:
-    links: list[LinkEmulator] = []
-
-    def wire(vm: Vm) -> net.Wire:
-        assert vm.nest is not None
-        made, link = emulated_wire(vm.nest, vm.sockets, seed=seed, loss=0.01, delay_ms=1.0)
-        links.append(link)
-        return made
-
+    wire = EmulatedWire(seed, both={"loss": 0.01, "delay_ms": 1.0})
     vm = make_vm(device=CARD, wire=wire, bins=["iperf3"])
     serve(vm)
     assert iperf(vm, "10.77.0.1", "-n", "2M") > 1e5
-    stats = links[0].close()
+    stats = wire.link.stats()
     assert stats["ab"]["lost"] > 3
     assert stats["ab"]["bytes_in"] > 1.8e6, stats
     assert stats["ab"]["bytes_in"] / stats["ab"]["frames_in"] <= 1514, stats
