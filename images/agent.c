@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The guest's agent: does what the harness asks over a virtio-serial port (images/PROTOCOL.md). This file
- * owns the port and the main loop; commands, files and frames have files of their own. It is started by
- * init, and works as well in a disk image of the user's own. One thread, one poll, nothing that waits for
- * a command.
+ * The guest's agent: does what the harness asks over a virtio-serial port (images/PROTOCOL.md).
+ * This file owns the port and the main loop; commands, files and frames have files of their own. It
+ * is started by init, and works as well in a disk image of the user's own. One thread, one poll,
+ * nothing that waits for a command.
  */
 #define _GNU_SOURCE
 #include "agent_command.h"
@@ -42,7 +42,8 @@ static bool find_port(char *path, size_t size)
 		char name_path[512], name[64] = "";
 		FILE *f;
 
-		snprintf(name_path, sizeof(name_path), "/sys/class/virtio-ports/%s/name", entry->d_name);
+		snprintf(name_path, sizeof(name_path), "/sys/class/virtio-ports/%s/name",
+			 entry->d_name);
 		f = fopen(name_path, "re");
 		if (!f)
 			continue;
@@ -60,8 +61,8 @@ static bool find_port(char *path, size_t size)
 }
 
 /*
- * A connection begins with nothing running. The end of the one before need not have been seen here: the
- * harness may be back sooner than this process looks.
+ * A connection begins with nothing running. The end of the one before need not have been seen here:
+ * the harness may be back sooner than this process looks.
  */
 static void forget_all(void)
 {
@@ -96,7 +97,10 @@ static void answer_done(uint32_t id)
 	link_queue(&port, FRAME_DONE, id, fine, sizeof(fine));
 }
 
-/* The answer should reach the harness, but a harness that does not read must not keep the machine up. */
+/*
+ * The answer should reach the harness, but a harness that does not read must not keep the machine
+ * up.
+ */
 static void power_off(uint32_t id)
 {
 	answer_done(id);
@@ -154,7 +158,7 @@ static void handle(const struct frame *frame)
 	}
 }
 
-/* Every frame causes at most one answer of at most one frame's size; so much must be free before. */
+/* Every frame causes at most one answer of at most one frame's size, for which there is room. */
 static bool room_for_answer(void)
 {
 	return port.out_used + FRAME_HEADER_SIZE + FRAME_PAYLOAD_MAX <= sizeof(port.out);
@@ -170,10 +174,13 @@ static void handle_all(void)
 	}
 }
 
-/* A port without a harness at its other end reports a hang-up at once, for ever: look again now and then. */
+/*
+ * A port without a harness at its other end reports a hang-up at once, for ever: look again now and
+ * then.
+ */
 static void wait_for_harness(void)
 {
-	struct pollfd fd = { port.fd, POLLOUT, 0 };
+	struct pollfd fd = {port.fd, POLLOUT, 0};
 
 	while (poll(&fd, 1, 0) >= 0 && fd.revents & POLLHUP)
 		usleep(RECONNECT_MS * 1000);
@@ -189,9 +196,10 @@ static void serve(int signals)
 		struct signalfd_siginfo info;
 		size_t n = 2;
 
-		fds[0] = (struct pollfd){ port.fd, 0, 0 };
-		fds[0].events = (short)((room_for_answer() ? POLLIN : 0) | (port.out_used ? POLLOUT : 0));
-		fds[1] = (struct pollfd){ signals, POLLIN, 0 };
+		fds[0] = (struct pollfd){port.fd, 0, 0};
+		fds[0].events =
+			(short)((room_for_answer() ? POLLIN : 0) | (port.out_used ? POLLOUT : 0));
+		fds[1] = (struct pollfd){signals, POLLIN, 0};
 		n += command_poll(fds + n, &port);
 		if (poll(fds, n, busy ? 0 : -1) < 0 && errno != EINTR)
 			return;

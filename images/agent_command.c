@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Runs commands: owns the processes, their pipes and what is buffered for their standard input. Called by
- * the agent's main loop only. Each command is a session of its own, so that a kill reaches what it started.
- * A command that hangs costs its table entry and nothing else: no call here waits for it.
+ * Runs commands: owns the processes, their pipes and what is buffered for their standard input.
+ * Called by the agent's main loop only. Each command is a session of its own, so that a kill
+ * reaches what it started. A command that hangs costs its table entry and nothing else: no call
+ * here waits for it.
  */
 #define _GNU_SOURCE
 #include "agent_command.h"
@@ -17,11 +18,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STDIN_MAX (256u * 1024u)
-#define STRINGS_MAX 1024u
+#define STDIN_MAX	 (256u * 1024u)
+#define STRINGS_MAX	 1024u
 
-#define EXEC_STDIN 1u /* the harness sends standard input; else it is /dev/null */
-#define EXEC_MERGE 2u /* standard error goes where standard output goes */
+#define EXEC_STDIN	 1u /* the harness sends standard input; else it is /dev/null */
+#define EXEC_MERGE	 2u /* standard error goes where standard output goes */
 
 #define KILL_LEADER_ONLY 1u
 
@@ -126,7 +127,10 @@ static bool parse_strings(char **at, const char *end, size_t count, char **list)
 	return true;
 }
 
-/* Flags, counts, then strings: directory, arguments, environment. text is a copy of the frame's payload. */
+/*
+ * Flags, counts, then strings: directory, arguments, environment. text is a copy of the frame's
+ * payload.
+ */
 static bool parse_request(char *text, size_t length, struct request *req)
 {
 	const uint8_t *head = (const uint8_t *)text;
@@ -146,7 +150,8 @@ static bool parse_request(char *text, size_t length, struct request *req)
 	       parse_strings(&at, end, envc, req->envp);
 }
 
-static void child_setup(const struct request *req, const int in[2], const int out[2], const int err[2])
+static void child_setup(const struct request *req, const int in[2], const int out[2],
+			const int err[2])
 {
 	sigset_t none;
 	int stdin_fd = in[0] >= 0 ? in[0] : open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -163,8 +168,8 @@ static void child_setup(const struct request *req, const int in[2], const int ou
 }
 
 /* Only returns when the program could not be started: writes errno for the parent to read. */
-static void child_run(const struct request *req, const int in[2], const int out[2], const int err[2],
-		      int report_fd)
+static void child_run(const struct request *req, const int in[2], const int out[2],
+		      const int err[2], int report_fd)
 {
 	int error;
 
@@ -216,7 +221,7 @@ static void close_pipe(int p[2])
 
 static int start(struct command *cmd, const struct request *req)
 {
-	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, err[2] = { -1, -1 };
+	int in[2] = {-1, -1}, out[2] = {-1, -1}, err[2] = {-1, -1};
 	int error = 0;
 
 	if ((req->flags & EXEC_STDIN && pipe2(in, O_CLOEXEC)) || pipe2(out, O_CLOEXEC) ||
@@ -319,7 +324,10 @@ void command_kill_all(void)
 
 		if (!cmd->used)
 			continue;
-		/* Not yet reaped, so the group id cannot belong to anybody else. Reaped later, without waiting. */
+		/*
+		 * Not yet reaped, so the group id cannot belong to anybody else. Reaped later,
+		 * without waiting.
+		 */
 		if (!cmd->ended)
 			kill(-cmd->pid, SIGKILL);
 		command_release(cmd);
@@ -358,14 +366,17 @@ size_t command_poll(struct pollfd *fds, const struct link *link)
 			continue;
 		for (size_t k = 0; room && k < 2; k++)
 			if (cmd->out_fd[k] >= 0)
-				fds[n++] = (struct pollfd){ cmd->out_fd[k], POLLIN, 0 };
+				fds[n++] = (struct pollfd){cmd->out_fd[k], POLLIN, 0};
 		if (cmd->in_fd >= 0 && cmd->in_used)
-			fds[n++] = (struct pollfd){ cmd->in_fd, POLLOUT, 0 };
+			fds[n++] = (struct pollfd){cmd->in_fd, POLLOUT, 0};
 	}
 	return n;
 }
 
-/* Feed standard input. A command that no longer reads gets the rest thrown away, as a pipe would do. */
+/*
+ * Feed standard input. A command that no longer reads gets the rest thrown away, as a pipe would
+ * do.
+ */
 static void pump_stdin(struct command *cmd, struct link *link)
 {
 	ssize_t n = 0;
@@ -445,8 +456,8 @@ void command_pump(struct link *link)
 		empty = pump_output(cmd, 0, link);
 		empty = pump_output(cmd, 1, link) && empty;
 		/*
-		 * The end of the process ends the command: what it left running may hold the pipes open for
-		 * ever, so only what is in them now is still sent.
+		 * The end of the process ends the command: what it left running may hold the pipes
+		 * open for ever, so only what is in them now is still sent.
 		 */
 		if (cmd->ended && empty && link_has_room(link)) {
 			report_exit(cmd, link);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Commands that the agent runs for the harness: what the main loop needs to drive them. agent_command.c
- * owns the processes and their pipes.
+ * Commands that the agent runs for the harness: what the main loop needs to drive them.
+ * agent_command.c owns the processes and their pipes.
  */
 #ifndef CHIMNEY_AGENT_COMMAND_H
 #define CHIMNEY_AGENT_COMMAND_H
@@ -10,7 +10,7 @@
 
 #include <poll.h>
 
-#define COMMANDS_MAX 128
+#define COMMANDS_MAX  128
 #define COMMAND_PIPES 3
 
 /* Frames of the harness. */
@@ -18,7 +18,8 @@ void command_exec(struct link *link, const struct frame *frame);
 void command_stdin(struct link *link, const struct frame *frame);
 void command_kill(const struct frame *frame);
 
-/* Fill poll entries for the pipes that can make progress; returns how many (3 per command at most). */
+/* Fill poll entries for the pipes that can make progress; returns how many (3 per command at most).
+ */
 size_t command_poll(struct pollfd *fds, const struct link *link);
 
 /* Take in ended processes (after SIGCHLD), move bytes between pipes and frames, report exits. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Moves files over the port. Owns the table of open transfers; called by the agent's main loop only.
- * Files are written in place, not beside and renamed, because /proc and /sys are files here too.
+ * Moves files over the port. Owns the table of open transfers; called by the agent's main loop
+ * only. Files are written in place, not beside and renamed, because /proc and /sys are files here
+ * too.
  */
 #define _GNU_SOURCE
 #include "agent_file.h"
@@ -15,7 +16,11 @@
 
 #define TRANSFERS_MAX 16
 
-enum transfer_kind { TRANSFER_NONE, TRANSFER_PUT, TRANSFER_GET };
+enum transfer_kind {
+	TRANSFER_NONE,
+	TRANSFER_PUT,
+	TRANSFER_GET
+};
 
 struct transfer {
 	enum transfer_kind kind;
@@ -87,7 +92,7 @@ static struct transfer *transfer_begin(struct link *link, const struct frame *fr
 		done(link, frame->id, t ? EINVAL : EMFILE, 0);
 		return NULL;
 	}
-	*t = (struct transfer){ .kind = kind, .id = frame->id, .fd = -1 };
+	*t = (struct transfer){.kind = kind, .id = frame->id, .fd = -1};
 	return t;
 }
 

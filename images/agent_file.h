@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Files that the harness puts into the guest and gets out of it: what the main loop needs. agent_file.c
- * owns the open files.
+ * Files that the harness puts into the guest and gets out of it: what the main loop needs.
+ * agent_file.c owns the open files.
  */
 #ifndef CHIMNEY_AGENT_FILE_H
 #define CHIMNEY_AGENT_FILE_H

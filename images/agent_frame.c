@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Bytes to frames and back. Owns the two buffers of the port; called by the agent's main loop and by
- * everything that answers. All sizes are bounded here, so that nothing above has to trust a length.
+ * Bytes to frames and back. Owns the two buffers of the port; called by the agent's main loop and
+ * by everything that answers. All sizes are bounded here, so that nothing above has to trust a
+ * length.
  */
 #include "agent_frame.h"
 

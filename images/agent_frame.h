@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The frames between the guest's agent and the harness, as images/PROTOCOL.md describes them. This header
- * owns the numbers; agent_frame.c owns the bytes. Nothing here knows what a command or a file is.
+ * The frames between the guest's agent and the harness, as images/PROTOCOL.md describes them. This
+ * header owns the numbers; agent_frame.c owns the bytes. Nothing here knows what a command or a
+ * file is.
  */
 #ifndef CHIMNEY_AGENT_FRAME_H
 #define CHIMNEY_AGENT_FRAME_H
@@ -11,7 +12,7 @@
 #include <stdint.h>
 
 #define AGENT_VERSION 1
-#define AGENT_PORT "org.chimney.agent"
+#define AGENT_PORT    "org.chimney.agent"
 
 /* Both directions keep to this, so that each side knows how much memory one frame can cost it. */
 #define FRAME_PAYLOAD_MAX (64u * 1024u)
@@ -57,7 +58,7 @@ struct frame {
 /* The port and what is on its way through it. */
 struct link {
 	int fd;
-	bool broken; /* a malformed frame came: nothing more is read until the harness connects anew */
+	bool broken; /* after a malformed frame nothing is read until the harness hangs up */
 	uint8_t in[FRAME_HEADER_SIZE + FRAME_PAYLOAD_MAX];
 	size_t in_used;
 	uint8_t out[8 * (FRAME_HEADER_SIZE + FRAME_PAYLOAD_MAX)];
@@ -70,7 +71,10 @@ struct link {
 /* May a frame of bulk data (output of a command, contents of a file) be queued now? */
 bool link_has_room(const struct link *link);
 
-/* Queue a frame. False when it does not fit: only answers are queued without asking link_has_room(). */
+/*
+ * Queue a frame. False when it does not fit: only answers are queued without asking
+ * link_has_room().
+ */
 bool link_queue(struct link *link, uint16_t type, uint32_t id, const void *payload, size_t length);
 
 /* Write what the port takes. False when the port failed. */

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A writer of newc cpio archives, the format in which the kernel takes an initramfs.
 
-Owns the bytes of the format and what makes two builds equal: entries in sorted order, one fixed time,
-owner root, inode numbers by position. It does not know what goes into an image.
+Owns the bytes of the format and what makes two builds equal: entries in sorted order, one fixed
+time, owner root, inode numbers by position. It does not know what goes into an image.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Process 1 of the guest: mounts, loads the modules of the cards that are there, brings up the network, and
- * starts the agent (and a shell, when asked). The end of the agent, or of the shell, ends the machine; so
- * does the death of this process, by the kernel's panic=-1. It knows nothing of tests. Its words on the
- * console begin with "init: ", and the last of them is always one of READY, ENDED or FAILED below.
+ * Process 1 of the guest: mounts, loads the modules of the cards that are there, brings up the
+ * network, and starts the agent (and a shell, when asked). The end of the agent, or of the shell,
+ * ends the machine; so does the death of this process, by the kernel's panic=-1. It knows nothing
+ * of tests. Its words on the console begin with "init: ", and the last of them is always one of
+ * READY, ENDED or FAILED below.
  */
 #define _GNU_SOURCE
 #include "init_net.h"
@@ -25,14 +26,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define READY "init: ready"
-#define ENDED "init: ended"
-#define FAILED "init: failed"
+#define READY		   "init: ready"
+#define ENDED		   "init: ended"
+#define FAILED		   "init: failed"
 
-#define AGENT_PATH "/usr/sbin/agent"
+#define AGENT_PATH	   "/usr/sbin/agent"
 #define AGENT_EXIT_NO_PORT 3
-#define MODULES_FILE "/etc/modules"
-#define ALIASES_MAX 64
+#define MODULES_FILE	   "/etc/modules"
+#define ALIASES_MAX	   64
 
 static void say(const char *format, ...)
 {
@@ -131,7 +132,7 @@ static bool read_line(const char *path, char *line, size_t size)
 /* One modprobe for everything that the devices of a bus ask for by alias. */
 static void load_for_bus(const char *bus)
 {
-	char *argv[ALIASES_MAX + 4] = { "/usr/sbin/modprobe", "-q", "-a" };
+	char *argv[ALIASES_MAX + 4] = {"/usr/sbin/modprobe", "-q", "-a"};
 	char path[512], alias[256];
 	DIR *dir;
 	struct dirent *entry;
@@ -152,14 +153,15 @@ static void load_for_bus(const char *bus)
 		run(argv);
 }
 
-/* Modules that the image names: those that no device asks for, like the driver given by the user. */
+/* Modules that the image names: those that no device asks for, like the driver given by the user.
+ */
 static void load_named(void)
 {
 	FILE *f = fopen(MODULES_FILE, "re");
 	char name[64];
 
 	while (f && fgets(name, sizeof(name), f)) {
-		char *argv[] = { "/usr/sbin/modprobe", name, NULL };
+		char *argv[] = {"/usr/sbin/modprobe", name, NULL};
 
 		name[strcspn(name, "\n")] = '\0';
 		if (name[0] && run(argv))
@@ -240,8 +242,8 @@ static void watch(pid_t agent, pid_t shell)
 
 int main(void)
 {
-	char *agent[] = { AGENT_PATH, NULL };
-	char *sh[] = { "/bin/bash", "-l", NULL };
+	char *agent[] = {AGENT_PATH, NULL};
+	char *sh[] = {"/bin/bash", "-l", NULL};
 	struct timespec up;
 	pid_t agent_pid, shell_pid = 0;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The guest's network at boot: names, addresses, routes. Owns which interface is eth0, whatever the order in
- * which drivers were loaded. Works by ioctl and sysctl only, because every program started at boot costs
- * its time in every test.
+ * The guest's network at boot: names, addresses, routes. Owns which interface is eth0, whatever the
+ * order in which drivers were loaded. Works by ioctl and sysctl only, because every program started
+ * at boot costs its time in every test.
  */
 #define _GNU_SOURCE
 #include "init_net.h"
@@ -25,16 +25,16 @@
 #include <unistd.h>
 
 #define GUEST_ADDRESS4 "10.77.0.2"
-#define GUEST_MASK4 "255.255.255.0"
+#define GUEST_MASK4    "255.255.255.0"
 #define GUEST_GATEWAY4 "10.77.0.1"
 #define GUEST_ADDRESS6 "fd77::2"
-#define GUEST_PREFIX6 64
+#define GUEST_PREFIX6  64
 #define GUEST_GATEWAY6 "fd77::1"
 
-#define CARDS_MAX 16
+#define CARDS_MAX      16
 
-#define LINK_STEP_MS 5
-#define LINK_WAIT_MS 3000
+#define LINK_STEP_MS   5
+#define LINK_WAIT_MS   3000
 
 struct card {
 	char name[IFNAMSIZ];
@@ -67,7 +67,7 @@ static void write_sysctl(const char *path, const char *value)
 
 static struct ifreq request(const char *name)
 {
-	struct ifreq req = { 0 };
+	struct ifreq req = {0};
 
 	memcpy(req.ifr_name, name, strnlen(name, IFNAMSIZ - 1));
 	return req;
@@ -136,7 +136,8 @@ static void rename_card(int fd, struct card *card, const char *name)
 		strcpy(card->name, name);
 }
 
-/* Drivers load in any order; names must not depend on it. Two passes, as a name may still be taken. */
+/* Drivers load in any order; names must not depend on it. Two passes, as a name may still be taken.
+ */
 static void name_cards(int fd, struct card *cards, int n)
 {
 	char name[IFNAMSIZ];
@@ -155,7 +156,7 @@ static void name_cards(int fd, struct card *cards, int n)
 
 static struct sockaddr ip4(const char *text)
 {
-	struct sockaddr_in in = { .sin_family = AF_INET };
+	struct sockaddr_in in = {.sin_family = AF_INET};
 	struct sockaddr addr;
 
 	inet_pton(AF_INET, text, &in.sin_addr);
@@ -166,7 +167,7 @@ static struct sockaddr ip4(const char *text)
 static void address4(int fd, const char *name)
 {
 	struct ifreq req = request(name);
-	struct rtentry route = { .rt_flags = RTF_UP | RTF_GATEWAY };
+	struct rtentry route = {.rt_flags = RTF_UP | RTF_GATEWAY};
 
 	req.ifr_addr = ip4(GUEST_ADDRESS4);
 	if (ioctl(fd, SIOCSIFADDR, &req))
@@ -184,7 +185,8 @@ static void address4(int fd, const char *name)
 static void address6(const char *name)
 {
 	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct in6_ifreq req = { .prefix_length = GUEST_PREFIX6, .ifindex = (int)if_nametoindex(name) };
+	struct in6_ifreq req = {.prefix_length = GUEST_PREFIX6,
+				.ifindex = (int)if_nametoindex(name)};
 	/* struct in6_rtmsg of linux/ipv6_route.h */
 	struct {
 		struct in6_addr dst, src, gateway;
@@ -194,7 +196,7 @@ static void address6(const char *name)
 		unsigned long info;
 		uint32_t flags;
 		int ifindex;
-	} route = { .metric = 1024, .flags = RTF_UP | RTF_GATEWAY, .ifindex = req.ifindex };
+	} route = {.metric = 1024, .flags = RTF_UP | RTF_GATEWAY, .ifindex = req.ifindex};
 
 	if (fd < 0) {
 		complain("no IPv6 for", name);
@@ -224,12 +226,12 @@ static bool link_is_up(const char *name)
 }
 
 /*
- * A link that comes up just before its interface is noticed by the kernel up to a second late, and until
- * then IPv6 addresses do not work. Asking for the state of the link makes it look at once.
+ * A link that comes up just before its interface is noticed by the kernel up to a second late, and
+ * until then IPv6 addresses do not work. Asking for the state of the link makes it look at once.
  */
 static void wait_for_link(int fd, const char *name)
 {
-	struct ethtool_value get = { .cmd = ETHTOOL_GLINK };
+	struct ethtool_value get = {.cmd = ETHTOOL_GLINK};
 	struct ifreq req = request(name);
 
 	for (int ms = 0; ms < LINK_WAIT_MS && !link_is_up(name); ms += LINK_STEP_MS) {
@@ -245,7 +247,10 @@ static void wait_for_link(int fd, const char *name)
 
 void net_defaults(void)
 {
-	/* Addresses are usable at once: nobody else is on this wire, and a second's wait per boot is long. */
+	/*
+	 * Addresses are usable at once: nobody else is on this wire, and a second's wait per boot
+	 * is long.
+	 */
 	write_sysctl("/proc/sys/net/ipv6/conf/all/accept_dad", "0");
 	write_sysctl("/proc/sys/net/ipv6/conf/default/accept_dad", "0");
 	write_sysctl("/proc/sys/net/ipv6/conf/default/dad_transmits", "0");

@@ -7,8 +7,8 @@
 void net_defaults(void);
 
 /*
- * Loopback up; the Ethernet interfaces named eth0, eth1 ... in the order of their places on the PCI bus;
- * the guest's addresses on eth0. A guest without a card has loopback only.
+ * Loopback up; the Ethernet interfaces named eth0, eth1 ... in the order of their places on the PCI
+ * bus; the guest's addresses on eth0. A guest without a card has loopback only.
  */
 void net_up(void);
 

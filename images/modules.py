@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Kernels as the image builder sees them: which modules go into a guest, and the index for modprobe.
+"""Kernels as the image builder sees them: the modules of a guest, and the index for modprobe.
 
-Owns the choice of modules and the calls of depmod. A kernel is one of build/kernels/<K>, or a bzImage of
-the user's own. It writes into an Archive and keeps its work under build/images/.
+Owns the choice of modules and the calls of depmod. A kernel is one of build/kernels/<K>, or a
+bzImage of the user's own. It writes into an Archive and keeps its work under build/images/.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from programs import ImageError
 
 DEPMOD_SECONDS = 60
 
-# What tests and users put around a connection, below /lib/modules/<release>/kernel. Dependencies follow.
+# What tests and users put around a connection, below /lib/modules/<release>/kernel. Dependencies
+# follow.
 WANTED = (
     "net/8021q/*",
     "net/802/*",
@@ -80,7 +81,7 @@ INDEX_INPUTS = ("modules.builtin", "modules.builtin.modinfo", "modules.order")
 
 @dataclass(frozen=True)
 class Kernel:
-    """A kernel to boot: its name for messages and caches, its release, and its modules if it has any."""
+    """A kernel to boot: its name for messages and caches, its release, its modules if any."""
 
     name: str
     release: str
@@ -96,9 +97,14 @@ def find_kernel(name: str, kernels: Path) -> Kernel:
     path = Path(name)
     if path.is_file():
         release = bzimage_release(path)
-        beside = (path.parent / "root" / "lib" / "modules" / release, Path("/lib/modules") / release)
+        beside = (
+            path.parent / "root" / "lib" / "modules" / release,
+            Path("/lib/modules") / release,
+        )
         return Kernel(f"own-{release}", release, next((p for p in beside if p.is_dir()), None))
-    raise ImageError(f"there is no kernel {name}: neither in {kernels} (images/kernels fetches it) nor a file")
+    raise ImageError(
+        f"there is no kernel {name}: neither in {kernels} (images/kernels fetches it) nor a file"
+    )
 
 
 def bzimage_release(path: Path) -> str:
@@ -172,7 +178,10 @@ def add_staged(archive: Archive, staged: Path) -> None:
 def _index(staged: Path) -> None:
     release = next((staged / "lib" / "modules").iterdir()).name
     done = subprocess.run(
-        ["/sbin/depmod", "-b", staged, release], capture_output=True, text=True, timeout=DEPMOD_SECONDS
+        ["/sbin/depmod", "-b", staged, release],
+        capture_output=True,
+        text=True,
+        timeout=DEPMOD_SECONDS,
     )
     if done.returncode:
         raise ImageError(f"depmod failed: {done.stderr.strip()}")
@@ -184,7 +193,9 @@ def add_driver(archive: Archive, kernel: Kernel, staged: Path, driver: Path) -> 
     if magic is None:
         raise ImageError(f"{driver} is not a kernel module")
     if magic[1].decode() != kernel.release:
-        raise ImageError(f"{driver} was built for kernel {magic[1].decode()}, this one is {kernel.release}")
+        raise ImageError(
+            f"{driver} was built for kernel {magic[1].decode()}, this one is {kernel.release}"
+        )
     with tempfile.TemporaryDirectory(dir=staged.parent) as scratch:
         tree = Path(scratch) / "tree"
         shutil.copytree(staged, tree, copy_function=_hard_link)

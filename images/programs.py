@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Host programs and files for a guest: what a program needs to start there, and where it goes.
 
-Owns the search for shared libraries and interpreters, and the guest's merged /usr. It reads the host and
-writes into an Archive; it knows nothing about kernels.
+Owns the search for shared libraries and interpreters, and the guest's merged /usr. It reads the
+host and writes into an Archive; it knows nothing about kernels.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def guest_path(path: str | Path) -> str:
 
 
 def shared_libraries(program: Path) -> list[Path]:
-    """The libraries and the loader of a dynamic program, as the host's loader finds them; none if static."""
+    """The libraries and the loader of a dynamic program; none if it is static."""
     done = subprocess.run(
         ["/usr/bin/ldd", program],
         capture_output=True,
@@ -48,8 +48,10 @@ def shared_libraries(program: Path) -> list[Path]:
 
 
 def find_program(name: str) -> Path:
-    """The file that a name or a path stands for; links are kept, as programs look at their own name."""
-    search = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:" + os.environ.get("PATH", "")
+    """The file that a name or a path stands for; links stay, as programs look at their name."""
+    search = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:" + os.environ.get(
+        "PATH", ""
+    )
     if "/" in name:
         path = Path(os.path.abspath(name))
         found = str(path) if path.is_file() else None

@@ -133,7 +133,7 @@ class Agent:
 
     def __init__(self, path: Path, seconds: float = 60.0,
                  watch: Callable[[], None] | None = None) -> None:
-        """Connect and wait for the guest's hello. watch is called during every wait, and may raise."""
+        """Connect and wait for the guest's hello; every wait calls watch, which may raise."""
         self._watch = watch or (lambda: None)
         self._changed = threading.Condition()
         self._sending = threading.Lock()
@@ -210,7 +210,7 @@ class Agent:
             seconds: float = SECONDS, env: Mapping[str, str] | None = None, cwd: str = "",
             merge: bool = False,
             on_output: Callable[[str, bytes], None] | None = None) -> Result:
-        """Run a command to its end. It is killed when the time runs out; check raises on failure."""
+        """Run a command to its end, or kill it when the time runs out; check raises on failure."""
         deadline = time.monotonic() + seconds
         command = self.start(argv, env=env, cwd=cwd, stdin=input is not None, merge=merge,
                              on_output=on_output, seconds=seconds)
@@ -325,7 +325,8 @@ class Agent:
                 except BlockingIOError:
                     pass
                 except OSError as error:
-                    raise GuestFailure(f"the guest's agent is gone before {what}: {error}.") from None
+                    why = f"the guest's agent is gone before {what}: {error}."
+                    raise GuestFailure(why) from None
                 if time.monotonic() > deadline:
                     # Half a frame may be out: nothing sensible can follow it.
                     self._lost("the guest's agent stopped reading")
@@ -375,7 +376,7 @@ class Agent:
             self._take(Frame(kind), number, payload)
 
     def _find_hello(self, buffer: bytearray) -> bool:
-        """Drop what an earlier connection left in the port: ours begins with the hello to our mark."""
+        """Drop what an earlier connection left in the port: ours begins with our mark."""
         at = buffer.find(self._nonce) - _HELLO.size + _NONCE - _HEADER.size
         if at < 0:
             del buffer[:-PAYLOAD_MAX]
