@@ -97,12 +97,7 @@ static int card_setup(struct chimdrv_net *net)
 	int err;
 
 	err = chimdrv_admin_set_mtu(net->cd, net->netdev->mtu);
-	if (err)
-		return err;
-	err = chimdrv_admin_set_rss(net);
-	if (err)
-		return err;
-	return chimdrv_admin_set_vlans(net);
+	return err ? err : chimdrv_admin_set_vlans(net);
 }
 
 void chimdrv_net_down(struct chimdrv_net *net)
@@ -143,7 +138,9 @@ int chimdrv_net_up(struct chimdrv_net *net)
 		if (err)
 			goto err_down;
 	}
-	err = chimdrv_admin_set_rx_mode(net, true);
+	err = chimdrv_admin_set_rss(net);	/* its table names pairs that exist */
+	if (!err)
+		err = chimdrv_admin_set_rx_mode(net, true);
 	if (err)
 		goto err_down;
 	net->running = true;
