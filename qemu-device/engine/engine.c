@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * engine.c - the engine as a whole: creation, parameters, the clock, statistics.
+ *
+ * Owns struct toe. Holds no TCP: it hands ticks to timer.c and knows connections only as list members.
+ */
+#include <string.h>
+
+#include "toe_internal.h"
+
+/* Windows' defaults where one is known, RFC values else. */
+static const struct toe_params default_params = {
+	.ticks_per_second = 1000,
+	.ack_frequency = 2,
+	.delayed_ack_ticks = 40,
+	.max_retransmissions = 15,
+	.doubt_retransmissions = 3,
+	.sws_prevention_ticks = 200,
+	.dup_ack_threshold = 3,
+	.push_ticks = 500,
+	.nce_stale_ticks = 30000,
+};
+
+void toe_engine_clock(struct toe *t, uint64_t now)
+{
+	if (now > t->now)
+		t->now = now;
+}
+
+uint32_t toe_ns_to_ticks(const struct toe *t, uint64_t ns)
+{
+	uint64_t ticks = ns / t->tick_ns + (ns % t->tick_ns ? 1 : 0);
+
+	return ticks >= UINT32_MAX ? UINT32_MAX - 1 : (uint32_t)ticks;
+}
+
+static bool config_ok(const struct toe_config *cfg)
+{
+	return cfg->max_conns && cfg->max_conns <= (1u << 20) && cfg->max_paths && cfg->max_neighs &&
+	       cfg->max_rcv_wnd && cfg->max_rcv_wnd <= (1u << 29) && cfg->max_buffered <= (1u << 28) &&
+	       cfg->max_sends && cfg->max_recvs && cfg->max_mtu >= 576 && cfg->max_mtu <= 65535 &&
+	       cfg->max_gso <= 65535 && cfg->queues && cfg->queues <= TOE_MAX_QUEUES &&
+	       (!cfg->ip_id_start || cfg->ip_id_start >= 0x8000);
+}
+
+static uint32_t table_size(uint32_t n)
+{
+	uint32_t size = 16;
+
+	while (size < n)
+		size *= 2;
+	return size;
+}
+
+static void init_lists(struct toe *t)
+{
+	unsigned i;
+
+	toe_list_init(&t->conns);
+	toe_list_init(&t->neighs);
+	toe_list_init(&t->nce);
+	for (i = 0; i < TOE_MAX_QUEUES; i++) {
+		toe_list_init(&t->q[i].ready);
+		toe_list_init(&t->q[i].waiting);
+		toe_list_init(&t->q[i].out);
+		t->q[i].blocked = false;
+	}
+}
+
+static void set_params(struct toe *t, const struct toe_params *p)
+{
+	t->params = *p;
+	t->tick_ns = TOE_NSEC / p->ticks_per_second;
+}
+
+struct toe *toe_create(const struct toe_config *cfg, const struct toe_ops *ops, void *opaque)
+{
+	struct toe *t;
+	unsigned i;
+
+	if (!config_ok(cfg))
+		return NULL;
+	t = ops->alloc(opaque, sizeof(*t));
+	if (!t)
+		return NULL;
+	t->cfg = *cfg;
+	t->ops = *ops;
+	t->opaque = opaque;
+	t->now = cfg->now;
+	t->hash_mask = table_size(cfg->max_conns) - 1;
+	t->hash = ops->alloc(opaque, (t->hash_mask + 1) * sizeof(*t->hash));
+	t->heap = ops->alloc(opaque, ((size_t)cfg->max_conns + 1) * sizeof(*t->heap));
+	if (!t->hash || !t->heap) {
+		if (t->hash)
+			ops->free(opaque, t->hash, (t->hash_mask + 1) * sizeof(*t->hash));
+		if (t->heap)
+			ops->free(opaque, t->heap, ((size_t)cfg->max_conns + 1) * sizeof(*t->heap));
+		ops->free(opaque, t, sizeof(*t));
+		return NULL;
+	}
+	for (i = 0; i < 3; i++)
+		t->hash_seed[i] = ops->random(opaque) | 1;
+	t->ip_id = cfg->ip_id_start ? cfg->ip_id_start : (uint16_t)(0x8000 | (ops->random(opaque) & 0x7fff));
+	init_lists(t);
+	set_params(t, &default_params);
+	return t;
+}
+
+void toe_destroy(struct toe *t)
+{
+	toe_reset(t);
+	t->ops.free(t->opaque, t->hash, (t->hash_mask + 1) * sizeof(*t->hash));
+	t->ops.free(t->opaque, t->heap, ((size_t)t->cfg.max_conns + 1) * sizeof(*t->heap));
+	t->ops.free(t->opaque, t, sizeof(*t));
+}
+
+void toe_reset(struct toe *t)
+{
+	while (!toe_list_empty(&t->conns))
+		toe_conn_free(toe_container(t->conns.next, struct toe_conn, all));
+	while (!toe_list_empty(&t->neighs)) {
+		struct toe_neigh *n = toe_container(t->neighs.next, struct toe_neigh, all);
+
+		while (!toe_list_empty(&n->paths))
+			toe_path_destroy(toe_container(n->paths.next, struct toe_path, link));
+		toe_neigh_destroy(n);
+	}
+	init_lists(t);
+	memset(t->hash, 0, (t->hash_mask + 1) * sizeof(*t->hash));
+	memset(&t->stats, 0, sizeof(t->stats));
+	t->heap_len = 0;
+	set_params(t, &default_params);
+}
+
+static uint32_t rescale(uint32_t ticks, uint64_t old_ns, uint64_t new_ns)
+{
+	uint64_t v;
+
+	if (ticks == UINT32_MAX)
+		return ticks;
+	v = (uint64_t)ticks * old_ns / new_ns;
+	return v >= UINT32_MAX ? UINT32_MAX - 1 : (uint32_t)v;
+}
+
+/* Durations that connections and neighbors keep in ticks must not change their length. */
+static void rescale_all(struct toe *t, uint64_t old_ns, uint64_t new_ns)
+{
+	struct toe_link *l;
+
+	for (l = t->conns.next; l != &t->conns; l = l->next) {
+		struct toe_conn *c = toe_container(l, struct toe_conn, all);
+
+		c->cached.ka_timeout = rescale(c->cached.ka_timeout, old_ns, new_ns);
+		c->cached.ka_interval = rescale(c->cached.ka_interval, old_ns, new_ns);
+		c->cached.max_rt = rescale(c->cached.max_rt, old_ns, new_ns);
+		c->rexmt_in = rescale(c->rexmt_in, old_ns, new_ns);
+		c->keep_in = rescale(c->keep_in, old_ns, new_ns);
+	}
+	for (l = t->neighs.next; l != &t->neighs; l = l->next)
+		toe_neigh_rescale(toe_container(l, struct toe_neigh, all), t->now, old_ns, new_ns);
+}
+
+enum toe_status toe_set_params(struct toe *t, const struct toe_params *p)
+{
+	uint64_t old_ns = t->tick_ns;
+
+	if (p->ticks_per_second != 10 && p->ticks_per_second != 100 && p->ticks_per_second != 1000)
+		return TOE_BAD_FIELD;
+	if (!p->dup_ack_threshold || p->dup_ack_threshold > 255)
+		return TOE_BAD_FIELD;
+	if (TOE_NSEC / p->ticks_per_second != old_ns)
+		rescale_all(t, old_ns, TOE_NSEC / p->ticks_per_second);
+	set_params(t, p);
+	return TOE_OK;
+}
+
+const struct toe_params *toe_get_params(const struct toe *t)
+{
+	return &t->params;
+}
+
+void toe_tick(struct toe *t, uint64_t now)
+{
+	toe_engine_clock(t, now);
+	toe_timer_expire(t, t->now);
+}
+
+uint64_t toe_next_deadline(const struct toe *t)
+{
+	return t->heap_len ? t->heap[1]->heap_key : TOE_NO_DEADLINE;
+}
+
+void toe_writable(struct toe *t, unsigned queue)
+{
+	if (queue < t->cfg.queues)
+		t->q[queue].blocked = false;
+}
+
+void toe_get_stats(const struct toe *t, struct toe_stats *s)
+{
+	*s = t->stats;
+}
+
+void toe_reset_stats(struct toe *t, bool ipv6, bool tcp)
+{
+	if (tcp) {
+		struct toe_tcp_stats *s = &t->stats.tcp[ipv6];
+		uint64_t gauge = s->currently_established;
+
+		memset(s, 0, sizeof(*s));
+		s->currently_established = gauge;
+	} else {
+		memset(&t->stats.ip[ipv6], 0, sizeof(t->stats.ip[ipv6]));
+	}
+}
+
+const char *toe_check(const struct toe *t)
+{
+	struct toe_link *l;
+	uint32_t conns = 0;
+	const char *why = toe_timer_check(t);
+
+	for (l = t->conns.next; !why && l != &t->conns; l = l->next, conns++)
+		why = toe_conn_check(toe_container(l, struct toe_conn, all));
+	if (!why && conns != t->nconns)
+		why = "the number of connections is wrong";
+	return why;
+}

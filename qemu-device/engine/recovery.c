@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * recovery.c - what is lost, and what the shared timer does: RFC 6675 and 6582 recovery, RFC 6298 timeouts, the persist
+ * timer's rounds, FIN_WAIT_2, and a tail loss probe.
+ *
+ * Decides states, counts and deadlines; output.c sends what follows from them. There is no window inflation: pipe is an
+ * estimate of what is in the network, and duplicate ACKs make it smaller, which is also limited transmit (RFC 3042).
+ */
+#include "toe_internal.h"
+
+static bool has_sack(const struct toe_conn *c)
+{
+	return c->k.flags & TOE_SACK;
+}
+
+static uint32_t dup_thresh(const struct toe_conn *c)
+{
+	return c->t->params.dup_ack_threshold;
+}
+
+/* Reported bytes below seq. */
+static uint32_t sacked_below(const struct toe_sack *s, uint32_t seq)
+{
+	uint32_t i, n = 0;
+
+	for (i = 0; i < s->nranges && toe_seq_lt(s->ranges[i].start, seq); i++)
+		n += toe_seq_min(s->ranges[i].end, seq) - s->ranges[i].start;
+	return n;
+}
+
+uint32_t toe_recovery_pipe(const struct toe_conn *c)
+{
+	uint32_t sent = c->snd.nxt - c->snd.una, dup;
+
+	if (c->rec.state == TOE_REC_LOSS)	/* what lies behind SND.NXT is not in the network any more */
+		return sent - sacked_below(&c->sack, c->snd.nxt);
+	if (has_sack(c)) {
+		if (!c->sack.nranges && c->rec.state == TOE_REC_OPEN)
+			return sent;
+		return toe_sack_pipe(&c->sack, c->snd.nxt, c->snd.mss, dup_thresh(c));
+	}
+	dup = c->rec.dupacks < 1024 ? c->rec.dupacks * c->snd.mss : UINT32_MAX;
+	return sent > dup ? sent - dup : 0;
+}
+
+uint64_t toe_recovery_total_rt(const struct toe_conn *c, uint64_t now)
+{
+	return c->rec.rt_running && now > c->rec.rt_since ? now - c->rec.rt_since : 0;
+}
+
+/* ------------------------------------------------------------------ ACKs */
+
+static void enter_fast(struct toe_conn *c, uint64_t now)
+{
+	c->cc.ops->on_loss(&c->cc, c->snd.max - c->snd.una, now);
+	c->rec.state = TOE_REC_FAST;
+	c->rec.recover = c->snd.max;
+	c->rec.force = true;
+	c->rec.timing = false;
+	c->out.tlp_probe = false;
+	toe_timer_clear(c, TOE_TMR_TLP);
+	toe_sack_restart(&c->sack);
+}
+
+static bool should_enter_fast(const struct toe_conn *c)
+{
+	if (c->rec.state != TOE_REC_OPEN || c->snd.una == c->snd.max || c->rec.persist)
+		return false;
+	if (has_sack(c))
+		return (c->sack.nranges && c->rec.dupacks >= dup_thresh(c)) ||
+		       toe_sack_is_lost(&c->sack, c->snd.una, c->snd.mss, dup_thresh(c));
+	return c->rec.dupacks >= dup_thresh(c) && toe_seq_gt(c->snd.una, c->rec.recover);
+}
+
+static void leave(struct toe_conn *c)
+{
+	c->rec.state = TOE_REC_OPEN;
+	c->rec.dupacks = 0;
+	c->rec.force = false;
+	toe_sack_restart(&c->sack);
+}
+
+static void grow(struct toe_conn *c, const struct toe_ack_info *a, uint64_t now)
+{
+	struct toe_cc_ack ack = {
+		.now = now,
+		.acked = a->acked,
+		.srtt_us = toe_rtt_srtt_us(&c->rtt),
+		.cwnd_limited = c->snd.cwnd_limited || a->flight + c->snd.mss > c->cc.cwnd ||
+				(toe_cc_in_slow_start(&c->cc) && a->flight >= c->cc.cwnd / 2),
+	};
+
+	c->cc.ops->on_ack(&c->cc, &ack);
+	c->snd.cwnd_limited = false;
+}
+
+/* An ACK inside the recovery range: the next hole is lost as well (RFC 6582). */
+static void partial_ack(struct toe_conn *c, uint32_t acked)
+{
+	uint32_t segs = (acked + c->snd.mss - 1) / c->snd.mss;
+
+	if (has_sack(c))
+		return;
+	c->rec.dupacks -= segs - 1 < c->rec.dupacks ? segs - 1 : c->rec.dupacks;
+	c->rec.force = true;
+}
+
+static void progress(struct toe_conn *c, const struct toe_ack_info *a, uint64_t now)
+{
+	c->rec.rexmits = 0;
+	c->rec.rt_running = false;
+	c->rec.tlp_sent = false;
+	c->out.tlp_probe = false;
+	switch (c->rec.state) {
+	case TOE_REC_OPEN:
+		c->rec.dupacks = 0;
+		grow(c, a, now);
+		break;
+	case TOE_REC_FAST:
+		if (toe_seq_geq(c->snd.una, c->rec.recover)) {
+			c->cc.ops->on_recovered(&c->cc, c->snd.max - c->snd.una, now);
+			leave(c);
+		} else {
+			partial_ack(c, a->acked);
+		}
+		break;
+	case TOE_REC_LOSS:
+		c->rec.dupacks = 0;
+		c->rec.force = false;
+		grow(c, a, now);
+		if (toe_seq_geq(c->snd.una, c->rec.recover))
+			leave(c);
+		break;
+	}
+}
+
+void toe_recovery_ack(struct toe_conn *c, const struct toe_ack_info *a, uint64_t now)
+{
+	if (a->acked)
+		progress(c, a, now);
+	if (a->dup && c->rec.dupacks < UINT8_MAX)
+		c->rec.dupacks++;
+	if (should_enter_fast(c))
+		enter_fast(c, now);
+}
+
+void toe_recovery_restart(struct toe_conn *c)
+{
+	if (c->snd.una == c->snd.max)
+		return;
+	c->snd.nxt = c->snd.una;
+	c->rec.state = TOE_REC_LOSS;
+	c->rec.recover = c->snd.max;
+	c->rec.force = true;
+	c->rec.dupacks = 0;
+	c->rec.timing = false;
+	toe_sack_restart(&c->sack);
+	toe_output_kick(c);
+}
+
+/* ------------------------------------------------------------------ the shared timer */
+
+static bool wants_persist(const struct toe_conn *c)
+{
+	return !c->snd.wnd && (c->snd.una != c->snd.max || toe_output_has_data(c));
+}
+
+static void set_rexmt(struct toe_conn *c, uint64_t now)
+{
+	uint64_t at = now + toe_rtt_rto(&c->rtt), end;
+	uint32_t max_rt = c->cached.max_rt;
+
+	if (c->rec.rt_running && max_rt && max_rt != UINT32_MAX) {
+		end = c->rec.rt_since + toe_ticks_to_ns(c->t, max_rt);
+		if (end > now && end < at)
+			at = end;
+	}
+	toe_timer_set(c, TOE_TMR_REXMT, at);
+}
+
+static void arm_tlp(struct toe_conn *c, uint64_t now)
+{
+	uint64_t pto = (uint64_t)toe_rtt_srtt_us(&c->rtt) * 2000;
+
+	if (!has_sack(c) || !pto || c->rec.tlp_sent || c->rec.state != TOE_REC_OPEN || c->sack.nranges) {
+		toe_timer_clear(c, TOE_TMR_TLP);
+		return;
+	}
+	pto += c->snd.max - c->snd.una <= c->snd.mss ? TOE_RTO_MIN_US * 1000ull : 2000000;
+	if (now + pto < c->tmr[TOE_TMR_REXMT])
+		toe_timer_set(c, TOE_TMR_TLP, now + pto);
+	else
+		toe_timer_clear(c, TOE_TMR_TLP);
+}
+
+void toe_recovery_arm(struct toe_conn *c, bool restart, uint64_t now)
+{
+	if (c->state == TOE_FIN_WAIT2) {
+		toe_timer_clear(c, TOE_TMR_TLP);
+		if (restart || !toe_timer_running(c, TOE_TMR_REXMT))
+			toe_timer_set(c, TOE_TMR_REXMT, now + TOE_FIN_WAIT2_NS);
+		return;
+	}
+	if (wants_persist(c)) {
+		toe_timer_clear(c, TOE_TMR_TLP);
+		if (c->rec.persist)
+			return;
+		c->rec.persist = true;			/* TMR-11 */
+		c->rec.probe_round = 0;
+		c->rec.rexmits = 0;
+		toe_rtt_reset_backoff(&c->rtt);
+		toe_timer_set(c, TOE_TMR_REXMT, now + toe_rtt_rto_shifted(&c->rtt, 0));
+		return;
+	}
+	if (c->rec.persist) {				/* TMR-15 */
+		c->rec.persist = false;
+		c->rec.probe_round = 0;
+		c->rec.rexmits = 0;
+		c->out.wnd_probe = false;
+		restart = true;
+	}
+	if (c->snd.una == c->snd.max) {
+		toe_timer_clear(c, TOE_TMR_REXMT);
+		toe_timer_clear(c, TOE_TMR_TLP);
+		return;
+	}
+	if (restart || !toe_timer_running(c, TOE_TMR_REXMT)) {
+		set_rexmt(c, now);
+		arm_tlp(c, now);
+	}
+}
+
+void toe_recovery_window(struct toe_conn *c, uint32_t old_wnd, bool zero_answer, uint64_t now)
+{
+	/* Only the answer to a probe begins a round: a peer that sends data while its window is shut must not put it off. */
+	if (!c->snd.wnd && c->rec.persist && zero_answer && c->rec.rexmits) {
+		if (c->rec.probe_round < UINT8_MAX)
+			c->rec.probe_round++;
+		c->rec.rexmits = 0;
+		toe_timer_set(c, TOE_TMR_REXMT, now + toe_rtt_rto_shifted(&c->rtt, c->rec.probe_round));
+	}
+	if (c->snd.wnd != old_wnd)
+		toe_recovery_arm(c, false, now);
+}
+
+/* What went out makes the timer run, and one segment at a time is measured. */
+void toe_recovery_sent(struct toe_conn *c, uint32_t seq, uint32_t space, bool rexmit, uint64_t now)
+{
+	if (rexmit) {
+		c->rec.timing = false;
+	} else if (!c->rec.timing) {
+		c->rec.timing = true;
+		c->rec.timed_seq = seq + (space < c->snd.mss ? space : c->snd.mss);
+		c->rec.timed_at = now;
+	}
+	toe_recovery_arm(c, false, now);
+	if (!rexmit)
+		arm_tlp(c, now);
+}
+
+/* ------------------------------------------------------------------ expiry */
+
+/* The limit is reached: the timer stays due, and the host decides (TMR-7). */
+static void give_up(struct toe_conn *c, uint64_t now)
+{
+	toe_timer_set(c, TOE_TMR_REXMT, now);
+	toe_event_retrieve(c, TOE_WHY_TIMEOUT);
+}
+
+static void persist_expired(struct toe_conn *c, uint64_t now)
+{
+	if (c->rec.rexmits > c->t->params.max_retransmissions) {
+		give_up(c, now);
+		return;
+	}
+	c->out.wnd_probe = true;
+	toe_output_kick(c);
+	toe_timer_set(c, TOE_TMR_REXMT, now + toe_rtt_rto_shifted(&c->rtt, c->rec.rexmits));
+	if (c->rec.rexmits < UINT8_MAX)
+		c->rec.rexmits++;
+}
+
+static bool limit_reached(const struct toe_conn *c, uint64_t now)
+{
+	uint32_t max_rt = c->cached.max_rt;
+
+	if (!max_rt)
+		return c->rec.rexmits >= c->t->params.max_retransmissions;
+	return max_rt != UINT32_MAX && c->rec.rt_running &&
+	       toe_recovery_total_rt(c, now) >= toe_ticks_to_ns(c->t, max_rt);
+}
+
+static void rexmt_expired(struct toe_conn *c, uint64_t now)
+{
+	bool first = !c->rec.rexmits;
+
+	if (limit_reached(c, now)) {
+		give_up(c, now);
+		return;
+	}
+	if (!c->rec.rt_running) {
+		c->rec.rt_running = true;
+		c->rec.rt_since = now;
+	}
+	c->cc.ops->on_rto(&c->cc, c->snd.max - c->snd.una, first, now);
+	if (c->rec.rexmits < UINT8_MAX)
+		c->rec.rexmits++;
+	toe_rtt_backoff(&c->rtt);
+	toe_sack_rto(&c->sack);
+	toe_recovery_restart(c);
+	toe_timer_clear(c, TOE_TMR_TLP);
+	set_rexmt(c, now);
+	if (c->rec.rexmits == c->t->params.doubt_retransmissions)
+		toe_neigh_raise(c->p->n, now);	/* NCE-13 */
+}
+
+void toe_recovery_timeout(struct toe_conn *c, uint64_t now)
+{
+	if (c->state == TOE_FIN_WAIT2) {
+		toe_conn_set_state(c, TOE_CLOSED);	/* TMR-20 */
+		toe_event_retrieve(c, TOE_WHY_TIMEOUT);
+	} else if (wants_persist(c)) {
+		persist_expired(c, now);
+	} else if (c->snd.una != c->snd.max) {
+		rexmt_expired(c, now);
+	}
+}
+
+/* Twice the round-trip time without an ACK: send something, so that SACK can tell what is missing (RFC 8985 7). */
+void toe_recovery_tlp(struct toe_conn *c, uint64_t now)
+{
+	if (c->rec.state != TOE_REC_OPEN || c->snd.una == c->snd.max || c->rec.persist || c->rec.tlp_sent)
+		return;
+	c->rec.tlp_sent = true;
+	c->out.tlp_probe = true;
+	set_rexmt(c, now);
+	toe_output_kick(c);
+}

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * sendq.c - send requests: where a sequence number lies in them, and when they are done.
+ *
+ * The first byte of the list belongs to SND.UNA or lies before it in the first request; bytes stay in the host's memory
+ * and are named by (request, offset, length) for each transmission. A request is done when SND.UNA has passed its last
+ * byte, a graceful disconnect when its FIN is acknowledged as well (SND-8, DIS-6).
+ */
+#include "toe_internal.h"
+
+static uint32_t req_end(const struct toe_req *r)
+{
+	return r->seq + r->len;
+}
+
+static void push_back(struct toe_conn *c, struct toe_req *req)
+{
+	req->next = NULL;
+	req->seq = c->snd.end;
+	req->done = 0;
+	c->snd.end += req->len;
+	if (c->snd.tail)
+		c->snd.tail->next = req;
+	else
+		c->snd.head = req;
+	c->snd.tail = req;
+	if (!c->snd.cur)
+		c->snd.cur = c->snd.head;
+}
+
+void toe_sendq_append(struct toe_conn *c, struct toe_req *req)
+{
+	push_back(c, req);
+	if (req->kind == TOE_REQ_DISCONNECT) {
+		c->snd.disc = req;
+		c->snd.fin = true;
+	} else {
+		c->snd.nreqs++;
+	}
+}
+
+static struct toe_req *pop(struct toe_conn *c)
+{
+	struct toe_req *r = c->snd.head;
+
+	c->snd.head = r->next;
+	if (!c->snd.head)
+		c->snd.tail = NULL;
+	if (c->snd.cur == r)
+		c->snd.cur = c->snd.head;
+	if (r->kind == TOE_REQ_DISCONNECT)
+		c->snd.disc = NULL;
+	else
+		c->snd.nreqs--;
+	r->next = NULL;
+	return r;
+}
+
+void toe_sendq_acked(struct toe_conn *c)
+{
+	struct toe_req *r;
+
+	while ((r = c->snd.head)) {
+		uint32_t end = req_end(r) + (r->kind == TOE_REQ_DISCONNECT ? 1 : 0);
+
+		if (toe_seq_gt(end, c->snd.una))
+			return;
+		pop(c);
+		r->done = r->len;
+		toe_event_req(c, r, TOE_OK);
+	}
+}
+
+/* Bytes of a request that are acknowledged. */
+static uint32_t acked_part(const struct toe_conn *c, const struct toe_req *r)
+{
+	uint32_t n = toe_seq_gt(c->snd.una, r->seq) ? c->snd.una - r->seq : 0;
+
+	return n < r->len ? n : r->len;
+}
+
+static void fail_first(struct toe_conn *c, enum toe_status status)
+{
+	struct toe_req *r = pop(c);
+
+	r->done = acked_part(c, r);
+	toe_event_req(c, r, status);
+}
+
+void toe_sendq_fail(struct toe_conn *c, enum toe_status status)
+{
+	while (c->snd.head)
+		fail_first(c, status);
+}
+
+/* TRM-16: the disconnect, which is last, is completed in any case; it is never handed back (TRM-41). */
+void toe_sendq_stop(struct toe_conn *c, enum toe_stop_sends how)
+{
+	uint32_t fail = 0;
+	struct toe_req *r, *prev = NULL;
+
+	if (how == TOE_STOP_COMPLETE)
+		fail = c->snd.nreqs;
+	else if (how == TOE_STOP_MIX)
+		fail = (c->snd.nreqs + 1) / 2;
+	while (fail-- && c->snd.head && c->snd.head->kind == TOE_REQ_SEND)
+		fail_first(c, TOE_UPLOADING);
+	for (r = c->snd.head; r && r->kind == TOE_REQ_SEND; r = r->next) {
+		r->done = acked_part(c, r);
+		prev = r;
+	}
+	if (!r)
+		return;
+	if (prev)
+		prev->next = NULL;
+	else
+		c->snd.head = NULL;
+	c->snd.tail = prev;
+	c->snd.cur = c->snd.head;
+	c->snd.disc = NULL;
+	r->done = acked_part(c, r);
+	toe_event_req(c, r, TOE_UPLOADING);
+}
+
+struct toe_req *toe_conn_take_sends(struct toe_conn *c)
+{
+	struct toe_req *list = c->snd.head;
+
+	if (c->phase != TOE_STOPPED)
+		return NULL;
+	c->snd.head = NULL;
+	c->snd.tail = NULL;
+	c->snd.cur = NULL;
+	c->snd.nreqs = 0;
+	return list;
+}
+
+void toe_conn_bounds(const struct toe_conn *c, uint32_t *sends, uint32_t *buffered)
+{
+	*sends = c->snd.nreqs;
+	*buffered = toe_deliver_held(c);
+}
+
+/* ------------------------------------------------------------------ lookup */
+
+static struct toe_req *find(struct toe_conn *c, uint32_t seq)
+{
+	struct toe_req *r = c->snd.cur;
+
+	if (!r || toe_seq_lt(seq, r->seq))
+		r = c->snd.head;
+	/* New data is at the cursor; only a retransmission walks, from the oldest request. */
+	while (r && toe_seq_geq(seq, req_end(r)))
+		r = r->next;
+	if (r)
+		c->snd.cur = r;
+	return r;
+}
+
+static bool wants_push(const struct toe_req *r)
+{
+	if (r->kind == TOE_REQ_DISCONNECT || (r->flags & TOE_SEND_PUSH))
+		return true;
+	return !r->next && !(r->flags & TOE_SEND_MORE);
+}
+
+void toe_sendq_gather(struct toe_conn *c, uint32_t seq, uint32_t max, struct toe_gather *g)
+{
+	struct toe_req *r = max ? find(c, seq) : NULL;
+
+	g->npieces = 0;
+	g->len = 0;
+	g->push = false;
+	g->more = false;
+	g->req_end = false;
+	g->full = false;
+	while (r && g->len < max) {
+		uint32_t off = seq + g->len - r->seq, n = r->len - off;
+
+		if (n > max - g->len)
+			n = max - g->len;
+		if (n) {
+			if (g->npieces == TOE_MAX_PIECES) {
+				g->full = true;
+				return;
+			}
+			g->pieces[g->npieces++] = (struct toe_piece){ .req = r, .off = off, .len = n };
+			g->len += n;
+		}
+		g->req_end = off + n == r->len;
+		if (g->req_end) {
+			g->more = r->kind == TOE_REQ_SEND && (r->flags & TOE_SEND_MORE);
+			g->push = wants_push(r);
+			if (g->push)
+				return;
+		}
+		r = r->next;
+	}
+}
+
+/* ------------------------------------------------------------------ commands */
+
+void toe_send(struct toe_conn *c, struct toe_req *req, uint64_t now)
+{
+	uint32_t queued = c->snd.end - c->snd.una;
+	enum toe_status status = TOE_OK;
+
+	toe_engine_clock(c->t, now);
+	req->kind = TOE_REQ_SEND;
+	req->next = NULL;
+	req->done = 0;
+	req->push = false;
+	req->seq = c->snd.end;
+	if (c->aborted)
+		status = TOE_ABORTED;
+	else if (c->phase != TOE_LIVE)
+		status = TOE_UPLOADING;
+	else if (c->snd.fin || (c->state != TOE_ESTABLISHED && c->state != TOE_CLOSE_WAIT))
+		status = TOE_BAD_STATE;
+	else if (c->snd.nreqs >= c->t->cfg.max_sends || req->len > TOE_MAX_QUEUED - queued)
+		status = TOE_TOO_MANY;
+	if (status) {
+		toe_event_req(c, req, status);
+		return;
+	}
+	toe_sendq_append(c, req);
+	toe_sendq_acked(c);	/* an empty request behind acknowledged data */
+	toe_output_kick(c);
+}
+
+static void disconnect_abortive(struct toe_conn *c, struct toe_req *req)
+{
+	if (toe_conn_is_invalid(c)) {
+		toe_conn_abort(c);
+		toe_event_req(c, req, TOE_ABORTED);
+		return;
+	}
+	toe_conn_abort(c);
+	c->out.rst = true;
+	c->out.rst_req = req;
+	toe_output_kick(c);
+}
+
+void toe_disconnect(struct toe_conn *c, struct toe_req *req, uint64_t now)
+{
+	enum toe_status status = TOE_OK;
+	bool abortive = req->flags & TOE_DISC_ABORTIVE;
+
+	toe_engine_clock(c->t, now);
+	req->kind = TOE_REQ_DISCONNECT;
+	req->next = NULL;
+	req->done = 0;
+	req->push = false;
+	req->seq = c->snd.end;
+	if (c->aborted)
+		status = TOE_ABORTED;
+	else if (c->phase != TOE_LIVE)
+		status = TOE_UPLOADING;
+	else if (abortive == !!(req->flags & TOE_DISC_GRACEFUL) || (abortive && req->len))
+		status = TOE_BAD_FIELD;
+	else if (!abortive && (c->snd.fin || (c->state != TOE_ESTABLISHED && c->state != TOE_CLOSE_WAIT)))
+		status = TOE_BAD_STATE;
+	else if (!abortive && req->len > TOE_MAX_QUEUED - (c->snd.end - c->snd.una))
+		status = TOE_TOO_MANY;
+	if (status) {
+		toe_event_req(c, req, status);
+	} else if (abortive) {
+		disconnect_abortive(c, req);
+	} else {
+		toe_sendq_append(c, req);
+		toe_output_kick(c);
+	}
+}

@@ -1,0 +1,544 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * state.c - a connection's state in and out: import in two steps, update, query, and the invariants.
+ *
+ * The one place that turns ticks into time and trusts nothing: whatever passes here may hold any bits, and what has
+ * passed cannot hurt the rest. Import reserves all memory, so that nothing later can fail for want of it.
+ */
+#include <string.h>
+
+#include "toe_internal.h"
+
+#define WINDOW_SLACK	65536u	/* beyond the window, for rounding to the scale */
+
+static bool has_sent_fin_state(enum toe_tcp_state s)
+{
+	return s == TOE_FIN_WAIT1 || s == TOE_FIN_WAIT2 || s == TOE_CLOSING || s == TOE_LAST_ACK;
+}
+
+static bool has_received_fin_state(enum toe_tcp_state s)
+{
+	return s == TOE_CLOSE_WAIT || s == TOE_CLOSING || s == TOE_LAST_ACK;
+}
+
+/* ------------------------------------------------------------------ import */
+
+static enum toe_status check_const(const struct toe *t, const struct toe_path *p, const struct toe_tcp_const *c)
+{
+	if (c->snd_wscale > 14 || c->rcv_wscale > 14 || c->queue >= t->cfg.queues)
+		return TOE_BAD_FIELD;
+	if (p->invalid || p->n->invalid)
+		return TOE_BAD_STATE;
+	return TOE_OK;
+}
+
+static enum toe_status check_cached(const struct toe *t, const struct toe_tcp_cached *k)
+{
+	if (!k->initial_rcv_wnd || k->user_priority > 7 || k->flow_label > 0xfffff || !k->ttl)
+		return TOE_BAD_FIELD;
+	return k->initial_rcv_wnd > t->cfg.max_rcv_wnd ? TOE_BAD_WINDOW : TOE_OK;
+}
+
+static enum toe_status check_delegated(const struct toe *t, const struct toe_tcp_delegated *d)
+{
+	if (d->state < TOE_ESTABLISHED || d->state > TOE_LAST_ACK)
+		return TOE_BAD_STATE;
+	if (d->rcv_wnd > t->cfg.max_rcv_wnd)
+		return TOE_BAD_WINDOW;
+	if (d->snd_nxt - d->snd_una > TOE_MAX_QUEUED + 1 || d->snd_max - d->snd_una > TOE_MAX_QUEUED + 1 ||
+	    d->snd_nxt - d->snd_una > d->snd_max - d->snd_una)
+		return TOE_BAD_SEQUENCE;
+	if (d->snd_wnd > (1u << 30) || d->max_snd_wnd > (1u << 30))
+		return TOE_BAD_FIELD;
+	if (d->state == TOE_FIN_WAIT2 && d->snd_max != d->snd_una)
+		return TOE_BAD_SEQUENCE;
+	return TOE_OK;
+}
+
+static enum toe_status check_import(const struct toe *t, const struct toe_path *p, const struct toe_tcp_const *c,
+				    const struct toe_tcp_cached *k, const struct toe_tcp_delegated *d,
+				    uint32_t buffered)
+{
+	enum toe_status s = check_const(t, p, c);
+
+	if (!s)
+		s = check_cached(t, k);
+	if (!s)
+		s = check_delegated(t, d);
+	if (!s && buffered > t->cfg.max_buffered)
+		s = TOE_TOO_MANY;
+	return s;
+}
+
+static void import_send(struct toe_conn *c, const struct toe_tcp_delegated *d)
+{
+	struct toe_snd *s = &c->snd;
+
+	s->una = d->snd_una;
+	s->nxt = d->snd_nxt;
+	s->max = d->snd_max;
+	s->end = d->snd_una;
+	s->wnd = d->snd_wnd;
+	s->max_wnd = d->max_snd_wnd > d->snd_wnd ? d->max_snd_wnd : d->snd_wnd;
+	s->wl1 = d->snd_wl1;
+	s->wl2 = d->snd_una;
+	s->sml = d->snd_una;
+	s->fin = has_sent_fin_state(d->state);
+}
+
+static void import_receive(struct toe_conn *c, const struct toe_tcp_delegated *d, uint8_t *mem, uint32_t cap,
+			   uint32_t buffered, uint64_t now)
+{
+	unsigned shift = c->k.flags & TOE_WSCALE ? c->k.rcv_wscale : 0;
+	uint32_t most = 65535u << shift, wnd = d->rcv_wnd < most ? d->rcv_wnd : most;
+	bool fin = has_received_fin_state(d->state);
+	struct toe_rcv *r = &c->rcv;
+
+	r->nxt = d->rcv_nxt;
+	r->adv = d->rcv_nxt + wnd;
+	r->last_ack = d->rcv_nxt;
+	r->progress_edge = r->adv;
+	r->fin_known = fin;
+	r->fin_done = fin;
+	r->fin_seq = d->rcv_nxt - 1;
+	r->wnd_limit = c->cached.initial_rcv_wnd;
+	r->ts_recent = d->ts_recent;
+	r->ts_recent_at = now - toe_ticks_to_ns(c->t, d->ts_recent_age);
+	toe_rcvbuf_init(&r->buf, mem, cap, d->rcv_nxt - (fin ? 1 : 0) - buffered);
+}
+
+static void import_timestamps(struct toe_conn *c, const struct toe_tcp_delegated *d, uint64_t now)
+{
+	uint32_t ahead = d->last_ts_val - d->ts_time, minute;
+
+	c->ts_unit = c->k.flags & TOE_TS_USEC ? 1000 : c->t->tick_ns;
+	minute = (uint32_t)(60 * TOE_NSEC / c->ts_unit);
+	c->ts_delta = d->ts_time - (uint32_t)(now / c->ts_unit);
+	/* A value that was sent must not be followed by a smaller one (TSP-1); nonsense must not stop the clock. */
+	c->last_ts = ahead <= minute ? d->last_ts_val : d->ts_time;
+}
+
+static void import_recovery(struct toe_conn *c, const struct toe_tcp_delegated *d, uint64_t now)
+{
+	struct toe_rec *r = &c->rec;
+	bool persist = d->state != TOE_FIN_WAIT2 && !d->snd_wnd;
+
+	r->state = d->snd_nxt == d->snd_max ? TOE_REC_OPEN : TOE_REC_LOSS;
+	r->recover = r->state == TOE_REC_OPEN ? d->snd_una - 1 : d->snd_max;
+	r->dupacks = d->dup_ack_count;
+	r->rexmits = d->rexmit_count;
+	r->probe_round = persist ? d->snd_wnd_probe_count : 0;
+	r->rt_running = d->total_rt && c->snd.una != c->snd.max;
+	r->rt_since = now - toe_ticks_to_ns(c->t, d->total_rt);
+	toe_rtt_import(&c->rtt, d->srtt_us, d->rttvar_us, d->srtt, d->rttvar, c->t->params.ticks_per_second,
+		       persist || d->state == TOE_FIN_WAIT2 ? 0 : d->rexmit_count);
+	toe_sack_init(&c->sack, d->snd_una);
+	toe_cc_init(&c->cc, &toe_cc_newreno, c->snd.mss, d->cwnd, d->ssthresh, now);
+}
+
+static struct toe_conn *alloc_conn(struct toe *t, uint32_t cap, uint8_t **mem)
+{
+	struct toe_conn *c = t->ops.alloc(t->opaque, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	*mem = t->ops.alloc(t->opaque, cap);
+	if (!*mem) {
+		t->ops.free(t->opaque, c, sizeof(*c));
+		return NULL;
+	}
+	return c;
+}
+
+static uint32_t buffer_size(const struct toe_tcp_cached *k, const struct toe_tcp_delegated *d, uint32_t buffered)
+{
+	uint32_t need = d->rcv_wnd + buffered;
+
+	return (need > k->initial_rcv_wnd ? need : k->initial_rcv_wnd) + WINDOW_SLACK;
+}
+
+static void link_conn(struct toe_conn *c, struct toe *t, struct toe_path *p)
+{
+	c->t = t;
+	c->p = p;
+	toe_list_init(&c->ev_link);
+	toe_list_init(&c->out_link);
+	toe_list_append(&t->conns, &c->all);
+	toe_list_append(&p->conns, &c->path_link);
+	t->nconns++;
+	toe_timer_init(c);
+}
+
+enum toe_status toe_conn_import(struct toe *t, struct toe_path *p, const struct toe_tcp_const *k,
+				const struct toe_tcp_cached *k2, const struct toe_tcp_delegated *d,
+				uint32_t buffered_len, uint64_t now, struct toe_conn **out)
+{
+	enum toe_status s = check_import(t, p, k, k2, d, buffered_len);
+	uint32_t cap;
+	struct toe_conn *c;
+	uint8_t *mem;
+
+	toe_engine_clock(t, now);
+	if (s)
+		return s;
+	if (t->nconns >= t->cfg.max_conns)
+		return TOE_TOO_MANY;
+	if (toe_conn_lookup(t, p->s.ipv6, p->s.src, p->s.dst, k->local_port, k->remote_port))
+		return TOE_DUPLICATE;
+	cap = buffer_size(k2, d, buffered_len);
+	c = alloc_conn(t, cap, &mem);
+	if (!c)
+		return TOE_NO_MEMORY;
+	link_conn(c, t, p);
+	c->phase = TOE_IMPORTED;
+	c->state = d->state;
+	c->k = *k;
+	c->cached = *k2;
+	import_send(c, d);
+	toe_conn_set_mss(c);
+	import_receive(c, d, mem, cap, buffered_len, t->now);
+	import_timestamps(c, d, t->now);
+	import_recovery(c, d, t->now);
+	c->keep.probes = d->ka_probe_count;
+	c->rexmt_in = d->rexmit_timeout_delta;
+	c->keep_in = d->ka_timeout_delta;
+	c->dlv.old_bytes = buffered_len;
+	c->dlv.refused = buffered_len;		/* BRD-12 */
+	c->dlv.closed = c->rcv.fin_done && !buffered_len;
+	*out = c;
+	return TOE_OK;
+}
+
+enum toe_status toe_conn_import_send(struct toe_conn *c, struct toe_req *req)
+{
+	if (c->phase != TOE_IMPORTED || req->kind != TOE_REQ_SEND || c->state == TOE_FIN_WAIT2)
+		return TOE_BAD_STATE;
+	if (c->snd.nreqs >= c->t->cfg.max_sends || req->len > TOE_MAX_QUEUED - (c->snd.end - c->snd.una))
+		return TOE_TOO_MANY;
+	req->push = false;
+	toe_sendq_append(c, req);
+	return TOE_OK;
+}
+
+void toe_conn_import_buffered(struct toe_conn *c, uint8_t *span[2], uint32_t span_len[2])
+{
+	if (c->phase != TOE_IMPORTED || toe_deliver_held(c)) {
+		span[0] = span[1] = NULL;
+		span_len[0] = span_len[1] = 0;
+		return;
+	}
+	toe_rcvbuf_import(&c->rcv.buf, c->dlv.old_bytes, span, span_len);
+}
+
+/* What has been sent cannot be more than what there is. In FIN_WAIT_2 the FIN's number lies before SND.UNA. */
+static enum toe_status check_sends(struct toe_conn *c)
+{
+	if (c->state == TOE_FIN_WAIT2) {
+		c->snd.end = c->snd.una - 1;
+		return TOE_OK;
+	}
+	return c->snd.max - c->snd.una <= toe_snd_limit(c) - c->snd.una ? TOE_OK : TOE_BAD_SEQUENCE;
+}
+
+static void start_timers(struct toe_conn *c, uint64_t now)
+{
+	bool persist = c->state != TOE_FIN_WAIT2 && !c->snd.wnd;
+	bool waiting = c->state == TOE_FIN_WAIT2 || c->snd.una != c->snd.max ||
+		       (persist && toe_output_has_data(c));
+
+	if (c->rexmt_in != TOE_TICKS_IDLE && waiting) {
+		c->rec.persist = persist;
+		toe_timer_set(c, TOE_TMR_REXMT, now + toe_ticks_to_ns(c->t, c->rexmt_in));
+	}
+	toe_recovery_arm(c, false, now);
+	if (c->cached.flags & TOE_KEEPALIVE) {
+		if (c->keep_in == TOE_TICKS_IDLE)
+			toe_keep_restart(c, now);
+		else
+			toe_timer_set(c, TOE_TMR_KEEP, now + toe_ticks_to_ns(c->t, c->keep_in));
+	} else if (c->keep_in != TOE_TICKS_IDLE) {
+		/* Without keepalive only the validation after a blind attack runs it (BRA-8, BRA-12). */
+		c->keep.bra = true;
+		c->keep.bra_timer = true;
+		toe_timer_set(c, TOE_TMR_KEEP, now + toe_ticks_to_ns(c->t, c->keep_in));
+	}
+	if (toe_deliver_held(c))	/* BRD-10 */
+		toe_timer_set(c, TOE_TMR_PUSH, now + toe_ticks_to_ns(c->t, c->t->params.push_ticks));
+}
+
+static void count_imported(struct toe_conn *c)
+{
+	struct toe_stats *s = &c->t->stats;
+	uint32_t bytes = c->snd.end - c->snd.una;
+	uint32_t sent = c->snd.nxt - c->snd.una, max = c->snd.max - c->snd.una;
+
+	if (c->state == TOE_FIN_WAIT2)
+		bytes = 0;
+	sent = sent < bytes ? sent : bytes;
+	max = max < bytes ? max : bytes;
+	s->send_in_unacked += sent;
+	s->send_in_rexmit += max - sent;
+	s->send_in_unsent += bytes - max;
+	s->buffered_in += toe_deliver_held(c);
+}
+
+enum toe_status toe_conn_start(struct toe_conn *c, uint64_t now)
+{
+	enum toe_tcp_state state = c->state;
+	enum toe_status s;
+
+	toe_engine_clock(c->t, now);
+	now = c->t->now;
+	if (c->phase != TOE_IMPORTED)
+		return TOE_BAD_STATE;
+	if (toe_deliver_held(c) != c->dlv.old_bytes)
+		return TOE_BAD_FIELD;
+	s = check_sends(c);
+	if (s)
+		return s;
+	if (toe_conn_is_invalid(c))
+		return TOE_BAD_STATE;
+	if (!toe_conn_hash_add(c))
+		return TOE_DUPLICATE;
+	c->phase = TOE_LIVE;
+	c->state = TOE_LISTEN;		/* so that the gauge sees it come in */
+	toe_conn_set_state(c, state);
+	c->snd.last_sent = now;
+	c->snd.backlog = toe_state_backlog(c);
+	c->snd.backlog_at = now;
+	count_imported(c);
+	start_timers(c, now);
+	toe_sendq_acked(c);
+	toe_output_kick(c);
+	toe_event_kick(c);
+	return TOE_OK;
+}
+
+/* ------------------------------------------------------------------ update */
+
+/* Larger memory for a larger window. An indication under way keeps the old one until its verdict. */
+static enum toe_status grow_buffer(struct toe_conn *c, uint32_t wnd)
+{
+	struct toe *t = c->t;
+	uint32_t cap = wnd + WINDOW_SLACK, old_cap = c->rcv.buf.cap;
+	uint8_t *mem, *old;
+
+	if (cap <= old_cap)
+		return TOE_OK;
+	mem = t->ops.alloc(t->opaque, cap);
+	if (!mem)
+		return TOE_NO_MEMORY;
+	old = toe_rcvbuf_grow(&c->rcv.buf, mem, cap);
+	if (c->dlv.busy && !c->rcv.old_mem) {
+		c->rcv.old_mem = old;
+		c->rcv.old_cap = old_cap;
+	} else {
+		t->ops.free(t->opaque, old, old_cap);
+	}
+	return TOE_OK;
+}
+
+static void update_keepalive(struct toe_conn *c, const struct toe_tcp_cached *k, uint64_t now)
+{
+	bool was_on = c->cached.flags & TOE_KEEPALIVE, on = k->flags & TOE_KEEPALIVE;
+	bool restart = k->flags & (TOE_KA_RESTART | TOE_MAXRT_RESTART);	/* E-8 */
+
+	if (restart)
+		c->keep.probes = 0;
+	c->cached.ka_probe_count = k->ka_probe_count;
+	c->cached.ka_timeout = k->ka_timeout;
+	c->cached.ka_interval = k->ka_interval;
+	c->cached.flags = k->flags & (TOE_KEEPALIVE | TOE_NAGLE);
+	if (was_on != on || restart)
+		toe_keep_restart(c, now);
+}
+
+enum toe_status toe_conn_update(struct toe_conn *c, const struct toe_tcp_cached *k, uint64_t now)
+{
+	enum toe_status s = check_cached(c->t, k);
+
+	toe_engine_clock(c->t, now);
+	now = c->t->now;
+	if (s)
+		return s;
+	if (c->phase != TOE_LIVE)
+		return TOE_BAD_STATE;
+	if (k->flags & TOE_UPDATE_RCV_WND) {
+		s = grow_buffer(c, k->initial_rcv_wnd);
+		if (s)
+			return s;
+		c->cached.initial_rcv_wnd = k->initial_rcv_wnd;
+		c->rcv.wnd_limit = k->initial_rcv_wnd;
+		c->rcv.ack_now = !c->rx_off && !c->rcv.fin_done;	/* UPD-7 */
+	}
+	update_keepalive(c, k, now);
+	if ((k->flags & TOE_MAXRT_RESTART) || (k->max_rt && k->max_rt != c->cached.max_rt))
+		c->rec.rt_since = now;		/* UPD-9, UPD-11 */
+	c->cached.max_rt = k->max_rt;
+	c->cached.ttl = k->ttl;
+	c->cached.tos = k->tos;
+	c->cached.user_priority = k->user_priority;
+	c->cached.flow_label = k->flow_label;
+	c->cached.rcv_ind_size = k->rcv_ind_size;
+	toe_output_kick(c);
+	return TOE_OK;
+}
+
+/* ------------------------------------------------------------------ query and export */
+
+static uint32_t remaining(const struct toe_conn *c, enum toe_timer which, uint64_t now)
+{
+	uint64_t at = c->tmr[which];
+
+	if (at == TOE_NO_DEADLINE)
+		return TOE_TICKS_IDLE;
+	return at > now ? toe_ns_to_ticks(c->t, at - now) : 0;
+}
+
+/* STA-19: twice what the network takes in a round trip, in powers of two; what is posted plays no part. */
+uint32_t toe_state_backlog(const struct toe_conn *c)
+{
+	uint32_t want = c->cc.cwnd < c->snd.max_wnd ? c->cc.cwnd : c->snd.max_wnd, b = 64u << 10;
+
+	while (b < (4u << 20) && b / 2 < want)
+		b *= 2;
+	return b;
+}
+
+static void query_delegated(const struct toe_conn *c, struct toe_tcp_delegated *d, uint64_t now)
+{
+	memset(d, 0, sizeof(*d));
+	d->state = c->state;
+	d->rcv_nxt = c->rcv.nxt;
+	d->rcv_wnd = toe_seq_gt(c->rcv.adv, c->rcv.nxt) ? c->rcv.adv - c->rcv.nxt : 0;
+	d->snd_una = c->snd.una;
+	d->snd_nxt = c->snd.nxt;
+	d->snd_max = c->snd.max;
+	d->snd_wnd = c->snd.wnd;
+	d->max_snd_wnd = c->snd.max_wnd;
+	d->snd_wl1 = c->snd.wl1;
+	d->cwnd = c->cc.cwnd;
+	d->ssthresh = c->cc.ssthresh;
+	toe_rtt_export_ticks(&c->rtt, c->t->params.ticks_per_second, &d->srtt, &d->rttvar);
+	d->srtt_us = c->rtt.srtt8_us;
+	d->rttvar_us = c->rtt.rttvar4_us;
+	d->ts_recent = c->rcv.ts_recent;
+	d->ts_recent_age = toe_ns_to_ticks(c->t, now - c->rcv.ts_recent_at);
+	d->ts_time = (uint32_t)(now / c->ts_unit) + c->ts_delta;
+	d->last_ts_val = c->last_ts;
+	d->total_rt = toe_ns_to_ticks(c->t, toe_recovery_total_rt(c, now));
+	d->dup_ack_count = c->rec.state == TOE_REC_OPEN ? (uint8_t)c->rec.dupacks : 0;
+	d->snd_wnd_probe_count = (uint8_t)c->rec.probe_round;
+	d->ka_probe_count = (uint8_t)c->keep.probes;
+	d->rexmit_count = (uint8_t)c->rec.rexmits;
+	d->ka_timeout_delta = remaining(c, TOE_TMR_KEEP, now);
+	d->rexmit_timeout_delta = remaining(c, TOE_TMR_REXMT, now);
+	d->send_backlog_size = toe_state_backlog(c);
+	d->receive_backlog_size = toe_deliver_held(c);
+}
+
+void toe_conn_query(const struct toe_conn *c, struct toe_tcp_const *k, struct toe_tcp_cached *k2,
+		    struct toe_tcp_delegated *d, uint64_t now)
+{
+	if (k)
+		*k = c->k;
+	if (k2) {
+		*k2 = c->cached;
+		k2->flags &= TOE_KEEPALIVE | TOE_NAGLE;
+	}
+	if (d)
+		query_delegated(c, d, now > c->t->now ? now : c->t->now);
+}
+
+uint32_t toe_conn_buffered(const struct toe_conn *c, const uint8_t *span[2], uint32_t span_len[2])
+{
+	uint32_t n = toe_deliver_held(c);
+
+	toe_rcvbuf_spans(&c->rcv.buf, 0, n, span, span_len);
+	return n;
+}
+
+/* ------------------------------------------------------------------ invariants */
+
+static const char *check_send(const struct toe_conn *c)
+{
+	const struct toe_snd *s = &c->snd;
+	const struct toe_req *r;
+	uint32_t n = 0, seq = s->head ? s->head->seq : s->end;
+
+	if (s->nxt - s->una > s->max - s->una || s->max - s->una > TOE_MAX_QUEUED + 1)
+		return "SND.UNA <= SND.NXT <= SND.MAX does not hold";
+	if (toe_seq_gt(s->max, toe_snd_limit(c)))
+		return "SND.MAX is behind the end of the send queue";
+	for (r = s->head; r; r = r->next) {
+		if (r->seq != seq)
+			return "the send queue has a gap in sequence numbers";
+		seq += r->len;
+		n += r->kind == TOE_REQ_SEND;
+		if (!r->next && r != s->tail)
+			return "the send queue's tail is wrong";
+	}
+	if (seq != s->end || n != s->nreqs)
+		return "the send queue's length does not equal its sequence span";
+	if (s->head && toe_seq_gt(s->head->seq, s->una))
+		return "the send queue begins behind SND.UNA";
+	if (s->head && s->head->len && toe_seq_leq(s->head->seq + s->head->len, s->una) && s->head != s->disc)
+		return "an acknowledged request is still queued";
+	return NULL;
+}
+
+static const char *check_receive(const struct toe_conn *c)
+{
+	const struct toe_rcv *r = &c->rcv;
+	const struct toe_req *q;
+	uint32_t n = 0;
+
+	if (r->nxt != r->buf.nxt + (r->fin_done ? 1 : 0))
+		return "RCV.NXT and the receive buffer disagree";
+	if (toe_seq_lt(r->adv, r->nxt))
+		return "the right edge of the window is left of RCV.NXT";
+	for (q = c->dlv.head; q; q = q->next, n++)
+		if (q->done > q->len || (q != c->dlv.head && q->done != q->prefilled))
+			return "a receive request holds more than it may";
+	if (n != c->dlv.nreqs)
+		return "the number of receive requests is wrong";
+	if (c->dlv.busy && c->dlv.ind_len > toe_deliver_held(c))
+		return "an indication covers more than is buffered";
+	if (!c->dlv.busy && !c->dlv_off && c->dlv.head && toe_deliver_held(c))
+		return "data waits although a request is posted";
+	if (c->dlv.old_bytes > toe_deliver_held(c))
+		return "more BufferedData is accounted for than is buffered";
+	return toe_rcvbuf_check(&r->buf);
+}
+
+static const char *check_timers(const struct toe_conn *c)
+{
+	bool rexmt = toe_timer_running(c, TOE_TMR_REXMT);
+
+	if (c->frozen)
+		return c->heap_pos ? "a frozen connection is in the heap" : NULL;
+	if (c->state != TOE_FIN_WAIT2 && !rexmt && c->snd.una != c->snd.max)
+		return "data is in flight and no timer runs";
+	if (c->state == TOE_FIN_WAIT2 && !rexmt)
+		return "FIN_WAIT_2 without its timer";
+	if (c->state != TOE_FIN_WAIT2 && rexmt && c->snd.una == c->snd.max && !c->rec.persist)
+		return "the retransmission timer runs with nothing in flight";
+	return NULL;
+}
+
+const char *toe_conn_check(const struct toe_conn *c)
+{
+	const char *why = check_receive(c);
+
+	if (!why && c->phase == TOE_LIVE && !c->aborted)
+		why = check_send(c);
+	if (!why && c->phase == TOE_LIVE)
+		why = check_timers(c);
+	if (!why)
+		why = toe_sack_check(&c->sack, c->snd.max);
+	if (!why && !c->ev_head != !c->ev_tail)
+		why = "the event list is broken";
+	if (!why && c->ev_head && toe_list_empty(&c->ev_link))
+		why = "events wait and the connection is in no list";
+	return why;
+}

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * toe_internal.h - the engine's own structures, and what its files call of each other.
+ *
+ * Everything hangs off struct toe (engine.c). A connection is cut into parts, and each part names the one file that
+ * writes it; others ask through the functions below. No list here is searched on the data path: connections sit in
+ * intrusive lists (events ready, output pending), in one hash table, and in one heap of timers.
+ */
+#ifndef TOE_INTERNAL_H
+#define TOE_INTERNAL_H
+
+#include "include/toe.h"
+#include "seq.h"
+#include "wire.h"
+#include "rcvbuf.h"
+#include "sack.h"
+#include "rtt.h"
+#include "cc.h"
+
+#define TOE_NSEC		1000000000ull
+#define TOE_MAX_QUEUED		(1u << 30)	/* bytes queued for sending on one connection */
+#define TOE_MIN_MSS		48		/* a smaller announcement is taken as this: options must fit */
+#define TOE_FIN_WAIT2_NS	(120 * TOE_NSEC)
+#define TOE_PAWS_NS		(24ull * 86400 * TOE_NSEC)
+#define TOE_CHALLENGE_NS	(TOE_NSEC / 2)	/* least distance of answers to foreign pure ACKs */
+#define TOE_SYN_CHALLENGE_NS	(3 * TOE_NSEC)	/* BRA-7 */
+#define TOE_BRA_KEEP_NS		(300 * TOE_NSEC)	/* BRA-8 */
+#define TOE_TICKS_IDLE		UINT32_MAX	/* a TimeoutDelta: the timer is not running */
+
+/* Upload reasons, UPR-1 .. UPR-11. */
+enum toe_reason {
+	TOE_WHY_LOW_ACTIVITY = 1, TOE_WHY_DROP_RATE, TOE_WHY_SMALL_IO, TOE_WHY_NO_PREPOST, TOE_WHY_URGENT,
+	TOE_WHY_FRAGMENTS, TOE_WHY_OUT_OF_ORDER, TOE_WHY_TIMEOUT, TOE_WHY_INVALID, TOE_WHY_REQUESTED,
+	TOE_WHY_HARDWARE,
+};
+
+/* ------------------------------------------------------------------ lists */
+
+struct toe_link {
+	struct toe_link *prev, *next;
+};
+
+static inline void toe_list_init(struct toe_link *l)
+{
+	l->prev = l;
+	l->next = l;
+}
+
+static inline bool toe_list_empty(const struct toe_link *l)
+{
+	return l->next == l;
+}
+
+static inline void toe_list_append(struct toe_link *head, struct toe_link *l)
+{
+	l->prev = head->prev;
+	l->next = head;
+	head->prev->next = l;
+	head->prev = l;
+}
+
+/* Leaves l a list of its own, so that removing twice does no harm. */
+static inline void toe_list_remove(struct toe_link *l)
+{
+	l->prev->next = l->next;
+	l->next->prev = l->prev;
+	toe_list_init(l);
+}
+
+#define toe_container(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+
+/* ------------------------------------------------------------------ objects */
+
+struct toe_queue {
+	struct toe_link ready;		/* connections with events */
+	struct toe_link waiting;	/* connections whose next event is an indication, while there is no room */
+	struct toe_link out;		/* connections that may have something to send */
+	bool blocked;			/* the backend takes nothing until toe_writable() */
+};
+
+struct toe_neigh {			/* neighpath.c */
+	struct toe *t;
+	struct toe_link all;		/* in toe.neighs */
+	struct toe_link paths;
+	struct toe_link nce;		/* in toe.nce while an event waits */
+	struct toe_neigh_state s;	/* hrd and nrd unused */
+	uint64_t cookie;
+	uint32_t hrt, nrt;		/* ticks, modulo 2^32 (NCE-2) */
+	uint32_t ev_hrd, ev_nrd;	/* of the event that waits */
+	bool invalid;
+};
+
+struct toe_path {			/* neighpath.c */
+	struct toe *t;
+	struct toe_neigh *n;
+	struct toe_link link;		/* in toe_neigh.paths */
+	struct toe_link conns;
+	struct toe_path_state s;
+	bool invalid;
+};
+
+enum toe_timer {
+	TOE_TMR_REXMT,		/* retransmit, persist or FIN_WAIT_2, by TMR-28 */
+	TOE_TMR_KEEP,
+	TOE_TMR_DELACK,
+	TOE_TMR_PUSH,
+	TOE_TMR_SWS,
+	TOE_TMR_TLP,
+	TOE_TMRS,
+};
+
+enum toe_phase { TOE_IMPORTED, TOE_LIVE, TOE_STOPPED };
+
+enum toe_recovery { TOE_REC_OPEN, TOE_REC_FAST, TOE_REC_LOSS };
+
+struct toe_snd {
+	/* input.c, output.c, recovery.c */
+	uint32_t una, nxt, max;
+	uint32_t wnd, max_wnd, wl1, wl2;
+	uint32_t mss;			/* payload of a segment without SACK blocks */
+	uint64_t last_sent;		/* when data left last */
+	uint32_t sml;			/* end of the last short segment sent */
+	bool     sws_force;		/* the SWS timer ran out: send what there is */
+	bool     cwnd_limited;		/* cwnd held data back since the last ACK */
+	/* sendq.c: requests not wholly acknowledged. A graceful disconnect is the last one. */
+	struct toe_req *head, *tail;
+	struct toe_req *cur;		/* where the last lookup ended */
+	struct toe_req *disc;		/* the graceful disconnect in the queue */
+	uint32_t nreqs;
+	uint32_t end;			/* behind the last byte queued; the FIN's number if fin */
+	bool     fin;			/* a FIN is wanted or sent */
+	uint32_t backlog;		/* last value told (EVT-4) */
+	uint64_t backlog_at;
+};
+
+struct toe_rcv {			/* input.c; the window by output.c */
+	uint32_t nxt;			/* RCV.NXT: buf.nxt, and one more behind the FIN */
+	uint32_t adv;			/* right edge that was offered */
+	uint32_t last_ack;		/* RCV.NXT as last sent (RFC 7323 Last.ACK.sent) */
+	uint32_t wnd_limit;		/* bytes to offer at most */
+	uint32_t fin_seq;		/* if fin_known */
+	bool     fin_known, fin_done;
+	bool     ack_now, ack_owed;	/* at once; some time */
+	uint32_t ack_segs;		/* segments since the last ACK */
+	uint8_t  dup_acks;		/* more ACKs of the same number to send (peers without SACK count them) */
+	struct toe_range dsack;		/* to report once; empty: none */
+	uint32_t progress_edge;		/* data beyond it shows that the peer got an ACK of ours (NCE-4) */
+	uint32_t ts_recent;
+	uint64_t ts_recent_at;
+	uint64_t answered_at;		/* last rate-limited answer */
+	bool     answered;
+	uint32_t mss_est;		/* largest segment seen */
+	uint32_t rtt_us;		/* estimate for the host */
+	struct toe_rcvbuf buf;
+	uint8_t *old_mem;		/* kept until the verdict, since an indication points into it */
+	uint32_t old_cap;
+};
+
+struct toe_rec {			/* recovery.c */
+	enum toe_recovery state;
+	uint32_t recover;		/* recovery point */
+	uint32_t dupacks;
+	uint32_t rexmits;		/* Retransmit.Count */
+	uint32_t probe_round;		/* SndWndProbeCount */
+	bool     force;			/* one segment goes out whatever cwnd says */
+	bool     persist;		/* the persist timer's turn: the window is zero and data waits */
+	bool     rt_running;		/* TotalRT counts */
+	uint64_t rt_since;
+	bool     tlp_sent;
+	/* one segment is timed (Karn) */
+	bool     timing;
+	uint32_t timed_seq;
+	uint64_t timed_at;
+};
+
+struct toe_dlv {			/* deliver.c */
+	struct toe_req *head, *tail;	/* receive requests; head may be partly filled (done) */
+	uint32_t nreqs;
+	bool     busy;			/* an indication waits for its verdict */
+	bool     refused;		/* nothing is indicated until a request is posted */
+	bool     closed;		/* PEER_CLOSED has been raised, or was known before import */
+	uint32_t ind_no, ind_len;
+	uint32_t old_bytes;		/* bytes at the front of the buffer that came as BufferedData */
+};
+
+struct toe_keep {			/* timer.c */
+	uint32_t probes;
+	bool     bra;			/* validation period after an in-window RST (BRA-4) */
+	bool     bra_timer;		/* mitigation started the timer (BRA-13) */
+	bool     syn_challenged;
+	uint64_t syn_challenge_at;
+};
+
+struct toe_out {			/* output.c */
+	bool rst;
+	struct toe_req *rst_req;	/* abortive disconnect that waits for the RST to leave */
+	bool keep_probe, wnd_probe, tlp_probe;
+};
+
+struct toe_conn {
+	struct toe *t;
+	struct toe_path *p;
+	struct toe_link all;		/* in toe.conns */
+	struct toe_link path_link;	/* in toe_path.conns */
+	struct toe_link ev_link;	/* in a queue's ready or waiting */
+	struct toe_link out_link;	/* in a queue's out */
+	struct toe_conn *hash_next;
+	bool in_hash;
+	bool ev_waiting;		/* in the waiting list */
+
+	enum toe_phase phase;
+	enum toe_tcp_state state;
+	bool rx_off;			/* segments go to the raw path */
+	bool tx_off;			/* nothing is sent any more but an ACK that was owed, and an RST */
+	bool dlv_off;			/* nothing is delivered any more */
+	bool aborted;			/* RST received, or abortive disconnect */
+	bool invalid;
+	bool asked;			/* Retrieve with a mandatory reason has been raised */
+
+	struct toe_tcp_const k;
+	struct toe_tcp_cached cached;
+	struct toe_snd snd;
+	struct toe_rcv rcv;
+	struct toe_rec rec;
+	struct toe_dlv dlv;
+	struct toe_keep keep;
+	struct toe_out out;
+	struct toe_sack sack;
+	struct toe_rtt rtt;
+	struct toe_cc cc;
+	uint32_t ts_delta, last_ts;
+	uint64_t ts_unit;		/* nanoseconds per timestamp tick */
+
+	uint64_t tmr[TOE_TMRS];		/* deadlines */
+	uint64_t heap_key;
+	uint32_t heap_pos;		/* 1-based; 0: not in the heap */
+	bool frozen;			/* out of the heap; REXMT and KEEP are kept for the export */
+	uint32_t rexmt_in, keep_in;	/* as imported, ticks */
+
+	/* events: finished requests and markers, in order */
+	struct toe_req *ev_head, *ev_tail;
+	struct toe_req ev_closed, ev_aborted, ev_retrieve, ev_backlog;
+	bool closed_queued, aborted_queued, retrieve_queued, backlog_queued;
+	uint32_t retrieve_reason;
+};
+
+struct toe {
+	struct toe_config cfg;
+	struct toe_ops ops;
+	void *opaque;
+	struct toe_params params;
+	uint64_t tick_ns;
+	uint64_t now;
+	uint16_t ip_id;
+	uint32_t nconns, npaths, nneighs;
+	struct toe_link conns, neighs, nce;
+	struct toe_queue q[TOE_MAX_QUEUES];
+	struct toe_conn **hash;
+	uint32_t hash_mask;
+	uint32_t hash_seed[3];
+	struct toe_conn **heap;		/* heap[1 .. heap_len] */
+	uint32_t heap_len;
+	struct toe_stats stats;
+};
+
+/* ------------------------------------------------------------------ engine.c */
+
+void toe_engine_clock(struct toe *t, uint64_t now);
+static inline uint64_t toe_ticks_to_ns(const struct toe *t, uint32_t ticks)
+{
+	return (uint64_t)ticks * t->tick_ns;
+}
+uint32_t toe_ns_to_ticks(const struct toe *t, uint64_t ns);
+static inline uint32_t toe_ticks_now(const struct toe *t, uint64_t now)
+{
+	return (uint32_t)(now / t->tick_ns);
+}
+static inline struct toe_ip_stats *toe_ip_stats(struct toe_conn *c)
+{
+	return &c->t->stats.ip[c->p->s.ipv6];
+}
+static inline struct toe_tcp_stats *toe_tcp_stats(struct toe_conn *c)
+{
+	return &c->t->stats.tcp[c->p->s.ipv6];
+}
+
+/* ------------------------------------------------------------------ event.c */
+
+/* A finished request; it is the host's again when polled. */
+void toe_event_req(struct toe_conn *c, struct toe_req *req, enum toe_status status);
+void toe_event_closed(struct toe_conn *c);
+void toe_event_aborted(struct toe_conn *c);
+void toe_event_backlog(struct toe_conn *c, uint32_t bytes);
+/* Ask for upload; a mandatory reason stops the connection (EVT-6). */
+void toe_event_retrieve(struct toe_conn *c, enum toe_reason why);
+/* An indication may have become possible, or impossible: put the connection where it belongs. */
+void toe_event_kick(struct toe_conn *c);
+bool toe_event_pending(const struct toe_conn *c);
+
+/* ------------------------------------------------------------------ conn.c */
+
+struct toe_conn *toe_conn_lookup(struct toe *t, bool ipv6, const uint8_t *local, const uint8_t *remote,
+				 uint16_t local_port, uint16_t remote_port);
+bool toe_conn_hash_add(struct toe_conn *c);	/* false: the tuple is taken */
+void toe_conn_hash_del(struct toe_conn *c);
+void toe_conn_set_state(struct toe_conn *c, enum toe_tcp_state state);
+/* No input, no data out, no timer any more; waits for the upload. deliver: what has been received may still be. */
+void toe_conn_halt(struct toe_conn *c, bool deliver);
+/* The connection is dead by RST, ours or theirs: all requests come back with TOE_ABORTED. */
+void toe_conn_abort(struct toe_conn *c);
+/* Payload per segment from MTU and MSS. */
+void toe_conn_set_mss(struct toe_conn *c);
+void toe_conn_free(struct toe_conn *c);
+
+/* ------------------------------------------------------------------ neighpath.c */
+
+/* Nothing at all may be sent over an invalidated object (INV-5). */
+static inline bool toe_conn_is_invalid(const struct toe_conn *c)
+{
+	return c->invalid || c->p->invalid || c->p->n->invalid;
+}
+/* Before each datagram: NCE-5, NCE-6. */
+void toe_neigh_sending(struct toe_neigh *n, uint64_t now);
+/* Forward progress (NCE-4). */
+static inline void toe_neigh_confirm(struct toe_neigh *n, uint64_t now)
+{
+	n->nrt = toe_ticks_now(n->t, now);
+}
+void toe_neigh_raise(struct toe_neigh *n, uint64_t now);
+void toe_neigh_rescale(struct toe_neigh *n, uint64_t now, uint64_t old_tick_ns, uint64_t new_tick_ns);
+
+/* ------------------------------------------------------------------ input.c */
+
+enum toe_verdict_rx toe_input_segment(struct toe_conn *c, struct toe_seg *seg, uint64_t now);
+
+/* ------------------------------------------------------------------ output.c */
+
+/* Something may be sendable: look at the connection in the next toe_output(). */
+void toe_output_kick(struct toe_conn *c);
+bool toe_output_queued(const struct toe_conn *c);
+uint32_t toe_output_ts(struct toe_conn *c, uint64_t now);
+/* Bytes that may be offered from RCV.NXT on. */
+uint32_t toe_output_window(const struct toe_conn *c);
+/* The reader made room: tell the peer if it is worth a segment. */
+void toe_output_window_opened(struct toe_conn *c);
+/* Bytes, or a FIN, not sent yet or to be sent again. */
+bool toe_output_has_data(const struct toe_conn *c);
+/* SND.MAX cannot pass this. */
+static inline uint32_t toe_snd_limit(const struct toe_conn *c)
+{
+	return c->snd.end + (c->snd.fin ? 1 : 0);
+}
+static inline bool toe_fin_sent(const struct toe_conn *c)
+{
+	return c->snd.fin && c->snd.max == c->snd.end + 1;
+}
+
+/* ------------------------------------------------------------------ sendq.c */
+
+void toe_sendq_append(struct toe_conn *c, struct toe_req *req);
+/* SND.UNA moved: complete what it has passed. */
+void toe_sendq_acked(struct toe_conn *c);
+/* Take all requests out, completing each with status. */
+void toe_sendq_fail(struct toe_conn *c, enum toe_status status);
+void toe_sendq_stop(struct toe_conn *c, enum toe_stop_sends how);
+
+struct toe_gather {
+	struct toe_piece pieces[TOE_MAX_PIECES];
+	uint8_t  npieces;
+	uint32_t len;
+	bool     push;		/* the last byte wants PSH */
+	bool     more;		/* the last byte ends a request that said MORE */
+	bool     req_end;	/* the last byte ends a request */
+	bool     full;		/* ended because of the number of pieces */
+};
+
+/* Up to max bytes from seq on, not across a request end that wants PSH. */
+void toe_sendq_gather(struct toe_conn *c, uint32_t seq, uint32_t max, struct toe_gather *g);
+
+/* ------------------------------------------------------------------ deliver.c */
+
+/* Data of a segment, cut to the window: place it in requests, buffer it, or leave it for an indication. */
+void toe_deliver_segment(struct toe_conn *c, uint32_t seq, const uint8_t *data, uint32_t len, bool push,
+			 uint64_t now, struct toe_rcv_result *res);
+void toe_deliver_push_timer(struct toe_conn *c);
+/* The peer's FIN is next to be delivered: raise the event if everything before it is consumed. */
+void toe_deliver_fin(struct toe_conn *c);
+void toe_deliver_fail(struct toe_conn *c, enum toe_status status);
+bool toe_deliver_wants_indication(const struct toe_conn *c);
+void toe_deliver_indicate(struct toe_conn *c, uint32_t room, struct toe_event *ev);
+static inline uint32_t toe_deliver_held(const struct toe_conn *c)
+{
+	return toe_rcvbuf_len(&c->rcv.buf);
+}
+
+/* ------------------------------------------------------------------ recovery.c */
+
+struct toe_ack_info {
+	uint32_t acked;		/* bytes newly acknowledged, FIN included */
+	uint32_t flight;	/* before */
+	bool     dup;		/* duplicate in the sense of RFC 5681 */
+	bool     sacked;	/* told something new by SACK */
+};
+
+uint32_t toe_recovery_pipe(const struct toe_conn *c);
+void toe_recovery_ack(struct toe_conn *c, const struct toe_ack_info *a, uint64_t now);
+void toe_recovery_timeout(struct toe_conn *c, uint64_t now);
+/* Arm or stop the shared timer for the state that is now (TMR-28). restart: progress was made. */
+void toe_recovery_arm(struct toe_conn *c, bool restart, uint64_t now);
+/* A non-zero or zero window came in an acceptable ACK. */
+void toe_recovery_window(struct toe_conn *c, uint32_t old_wnd, bool zero_answer, uint64_t now);
+void toe_recovery_tlp(struct toe_conn *c, uint64_t now);
+/* After a smaller path MTU: what is in flight is lost, but not by congestion. */
+void toe_recovery_restart(struct toe_conn *c);
+void toe_recovery_sent(struct toe_conn *c, uint32_t seq, uint32_t space, bool rexmit, uint64_t now);
+uint64_t toe_recovery_total_rt(const struct toe_conn *c, uint64_t now);
+
+/* ------------------------------------------------------------------ state.c */
+
+uint32_t toe_state_backlog(const struct toe_conn *c);
+
+/* ------------------------------------------------------------------ timer.c */
+
+void toe_timer_set(struct toe_conn *c, enum toe_timer which, uint64_t deadline);
+void toe_timer_clear(struct toe_conn *c, enum toe_timer which);
+/* The connection ends here: no timer runs any more, and what is left of REXMT and KEEP is for the export (TRM-34). */
+void toe_timer_freeze(struct toe_conn *c);
+void toe_timer_init(struct toe_conn *c);
+static inline bool toe_timer_running(const struct toe_conn *c, enum toe_timer which)
+{
+	return c->tmr[which] != TOE_NO_DEADLINE;
+}
+void toe_timer_expire(struct toe *t, uint64_t now);
+/* Make the top of the heap exact. */
+void toe_timer_settle(struct toe *t);
+const char *toe_timer_check(const struct toe *t);
+/* An acceptable segment came: keepalive and validation period (BRA-13). */
+void toe_keep_segment(struct toe_conn *c, uint64_t now);
+void toe_keep_challenged(struct toe_conn *c, uint64_t now);	/* BRA-8 */
+void toe_keep_restart(struct toe_conn *c, uint64_t now);
+
+#endif /* TOE_INTERNAL_H */
