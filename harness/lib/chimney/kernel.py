@@ -96,3 +96,14 @@ def refuse_missing_card(kernel: Kernel, device: str) -> None:
         hint = f"; use --kernel {other}" if other in NAMES else ""
         raise WrongUse(f"--device {device} cannot work with --kernel {kernel.name}, which has no "
                        f"module {module}{hint}.")
+
+
+def refuse_missing_driver(name: str) -> None:
+    """Refuse the chimney card for a kernel that our driver has not been built for."""
+    module = paths.DRIVERS / name / "chimney.ko"
+    if name in NAMES and not module.exists():
+        raise HarnessError(f"the driver is not built for kernel {name} ({module} is missing); run "
+                           f"`make driver KERNELS={name}`, or bring your own with --driver.")
+    if name not in NAMES:
+        raise WrongUse(f"--kernel {name} is not ours, so there is no driver for it; bring yours "
+                       "with --driver, or use another --device.")

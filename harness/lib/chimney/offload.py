@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Applies --offload inside the guest, through chimneyctl.
 
-none, manual and auto are policies of the driver. random is a helper in the guest that hands
-connections over back and forth at moments which follow from a seed.
+none, manual and auto are policies of the driver, which begins with manual. random is a helper in
+the guest that hands connections over back and forth at moments which follow from a seed.
 """
 
 from __future__ import annotations
@@ -19,16 +19,15 @@ HELPER_IN_GUEST = "/usr/sbin/chimney-handover"
 
 def check_tool(policy: str) -> None:
     """Refuse a policy that needs chimneyctl when it has not been built."""
-    if policy in ("auto", "random") and not (paths.TOOLS / "chimneyctl").is_file():
+    if policy != "manual" and not (paths.TOOLS / "chimneyctl").is_file():
         raise HarnessError(f"--offload {policy} needs chimneyctl in the guest, and "
                            f"{paths.TOOLS / 'chimneyctl'} is not built; run `make driver`.")
 
 
 def apply(agent: Agent, policy: str, seed: int) -> Command | None:
     """Set the policy; returns the helper that runs in the guest, when there is one."""
-    if policy in ("none", "manual") and not (paths.TOOLS / "chimneyctl").is_file():
-        return None
-    agent.run(["chimneyctl", "policy", "manual" if policy == "random" else policy])
+    if policy in ("none", "auto"):
+        agent.run(["chimneyctl", "policy", policy])
     if policy != "random":
         return None
     agent.put(HELPER_IN_GUEST, HELPER, 0o755)

@@ -244,6 +244,9 @@ def _check_rest(options: RunOptions) -> None:
     if options.trace is not None and options.device != "chimney":
         raise WrongUse(f"--trace records the trace events of the chimney card, and --device "
                        f"{options.device} has none.")
-    offload.check_tool(options.offload)
+    if options.device == "chimney":
+        offload.check_tool(options.offload)
     if options.disk is None:
         kernel.refuse_missing_card(kernel.find(options.kernel), options.device)
+        if options.device == "chimney" and options.driver is None:
+            kernel.refuse_missing_driver(options.kernel)

@@ -132,7 +132,9 @@ class Run:
             self.say("the guest has no eth0 whose link is up; going on without a network")
         self.report["boot_seconds"] = round(vm.boot_seconds, 3)
         vm.check_peers()
-        helper = offload.apply(vm.agent, options.offload, options.seed)
+        helper = None
+        if options.device == "chimney":
+            helper = offload.apply(vm.agent, options.offload, options.seed)
         self.progress.say("running " + shlex.join(options.command))
         try:
             result = self._run_command()

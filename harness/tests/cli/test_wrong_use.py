@@ -32,7 +32,11 @@ def known_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (folder / "release").write_text("6.1.0-test\n")
         (folder / "nics").write_text(f'{{"virtio-net-pci": true, "vmxnet3": true, '
                                      f'"e1000e": {str(has).lower()}, "igb": {str(has).lower()}}}')
+        if name != "6.12":
+            (tmp_path / "driver" / name).mkdir(parents=True)
+            (tmp_path / "driver" / name / "chimney.ko").write_bytes(b"")
     monkeypatch.setattr(paths, "KERNELS", tmp_path / "kernels")
+    monkeypatch.setattr(paths, "DRIVERS", tmp_path / "driver")
     monkeypatch.setattr(paths, "TOOLS", tmp_path / "tools")
     monkeypatch.setattr("chimney.net.check_tap_possible", lambda: None)
 
@@ -60,6 +64,7 @@ WRONG: Sequence[tuple[str, list[str], str]] = (
     ("kernel-missing", ["--kernel", "6.12-generic"], "images/kernels 6.12-generic"),
     ("kernel-no-file", ["--kernel", "/no/bzImage"], "there is no such file"),
     ("kernel-not-one", ["--kernel", "/etc/passwd"], "is not a bzImage"),
+    ("driver-not-built", ["--kernel", "6.12"], "make driver KERNELS=6.12"),
     ("driver-missing", ["--driver", "/no/such.ko"], "there is no such file"),
     ("driver-card", ["--driver", "/etc/passwd", *CARD], "cannot go with --device"),
     ("bin-missing", ["--bin", "no-such-program"], "no-such-program is not on this machine"),
@@ -109,7 +114,7 @@ def test_every_option_has_a_wrong_use_and_a_right_one() -> None:
 
 
 RIGHT: Sequence[tuple[list[str], str, object]] = (
-    (["--offload", "none"], "offload", "none"),
+    (["--offload", "none", *CARD], "offload", "none"),
     (["--offload", "manual"], "offload", "manual"),
     (CARD, "offload", "none"),
     (["--device", "vmxnet3"], "device", "vmxnet3"),
@@ -172,6 +177,19 @@ def test_unset_terminal_needs_a_command(monkeypatch: pytest.MonkeyPatch) -> None
         parse([])
     with pytest.raises(WrongUse, match="no command after --"):
         parse(["--"])
+
+
+def test_a_kernel_of_ones_own_needs_a_driver_of_ones_own(tmp_path: Path) -> None:
+    image = tmp_path / "bzImage"
+    header = bytearray(0x400)
+    header[0x202:0x206] = b"HdrS"
+    header[0x20e:0x210] = (0x100).to_bytes(2, "little")
+    header[0x300:0x30b] = b"6.9.1-own #"
+    image.write_bytes(header)
+    assert kernel.release_of_image(image) == "6.9.1-own"
+    assert "bring yours with --driver" in refusal("--kernel", str(image))
+    assert parse(["--kernel", str(image), "--driver", "/etc/passwd", "--", "x"]).kernel
+    assert parse(["--kernel", str(image), *CARD, "--", "x"]).kernel == str(image)
 
 
 def test_modules_are_found_without_a_table(tmp_path: Path) -> None:
