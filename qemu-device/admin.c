@@ -252,11 +252,8 @@ static uint32_t set_mtu(ChimdevState *s, const ChimdevCmd *cmd)
 {
     uint32_t mtu = le32_to_cpu(cmd->e.u.value);
 
-    if (mtu < CHIMDEV_MIN_MTU) {
+    if (mtu < CHIMDEV_MIN_MTU || mtu > CHIMDEV_MAX_MTU) {
         return CHIM_ST_INVALID_FIELD;
-    }
-    if (mtu > CHIMDEV_MAX_MTU) {
-        return CHIM_ST_LIMIT;
     }
     s->mtu = mtu;
     return CHIM_ST_SUCCESS;
@@ -279,9 +276,11 @@ static uint32_t get_stats(ChimdevState *s, const ChimdevCmd *cmd)
 {
     g_autofree struct chim_stats *st = g_new0(struct chim_stats, 1);
 
-    if (le32_to_cpu(cmd->e.u.admin.len) != sizeof(*st) ||
-        cmd->bytes != sizeof(*st) || cmd->wraps) {
+    if (le32_to_cpu(cmd->e.u.admin.len) != cmd->bytes || cmd->wraps) {
         return CHIM_ST_INVALID_FIELD;
+    }
+    if (cmd->bytes < sizeof(*st)) {
+        return CHIM_ST_BUFFER_TOO_SMALL;
     }
     chimdev_stats_get(s, st);
     if (!chimdev_sges_write(s, &cmd->at, cmd->sge, cmd->nsge, 0, st,
@@ -330,6 +329,7 @@ static uint32_t set_vlans(ChimdevState *s, const ChimdevCmd *cmd)
 typedef struct AdminCommand {
     uint8_t op;
     uint32_t (*run)(ChimdevState *s, const ChimdevCmd *cmd);
+    uint32_t info_too_small;    /* bytes needed, said with BUFFER_TOO_SMALL */
 } AdminCommand;
 
 static uint32_t set_params(ChimdevState *s, const ChimdevCmd *cmd)
@@ -353,7 +353,7 @@ static const AdminCommand commands[] = {
     { CHIM_OP_SET_RSS, set_rss },
     { CHIM_OP_SET_MTU, set_mtu },
     { CHIM_OP_SET_COALESCE, set_coalesce },
-    { CHIM_OP_GET_STATS, get_stats },
+    { CHIM_OP_GET_STATS, get_stats, sizeof(struct chim_stats) },
     { CHIM_OP_RESET_STATS, reset_stats },
     { CHIM_OP_SET_PARAMS, set_params },
     { CHIM_OP_SET_VLANS, set_vlans },
@@ -364,7 +364,7 @@ static void dispatch(ChimdevState *s, const ChimdevCmd *cmd)
 {
     uint32_t ctl = le32_to_cpu(cmd->e.ctl);
     uint8_t op = ctl & CHIM_CTL_OP_MASK;
-    uint32_t status = CHIM_ST_INVALID_OPCODE;
+    uint32_t status = CHIM_ST_INVALID_OPCODE, info = 0;
 
     if (op >= CHIM_OP_INITIATE && op <= CHIM_OP_INVALIDATE) {
         chimdev_op_new(s, cmd);
@@ -374,6 +374,9 @@ static void dispatch(ChimdevState *s, const ChimdevCmd *cmd)
         if (commands[i].op == op) {
             status = ctl >> CHIM_CTL_FLAGS_SHIFT & 0xffff ?
                      CHIM_ST_INVALID_FIELD : commands[i].run(s, cmd);
+            if (status == CHIM_ST_BUFFER_TOO_SMALL) {
+                info = commands[i].info_too_small;
+            }
         }
     }
     trace_chimdev_admin(op, status);
@@ -381,7 +384,7 @@ static void dispatch(ChimdevState *s, const ChimdevCmd *cmd)
         qemu_log_mask(LOG_GUEST_ERROR, "chimney: admin command 0x%02x is "
                       "refused with status %u\n", op, status);
     }
-    chimdev_admin_complete(s, cmd->e.cookie, status, 0);
+    chimdev_admin_complete(s, cmd->e.cookie, status, info);
 }
 
 ChimdevPass chimdev_admin_run(ChimdevState *s)

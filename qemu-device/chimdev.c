@@ -37,12 +37,10 @@ bool chimdev_alive(const ChimdevState *s)
            CHIM_STATUS_READY;
 }
 
-/* A card whose bus mastering is off stands still; that is no error. */
+/* LIFE-D3: nothing is written to guest memory while the VM is stopped. */
 bool chimdev_may_dma(const ChimdevState *s)
 {
-    return chimdev_alive(s) && s->vm_running &&
-           (pci_get_word(s->parent_obj.config + PCI_COMMAND) &
-            PCI_COMMAND_MASTER);
+    return chimdev_alive(s) && s->vm_running;
 }
 
 void chimdev_kick(ChimdevState *s)
@@ -130,9 +128,6 @@ static void chimdev_write_config(PCIDevice *pci, uint32_t addr, uint32_t val,
     }
     if (!before && power_state(pci)) {
         chimdev_reset(s);       /* LIFE-D1: leaving D0 */
-    }
-    if (ranges_overlap(addr, len, PCI_COMMAND, 2)) {
-        chimdev_kick(s);        /* bus mastering may have come on */
     }
 }
 

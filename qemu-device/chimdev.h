@@ -309,7 +309,7 @@ uint64_t chimdev_features(const ChimdevState *s);
 /* irq.c */
 void chimdev_irq_raise(ChimdevState *s, unsigned vector);
 void chimdev_irq_update(ChimdevState *s);
-void chimdev_irq_want(ChimdevPair *p, uint32_t entries);
+void chimdev_irq_count(ChimdevPair *p, uint32_t entries, bool want);
 void chimdev_irq_expire(ChimdevState *s, int64_t now);
 int64_t chimdev_irq_deadline(const ChimdevState *s);
 void chimdev_irq_reset(ChimdevState *s);
@@ -372,6 +372,7 @@ void chimdev_rx_frame(ChimdevState *s, const ChimdevVnet *vnet,
 void chimdev_rx_cutover(ChimdevState *s, uint32_t hash, uint64_t cookie);
 void chimdev_rx_drain(ChimdevPair *p);
 bool chimdev_rx_full(const ChimdevPair *p);
+bool chimdev_rx_possible(ChimdevState *s, const uint8_t *data, uint32_t len);
 void chimdev_rx_reset(ChimdevPair *p);
 
 /* soft.c: what backends without virtio_net_hdr cannot do */

@@ -35,7 +35,7 @@ uint32_t chimdev_filter_set_mode(ChimdevState *s, const struct chim_rx_mode *m)
         return CHIM_ST_INVALID_FIELD;
     }
     if (uni + multi > CHIM_MAC_LIST_MAX) {
-        return CHIM_ST_LIMIT;
+        return CHIM_ST_INVALID_FIELD;
     }
     for (unsigned i = 0; i < uni + multi; i++) {
         if ((m->mac[i][0] & 1) != (i >= uni)) {

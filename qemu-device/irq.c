@@ -38,8 +38,12 @@ static void pair_raise(ChimdevPair *p)
     chimdev_irq_raise(p->s, 1 + p->nr);
 }
 
-void chimdev_irq_want(ChimdevPair *p, uint32_t entries)
+/* Entries have been published; want: an event index lies among them. */
+void chimdev_irq_count(ChimdevPair *p, uint32_t entries, bool want)
 {
+    if (!want && p->irq_deadline == INT64_MAX) {
+        return;
+    }
     p->irq_entries += entries;
     if (!p->usecs || (p->frames && p->irq_entries >= p->frames)) {
         pair_raise(p);

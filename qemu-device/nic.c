@@ -208,10 +208,11 @@ void chimdev_nic_take_deferred(ChimdevState *s)
     }
 }
 
+/* Frames of the target must not wait behind others: then nothing is held up, but dropped. */
 static bool rx_held_up(ChimdevState *s)
 {
     if (s->count[CHIMDEV_LAYER_TCP]) {
-        return false;   /* frames of the target must not wait behind others */
+        return false;
     }
     for (unsigned i = 0; i < s->npairs; i++) {
         if (chimdev_rx_full(&s->pair[i])) {
@@ -219,6 +220,18 @@ static bool rx_held_up(ChimdevState *s)
         }
     }
     return false;
+}
+
+/*
+ * A tap keeps what we cannot take yet, and then the kernel's queue does. That is
+ * better than to lose it, as long as the host alone has connections.
+ */
+static bool rx_must_wait(ChimdevState *s, const struct iovec *iov, int cnt)
+{
+    return s->has_vnet && !s->count[CHIMDEV_LAYER_TCP] && cnt == 1 &&
+           iov->iov_len >= CHIMDEV_VNET_LEN + 14 &&
+           !chimdev_rx_possible(s, (uint8_t *)iov->iov_base + CHIMDEV_VNET_LEN,
+                                iov->iov_len - CHIMDEV_VNET_LEN);
 }
 
 static ssize_t nic_receive_iov(NetClientState *nc, const struct iovec *iov,
@@ -241,7 +254,7 @@ static ssize_t nic_receive_iov(NetClientState *nc, const struct iovec *iov,
         }
         return size;
     }
-    if (rx_held_up(s)) {
+    if (rx_held_up(s) || rx_must_wait(s, iov, cnt)) {
         s->rx_refused = true;
         return 0;
     }

@@ -130,10 +130,7 @@ bool chimdev_ring_to_driver(const ChimdevRing *r)
     return r->to_driver;
 }
 
-/*
- * RING-H1, RING-H2. The value is only a hint, and it may arrive after we have
- * seen what it announces: it may lie up to a ring's size behind.
- */
+/* RING-H1, RING-H2. What is published counts, not the value (RING-D8). */
 void chimdev_ring_doorbell(ChimdevRing *r, uint32_t value)
 {
     uint32_t size = 1u << r->log2_size;
@@ -144,7 +141,7 @@ void chimdev_ring_doorbell(ChimdevRing *r, uint32_t value)
         if (r->index - value > size) {
             chimdev_fatal(r->s, CHIM_FATAL_DOORBELL, &at, 0);
         }
-    } else if (value - r->index > size && r->index - value > size) {
+    } else if (value - r->index > size) {
         chimdev_fatal(r->s, CHIM_FATAL_DOORBELL, &at, 0);
     }
 }

@@ -48,30 +48,31 @@ static void take_commands(ChimdevState *s)
     }
 }
 
-/* Indices and interrupts of one pair. */
+/* Indices and interrupts of one pair. Buffer rings raise none (RING-D6). */
 static void flush_pair(ChimdevPair *p)
 {
     uint32_t entries, total = 0;
     bool want = false;
 
     for (unsigned k = 0; k < CHIM_RING_KINDS; k++) {
-        if (p->ring[k] && chimdev_ring_flush(p->ring[k], &entries)) {
-            want = true;
+        bool wanted = p->ring[k] && chimdev_ring_flush(p->ring[k], &entries);
+
+        if (p->ring[k] && k != CHIM_RING_RXB && k != CHIM_RING_IB) {
+            want |= wanted;
             total += entries;
         }
     }
-    if (want) {
-        chimdev_irq_want(p, total);
+    if (total) {
+        chimdev_irq_count(p, total, want);
     }
 }
 
 static void flush_admin(ChimdevState *s)
 {
     uint32_t entries;
-    bool want = chimdev_ring_flush(s->admin_sq, &entries);
 
-    want |= chimdev_ring_flush(s->admin_cq.ring, &entries);
-    if (want) {
+    chimdev_ring_flush(s->admin_sq, &entries);
+    if (chimdev_ring_flush(s->admin_cq.ring, &entries)) {
         chimdev_irq_raise(s, 0);
     }
 }

@@ -3,8 +3,9 @@
  * rx.c - received frames: to the target if it wants them, else by the raw path
  * into the receive rings, with the CUTOVER markers between them.
  *
- * Frames for which the driver has no buffers wait in order, within a bound, and
- * are dropped beyond it. They never hold up another pair, nor the target.
+ * A frame for which the driver has no buffers is dropped (RING-D12). One for which
+ * the completion ring has no room waits, in order and within a bound, and holds up
+ * neither another pair nor the target (RING-D7).
  */
 
 #include "qemu/osdep.h"
@@ -18,7 +19,7 @@ enum {
     RX_WAIT_COST = 256,         /* what a small frame counts for */
 };
 
-typedef enum RxPlaced { RX_PLACED, RX_NO_ROOM, RX_NEVER } RxPlaced;
+typedef enum RxPlaced { RX_PLACED, RX_NO_ROOM, RX_NO_BUFFER } RxPlaced;
 
 static void fill_first(struct chim_rxe *e, const ChimdevVnet *v, uint32_t hash,
                        uint32_t hash_flags, unsigned nbuf)
@@ -71,16 +72,9 @@ static RxPlaced place(ChimdevPair *p, const ChimdevRxWait *w,
     unsigned nbuf = 1;
 
     if (w->len) {
-        while (chimdev_ring_look(rxb, w->len, &nbuf) < w->len) {
-            if (chimdev_ring_look_full(rxb)) {
-                return RX_NEVER;
-            }
-            if (chimdev_ring_sleep(rxb)) {
-                return RX_NO_ROOM;
-            }
-        }
-        if (nbuf > chimdev_ring_size(rxc)) {
-            return RX_NEVER;
+        if (chimdev_ring_look(rxb, w->len, &nbuf) < w->len ||
+            nbuf > chimdev_ring_size(rxc)) {
+            return RX_NO_BUFFER;
         }
     }
     while (chimdev_ring_room(rxc, nbuf) < nbuf) {
@@ -98,6 +92,27 @@ static RxPlaced place(ChimdevPair *p, const ChimdevRxWait *w,
         chimdev_ring_advance(rxc, 1);
     }
     return RX_PLACED;
+}
+
+/*
+ * Whether there are buffers for a frame that a backend still holds. If not, the
+ * driver's next buffers ring the doorbell.
+ */
+bool chimdev_rx_possible(ChimdevState *s, const uint8_t *data, uint32_t len)
+{
+    uint32_t flags;
+    ChimdevPair *p;
+    ChimdevRing *rxb;
+
+    p = chimdev_filter_steer(s, chimdev_filter_hash(s, data, len, &flags));
+    rxb = p->ring[CHIM_RING_RXB];
+    while (rxb && chimdev_ring_look(rxb, len, NULL) < len &&
+           !chimdev_ring_look_full(rxb)) {
+        if (chimdev_ring_sleep(rxb)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool chimdev_rx_full(const ChimdevPair *p)
@@ -132,7 +147,7 @@ static void deliver(ChimdevPair *p, const ChimdevRxWait *w, const uint8_t *data)
         switch (place(p, w, data)) {
         case RX_PLACED:
             return;
-        case RX_NEVER:
+        case RX_NO_BUFFER:
             p->s->stats.nic.rx_no_buffer++;
             return;
         case RX_NO_ROOM:
@@ -152,7 +167,7 @@ void chimdev_rx_drain(ChimdevPair *p)
         if (r == RX_NO_ROOM) {
             return;
         }
-        p->s->stats.nic.rx_no_buffer += r == RX_NEVER;
+        p->s->stats.nic.rx_no_buffer += r == RX_NO_BUFFER;
         QSIMPLEQ_REMOVE_HEAD(&p->rx_wait, next);
         p->rx_wait_bytes -= w->len + RX_WAIT_COST;
         g_free(w);

@@ -38,9 +38,18 @@ static bool wanted(const struct test *t, int argc, char **argv)
 	return false;
 }
 
+/* In a function of its own, whose variables longjmp may clobber without harm. */
+static bool passes(struct test *t)
+{
+	if (setjmp(failed))
+		return false;
+	t->run();
+	return true;
+}
+
 int main(int argc, char **argv)
 {
-	static int n, bad;	/* static: longjmp leaves them alone */
+	int n = 0, bad = 0;
 
 	if (argc == 2 && !strcmp(argv[1], "--list")) {
 		for (struct test *t = first; t; t = t->next)
@@ -51,12 +60,11 @@ int main(int argc, char **argv)
 		if (!wanted(t, argc, argv))
 			continue;
 		n++;
-		if (setjmp(failed)) {
+		if (passes(t)) {
+			printf("ok %d - %s\n", n, t->name);
+		} else {
 			printf("not ok %d - %s\n# %s\n", n, t->name, why);
 			bad++;
-		} else {
-			t->run();
-			printf("ok %d - %s\n", n, t->name);
 		}
 		fflush(stdout);
 	}
