@@ -57,7 +57,9 @@ def choose(wish: str, qemu: Path, kernel: Path | None) -> Accel:
 
 def _remembered(qemu: Path, kernel: Path) -> Accel:
     boot = BOOT_ID.read_text().strip()
-    paths.ACCEL_MEMORY.parent.mkdir(parents=True, exist_ok=True)
+    folder = paths.ACCEL_MEMORY.parent
+    if not os.access(folder, os.W_OK):
+        return probe(qemu, kernel)
     with _locked(paths.ACCEL_MEMORY.with_suffix(".lock")):
         try:
             memory = json.loads(paths.ACCEL_MEMORY.read_text())

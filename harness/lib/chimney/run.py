@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import os
@@ -18,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, BinaryIO
 
-from . import offload
+from . import ledger, offload
 from .agent import AgentError, Command, Result
 from .errors import CommandTimeout, HarnessError, WaitTimeout
 from .options import RunOptions
@@ -135,6 +136,7 @@ class Run:
         helper = None
         if options.device == "chimney":
             helper = offload.apply(vm.agent, options.offload, options.seed)
+        seen = ledger.count_connections(vm.agent)
         self.progress.say("running " + shlex.join(options.command))
         try:
             result = self._run_command()
@@ -145,9 +147,23 @@ class Run:
             self.report["handover"] = offload.stop(helper)
         vm.console.poll()
         self.report["card_counters"] = self._card_counters()
+        if options.device == "chimney":
+            self._tell_ledger(seen)
         with suppress(HarnessError):
             vm.shutdown(10)
         return result.returncode
+
+    def _tell_ledger(self, seen_before: int) -> None:
+        """Print and report which connections the card carried."""
+        agent = self.vm.agent
+        counters = ledger.read_counters(agent)
+        if counters is None:
+            return
+        book = ledger.Ledger.of(counters, ledger.count_connections(agent) - seen_before)
+        self.report["offload_counters"] = counters
+        self.report["ledger"] = dataclasses.asdict(book) | {"share": book.share}
+        for line in book.lines():
+            self.say("ledger: " + line)
 
     def _card_counters(self) -> dict[str, int]:
         """What the card's driver counts, as `ethtool -S` shows it."""

@@ -125,6 +125,8 @@ class Vm:
             for model in (config.device, config.second):
                 if model is not None:
                     kernel.refuse_missing_card(self.kernel, model)
+                if model == "chimney" and config.driver is None:
+                    kernel.refuse_missing_driver(config.kernel)
         self._say("probing the accelerator")
         self.accel = accel.choose(config.accel, config.qemu,
                                   self.kernel.image if self.kernel else None)
