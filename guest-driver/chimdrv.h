@@ -271,9 +271,8 @@ void chimdrv_hw_write(struct chimdrv_dev *cd, unsigned int reg, u32 value);
 void chimdrv_hw_doorbell(struct chimdrv_dev *cd, u32 ring, u32 index);
 extern const struct pci_device_id chimdrv_hw_ids[];
 int chimdrv_hw_map(struct chimdrv_dev *cd);
-/* Features of a netdev on this card that can be switched; *fixed: those that cannot. */
-netdev_features_t chimdrv_hw_netdev_features(const struct chimdrv_dev *cd,
-					     netdev_features_t *fixed);
+/* Features of a netdev on this card that can be switched. */
+netdev_features_t chimdrv_hw_netdev_features(const struct chimdrv_dev *cd);
 int chimdrv_hw_identify(struct chimdrv_dev *cd);
 int chimdrv_hw_reset(struct chimdrv_dev *cd);
 int chimdrv_hw_enable(struct chimdrv_dev *cd);

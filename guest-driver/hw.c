@@ -144,8 +144,11 @@ int chimdrv_hw_identify(struct chimdrv_dev *cd)
 	return read_limits(cd);
 }
 
-netdev_features_t chimdrv_hw_netdev_features(const struct chimdrv_dev *cd,
-					     netdev_features_t *fixed)
+/*
+ * Large received frames (LRO) are agreed on at enable and come with what is needed
+ * to forward them, so there is nothing to switch and no feature of the netdev.
+ */
+netdev_features_t chimdrv_hw_netdev_features(const struct chimdrv_dev *cd)
 {
 	netdev_features_t f = NETIF_F_SG;
 
@@ -160,10 +163,6 @@ netdev_features_t chimdrv_hw_netdev_features(const struct chimdrv_dev *cd,
 		f |= NETIF_F_RXCSUM;
 	if (chimdrv_hw_has(cd, CHIM_F_RSS))
 		f |= NETIF_F_RXHASH;
-	*fixed = NETIF_F_HIGHDMA;
-	/* Large received frames are agreed on at enable and stay. */
-	if (chimdrv_hw_has(cd, CHIM_F_LRO))
-		*fixed |= NETIF_F_GRO_HW;
 	return f;
 }
 

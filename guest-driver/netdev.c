@@ -351,13 +351,13 @@ bool chimdrv_net_is_ours(const struct net_device *netdev)
 static void set_features(struct chimdrv_net *net)
 {
 	struct net_device *netdev = net->netdev;
-	netdev_features_t f, fixed;
+	netdev_features_t f = chimdrv_hw_netdev_features(net->cd);
 
-	f = chimdrv_hw_netdev_features(net->cd, &fixed);
 	netdev->hw_features = f;
 	netdev->vlan_features = (f & ~NETIF_F_RXHASH) | NETIF_F_HIGHDMA;
 	/* VLAN ids are not filtered, but the card learns which there are (VLN-4). */
-	netdev->features = f | fixed | NETIF_F_GRO | NETIF_F_HW_VLAN_CTAG_FILTER;
+	netdev->features = f | NETIF_F_GRO | NETIF_F_HIGHDMA |
+			   NETIF_F_HW_VLAN_CTAG_FILTER;
 }
 
 static void set_defaults(struct chimdrv_net *net)
