@@ -153,7 +153,8 @@ static void pass(struct direction *dir, uint8_t *data, size_t length, size_t siz
 		return;
 	due = due_time(dir, &fate, at);
 	if (fate.options) {
-		longer = mangle_insert_option(data, length, size, (size_t)dir->params.mtu, &fate.rng);
+		longer = mangle_insert_option(data, length, size, (size_t)dir->params.mtu,
+					      &fate.rng);
 		if (longer) {
 			length = longer;
 			dir->counters.options++;

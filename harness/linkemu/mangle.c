@@ -16,7 +16,8 @@
 #define IP_PROTO_DEST_OPTIONS 60
 #define IP4_DF 0x4000u
 #define IP4_MF 0x2000u
-#define CUT_MIN 64u	/* a packet with less payload is left whole: the TCP header stays together */
+/* A packet with less payload is left whole: the TCP header stays together. */
+#define CUT_MIN 64u
 
 struct ip {
 	int version;		/* 4 or 6, 0 when it is neither */

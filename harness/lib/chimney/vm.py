@@ -34,6 +34,7 @@ BOOT_SECONDS = 90.0
 LINK_SECONDS = 5.0
 OFF_SECONDS = 20.0
 DEFAULT_MEMORY = 512
+SOCKET_FOLDER_MAX = 90
 MACS = ("52:54:00:77:00:02", "52:54:00:78:00:02")
 T = TypeVar("T")
 WireMaker = Callable[["Vm"], net.Wire]
@@ -95,8 +96,7 @@ class Vm:
         self._agent: Agent | None = None
         self._qmp: Qmp | None = None
         self._child: Child | None = None
-        self.sockets = Path(tempfile.mkdtemp(prefix="chimney-"))
-        self._stack.callback(shutil.rmtree, self.sockets, ignore_errors=True)
+        self.sockets = self._socket_folder()
         self.kernel: kernel.Kernel | None = None
         self.machine: Machine | None = None
         self.console = Console(self.run_dir / "console.log")
@@ -114,6 +114,15 @@ class Vm:
 
     def __exit__(self, *_exc: object) -> None:
         self.close()
+
+    def _socket_folder(self) -> Path:
+        """Where the sockets go: a Unix socket's path must be short."""
+        folder = self.run_dir.absolute()
+        if len(str(folder)) <= SOCKET_FOLDER_MAX:
+            return folder
+        folder = Path(tempfile.mkdtemp(prefix="chimney-"))
+        self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        return folder
 
     def prepare(self) -> Machine:
         """Build wire and image, and settle the command line, without starting anything in QEMU."""

@@ -168,7 +168,7 @@ def test_nothing_outlives_the_harness(number: signal.Signals, tmp_path: Path) ->
             assert harness.returncode == 128 + number
             said = harness.stderr.read().decode()
             assert f"stopped by {number.name}" in said
-            remove(Path(KEPT.search(said)[1]))  # type: ignore[index]
+            assert KEPT.search(said) is not None
         wait_until(lambda: not descendants_with(mark), "every process of the run to end", 5)
         assert time.monotonic() - begin < 15
     finally:
@@ -176,6 +176,8 @@ def test_nothing_outlives_the_harness(number: signal.Signals, tmp_path: Path) ->
         harness.wait(5)
         harness.stdout.close()
         harness.stderr.close()
+        for folder in paths.RUNS.glob(f"*-{harness.pid}-*"):
+            remove(folder)
 
 
 def test_without_a_command_a_terminal_gets_a_shell() -> None:
