@@ -235,7 +235,7 @@ static bool set_param(const char *which, const char *text)
 	const char *equals = strchr(text, '=');
 	bool both = !strcmp(which, "both"), known = false;
 	char *end;
-	double value;
+	double value, scaled;
 
 	if (!equals)
 		return false;
@@ -249,8 +249,9 @@ static bool set_param(const char *which, const char *text)
 		for (int d = 0; d < 2; d++) {
 			if (!both && strcmp(which, directions[d].name))
 				continue;
-			*(double *)((char *)&directions[d].params + names[i].offset) =
-				value * names[i].scale;
+			scaled = value * names[i].scale;
+			memcpy((char *)&directions[d].params + names[i].offset, &scaled,
+			       sizeof(scaled));
 			known = true;
 		}
 	}
@@ -283,12 +284,19 @@ static void print_stats(void)
 	fflush(stdout);
 }
 
-static void answer(bool ok, const char *word)
+static void answer_ok(void)
 {
-	if (ok)
-		printf("{\"ok\": true}\n");
-	else
-		printf("{\"ok\": false, \"word\": \"%.60s\"}\n", word);
+	printf("{\"ok\": true}\n");
+	fflush(stdout);
+}
+
+/* Names the word that was wrong, as far as it can stand in JSON as it is. */
+static void answer_wrong(const char *word)
+{
+	int plain = (int)strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789_=.+-");
+
+	printf("{\"ok\": false, \"word\": \"%.*s\"}\n", plain < 60 ? plain : 60, word);
 	fflush(stdout);
 }
 
@@ -305,13 +313,13 @@ static void obey(char *line)
 	} else if (!strcmp(word, "set") && (which = strtok_r(NULL, " \t\r", &save))) {
 		while ((word = strtok_r(NULL, " \t\r", &save))) {
 			if (!set_param(which, word)) {
-				answer(false, word);
+				answer_wrong(word);
 				return;
 			}
 		}
-		answer(true, NULL);
+		answer_ok();
 	} else {
-		answer(false, word);
+		answer_wrong(word);
 	}
 }
 
@@ -445,7 +453,7 @@ int main(int argc, char **argv)
 	for (int i = 0; i < 2; i++)
 		if (side_open(&sides[i], argv[3 + i]) < 0)
 			return 1;
-	answer(true, NULL);	/* ready: both sides are open */
+	answer_ok();	/* ready: both sides are open */
 	while (!finished)
 		turn();
 	print_stats();
