@@ -243,12 +243,16 @@ static void advance(struct toe_conn *c, const struct toe_seg *seg, struct toe_ac
 	a->acked = seg->ack - (c->snd.una - a->acked);
 }
 
-/* RFC 9293: the window of the newest segment by (sequence, acknowledgement) counts. */
-static void update_window(struct toe_conn *c, const struct toe_seg *seg, uint32_t wnd, uint64_t now)
+/*
+ * RFC 9293: the window of the newest segment by (sequence, acknowledgement) counts. And that of any segment whose ACK
+ * is the highest so far: a peer that went back to retransmit sends ACKs from a lower number, and keeping the old
+ * window would move its right edge along with SND.UNA, beyond what was offered.
+ */
+static void update_window(struct toe_conn *c, const struct toe_seg *seg, uint32_t wnd, bool advanced, uint64_t now)
 {
 	uint32_t old = c->snd.wnd;
 
-	if (toe_seq_lt(c->snd.wl1, seg->seq) ||
+	if (advanced || toe_seq_lt(c->snd.wl1, seg->seq) ||
 	    (c->snd.wl1 == seg->seq && toe_seq_leq(c->snd.wl2, seg->ack))) {
 		c->snd.wnd = wnd;
 		c->snd.wl1 = seg->seq;
@@ -298,7 +302,7 @@ static void step_ack(struct toe_conn *c, const struct toe_seg *seg, uint64_t now
 	a.sacked = take_sacks(c, seg);
 	if (c->k.flags & TOE_SACK)
 		a.dup = a.sacked && !a.acked;
-	update_window(c, seg, wnd, now);
+	update_window(c, seg, wnd, a.acked != 0, now);
 	if (a.acked || a.dup || a.sacked)
 		toe_recovery_ack(c, &a, now);
 	if (a.acked) {

@@ -161,7 +161,10 @@ static bool wants_push(const struct toe_req *r)
 {
 	if (r->kind == TOE_REQ_DISCONNECT || (r->flags & TOE_SEND_PUSH))
 		return true;
-	return !r->next && !(r->flags & TOE_SEND_MORE);
+	if (r->flags & TOE_SEND_MORE)
+		return false;
+	/* Only the FIN follows, and a full window may hold that back. */
+	return !r->next || (r->next->kind == TOE_REQ_DISCONNECT && !r->next->len);
 }
 
 void toe_sendq_gather(struct toe_conn *c, uint32_t seq, uint32_t max, struct toe_gather *g)

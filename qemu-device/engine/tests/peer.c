@@ -33,7 +33,9 @@ static void offer(struct peer *p)
 	could = data + (((could > data ? could - data : 0) >> p->sim->set.shift[1]) << p->sim->set.shift[1]);
 	if (step > p->mss)
 		step = p->mss;
-	if (could >= p->edge + step)
+	/* What is left of the old offer may be too little to be told at this scale. */
+	if (could >= p->edge + step ||
+	    (could > p->edge && !((p->edge - data) >> p->sim->set.shift[1])))
 		p->edge = could;
 }
 

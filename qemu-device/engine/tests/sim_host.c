@@ -278,7 +278,7 @@ static void answer_in_time_wait(struct host *h, const struct toe_seg *seg)
 	uint16_t l3, l4;
 	uint32_t len;
 
-	if (h->d.state != TOE_TIME_WAIT || !(seg->flags & TOE_FIN))
+	if (h->d.state != TOE_TIME_WAIT || !toe_seg_space(seg))
 		return;
 	hdr.ts_val = h->d.ts_time + (uint32_t)(t->ts_usec ? away / 1000 : away * t->tps / 1000000000);
 	len = toe_wire_build(&hdr, buf, &l3, &l4);
