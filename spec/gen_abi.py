@@ -16,7 +16,13 @@ from pathlib import Path
 
 HEADER = Path(__file__).resolve().parent / "chimney_abi.h"
 
-SCALARS = {"__u8": "c_uint8", "__le16": "c_uint16", "__le32": "c_uint32", "__le64": "c_uint64", "__be16": "be16"}
+SCALARS = {
+    "__u8": "c_uint8",
+    "__le16": "c_uint16",
+    "__le32": "c_uint32",
+    "__le64": "c_uint64",
+    "__be16": "be16",
+}
 
 
 def strip_comments(text: str) -> str:
@@ -36,17 +42,34 @@ def find_enums(text: str) -> list[tuple[str, list[str]]]:
     """Every `enum name { A = ..., B }` as (name, [A, B])."""
     found = []
     for match in re.finditer(r"\benum\s+(\w+)\s*\{", text):
-        body = text[match.end():matching_brace(text, match.end() - 1)]
-        found.append((match.group(1), re.findall(r"\b(CHIM_\w+)\s*(?==|,|$|\n|\})", re.sub(r"=[^,]*", "=", body))))
+        body = text[match.end() : matching_brace(text, match.end() - 1)]
+        found.append(
+            (
+                match.group(1),
+                re.findall(r"\b(CHIM_\w+)\s*(?==|,|$|\n|\})", re.sub(r"=[^,]*", "=", body)),
+            )
+        )
     return found
 
 
 class Field:
     """One member: its C path from the structure, its type, its array dimensions; or a union of nested structures."""
 
-    def __init__(self, name: str, ctype: str, dims: list[str], members: list["Field"] | None = None,
-                 union: bool = False) -> None:
-        self.name, self.ctype, self.dims, self.members, self.union = name, ctype, dims, members, union
+    def __init__(
+        self,
+        name: str,
+        ctype: str,
+        dims: list[str],
+        members: list["Field"] | None = None,
+        union: bool = False,
+    ) -> None:
+        self.name, self.ctype, self.dims, self.members, self.union = (
+            name,
+            ctype,
+            dims,
+            members,
+            union,
+        )
 
 
 def parse_fields(body: str) -> list[Field]:
@@ -59,8 +82,15 @@ def parse_fields(body: str) -> list[Field]:
             end = matching_brace(body, inner.end() - 1)
             tail = re.compile(r"\s*(\w+)\s*;").match(body, end + 1)
             assert tail, "anonymous members are not used in the ABI"
-            fields.append(Field(tail.group(1), inner.group(1), [], parse_fields(body[inner.end():end]),
-                                inner.group(1) == "union"))
+            fields.append(
+                Field(
+                    tail.group(1),
+                    inner.group(1),
+                    [],
+                    parse_fields(body[inner.end() : end]),
+                    inner.group(1) == "union",
+                )
+            )
             pos = tail.end()
             continue
         plain = declaration.match(body, pos)
@@ -76,11 +106,18 @@ def parse_fields(body: str) -> list[Field]:
 def find_structs(text: str) -> list[tuple[str, list[Field]]]:
     found = []
     for match in re.finditer(r"^struct\s+(\w+)\s*\{", text, flags=re.M):
-        found.append((match.group(1), parse_fields(text[match.end():matching_brace(text, match.end() - 1)])))
+        found.append(
+            (
+                match.group(1),
+                parse_fields(text[match.end() : matching_brace(text, match.end() - 1)]),
+            )
+        )
     return found
 
 
-def probe(enums: list[tuple[str, list[str]]], structs: list[tuple[str, list[Field]]]) -> dict[str, int]:
+def probe(
+    enums: list[tuple[str, list[str]]], structs: list[tuple[str, list[Field]]]
+) -> dict[str, int]:
     """Ask the compiler for every value, size, offset and array dimension."""
     asks: list[str] = []
     for _, names in enums:
@@ -91,12 +128,21 @@ def probe(enums: list[tuple[str, list[str]]], structs: list[tuple[str, list[Fiel
             asks.append(f"__builtin_offsetof(struct {name}, {path})")
             asks += field.dims
     asks = list(dict.fromkeys(asks))
-    lines = "\n".join(f'printf("%llu\\n", (unsigned long long)(unsigned int)({ask}));' for ask in asks)
+    lines = "\n".join(
+        f'printf("%llu\\n", (unsigned long long)(unsigned int)({ask}));' for ask in asks
+    )
     source = f'#include <stdio.h>\n#include "{HEADER}"\nint main(void) {{\n{lines}\nreturn 0; }}\n'
     with tempfile.TemporaryDirectory() as tmp:
         prog = Path(tmp) / "probe"
-        subprocess.run(["gcc", "-std=gnu11", "-w", "-xc", "-", "-o", str(prog)], input=source, text=True, check=True)
-        values = subprocess.run([str(prog)], capture_output=True, text=True, check=True).stdout.split()
+        subprocess.run(
+            ["gcc", "-std=gnu11", "-w", "-xc", "-", "-o", str(prog)],
+            input=source,
+            text=True,
+            check=True,
+        )
+        values = subprocess.run(
+            [str(prog)], capture_output=True, text=True, check=True
+        ).stdout.split()
     return {ask: int(value) for ask, value in zip(asks, values, strict=True)}
 
 
@@ -113,7 +159,9 @@ def ctypes_name(ctype: str) -> str:
     return ctype.split()[1] if ctype.startswith("struct ") else SCALARS[ctype]
 
 
-def emit_struct(name: str, fields: list[Field], values: dict[str, int], union: bool, out: list[str]) -> None:
+def emit_struct(
+    name: str, fields: list[Field], values: dict[str, int], union: bool, out: list[str]
+) -> None:
     inner = []
     for field in fields:
         if field.members is not None:
@@ -124,18 +172,32 @@ def emit_struct(name: str, fields: list[Field], values: dict[str, int], union: b
         for dim in reversed(field.dims):
             kind = f"{kind} * {values[dim]}"
         inner.append(f'        ("{field.name}", {kind}),')
-    base = "LittleEndianUnion" if union else "LittleEndianStructure"
+    base = "Union" if union else "LittleEndianStructure"
     out += [f"class {name}({base}):", "    _fields_ = ["] + inner + ["    ]", "", ""]
 
 
-def emit(enums: list[tuple[str, list[str]]], structs: list[tuple[str, list[Field]]], values: dict[str, int]) -> str:
-    out = ["# SPDX-License-Identifier: GPL-2.0-only OR MIT",
-           '"""The ABI as the C compiler sees it. Generated by spec/gen_abi.py from spec/chimney_abi.h; do not edit."""',
-           "from __future__ import annotations", "",
-           "from ctypes import BigEndianStructure, LittleEndianStructure, LittleEndianUnion, c_uint8, c_uint16, "
-           "c_uint32, c_uint64", "from enum import IntEnum", "", "",
-           "class be16(BigEndianStructure):", '    """A 16-bit field in network order."""', "",
-           '    _fields_ = [("value", c_uint16)]', "", ""]
+def emit(
+    enums: list[tuple[str, list[str]]],
+    structs: list[tuple[str, list[Field]]],
+    values: dict[str, int],
+) -> str:
+    out = [
+        "# SPDX-License-Identifier: GPL-2.0-only OR MIT",
+        '"""The ABI as the C compiler sees it: made by spec/gen_abi.py, do not edit."""',
+        "from __future__ import annotations",
+        "",
+        "from ctypes import BigEndianStructure, LittleEndianStructure, Union, c_uint8, c_uint16, "
+        "c_uint32, c_uint64",
+        "from enum import IntEnum",
+        "",
+        "",
+        "class be16(BigEndianStructure):",
+        '    """A 16-bit field in network order."""',
+        "",
+        '    _fields_ = [("value", c_uint16)]',
+        "",
+        "",
+    ]
     for name, names in enums:
         out.append(f"class {name}(IntEnum):")
         out += [f"    {item} = {values[item]:#x}" for item in names] + ["", ""]
@@ -146,7 +208,9 @@ def emit(enums: list[tuple[str, list[str]]], structs: list[tuple[str, list[Field
     out.append("OFFSETS = {")
     for name, fields in structs:
         for path, _ in walk(fields):
-            out.append(f'    ("{name}", "{path}"): {values[f"__builtin_offsetof(struct {name}, {path})"]},')
+            out.append(
+                f'    ("{name}", "{path}"): {values[f"__builtin_offsetof(struct {name}, {path})"]},'
+            )
     out += ["}", ""]
     for name, names in enums:
         out += [f"{item} = {name}.{item}" for item in names]
@@ -155,7 +219,9 @@ def emit(enums: list[tuple[str, list[str]]], structs: list[tuple[str, list[Field
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="fail if OUTPUT is not what would be generated")
+    parser.add_argument(
+        "--check", action="store_true", help="fail if OUTPUT is not what would be generated"
+    )
     parser.add_argument("output", type=Path)
     args = parser.parse_args()
     text = strip_comments(HEADER.read_text())

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""chimneyctl in the guest, as Python: the one place of the harness that knows its words and its JSON."""
+"""chimneyctl in the guest, as Python: the one place of the harness that knows its words and its
+JSON.
+"""
 from __future__ import annotations
 
 import json
@@ -20,10 +22,13 @@ class GuestCtl:
         try:
             return json.loads(text)
         except json.JSONDecodeError:
-            raise HarnessError(f"chimneyctl {' '.join(words)} --json printed no JSON: {text[:200]}") from None
+            raise HarnessError(
+                f"chimneyctl {' '.join(words)} --json printed no JSON: {text[:200]}"
+            ) from None
 
     def offload(self, *which: str, check: bool = True) -> bool:
-        """Hand connections to the card; `which` is a four-tuple, all, or --port N. False: refused."""
+        """Hand connections to the card; `which` is a four-tuple, all, or --port N. False: refused.
+        """
         return self.vm.run(["chimneyctl", "offload", *which], check=check, seconds=30).ok
 
     def upload(self, *which: str, check: bool = True) -> bool:

@@ -12,7 +12,8 @@ from chimney import abi
 from chimney.paths import BUILD, QEMU
 from chimney.qdev.device import Card, MakeCard
 
-# `make check` runs these tests twice: on the ordinary build, and with CHIMNEY_QEMU=asan on the sanitized one.
+# `make check` runs these tests twice: on the ordinary build, and with CHIMNEY_QEMU=asan on the
+# sanitized one.
 SANITIZED = os.environ.get("CHIMNEY_QEMU") == "asan"
 BINARY = BUILD / "qemu-asan" / "qemu-system-x86_64" if SANITIZED else QEMU
 
@@ -39,7 +40,9 @@ def make_card(qemu: Path) -> Iterator[MakeCard]:
             if card.read(abi.CHIM_REG_MAGIC) != abi.CHIM_MAGIC:
                 failures.append("the card does not answer at the end")
             said = card.qtest.stderr()
-            failures += [line for line in said.splitlines() if "Sanitizer" in line or "runtime error" in line]
+            failures += [
+                line for line in said.splitlines() if "Sanitizer" in line or "runtime error" in line
+            ]
         except Exception as error:
             failures.append(str(error))
         finally:

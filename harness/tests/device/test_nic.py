@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The ordinary NIC: frames both ways, buffers, filters, RSS, checksums and large frames, MTU, VLAN, link, counters."""
+"""The ordinary NIC: frames both ways, buffers, filters, RSS, checksums and large frames, MTU, VLAN,
+link, counters.
+"""
 from __future__ import annotations
 
 import ctypes
@@ -63,14 +65,29 @@ def test_without_buffers_a_frame_is_dropped_and_counted(make_card: MakeCard) -> 
     assert card.received()[1][14:18] == b"next"
 
 
-@pytest.mark.parametrize("flags,passed", [
-    (abi.CHIM_RX_ENABLE, {"mine"}), (abi.CHIM_RX_ENABLE | abi.CHIM_RX_BROADCAST, {"mine", "broadcast"}),
-    (abi.CHIM_RX_ENABLE | abi.CHIM_RX_ALLMULTI, {"mine", "group", "group2"}),
-    (abi.CHIM_RX_ENABLE | abi.CHIM_RX_PROMISC, {"mine", "other", "broadcast", "group", "group2"}), (0, set())])
+@pytest.mark.parametrize(
+    "flags,passed",
+    [
+        (abi.CHIM_RX_ENABLE, {"mine"}),
+        (abi.CHIM_RX_ENABLE | abi.CHIM_RX_BROADCAST, {"mine", "broadcast"}),
+        (abi.CHIM_RX_ENABLE | abi.CHIM_RX_ALLMULTI, {"mine", "group", "group2"}),
+        (
+            abi.CHIM_RX_ENABLE | abi.CHIM_RX_PROMISC,
+            {"mine", "other", "broadcast", "group", "group2"},
+        ),
+        (0, set()),
+    ],
+)
 def test_filter(card: Card, flags: int, passed: set[str]) -> None:
     """OP-D25 and the filter flags."""
     assert card.rx_mode(flags, [MAC]) == abi.CHIM_ST_SUCCESS
-    names = {"mine": MAC, "other": OTHER, "broadcast": BROADCAST, "group": GROUP, "group2": b"\x33\x33\0\0\0\1"}
+    names = {
+        "mine": MAC,
+        "other": OTHER,
+        "broadcast": BROADCAST,
+        "group": GROUP,
+        "group2": b"\x33\x33\0\0\0\1",
+    }
     for name, mac in names.items():
         card.inject(ethernet(name.encode().ljust(60), dst=mac))
     card.settle()
@@ -102,8 +119,16 @@ def test_vlan_tag_passes_unchanged_both_ways(card: Card) -> None:
     assert card.received()[1] == tagged
 
 
-@pytest.mark.parametrize("mtu,status", [(68, 0), (1500, 0), (9000, 0), (67, abi.CHIM_ST_INVALID_FIELD),
-                                        (0x10000, abi.CHIM_ST_INVALID_FIELD)])
+@pytest.mark.parametrize(
+    "mtu,status",
+    [
+        (68, 0),
+        (1500, 0),
+        (9000, 0),
+        (67, abi.CHIM_ST_INVALID_FIELD),
+        (0x10000, abi.CHIM_ST_INVALID_FIELD),
+    ],
+)
 def test_mtu(card: Card, mtu: int, status: int) -> None:
     assert card.admin(abi.CHIM_OP_SET_MTU, value=mtu).status == status
 
@@ -113,11 +138,19 @@ def partial(seg: Seg) -> bytes:
     frame = bytearray(build(seg))
     body = tcp_bytes(seg)
     from chimney.qdev.seg import ones_complement
-    frame[34 + 16:34 + 18] = struct.pack(">H", ones_complement(pseudo(seg, len(body))))
+
+    frame[34 + 16 : 34 + 18] = struct.pack(">H", ones_complement(pseudo(seg, len(body))))
     return bytes(frame)
 
 
-OUT = Seg(src=bytes([10, 77, 0, 2]), dst=bytes([10, 77, 0, 1]), smac=MAC, dmac=OTHER, sport=40000, dport=5001)
+OUT = Seg(
+    src=bytes([10, 77, 0, 2]),
+    dst=bytes([10, 77, 0, 1]),
+    smac=MAC,
+    dmac=OTHER,
+    sport=40000,
+    dport=5001,
+)
 
 
 def test_transmit_checksum(card: Card) -> None:
@@ -129,26 +162,62 @@ def test_transmit_checksum(card: Card) -> None:
 
 @pytest.mark.parametrize("length", [1, 1000, 1001, 5000, 60000])
 def test_segmentation(card: Card, length: int) -> None:
-    """Without TSO behind it the card cuts a large frame: sequence, ID, PSH on the last, checksums right."""
+    """Without TSO behind it the card cuts a large frame: sequence, ID, PSH on the last, checksums
+    right.
+    """
     data = bytes(i * 31 & 0xFF for i in range(length))
-    vnet = abi.chim_vnet_hdr(flags=abi.CHIM_VNET_F_NEEDS_CSUM, gso_type=abi.CHIM_VNET_GSO_TCPV4, hdr_len=54,
-                             gso_size=1000, csum_start=34, csum_offset=16)
-    card.send_frame(partial(OUT.with_(data=data, seq=100, flags=ACK | PSH, ip_id=50)), vnet=vnet, pieces=5)
+    vnet = abi.chim_vnet_hdr(
+        flags=abi.CHIM_VNET_F_NEEDS_CSUM,
+        gso_type=abi.CHIM_VNET_GSO_TCPV4,
+        hdr_len=54,
+        gso_size=1000,
+        csum_start=34,
+        csum_offset=16,
+    )
+    card.send_frame(
+        partial(OUT.with_(data=data, seq=100, flags=ACK | PSH, ip_id=50)), vnet=vnet, pieces=5
+    )
     at, ids = 0, []
     while at < length:
         seg = match(parse(card.wire_frame()), seq=100 + at)
-        assert seg.data == data[at:at + 1000]
+        assert seg.data == data[at : at + 1000]
         at += len(seg.data)
         ids.append(seg.ip_id)
         assert bool(seg.flags & PSH) == (at == length)
     assert ids == list(range(50, 50 + len(ids)))
 
 
-@pytest.mark.parametrize("vnet", [
-    {"flags": 1, "csum_start": 5000, "csum_offset": 16}, {"flags": 1, "csum_start": 60, "csum_offset": 0xFFFF},
-    {"flags": 1, "gso_type": 1, "gso_size": 0, "hdr_len": 54, "csum_start": 34, "csum_offset": 16},
-    {"flags": 1, "gso_type": 77, "gso_size": 100, "hdr_len": 54, "csum_start": 34, "csum_offset": 16},
-    {"flags": 1, "gso_type": 1, "gso_size": 1, "hdr_len": 0xFFFF, "csum_start": 34, "csum_offset": 16}])
+@pytest.mark.parametrize(
+    "vnet",
+    [
+        {"flags": 1, "csum_start": 5000, "csum_offset": 16},
+        {"flags": 1, "csum_start": 60, "csum_offset": 0xFFFF},
+        {
+            "flags": 1,
+            "gso_type": 1,
+            "gso_size": 0,
+            "hdr_len": 54,
+            "csum_start": 34,
+            "csum_offset": 16,
+        },
+        {
+            "flags": 1,
+            "gso_type": 77,
+            "gso_size": 100,
+            "hdr_len": 54,
+            "csum_start": 34,
+            "csum_offset": 16,
+        },
+        {
+            "flags": 1,
+            "gso_type": 1,
+            "gso_size": 1,
+            "hdr_len": 0xFFFF,
+            "csum_start": 34,
+            "csum_offset": 16,
+        },
+    ],
+)
 def test_nonsense_in_the_vnet_header(card: Card, vnet: dict[str, int]) -> None:
     """The frame is dropped or leaves as it is; the next one is right."""
     card.send_frame(build(OUT.with_(data=b"bad")), vnet=abi.chim_vnet_hdr(**vnet))
@@ -166,11 +235,15 @@ def test_frame_without_bytes(card: Card) -> None:
     assert card.stats().nic.tx_dropped == 1
 
 
-KEY = bytes.fromhex("6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa")
+KEY = bytes.fromhex(
+    "6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa"
+)
 # Published verification vectors of the Toeplitz hash: source, destination, ports, hash.
-VECTORS = [("66.9.149.187", "161.142.100.80", 2794, 1766, 0x51CCC178),
-           ("199.92.111.2", "65.69.140.83", 14230, 4739, 0xC626B0EA),
-           ("24.19.198.95", "12.22.207.184", 12898, 38024, 0x5C2B394A)]
+VECTORS = [
+    ("66.9.149.187", "161.142.100.80", 2794, 1766, 0x51CCC178),
+    ("199.92.111.2", "65.69.140.83", 14230, 4739, 0xC626B0EA),
+    ("24.19.198.95", "12.22.207.184", 12898, 38024, 0x5C2B394A),
+]
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda v: v[0])
@@ -192,13 +265,17 @@ def test_rss(make_card: MakeCard, vector: tuple[str, str, int, int, int]) -> Non
     assert first.ctl >> abi.CHIM_CTL_FLAGS_SHIFT & abi.CHIM_RX_F_HASH_L4
 
 
-@pytest.mark.parametrize("change", [{"table_len": 0}, {"table_len": 3}, {"table_len": 256}, {"pair": 4}])
+@pytest.mark.parametrize(
+    "change", [{"table_len": 0}, {"table_len": 3}, {"table_len": 256}, {"pair": 4}]
+)
 def test_rss_refused(make_card: MakeCard, change: dict[str, int]) -> None:
     card = make_card().start(pairs=4)
     rss = abi.chim_rss(table_len=change.get("table_len", 128))
     rss.table[5] = change.get("pair", 0)
-    assert card.admin_data(abi.CHIM_OP_SET_RSS, bytes(rss)).status in \
-        (abi.CHIM_ST_INVALID_FIELD, abi.CHIM_ST_NOT_READY)
+    assert card.admin_data(abi.CHIM_OP_SET_RSS, bytes(rss)).status in (
+        abi.CHIM_ST_INVALID_FIELD,
+        abi.CHIM_ST_NOT_READY,
+    )
 
 
 def test_counters(card: Card) -> None:
@@ -211,7 +288,9 @@ def test_counters(card: Card) -> None:
     nic = card.stats().nic
     assert (nic.tx_frames, nic.tx_bytes, nic.rx_frames, nic.rx_bytes) == (1, 114, 1, 214)
     assert (nic.rx_filtered, nic.rx_multicast) == (1, 1)
-    assert card.admin(abi.CHIM_OP_RESET_STATS, value=abi.CHIM_STATS_NIC).status == abi.CHIM_ST_SUCCESS
+    assert (
+        card.admin(abi.CHIM_OP_RESET_STATS, value=abi.CHIM_STATS_NIC).status == abi.CHIM_ST_SUCCESS
+    )
     assert card.stats().nic.tx_frames == 0
 
 

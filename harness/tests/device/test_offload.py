@@ -22,7 +22,9 @@ def test_initiate_opens_and_cuts_over(card: Card) -> None:
 
 
 def test_echo_of_one_byte(card: Card) -> None:
-    """A byte from the wire is indicated; the same byte sent leaves, and its send completes when it is acknowledged."""
+    """A byte from the wire is indicated; the same byte sent leaves, and its send completes when it
+    is acknowledged.
+    """
     conn = Connection(card).initiate()
     card.inject(build(PEER.with_(data=b"x", flags=ACK | PSH)))
     entry = conn.entry(abi.CHIM_CQ_INDICATE)
@@ -35,7 +37,12 @@ def test_echo_of_one_byte(card: Card) -> None:
     assert conn.no_entry()
     card.inject(build(PEER.with_(seq=0x10001, ack=0x20001, ts=(1002, seg.ts[0]))))
     done = conn.entry(abi.CHIM_CQ_SEND)
-    assert (done.cookie, done.status, done.bytes, done.seq) == (cookie, abi.CHIM_ST_SUCCESS, 1, 0x20001)
+    assert (done.cookie, done.status, done.bytes, done.seq) == (
+        cookie,
+        abi.CHIM_ST_SUCCESS,
+        1,
+        0x20001,
+    )
 
 
 def test_frames_of_others_stay_raw(card: Card) -> None:
@@ -53,8 +60,12 @@ def test_terminate_gives_everything_back(card: Card) -> None:
     cookie = conn.send(b"unacknowledged")
     card.wire_frame()
     delegated, sends, buffered = conn.terminate()
-    assert (delegated.state, delegated.rcv_nxt, delegated.snd_una, delegated.snd_max) == \
-        (abi.CHIM_TCP_ESTABLISHED, 0x10000, 0x20000, 0x20000 + 14)
+    assert (delegated.state, delegated.rcv_nxt, delegated.snd_una, delegated.snd_max) == (
+        abi.CHIM_TCP_ESTABLISHED,
+        0x10000,
+        0x20000,
+        0x20000 + 14,
+    )
     assert [(ref.cookie, ref.done) for ref in sends] == [(cookie, 0)]
     assert buffered == b"" and conn.entries == []
     card.inject(build(PEER.with_(data=b"late")))
@@ -102,7 +113,9 @@ def test_forward_is_processed_as_from_the_wire(card: Card) -> None:
 
 
 def test_buffered_data_waits_for_a_request(card: Card) -> None:
-    """BRD-6, BRD-7, BRD-8: nothing before a request; the request first, the rest indicated, newer data after it."""
+    """BRD-6, BRD-7, BRD-8: nothing before a request; the request first, the rest indicated, newer
+    data after it.
+    """
     conn = Connection(card, buffered=b"0123456789").initiate()
     card.inject(build(PEER.with_(data=b"new", flags=ACK | PSH)))
     assert conn.no_entry()
@@ -111,5 +124,5 @@ def test_buffered_data_waits_for_a_request(card: Card) -> None:
     assert (first.cookie, first.bytes, first.seq) == (cookie, 4, 0x10000 - 10)
     assert card.qtest.read(addr, 4) == b"0123"
     second = conn.entry(abi.CHIM_CQ_INDICATE)
-    assert conn.indicated(second) == b"456789new"[:second.bytes]
+    assert conn.indicated(second) == b"456789new"[: second.bytes]
     assert second.seq == 0x10000 - 6

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Registers (spec chapter 2): identity, limits, access rules, enable, reset, test registers, FLR."""
+"""Registers (spec chapter 2): identity, limits, access rules, enable, reset, test registers, FLR.
+"""
 from __future__ import annotations
 
 import pytest
@@ -15,8 +16,9 @@ def test_identity(make_card: MakeCard) -> None:
     card = make_card()
     assert card.read(abi.CHIM_REG_MAGIC) == abi.CHIM_MAGIC
     assert card.read(abi.CHIM_REG_VERSION) == abi.CHIM_ABI_MAJOR << 16 | abi.CHIM_ABI_MINOR
-    assert card.read(abi.CHIM_REG_MAC_LO) | card.read(abi.CHIM_REG_MAC_HI) << 32 == \
-        int.from_bytes(bytes.fromhex("525400123456"), "little")
+    assert card.read(abi.CHIM_REG_MAC_LO) | card.read(abi.CHIM_REG_MAC_HI) << 32 == int.from_bytes(
+        bytes.fromhex("525400123456"), "little"
+    )
     assert card.pci.config_read(8) >> 8 == 0x020000
     assert card.pci.capability(pci.CAP_PCIE) and card.pci.capability(pci.CAP_MSIX)
 
@@ -33,7 +35,9 @@ def test_limits_are_announced_and_read_only(make_card: MakeCard) -> None:
     assert card.read(abi.CHIM_REG_MAX_MTU) >= 9000
 
 
-@pytest.mark.parametrize("width,offset", [("b", 0), ("w", 0), ("q", 0), ("l", 1), ("l", 2), ("w", 2), ("b", 3)])
+@pytest.mark.parametrize(
+    "width,offset", [("b", 0), ("w", 0), ("q", 0), ("l", 1), ("l", 2), ("w", 2), ("b", 3)]
+)
 def test_wrong_access_is_ignored(make_card: MakeCard, width: str, offset: int) -> None:
     """REG-D1: another size or alignment reads as 0 and writes nothing."""
     card = make_card()
@@ -84,7 +88,10 @@ def test_impossible_admin_pair(make_card: MakeCard, change: str) -> None:
         card.write(abi.CHIM_REG_ADMIN_SIZE, 0)
     card.write(abi.CHIM_REG_CTRL, abi.CHIM_CTRL_ENABLE)
     fatal = card.fatal()
-    assert fatal and (fatal["cause"], fatal["rule"]) == (abi.CHIM_FATAL_RING_CONFIG, abi.CHIM_RULE_REG_H2)
+    assert fatal and (fatal["cause"], fatal["rule"]) == (
+        abi.CHIM_FATAL_RING_CONFIG,
+        abi.CHIM_RULE_REG_H2,
+    )
     assert not card.read(abi.CHIM_REG_STATUS) & abi.CHIM_STATUS_READY
 
 

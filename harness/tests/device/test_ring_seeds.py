@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""200 seeded ring runs: any sizes from 2 to the maximum, any interleaving of publishing, doorbells and consuming.
+"""200 seeded ring runs: any sizes from 2 to the maximum, any interleaving of publishing, doorbells
+and consuming.
 
-Each seed brings the card up anew on one process of QEMU and moves frames both ways and admin commands through rings that
-run full, wrap their phase at least three times where they are small, are rung twice or not at all (when the event index
-says so), with vectors masked at times and without MSI-X at times. What goes in comes out, once and in order.
+Each seed brings the card up anew on one process of QEMU and moves frames both ways and admin
+commands through rings that run full, wrap their phase at least three times where they are small,
+are rung twice or not at all (when the event index says so), with vectors masked at times and
+without MSI-X at times. What goes in comes out, once and in order.
 """
 from __future__ import annotations
 
@@ -32,8 +34,10 @@ def bring_up(card: Card, rng: random.Random) -> None:
         card.pci.enable_msix(card.memory, abi.CHIM_BAR_MSIX)
     card.make_admin(rng.choice([1, 2, 5]), rng.choice([1, 2, 5]))
     card.write(abi.CHIM_REG_CTRL, abi.CHIM_CTRL_ENABLE)
-    sizes = {kind: rng.choice([1, 1, 2, 3, biggest if rng.random() < 0.2 else 4])
-             for kind in range(abi.CHIM_RING_KINDS)}
+    sizes = {
+        kind: rng.choice([1, 1, 2, 3, biggest if rng.random() < 0.2 else 4])
+        for kind in range(abi.CHIM_RING_KINDS)
+    }
     card.create_pair(0, 4, sizes)
     card.rx_mode(abi.CHIM_RX_ENABLE | abi.CHIM_RX_PROMISC)
 
@@ -77,7 +81,10 @@ def one_seed(card: Card, seed: int) -> None:
                 card.pci.mask_vector(1, rng.random() < 0.5)
             assert card.admin(abi.CHIM_OP_SET_MTU, value=1500).status == abi.CHIM_ST_SUCCESS
     assert card.fatal() is None, f"seed {seed}: {card.fatal()}"
-    assert (sent, received) == (frames, frames), f"seed {seed}: {sent} sent, {received} received of {frames}"
+    assert (sent, received) == (
+        frames,
+        frames,
+    ), f"seed {seed}: {sent} sent, {received} received of {frames}"
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, BATCH))

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Ring rules (spec chapter 3), each by itself: indices, phases, wrong opcodes, scatter lists, interrupts, full rings."""
+"""Ring rules (spec chapter 3), each by itself: indices, phases, wrong opcodes, scatter lists,
+interrupts, full rings.
+"""
 from __future__ import annotations
 
 import pytest
@@ -19,8 +21,11 @@ def test_doorbell_too_far_ahead(card: Card) -> None:
     """RING-H1"""
     card.doorbell(abi.CHIM_RING_ADMIN_SQ, card.admin_sq.index + card.admin_sq.size + 1)
     fatal = card.wait_fatal()
-    assert (fatal["cause"], fatal["ring"], fatal["rule"]) == \
-        (abi.CHIM_FATAL_DOORBELL, abi.CHIM_RING_ADMIN_SQ, abi.CHIM_RULE_RING_H1)
+    assert (fatal["cause"], fatal["ring"], fatal["rule"]) == (
+        abi.CHIM_FATAL_DOORBELL,
+        abi.CHIM_RING_ADMIN_SQ,
+        abi.CHIM_RULE_RING_H1,
+    )
 
 
 def test_doorbell_behind(card: Card) -> None:
@@ -62,18 +67,32 @@ def test_continuation_not_published(card: Card) -> None:
     entry.ctl = abi.CHIM_OP_FRAME | 2 << abi.CHIM_CTL_SG_SHIFT
     card.pairs[0].tx.publish([entry])
     fatal = card.wait_fatal()
-    assert (fatal["cause"], fatal["ring"], fatal["rule"]) == \
-        (abi.CHIM_FATAL_PHASE, ring_id(0, abi.CHIM_RING_TX), abi.CHIM_RULE_RING_H3)
+    assert (fatal["cause"], fatal["ring"], fatal["rule"]) == (
+        abi.CHIM_FATAL_PHASE,
+        ring_id(0, abi.CHIM_RING_TX),
+        abi.CHIM_RULE_RING_H3,
+    )
 
 
-@pytest.mark.parametrize("kind,opcode", [(abi.CHIM_RING_TX, abi.CHIM_OP_SEND), (abi.CHIM_RING_SQ, abi.CHIM_OP_FRAME),
-                                         (abi.CHIM_RING_TX, 0xEE), (abi.CHIM_RING_SQ, 0), (abi.CHIM_RING_SQ, 0x01)])
+@pytest.mark.parametrize(
+    "kind,opcode",
+    [
+        (abi.CHIM_RING_TX, abi.CHIM_OP_SEND),
+        (abi.CHIM_RING_SQ, abi.CHIM_OP_FRAME),
+        (abi.CHIM_RING_TX, 0xEE),
+        (abi.CHIM_RING_SQ, 0),
+        (abi.CHIM_RING_SQ, 0x01),
+    ],
+)
 def test_opcode_of_another_ring(card: Card, kind: int, opcode: int) -> None:
     """RING-H6"""
     card.pairs[0].by_kind(kind).publish([abi.chim_sqe(ctl=opcode)])
     fatal = card.wait_fatal()
-    assert (fatal["cause"], fatal["ring"], fatal["rule"]) == \
-        (abi.CHIM_FATAL_OPCODE, ring_id(0, kind), abi.CHIM_RULE_RING_H6)
+    assert (fatal["cause"], fatal["ring"], fatal["rule"]) == (
+        abi.CHIM_FATAL_OPCODE,
+        ring_id(0, kind),
+        abi.CHIM_RULE_RING_H6,
+    )
 
 
 def test_unknown_admin_opcode(card: Card) -> None:
@@ -86,20 +105,26 @@ def test_unknown_admin_opcode(card: Card) -> None:
 @pytest.mark.parametrize("kind", [abi.CHIM_RING_RXB, abi.CHIM_RING_IB])
 @pytest.mark.parametrize("addr,length", [(0x200000, 0), (0x200000, 63), (0xFFFFFFFFFFFFFF00, 4096)])
 def test_impossible_buffer(make_card: MakeCard, kind: int, addr: int, length: int) -> None:
-    """RING-H7. The frame buffer is looked at when a frame comes; indication buffers when they are fetched."""
+    """RING-H7. The frame buffer is looked at when a frame comes; indication buffers when they are
+    fetched.
+    """
     card = make_card().start()
     card.pairs[0].by_kind(kind).publish([abi.chim_buf(ctl=0, len=length, addr=addr)])
     if kind == abi.CHIM_RING_IB:
         from chimney.qdev.offload import Connection
         from chimney.qdev.seg import Seg, build
+
         conn = Connection(card).initiate()
         card.inject(build(Seg(seq=0x10000, ack=0x20000, data=b"x", ts=(1001, 5000))))
         assert conn.handle
     else:
         card.inject(ethernet(bytes(60), dst=b"\xff" * 6))
     fatal = card.wait_fatal()
-    assert (fatal["cause"], fatal["ring"], fatal["rule"]) == \
-        (abi.CHIM_FATAL_BUFFER, ring_id(0, kind), abi.CHIM_RULE_RING_H7)
+    assert (fatal["cause"], fatal["ring"], fatal["rule"]) == (
+        abi.CHIM_FATAL_BUFFER,
+        ring_id(0, kind),
+        abi.CHIM_RULE_RING_H7,
+    )
 
 
 def test_buffer_that_is_no_memory(make_card: MakeCard) -> None:
@@ -108,8 +133,11 @@ def test_buffer_that_is_no_memory(make_card: MakeCard) -> None:
     card.pairs[0].rxb.publish([abi.chim_buf(ctl=0, len=2048, addr=NO_RAM)])
     card.inject(ethernet(bytes(60), dst=b"\xff" * 6))
     fatal = card.wait_fatal()
-    assert (fatal["cause"], fatal["ring"], fatal["addr"]) == \
-        (abi.CHIM_FATAL_DMA, ring_id(0, abi.CHIM_RING_RXB), NO_RAM)
+    assert (fatal["cause"], fatal["ring"], fatal["addr"]) == (
+        abi.CHIM_FATAL_DMA,
+        ring_id(0, abi.CHIM_RING_RXB),
+        NO_RAM,
+    )
 
 
 def test_frame_that_is_no_memory(card: Card) -> None:
@@ -117,7 +145,11 @@ def test_frame_that_is_no_memory(card: Card) -> None:
     entry = abi.chim_sqe(ctl=abi.CHIM_OP_FRAME)
     card.pairs[0].tx.publish(with_sges(entry, [(NO_RAM, 64)]))
     fatal = card.wait_fatal()
-    assert (fatal["cause"], fatal["ring"], fatal["index"]) == (abi.CHIM_FATAL_DMA, ring_id(0, abi.CHIM_RING_TX), 0)
+    assert (fatal["cause"], fatal["ring"], fatal["index"]) == (
+        abi.CHIM_FATAL_DMA,
+        ring_id(0, abi.CHIM_RING_TX),
+        0,
+    )
 
 
 def test_ring_that_is_no_memory(make_card: MakeCard) -> None:
@@ -150,14 +182,24 @@ def test_first_cause_wins(card: Card) -> None:
     assert card.pci.take_interrupt(0)
 
 
-@pytest.mark.parametrize("field,value", [("ring__ring", 5), ("ring__ring", abi.CHIM_RING_PAIR0 + 6),
-                                         ("ring__ring", abi.CHIM_RING_PAIR0 + 8 * 16), ("ring__log2_size", 0),
-                                         ("ring__log2_size", 13), ("ring__log2_size", 0xFFFFFFFF)])
+@pytest.mark.parametrize(
+    "field,value",
+    [
+        ("ring__ring", 5),
+        ("ring__ring", abi.CHIM_RING_PAIR0 + 6),
+        ("ring__ring", abi.CHIM_RING_PAIR0 + 8 * 16),
+        ("ring__log2_size", 0),
+        ("ring__log2_size", 13),
+        ("ring__log2_size", 0xFFFFFFFF),
+    ],
+)
 def test_create_ring_refused(make_card: MakeCard, field: str, value: int) -> None:
     card = make_card().start(pairs=0, receive=False)
     good = {"ring__ring": ring_id(0, abi.CHIM_RING_TX), "ring__log2_size": 4}
     addr, ctl = card.memory.alloc(64 * 16, 4096), card.memory.alloc(128, 128)
-    done = card.admin(abi.CHIM_OP_CREATE_RING, data=(addr, 64 * 16), second=ctl, **{**good, field: value})
+    done = card.admin(
+        abi.CHIM_OP_CREATE_RING, data=(addr, 64 * 16), second=ctl, **{**good, field: value}
+    )
     assert done.status in (abi.CHIM_ST_INVALID_FIELD, abi.CHIM_ST_LIMIT)
 
 
@@ -205,9 +247,15 @@ def test_transmit_interrupt(card: Card) -> None:
 
 
 def test_moderation(card: Card) -> None:
-    """SET_COALESCE puts an interrupt off by so many microseconds of virtual time, or until so many entries."""
-    assert card.admin(abi.CHIM_OP_SET_COALESCE, coalesce__pair=0, coalesce__usecs=500,
-                      coalesce__frames=4).status == abi.CHIM_ST_SUCCESS
+    """SET_COALESCE puts an interrupt off by so many microseconds of virtual time, or until so many
+    entries.
+    """
+    assert (
+        card.admin(
+            abi.CHIM_OP_SET_COALESCE, coalesce__pair=0, coalesce__usecs=500, coalesce__frames=4
+        ).status
+        == abi.CHIM_ST_SUCCESS
+    )
     rxc = card.pairs[0].rxc
     rxc.set_event(0)
     card.inject(ethernet(bytes(60), dst=b"\xff" * 6))
@@ -234,7 +282,9 @@ def test_masked_vector_stays_pending(card: Card) -> None:
 
 
 def test_full_completion_ring_of_one_pair_does_not_hold_up_another(make_card: MakeCard) -> None:
-    """RING-D7: pair 0's RXC is full; pair 1 transmits, and the admin pair answers; then nothing is lost."""
+    """RING-D7: pair 0's RXC is full; pair 1 transmits, and the admin pair answers; then nothing is
+    lost.
+    """
     card = make_card().start(pairs=2, log2_size=1)
     card.post_buffers(0, abi.CHIM_RING_RXB, 2)
     for number in range(4):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The rules that read captures find what they are there to find, and nothing in a clean connection."""
+"""The rules that read captures find what they are there to find, and nothing in a clean connection.
+"""
 from __future__ import annotations
 
 from chimney.wirecheck import rules
@@ -10,14 +11,37 @@ ACK, SYN, RST = 0x10, 0x02, 0x04
 
 
 def out(number: int, **changes: object) -> Row:
-    base = {"time": number / 100, "origin": "host", "src": GUEST, "dst": PEER, "sport": 4000, "dport": 5001,
-            "seq": 100 + number, "ack": 500, "flags": ACK, "window": 100, "tsval": 10 + number, "ip_id": number}
+    base = {
+        "time": number / 100,
+        "origin": "host",
+        "src": GUEST,
+        "dst": PEER,
+        "sport": 4000,
+        "dport": 5001,
+        "seq": 100 + number,
+        "ack": 500,
+        "flags": ACK,
+        "window": 100,
+        "tsval": 10 + number,
+        "ip_id": number,
+    }
     return Row(number, **{**base, **changes})  # type: ignore[arg-type]
 
 
 def inward(number: int, **changes: object) -> Row:
-    base = {"time": number / 100, "origin": "received", "src": PEER, "dst": GUEST, "sport": 5001, "dport": 4000,
-            "seq": 500, "ack": 100, "flags": ACK, "window": 100, "ip_id": 1}
+    base = {
+        "time": number / 100,
+        "origin": "received",
+        "src": PEER,
+        "dst": GUEST,
+        "sport": 5001,
+        "dport": 4000,
+        "seq": 500,
+        "ack": 100,
+        "flags": ACK,
+        "window": 100,
+        "ip_id": 1,
+    }
     return Row(number, **{**base, **changes})  # type: ignore[arg-type]
 
 
@@ -25,21 +49,46 @@ SYN_ROW = out(0, flags=SYN, wscale=7)
 
 
 def test_parse_line() -> None:
-    values = {"frame.number": "7", "frame.time_epoch": "1.5", "frame.interface_name": "target", "ip.src": GUEST,
-              "ip.dst": PEER, "tcp.srcport": "4000", "tcp.dstport": "5001", "tcp.seq_raw": "4294967295",
-              "tcp.ack_raw": "3", "tcp.flags": "0x0018", "tcp.window_size_value": "512",
-              "tcp.options.timestamp.tsval": "99", "ip.id": "0x8001", "ip.flags": "0x02", "ip.frag_offset": "0",
-              "tcp.len": "1448", "tcp.options.sack_le": "1,5", "tcp.options.sack_re": "2,9",
-              "frame.comment": "offload #1"}
+    values = {
+        "frame.number": "7",
+        "frame.time_epoch": "1.5",
+        "frame.interface_name": "target",
+        "ip.src": GUEST,
+        "ip.dst": PEER,
+        "tcp.srcport": "4000",
+        "tcp.dstport": "5001",
+        "tcp.seq_raw": "4294967295",
+        "tcp.ack_raw": "3",
+        "tcp.flags": "0x0018",
+        "tcp.window_size_value": "512",
+        "tcp.options.timestamp.tsval": "99",
+        "ip.id": "0x8001",
+        "ip.flags": "0x02",
+        "ip.frag_offset": "0",
+        "tcp.len": "1448",
+        "tcp.options.sack_le": "1,5",
+        "tcp.options.sack_re": "2,9",
+        "frame.comment": "offload #1",
+    }
     row = parse_line("\t".join(values.get(name, "") for name in FIELDS))
-    assert (row.seq, row.flags, row.ip_id, row.df, row.fragment) == (0xFFFFFFFF, 0x18, 0x8001, True, False)
+    assert (row.seq, row.flags, row.ip_id, row.df, row.fragment) == (
+        0xFFFFFFFF,
+        0x18,
+        0x8001,
+        True,
+        False,
+    )
     assert row.sack == ((1, 2), (5, 9)) and row.comment == "offload #1" and row.outgoing
     assert row.connection == (GUEST, 4000, PEER, 5001)
 
 
 def test_clean_connection() -> None:
     rows = [SYN_ROW, *[out(i, length=10) for i in range(1, 9)], inward(9)]
-    assert not rules.no_reset(rows) and not rules.acks_never_back(rows) and not rules.timestamps_never_back(rows)
+    assert (
+        not rules.no_reset(rows)
+        and not rules.acks_never_back(rows)
+        and not rules.timestamps_never_back(rows)
+    )
     assert not rules.right_edge_never_left(rows) and not rules.identifications(rows, 1448)
     assert not rules.silences(rows, 0.2)
 
@@ -58,8 +107,12 @@ def test_wrapping_numbers_do_not_go_back() -> None:
 
 
 def test_shrinking_window_is_found() -> None:
-    assert not rules.right_edge_never_left([SYN_ROW, out(1, window=100), out(2, ack=500 + 128, window=99)])
-    assert rules.right_edge_never_left([SYN_ROW, out(1, window=100), out(2, ack=500 + 128, window=98)])
+    assert not rules.right_edge_never_left(
+        [SYN_ROW, out(1, window=100), out(2, ack=500 + 128, window=99)]
+    )
+    assert rules.right_edge_never_left(
+        [SYN_ROW, out(1, window=100), out(2, ack=500 + 128, window=98)]
+    )
     assert rules.right_edge_never_left([out(1)])
 
 
@@ -69,8 +122,13 @@ def test_silence_is_found() -> None:
 
 
 def test_peer_repeats() -> None:
-    rows = [inward(1, seq=500, length=100), inward(2, seq=500, length=100), inward(3, seq=600, length=10),
-            inward(4, ack=200, sack=((150, 180),)), inward(5, ack=200, sack=((300, 310),))]
+    rows = [
+        inward(1, seq=500, length=100),
+        inward(2, seq=500, length=100),
+        inward(3, seq=600, length=10),
+        inward(4, ack=200, sack=((150, 180),)),
+        inward(5, ack=200, sack=((300, 310),)),
+    ]
     assert rules.peer_repeats(rows) == (1, 1)
 
 
@@ -88,9 +146,18 @@ def test_cycles_count_only_with_payload_both_ways_on_both_sides() -> None:
     def leg(start: int, comment: str, origin: str, both: bool = True) -> list[Row]:
         rows = [out(start, comment=comment, origin=origin, length=5)]
         return [*rows, inward(start + 1, length=5)] if both else rows
-    good = leg(1, "offload #1", "target") + leg(3, "upload #1", "host") + leg(5, "offload #2", "target")
+
+    good = (
+        leg(1, "offload #1", "target")
+        + leg(3, "upload #1", "host")
+        + leg(5, "offload #2", "target")
+    )
     assert rules.cycles(good).counted == 1
     assert rules.cycles(good + leg(7, "upload #2", "host")).counted == 2
-    idle_card = leg(1, "offload #1", "target", False) + leg(3, "upload #1", "host") + leg(5, "offload #2", "target")
+    idle_card = (
+        leg(1, "offload #1", "target", False)
+        + leg(3, "upload #1", "host")
+        + leg(5, "offload #2", "target")
+    )
     found = rules.cycles(idle_card)
     assert (found.counted, found.offloads, len(found.why_not)) == (0, 2, 1)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The Python mirror of the ABI is fresh, and ctypes lays every structure out as the compiler does."""
+"""The Python mirror of the ABI is fresh, and ctypes lays every structure out as the compiler does.
+"""
 from __future__ import annotations
 
 import ctypes
@@ -15,8 +16,12 @@ MIRROR = TOP / "harness/lib/chimney/abi.py"
 
 
 def test_mirror_is_what_the_generator_makes() -> None:
-    done = subprocess.run([sys.executable, str(TOP / "spec/gen_abi.py"), "--check", str(MIRROR)],
-                          capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, str(TOP / "spec/gen_abi.py"), "--check", str(MIRROR)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 0, done.stderr
 
 

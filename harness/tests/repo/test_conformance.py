@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The conformance document's generator reads the catalogue whole, and names requirements as tests do."""
+"""The conformance document's generator reads the catalogue whole, and names requirements as tests
+do.
+"""
 from __future__ import annotations
 
 from chimney import conformance
@@ -12,8 +14,14 @@ def test_catalogue_is_read_whole() -> None:
 
 
 def test_ranges_are_understood() -> None:
-    assert conformance.named("BRD-6..8, OSD-1 and DLV-2 to DLV-3; RING-D4") == \
-        {"BRD-6", "BRD-7", "BRD-8", "OSD-1", "DLV-2", "DLV-3"}
+    assert conformance.named("BRD-6..8, OSD-1 and DLV-2 to DLV-3; RING-D4") == {
+        "BRD-6",
+        "BRD-7",
+        "BRD-8",
+        "OSD-1",
+        "DLV-2",
+        "DLV-3",
+    }
 
 
 def test_tests_name_only_requirements_that_exist() -> None:

@@ -72,7 +72,9 @@ class Outcome:
 class Handover:
     """Runs xfer between guest and peer of a running VM while connections change hands."""
 
-    def __init__(self, vm: Vm, family: int, seed: int, goal: Goal, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, vm: Vm, family: int, seed: int, goal: Goal, say: Callable[[str], None]
+    ) -> None:
         self.vm, self.family, self.seed, self.goal, self.say = vm, family, seed, goal, say
         self.ctl = GuestCtl(vm)
         self.outcome = Outcome(family, seed)
@@ -99,10 +101,21 @@ class Handover:
 
     def _start_pair(self) -> tuple[Child, Command]:
         self.vm.run(["rm", "-f", GUEST_STOP])
-        words = [str(PORT), "--bytes", str(self.goal.bytes), "--seed", str(self.seed), "--pause", "200",
-                 "--timeout", "30"]
+        words = [
+            str(PORT),
+            "--bytes",
+            str(self.goal.bytes),
+            "--seed",
+            str(self.seed),
+            "--pause",
+            "200",
+            "--timeout",
+            "30",
+        ]
         host = "10.77.0.1" if self.family == 4 else "fd77::1"
-        peer = self.vm.peer([str(programs.xfer()), "--listen", host, *words, "--until", str(self.peer_stop)])
+        peer = self.vm.peer(
+            [str(programs.xfer()), "--listen", host, *words, "--until", str(self.peer_stop)]
+        )
         room = self.vm.wire.room
         assert room is not None
         room.wait_listens(PORT)
@@ -114,14 +127,18 @@ class Handover:
         self.vm.agent.put(GUEST_STOP, b"")
         result = guest.wait(60)
         status = peer.wait(60)
-        here, there = self._report(result.text, "guest"), self._report(self._peer_text(peer), "peer")
+        here, there = self._report(result.text, "guest"), self._report(
+            self._peer_text(peer), "peer"
+        )
         self.outcome.sent, self.outcome.received = here["sent"], here["received"]
         for who, report in (("guest", here), ("peer", there)):
             for key in ("send_error", "recv_error"):
                 if report[key]:
                     self.outcome.broken.append(f"{who}: {report[key]}")
         if result.status or status:
-            self.outcome.broken.append(f"xfer ended with status {result.status} in the guest, {status} at the peer")
+            self.outcome.broken.append(
+                f"xfer ended with status {result.status} in the guest, {status} at the peer"
+            )
         if (here["sent"], here["received"]) != (there["received"], there["sent"]):
             self.outcome.broken.append(f"bytes differ: guest {here}, peer {there}")
         if min(here["sent"], here["received"]) < self.goal.bytes:
@@ -148,34 +165,53 @@ class Handover:
             cycles = driver["terminates"] - before[0]["terminates"]
             into = device["rx_bytes"] - before[1]["rx_bytes"]
             out = device["tx_bytes"] - before[1]["tx_bytes"]
-            enough = [driver[key] - before[0].get(key, 0) for key in ("upload_in_flight", "upload_unread", "upload_unsent")]
+            enough = [
+                driver[key] - before[0].get(key, 0)
+                for key in ("upload_in_flight", "upload_unread", "upload_unsent")
+            ]
             self.say(f"IPv{self.family}: {cycles} cycles, {into >> 20} MiB in, {out >> 20} MiB out")
-            if cycles >= self.goal.cycles * spare + 3 and min(into, out) >= self.goal.bytes * spare and \
-                    min(enough) >= self.goal.uploads_each:
+            if (
+                cycles >= self.goal.cycles * spare + 3
+                and min(into, out) >= self.goal.bytes * spare
+                and min(enough) >= self.goal.uploads_each
+            ):
                 return
             if not guest.running:
                 return
             if time.monotonic() > end:
-                raise WaitTimeout(f"{self.goal.cycles} cycles and {self.goal.bytes >> 20} MiB each way",
-                                  self.goal.seconds, f"{cycles} cycles, {into >> 20} MiB in, {out >> 20} MiB out, "
-                                  f"uploads with data in flight, unread, unsent: {enough}")
+                raise WaitTimeout(
+                    f"{self.goal.cycles} cycles and {self.goal.bytes >> 20} MiB each way",
+                    self.goal.seconds,
+                    f"{cycles} cycles, {into >> 20} MiB in, {out >> 20} MiB out, "
+                    f"uploads with data in flight, unread, unsent: {enough}",
+                )
 
     # -- the verdict -----------------------------------------------------------------------------
 
-    def _judge(self, before: tuple[dict[str, int], dict[str, int]], after: tuple[dict[str, int], dict[str, int]],
-               capture: Path) -> None:
+    def _judge(
+        self,
+        before: tuple[dict[str, int], dict[str, int]],
+        after: tuple[dict[str, int], dict[str, int]],
+        capture: Path,
+    ) -> None:
         driver = {key: after[0][key] - before[0].get(key, 0) for key in after[0]}
         device = {key: after[1][key] - before[1].get(key, 0) for key in after[1]}
-        rows = [row for row in wire_rows.read(capture, PORT) if (":" in row.src) == (self.family == 6)]
+        rows = [
+            row for row in wire_rows.read(capture, PORT) if (":" in row.src) == (self.family == 6)
+        ]
         self._judge_wire(rows)
         self._judge_shares(rows, device)
         out = self.outcome
-        out.in_flight, out.unread, out.unsent = (driver[key] for key in ("upload_in_flight", "upload_unread",
-                                                                         "upload_unsent"))
+        out.in_flight, out.unread, out.unsent = (
+            driver[key] for key in ("upload_in_flight", "upload_unread", "upload_unsent")
+        )
         self._expect(out.cycles >= self.goal.cycles, f"{out.cycles} counted cycles")
         for name in ("in_flight", "unread", "unsent"):
             count = getattr(out, name)
-            self._expect(count >= self.goal.uploads_each, f"only {count} uploads had data {name.replace('_', ' ')}")
+            self._expect(
+                count >= self.goal.uploads_each,
+                f"only {count} uploads had data {name.replace('_', ' ')}",
+            )
 
     def _judge_wire(self, rows: list[wire_rows.Row]) -> None:
         out = self.outcome
@@ -184,11 +220,18 @@ class Handover:
         out.resets = len(rules.no_reset(rows))
         out.peer_again, out.peer_dsacks = rules.peer_repeats(rows)
         out.target_wraps, out.host_wraps = rules.wraps(rows, "target"), rules.wraps(rows, "host")
-        out.broken += rules.no_reset(rows)[:3] + rules.acks_never_back(rows)[:3] + \
-            rules.timestamps_never_back(rows)[:3] + rules.right_edge_never_left(rows)[:3] + \
-            rules.silences(rows, SILENCE_SECONDS)[:3] + rules.identifications(rows, MSS[self.family])[:3]
-        self._expect(out.peer_again + out.peer_dsacks <= REPEATS_PER_CYCLE * max(1, out.cycles),
-                     f"the peer sent {out.peer_again} segments again and {out.peer_dsacks} DSACKs in {out.cycles} cycles")
+        out.broken += (
+            rules.no_reset(rows)[:3]
+            + rules.acks_never_back(rows)[:3]
+            + rules.timestamps_never_back(rows)[:3]
+            + rules.right_edge_never_left(rows)[:3]
+            + rules.silences(rows, SILENCE_SECONDS)[:3]
+            + rules.identifications(rows, MSS[self.family])[:3]
+        )
+        self._expect(
+            out.peer_again + out.peer_dsacks <= REPEATS_PER_CYCLE * max(1, out.cycles),
+            f"the peer sent {out.peer_again} segments again and {out.peer_dsacks} DSACKs in {out.cycles} cycles",
+        )
         if self.family == 4:
             self._expect(out.target_wraps > 0, "the target's IDs never wrapped")
             self._expect(out.host_wraps > 0, "the host's IDs never wrapped")
@@ -196,14 +239,20 @@ class Handover:
     def _judge_shares(self, rows: list[wire_rows.Row], device: dict[str, int]) -> None:
         """By device counters, which have to agree with the capture."""
         out, share = self.outcome, rules.shares(rows)
-        self._expect(device["tx_offloaded_bytes"] == share.target_out,
-                     f"the device counts {device['tx_offloaded_bytes']} payload bytes sent, the capture {share.target_out}")
+        self._expect(
+            device["tx_offloaded_bytes"] == share.target_out,
+            f"the device counts {device['tx_offloaded_bytes']} payload bytes sent, the capture {share.target_out}",
+        )
         total = share.target_out + share.host_out + share.received
         card = device["tx_offloaded_bytes"] + device["rx_offloaded_bytes"]
         out.target_share = card / max(1, total)
         out.host_share = 1 - out.target_share
-        self._expect(out.target_share >= self.goal.target_share, f"the card carried {out.target_share:.0%}")
-        self._expect(out.host_share >= self.goal.host_share, f"Linux TCP carried {out.host_share:.0%}")
+        self._expect(
+            out.target_share >= self.goal.target_share, f"the card carried {out.target_share:.0%}"
+        )
+        self._expect(
+            out.host_share >= self.goal.host_share, f"Linux TCP carried {out.host_share:.0%}"
+        )
 
     def _expect(self, holds: bool, otherwise: str) -> None:
         if not holds:

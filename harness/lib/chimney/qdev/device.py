@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The chimney card with the test as its driver: registers, admin commands, pairs, frames.
 
-A Card owns a QEMU under qtest and the wire: a datagram socket of which QEMU holds the other end, one datagram a frame.
-Waits are for the device's bottom halves, which run in real time although the virtual clock stands still.
+A Card owns a QEMU under qtest and the wire: a datagram socket of which QEMU holds the other end,
+one datagram a frame. Waits are for the device's bottom halves, which run in real time although the
+virtual clock stands still.
 """
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .. import abi
 from ..errors import WaitTimeout
@@ -25,10 +26,24 @@ from .memory import Memory
 from .qtest import Qtest
 from .rings import Consumer, Producer
 
+T = TypeVar("T")
 WAIT_SECONDS = 10.0
-KINDS = (abi.CHIM_RING_SQ, abi.CHIM_RING_CQ, abi.CHIM_RING_TX, abi.CHIM_RING_RXB, abi.CHIM_RING_RXC, abi.CHIM_RING_IB)
-ENTRY = {abi.CHIM_RING_SQ: abi.chim_sqe, abi.CHIM_RING_CQ: abi.chim_cqe, abi.CHIM_RING_TX: abi.chim_sqe,
-         abi.CHIM_RING_RXB: abi.chim_buf, abi.CHIM_RING_RXC: abi.chim_rxe, abi.CHIM_RING_IB: abi.chim_buf}
+KINDS = (
+    abi.CHIM_RING_SQ,
+    abi.CHIM_RING_CQ,
+    abi.CHIM_RING_TX,
+    abi.CHIM_RING_RXB,
+    abi.CHIM_RING_RXC,
+    abi.CHIM_RING_IB,
+)
+ENTRY: dict[int, type[ctypes.Structure]] = {
+    abi.CHIM_RING_SQ: abi.chim_sqe,
+    abi.CHIM_RING_CQ: abi.chim_cqe,
+    abi.CHIM_RING_TX: abi.chim_sqe,
+    abi.CHIM_RING_RXB: abi.chim_buf,
+    abi.CHIM_RING_RXC: abi.chim_rxe,
+    abi.CHIM_RING_IB: abi.chim_buf,
+}
 TO_DRIVER = (abi.CHIM_RING_CQ, abi.CHIM_RING_RXC)
 MAC = bytes.fromhex("525400123456")
 
@@ -58,17 +73,31 @@ class Pair:
 class Card:
     """Use as a context manager. `options` are device properties (x-ip-id-start=..., pairs=...)."""
 
-    def __init__(self, *, options: str = "", qemu: Path = QEMU, memory: str = "64M", qemu_args: tuple[str, ...] = (),
-                 env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        options: str = "",
+        qemu: Path = QEMU,
+        memory: str = "64M",
+        qemu_args: tuple[str, ...] = (),
+        env: dict[str, str] | None = None,
+    ) -> None:
         self.wire, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         for end in (self.wire, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
         self.wire.setblocking(False)
         fd = theirs.fileno()
         os.set_inheritable(fd, True)
-        props = f"chimney,netdev=n0,addr=05.0,mac={MAC.hex(':')}" + ("," + options if options else "")
-        self.qtest = Qtest(["-netdev", f"dgram,id=n0,local.type=fd,local.str={fd}", "-device", props, *qemu_args],
-                           qemu=qemu, memory=memory, pass_fds=(fd,), env=env)
+        props = f"chimney,netdev=n0,addr=05.0,mac={MAC.hex(':')}" + (
+            "," + options if options else ""
+        )
+        self.qtest = Qtest(
+            ["-netdev", f"dgram,id=n0,local.type=fd,local.str={fd}", "-device", props, *qemu_args],
+            qemu=qemu,
+            memory=memory,
+            pass_fds=(fd,),
+            env=env,
+        )
         theirs.close()
         try:
             self.memory = Memory(self.qtest)
@@ -106,18 +135,26 @@ class Card:
     def doorbell(self, ring: int, value: int) -> None:
         self.write(abi.CHIM_REG_DOORBELL + 4 * ring, value)
 
-    def wait(self, what: str, condition: Any, seconds: float = WAIT_SECONDS) -> Any:
-        """Until condition() is true: for bottom halves only. The pause is a qtest round trip, not a sleep."""
+    def wait(
+        self, what: str, condition: Callable[[], T | None], seconds: float = WAIT_SECONDS
+    ) -> T:
+        """Until condition() is true: for bottom halves only. The pause is a qtest round trip, not a
+        sleep.
+        """
         end = time.monotonic() + seconds
         while True:
             value = condition()
             if value:
                 return value
             if time.monotonic() > end:
-                raise WaitTimeout(what, seconds, f"fatal {self.fatal()}; {self.qtest.stderr()[-500:]}")
+                raise WaitTimeout(
+                    what, seconds, f"fatal {self.fatal()}; {self.qtest.stderr()[-500:]}"
+                )
 
     def settle(self, rounds: int = 20) -> None:
-        """Let bottom halves run that a doorbell or a frame has scheduled, when nothing visible may come of it."""
+        """Let bottom halves run that a doorbell or a frame has scheduled, when nothing visible may
+        come of it.
+        """
         for _ in range(rounds):
             self.read(abi.CHIM_REG_MAGIC)
 
@@ -130,9 +167,14 @@ class Card:
         """The fatal cause block, or None while the card is well."""
         if not self.read(abi.CHIM_REG_STATUS) & abi.CHIM_STATUS_FATAL:
             return None
-        return {"cause": self.read(abi.CHIM_REG_FATAL_CAUSE), "ring": self.read(abi.CHIM_REG_FATAL_RING),
-                "index": self.read(abi.CHIM_REG_FATAL_INDEX), "rule": self.read(abi.CHIM_REG_FATAL_RULE),
-                "addr": self.read(abi.CHIM_REG_FATAL_ADDR_LO) | self.read(abi.CHIM_REG_FATAL_ADDR_HI) << 32}
+        return {
+            "cause": self.read(abi.CHIM_REG_FATAL_CAUSE),
+            "ring": self.read(abi.CHIM_REG_FATAL_RING),
+            "index": self.read(abi.CHIM_REG_FATAL_INDEX),
+            "rule": self.read(abi.CHIM_REG_FATAL_RULE),
+            "addr": self.read(abi.CHIM_REG_FATAL_ADDR_LO)
+            | self.read(abi.CHIM_REG_FATAL_ADDR_HI) << 32,
+        }
 
     def wait_fatal(self) -> dict[str, int]:
         return self.wait("a fatal cause", self.fatal)
@@ -145,16 +187,28 @@ class Card:
 
     def make_admin(self, sq_log2: int = 5, cq_log2: int = 5) -> None:
         """Lay out the admin pair and tell the registers; does not enable."""
-        self.admin_sq = Producer(self.qtest, self.memory, abi.CHIM_RING_ADMIN_SQ, sq_log2, abi.chim_sqe, self.doorbell)
-        self.admin_cq = Consumer(self.qtest, self.memory, abi.CHIM_RING_ADMIN_CQ, cq_log2, abi.chim_cqe, self.doorbell)
+        self.admin_sq = Producer(
+            self.qtest, self.memory, abi.CHIM_RING_ADMIN_SQ, sq_log2, abi.chim_sqe, self.doorbell
+        )
+        self.admin_cq = Consumer(
+            self.qtest, self.memory, abi.CHIM_RING_ADMIN_CQ, cq_log2, abi.chim_cqe, self.doorbell
+        )
         self.write64(abi.CHIM_REG_ADMIN_SQ_LO, self.admin_sq.base)
         self.write64(abi.CHIM_REG_ADMIN_SQ_CTL_LO, self.admin_sq.ctl)
         self.write64(abi.CHIM_REG_ADMIN_CQ_LO, self.admin_cq.base)
         self.write64(abi.CHIM_REG_ADMIN_CQ_CTL_LO, self.admin_cq.ctl)
         self.write(abi.CHIM_REG_ADMIN_SIZE, sq_log2 | cq_log2 << 8)
 
-    def start(self, *, pairs: int = 1, log2_size: int = 6, msix: bool = True, features: int | None = None,
-              receive: bool = True, promisc: bool = False) -> "Card":
+    def start(
+        self,
+        *,
+        pairs: int = 1,
+        log2_size: int = 6,
+        msix: bool = True,
+        features: int | None = None,
+        receive: bool = True,
+        promisc: bool = False,
+    ) -> "Card":
         """Bring the card up as a driver does. Returns itself."""
         if msix:
             self.pci.enable_msix(self.memory, abi.CHIM_BAR_MSIX)
@@ -166,7 +220,12 @@ class Card:
         for number in range(pairs):
             self.create_pair(number, log2_size)
         if receive:
-            self.rx_mode(abi.CHIM_RX_ENABLE | abi.CHIM_RX_BROADCAST | (abi.CHIM_RX_PROMISC if promisc else 0), [MAC])
+            self.rx_mode(
+                abi.CHIM_RX_ENABLE
+                | abi.CHIM_RX_BROADCAST
+                | (abi.CHIM_RX_PROMISC if promisc else 0),
+                [MAC],
+            )
         return self
 
     def reset(self) -> None:
@@ -180,9 +239,12 @@ class Card:
         self._cookie += 1
         return self._cookie
 
-    def admin_post(self, opcode: int, *, data: tuple[int, int] | None = None, second: int = 0,
-                   **fields: Any) -> int:
-        """Post an admin command; data is (address, length) for sge[0]. Fields are 'union_member' dotted names."""
+    def admin_post(
+        self, opcode: int, *, data: tuple[int, int] | None = None, second: int = 0, **fields: Any
+    ) -> int:
+        """Post an admin command; data is (address, length) for sge[0]. Fields are 'union_member'
+        dotted names.
+        """
         entry = abi.chim_sqe()
         entry.ctl, entry.cookie = opcode, self.next_cookie()
         for name, value in fields.items():
@@ -200,12 +262,15 @@ class Card:
 
     def admin_wait(self, cookie: int, seconds: float = WAIT_SECONDS) -> abi.chim_cqe:
         """The completion of that command; events that come first are kept in `events`."""
+
         def look() -> abi.chim_cqe | None:
             while (entry := self.admin_cq.take()) is not None:
                 if entry.ctl & abi.CHIM_CTL_OP_MASK == abi.CHIM_CQ_ADMIN and entry.cookie == cookie:
-                    return entry
+                    found: abi.chim_cqe = entry
+                    return found
                 self.events.append(entry)
             return None
+
         return self.wait("an admin completion", look, seconds)
 
     def admin(self, opcode: int, **kwargs: Any) -> abi.chim_cqe:
@@ -213,17 +278,29 @@ class Card:
 
     def admin_data(self, opcode: int, data: bytes, **fields: Any) -> abi.chim_cqe:
         """An admin command whose buffer holds data."""
-        return self.admin(opcode, data=(self.memory.put(data), len(data)), admin__len=len(data), **fields)
+        return self.admin(
+            opcode, data=(self.memory.put(data), len(data)), admin__len=len(data), **fields
+        )
 
     def create_ring(self, ring: Producer | Consumer) -> int:
-        return self.admin(abi.CHIM_OP_CREATE_RING, data=(ring.base, ring.size * ring.entry_size), second=ring.ctl,
-                          ring__ring=ring.id, ring__log2_size=ring.log2_size).status
+        done = self.admin(
+            abi.CHIM_OP_CREATE_RING,
+            data=(ring.base, ring.size * ring.entry_size),
+            second=ring.ctl,
+            ring__ring=ring.id,
+            ring__log2_size=ring.log2_size,
+        )
+        return int(done.status)
 
     def make_ring(self, pair: int, kind: int, log2_size: int) -> Producer | Consumer:
-        shape = Consumer if kind in TO_DRIVER else Producer
-        return shape(self.qtest, self.memory, ring_id(pair, kind), log2_size, ENTRY[kind], self.doorbell)
+        shape: type[Consumer] | type[Producer] = Consumer if kind in TO_DRIVER else Producer
+        return shape(
+            self.qtest, self.memory, ring_id(pair, kind), log2_size, ENTRY[kind], self.doorbell
+        )
 
-    def create_pair(self, number: int, log2_size: int = 6, sizes: dict[int, int] | None = None) -> Pair:
+    def create_pair(
+        self, number: int, log2_size: int = 6, sizes: dict[int, int] | None = None
+    ) -> Pair:
         rings = [self.make_ring(number, kind, (sizes or {}).get(kind, log2_size)) for kind in KINDS]
         for ring in rings:
             status = self.create_ring(ring)
@@ -231,12 +308,18 @@ class Card:
         self.pairs[number] = Pair(number, *rings)  # type: ignore[arg-type]
         return self.pairs[number]
 
-    def rx_mode(self, flags: int, unicast: list[bytes] | None = None, multicast: list[bytes] | None = None) -> int:
+    def rx_mode(
+        self, flags: int, unicast: list[bytes] | None = None, multicast: list[bytes] | None = None
+    ) -> int:
         mode = abi.chim_rx_mode()
-        mode.flags, mode.uni_count, mode.multi_count = flags, len(unicast or []), len(multicast or [])
+        mode.flags, mode.uni_count, mode.multi_count = (
+            flags,
+            len(unicast or []),
+            len(multicast or []),
+        )
         for slot, mac in enumerate([*(unicast or []), *(multicast or [])]):
             ctypes.memmove(ctypes.addressof(mode.mac[slot]), mac, 6)
-        return self.admin_data(abi.CHIM_OP_SET_RX_MODE, bytes(mode)).status
+        return int(self.admin_data(abi.CHIM_OP_SET_RX_MODE, bytes(mode)).status)
 
     def stats(self) -> abi.chim_stats:
         size = ctypes.sizeof(abi.chim_stats)
@@ -263,11 +346,18 @@ class Card:
         assert length <= size, "the card wrote past a buffer"
         return self.qtest.read(addr, length)
 
-    def send_frame(self, frame: bytes, *, pair: int = 0, pieces: int = 1, vnet: abi.chim_vnet_hdr | None = None,
-                   bell: bool = True) -> int:
+    def send_frame(
+        self,
+        frame: bytes,
+        *,
+        pair: int = 0,
+        pieces: int = 1,
+        vnet: abi.chim_vnet_hdr | None = None,
+        bell: bool = True,
+    ) -> int:
         """Post one frame, cut into so many scatter elements; returns its ring index."""
         cut = max(1, -(-len(frame) // pieces))
-        parts = [frame[at:at + cut] for at in range(0, len(frame), cut)]
+        parts = [frame[at : at + cut] for at in range(0, len(frame), cut)]
         sges = [(self.memory.put(part, 1), len(part)) for part in parts]
         first = abi.chim_sqe()
         first.ctl = abi.CHIM_OP_FRAME
@@ -302,14 +392,19 @@ class Card:
             frames.append(self.wire.recv(1 << 17))
         return frames
 
-    def received(self, *, pair: int = 0, seconds: float = WAIT_SECONDS) -> tuple[abi.chim_rxe, bytes]:
+    def received(
+        self, *, pair: int = 0, seconds: float = WAIT_SECONDS
+    ) -> tuple[abi.chim_rxe, bytes]:
         """The next frame of the raw path, joined from its buffers, with its first entry."""
         entries = self.pairs[pair].rxc
-        first = self.wait("a received frame", entries.take, seconds)
-        data = self.buffer(pair, abi.CHIM_RING_RXB, first.buf, first.len) if \
-            first.ctl & abi.CHIM_CTL_OP_MASK == abi.CHIM_RX_FRAME else b""
+        first: abi.chim_rxe = self.wait("a received frame", entries.take, seconds)
+        data = (
+            self.buffer(pair, abi.CHIM_RING_RXB, first.buf, first.len)
+            if first.ctl & abi.CHIM_CTL_OP_MASK == abi.CHIM_RX_FRAME
+            else b""
+        )
         for _ in range(first.u.frame.vnet.num_buffers - 1 if data else 0):
-            more = self.wait("the rest of a received frame", entries.take, seconds)
+            more: abi.chim_rxe = self.wait("the rest of a received frame", entries.take, seconds)
             assert more.ctl & abi.CHIM_CTL_OP_MASK == abi.CHIM_RX_MORE
             data += self.buffer(pair, abi.CHIM_RING_RXB, more.buf, more.len)
         return first, data
@@ -320,21 +415,26 @@ MakeCard = Callable[..., Card]
 
 def with_sges(first: abi.chim_sqe, sges: list[tuple[int, int]]) -> list[ctypes.Structure]:
     """The entries of a command: the first with two elements, the others in continuations."""
-    for slot, (addr, length) in enumerate(sges[:abi.CHIM_SQE_SGES]):
+    for slot, (addr, length) in enumerate(sges[: abi.CHIM_SQE_SGES]):
         first.sge[slot].addr, first.sge[slot].len = addr, length
-    rest = sges[abi.CHIM_SQE_SGES:]
+    rest = sges[abi.CHIM_SQE_SGES :]
     entries: list[ctypes.Structure] = [first]
     for at in range(0, len(rest), abi.CHIM_SG_SGES):
         more = abi.chim_sqe_sg()
         more.ctl = abi.CHIM_OP_SG
-        for slot, (addr, length) in enumerate(rest[at:at + abi.CHIM_SG_SGES]):
+        for slot, (addr, length) in enumerate(rest[at : at + abi.CHIM_SG_SGES]):
             more.sge[slot].addr, more.sge[slot].len = addr, length
         entries.append(more)
     first.ctl |= len(entries) - 1 << abi.CHIM_CTL_SG_SHIFT
     return entries
 
 
-def ethernet(payload: bytes, *, dst: bytes = MAC, src: bytes = bytes.fromhex("020000000001"),
-             ethertype: int = 0x88B5) -> bytes:
+def ethernet(
+    payload: bytes,
+    *,
+    dst: bytes = MAC,
+    src: bytes = bytes.fromhex("020000000001"),
+    ethertype: int = 0x88B5,
+) -> bytes:
     """A frame of the local experimental ethertype unless told otherwise."""
     return dst + src + struct.pack(">H", ethertype) + payload

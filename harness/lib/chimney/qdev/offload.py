@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 from .. import abi
 from .device import MAC, Card, Pair, with_sges
@@ -19,16 +20,24 @@ PEER_MAC = bytes.fromhex("020000000001")
 NONE = int(abi.CHIM_NODE_NONE)
 
 STATE = {
-    abi.CHIM_NEIGHBOR_CONST: (abi.chim_neighbor_const,), abi.CHIM_NEIGHBOR_CACHED: (abi.chim_neighbor_cached,),
+    abi.CHIM_NEIGHBOR_CONST: (abi.chim_neighbor_const,),
+    abi.CHIM_NEIGHBOR_CACHED: (abi.chim_neighbor_cached,),
     abi.CHIM_NEIGHBOR_DELEGATED: (abi.chim_neighbor_delegated,),
-    abi.CHIM_NEIGHBOR_ALL: (abi.chim_neighbor_const, abi.chim_neighbor_cached, abi.chim_neighbor_delegated),
-    abi.CHIM_PATH4_CONST: (abi.chim_path_const,), abi.CHIM_PATH4_CACHED: (abi.chim_path_cached,),
+    abi.CHIM_NEIGHBOR_ALL: (
+        abi.chim_neighbor_const,
+        abi.chim_neighbor_cached,
+        abi.chim_neighbor_delegated,
+    ),
+    abi.CHIM_PATH4_CONST: (abi.chim_path_const,),
+    abi.CHIM_PATH4_CACHED: (abi.chim_path_cached,),
     abi.CHIM_PATH4_DELEGATED: (abi.chim_path_delegated,),
     abi.CHIM_PATH4_ALL: (abi.chim_path_const, abi.chim_path_cached, abi.chim_path_delegated),
-    abi.CHIM_PATH6_CONST: (abi.chim_path_const,), abi.CHIM_PATH6_CACHED: (abi.chim_path_cached,),
+    abi.CHIM_PATH6_CONST: (abi.chim_path_const,),
+    abi.CHIM_PATH6_CACHED: (abi.chim_path_cached,),
     abi.CHIM_PATH6_DELEGATED: (abi.chim_path_delegated,),
     abi.CHIM_PATH6_ALL: (abi.chim_path_const, abi.chim_path_cached, abi.chim_path_delegated),
-    abi.CHIM_TCP_CONST: (abi.chim_tcp_const,), abi.CHIM_TCP_CACHED: (abi.chim_tcp_cached,),
+    abi.CHIM_TCP_CONST: (abi.chim_tcp_const,),
+    abi.CHIM_TCP_CACHED: (abi.chim_tcp_cached,),
     abi.CHIM_TCP_DELEGATED: (abi.chim_tcp_delegated,),
     abi.CHIM_TCP_ALL: (abi.chim_tcp_const, abi.chim_tcp_cached, abi.chim_tcp_delegated),
 }
@@ -39,43 +48,82 @@ def with_header(state: ctypes.Structure) -> ctypes.Structure:
     return state
 
 
-def set_bytes(target: ctypes.Array, data: bytes) -> None:
+def set_bytes(target: Any, data: bytes) -> None:
     ctypes.memmove(ctypes.addressof(target), data, len(data))
 
 
-def neighbor_state(*, mac: bytes = PEER_MAC, vlan: int = 0, src: bytes = bytes(6)) -> list[ctypes.Structure]:
-    const, cached = with_header(abi.chim_neighbor_const(vlan_id=vlan)), with_header(abi.chim_neighbor_cached())
+def neighbor_state(
+    *, mac: bytes = PEER_MAC, vlan: int = 0, src: bytes = bytes(6)
+) -> list[ctypes.Structure]:
+    const, cached = with_header(abi.chim_neighbor_const(vlan_id=vlan)), with_header(
+        abi.chim_neighbor_cached()
+    )
     set_bytes(const.src_mac, src)
     set_bytes(cached.dst_mac, mac)
     return [const, cached, with_header(abi.chim_neighbor_delegated())]
 
 
-def path_state(*, src: bytes = GUEST_IP, dst: bytes = PEER_IP, mtu: int = 1500) -> list[ctypes.Structure]:
+def path_state(
+    *, src: bytes = GUEST_IP, dst: bytes = PEER_IP, mtu: int = 1500
+) -> list[ctypes.Structure]:
     const = with_header(abi.chim_path_const())
     set_bytes(const.src, src)
     set_bytes(const.dst, dst)
-    return [const, with_header(abi.chim_path_cached(path_mtu=mtu)), with_header(abi.chim_path_delegated())]
+    return [
+        const,
+        with_header(abi.chim_path_cached(path_mtu=mtu)),
+        with_header(abi.chim_path_delegated()),
+    ]
 
 
 def tcp_state(**changes: int) -> list[ctypes.Structure]:
     """An idle connection in ESTABLISHED with timestamps, SACK and window scaling; change any field by name."""
-    const = abi.chim_tcp_const(flags=abi.CHIM_TCP_TIMESTAMPS | abi.CHIM_TCP_SACK | abi.CHIM_TCP_WSCALE,
-                               snd_wscale=7, rcv_wscale=7, remote_mss=1460, hash=0)
+    const = abi.chim_tcp_const(
+        flags=abi.CHIM_TCP_TIMESTAMPS | abi.CHIM_TCP_SACK | abi.CHIM_TCP_WSCALE,
+        snd_wscale=7,
+        rcv_wscale=7,
+        remote_mss=1460,
+        hash=0,
+    )
     const.remote_port.value, const.local_port.value = 5001, 40000
-    cached = abi.chim_tcp_cached(flags=0, ttl=64, initial_rcv_wnd=256 << 10, ka_probe_count=9, ka_timeout=7200000,
-                                 ka_interval=75000)
+    cached = abi.chim_tcp_cached(
+        flags=0,
+        ttl=64,
+        initial_rcv_wnd=256 << 10,
+        ka_probe_count=9,
+        ka_timeout=7200000,
+        ka_interval=75000,
+    )
     delegated = abi.chim_tcp_delegated(
-        state=abi.CHIM_TCP_ESTABLISHED, rcv_nxt=0x10000, rcv_wnd=256 << 10, snd_una=0x20000, snd_nxt=0x20000,
-        snd_max=0x20000, snd_wnd=64 << 10, max_snd_wnd=64 << 10, snd_wl1=0x10000, cwnd=14600, ssthresh=0xFFFFFFFF,
-        srtt=8 * 10, rttvar=4 * 5, ts_recent=1000, ts_time=5000, ka_timeout_delta=abi.CHIM_TIMER_IDLE,
-        rexmit_timeout_delta=abi.CHIM_TIMER_IDLE, srtt_us=8 * 10000, rttvar_us=4 * 5000)
+        state=abi.CHIM_TCP_ESTABLISHED,
+        rcv_nxt=0x10000,
+        rcv_wnd=256 << 10,
+        snd_una=0x20000,
+        snd_nxt=0x20000,
+        snd_max=0x20000,
+        snd_wnd=64 << 10,
+        max_snd_wnd=64 << 10,
+        snd_wl1=0x10000,
+        cwnd=14600,
+        ssthresh=0xFFFFFFFF,
+        srtt=8 * 10,
+        rttvar=4 * 5,
+        ts_recent=1000,
+        ts_time=5000,
+        ka_timeout_delta=abi.CHIM_TIMER_IDLE,
+        rexmit_timeout_delta=abi.CHIM_TIMER_IDLE,
+        srtt_us=8 * 10000,
+        rttvar_us=4 * 5000,
+    )
     for name, value in changes.items():
         for state in (const, cached, delegated):
             if name == "conn_flags" and state is const:
                 const.flags = value
             elif name in ("remote_port", "local_port") and state is const:
                 getattr(const, name).value = value
-            elif name not in ("conn_flags", "remote_port", "local_port") and name in dict(f[:2] for f in state._fields_):
+            elif name not in ("conn_flags", "remote_port", "local_port") and name in dict(
+                f[:2] for f in state._fields_
+            ):
                 if name == "flags" and state is not cached:
                     continue
                 setattr(state, name, value)
@@ -130,14 +178,20 @@ class BlockList:
             if isinstance(last, abi.chim_tcp_delegated):
                 self._chains(node, last, append)
             node.state_off = append(b"".join(bytes(state) for state in node.states))
-        head = abi.chim_block_list(length=offset + len(tail), node_count=len(self.nodes), root=root, revision=1)
+        head = abi.chim_block_list(
+            length=offset + len(tail), node_count=len(self.nodes), root=root, revision=1
+        )
         return bytes(head) + b"".join(bytes(self._node(node)) for node in self.nodes) + bytes(tail)
 
     def _chains(self, node: Node, last: abi.chim_tcp_delegated, append: object) -> None:
         refs = b""
         for cookie, length, sges, flags in node.sends:
             at = append(b"".join(bytes(abi.chim_sge(addr=a, len=n)) for a, n in sges))  # type: ignore[operator]
-            refs += bytes(abi.chim_send_ref(cookie=cookie, len=length, sge_off=at, sge_count=len(sges), flags=flags))
+            refs += bytes(
+                abi.chim_send_ref(
+                    cookie=cookie, len=length, sge_off=at, sge_count=len(sges), flags=flags
+                )
+            )
         room = max(len(node.sends), node.send_room)
         refs += bytes(ctypes.sizeof(abi.chim_send_ref) * (room - len(node.sends)))
         node.send_off = append(refs) if refs else 0  # type: ignore[operator]
@@ -150,9 +204,17 @@ class BlockList:
 
     @staticmethod
     def _node(node: Node) -> abi.chim_node:
-        return abi.chim_node(role=node.role, type=node.type, pair=node.pair, next=node.next, dependent=node.dependent,
-                             handle=node.handle, cookie=node.cookie, state_off=node.state_off,
-                             state_len=sum(ctypes.sizeof(state) for state in node.states))
+        return abi.chim_node(
+            role=node.role,
+            type=node.type,
+            pair=node.pair,
+            next=node.next,
+            dependent=node.dependent,
+            handle=node.handle,
+            cookie=node.cookie,
+            state_off=node.state_off,
+            state_len=sum(ctypes.sizeof(state) for state in node.states),
+        )
 
     @property
     def length(self) -> int:
@@ -179,12 +241,21 @@ class BlockList:
     def sends_back(self, index: int) -> list[abi.chim_send_ref]:
         """The requests handed back behind a TCP node."""
         delegated, size = self.states(index)[-1], ctypes.sizeof(abi.chim_send_ref)
-        raw = self.card.qtest.read(self.addr + self.nodes[index].send_off, size * delegated.send_count)
-        return [abi.chim_send_ref.from_buffer_copy(raw, size * i) for i in range(delegated.send_count)]
+        raw = self.card.qtest.read(
+            self.addr + self.nodes[index].send_off, size * delegated.send_count
+        )
+        return [
+            abi.chim_send_ref.from_buffer_copy(raw, size * i) for i in range(delegated.send_count)
+        ]
 
     def post(self, opcode: int, fence_id: int = 0, fence_count: int = 0) -> int:
-        return self.card.admin_post(opcode, data=(self.addr, self.length), admin__len=self.length,
-                                    admin__fence_id=fence_id, admin__fence_count=fence_count)
+        return self.card.admin_post(
+            opcode,
+            data=(self.addr, self.length),
+            admin__len=self.length,
+            admin__fence_id=fence_id,
+            admin__fence_count=fence_count,
+        )
 
     def run(self, opcode: int, fence_id: int = 0, fence_count: int = 0) -> abi.chim_cqe:
         return self.card.admin_wait(self.post(opcode, fence_id, fence_count))
@@ -207,7 +278,9 @@ def post_tx_fence(pair: Pair, fence_id: int) -> None:
 
 def tree(tcp: list[Node], *, neighbor: Node | None = None, path: Node | None = None) -> list[Node]:
     """neighbor - path - all of tcp, as a new tree."""
-    neighbor = neighbor or Node(abi.CHIM_ROLE_NEW, abi.CHIM_NEIGHBOR_ALL, neighbor_state(), cookie=0xA1)
+    neighbor = neighbor or Node(
+        abi.CHIM_ROLE_NEW, abi.CHIM_NEIGHBOR_ALL, neighbor_state(), cookie=0xA1
+    )
     path = path or Node(abi.CHIM_ROLE_NEW, abi.CHIM_PATH4_ALL, path_state(), cookie=0xA2)
     neighbor.dependent, path.dependent = 1, 2 if tcp else NONE
     for index, node in enumerate(tcp):
@@ -218,16 +291,38 @@ def tree(tcp: list[Node], *, neighbor: Node | None = None, path: Node | None = N
 class Connection:
     """One offloaded connection in a test."""
 
-    def __init__(self, card: Card, *, pair: int = 0, cookie: int = 0xC0FFEE, sends: list[bytes] | None = None,
-                 buffered: bytes = b"", ipv6: bool = False, **changes: int) -> None:
+    def __init__(
+        self,
+        card: Card,
+        *,
+        pair: int = 0,
+        cookie: int = 0xC0FFEE,
+        sends: list[bytes] | None = None,
+        buffered: bytes = b"",
+        ipv6: bool = False,
+        **changes: int,
+    ) -> None:
         self.card, self.pair, self.cookie = card, card.pairs[pair], cookie
         self.send_cookies = [0x5000 + i for i in range(len(sends or []))]
-        chain = [(ck, len(data), [(card.memory.put(data, 1), len(data))], 0)
-                 for ck, data in zip(self.send_cookies, sends or [], strict=True)]
-        tcp = Node(abi.CHIM_ROLE_NEW, abi.CHIM_TCP_ALL, tcp_state(**changes), cookie=cookie, pair=pair, sends=chain,
-                   buffered=[(card.memory.put(buffered, 1), len(buffered))] if buffered else [])
-        path = Node(abi.CHIM_ROLE_NEW, abi.CHIM_PATH6_ALL if ipv6 else abi.CHIM_PATH4_ALL,
-                    path_state(src=GUEST_IP6, dst=PEER_IP6) if ipv6 else path_state(), cookie=0xA2)
+        chain = [
+            (ck, len(data), [(card.memory.put(data, 1), len(data))], 0)
+            for ck, data in zip(self.send_cookies, sends or [], strict=True)
+        ]
+        tcp = Node(
+            abi.CHIM_ROLE_NEW,
+            abi.CHIM_TCP_ALL,
+            tcp_state(**changes),
+            cookie=cookie,
+            pair=pair,
+            sends=chain,
+            buffered=[(card.memory.put(buffered, 1), len(buffered))] if buffered else [],
+        )
+        path = Node(
+            abi.CHIM_ROLE_NEW,
+            abi.CHIM_PATH6_ALL if ipv6 else abi.CHIM_PATH4_ALL,
+            path_state(src=GUEST_IP6, dst=PEER_IP6) if ipv6 else path_state(),
+            cookie=0xA2,
+        )
         self.list = BlockList(card, tree([tcp], path=path))
         self.fence = next_fence()
         self.entries: list[abi.chim_cqe] = []
@@ -246,21 +341,36 @@ class Connection:
             assert (opened.conn_cookie, opened.handle) == (self.cookie, self.handle)
         return self
 
-    def entry(self, kind: int | None = None, seconds: float = 10.0, *, release: bool = True) -> abi.chim_cqe:
+    def entry(
+        self, kind: int | None = None, seconds: float = 10.0, *, release: bool = True
+    ) -> abi.chim_cqe:
         """The next entry on the pair's CQ, of that type if given."""
-        found = self.card.wait("a completion ring entry", lambda: self.pair.cq.take(release=release), seconds)
+        def look() -> abi.chim_cqe | None:
+            taken: abi.chim_cqe | None = self.pair.cq.take(release=release)
+            return taken
+
+        found = self.card.wait("a completion ring entry", look, seconds)
         if kind is not None:
-            assert found.ctl & abi.CHIM_CTL_OP_MASK == kind, (hex(found.ctl), found.status, found.info)
+            assert found.ctl & abi.CHIM_CTL_OP_MASK == kind, (
+                hex(found.ctl),
+                found.status,
+                found.info,
+            )
         return found
 
     def no_entry(self) -> bool:
         self.card.settle()
         return self.pair.cq.peek() is None
 
-    def _io(self, opcode: int, sges: list[tuple[int, int]], length: int, flags: int, prefilled: int = 0) -> int:
+    def _io(
+        self, opcode: int, sges: list[tuple[int, int]], length: int, flags: int, prefilled: int = 0
+    ) -> int:
         first = abi.chim_sqe()
-        first.ctl, first.handle, first.cookie = opcode | flags << abi.CHIM_CTL_FLAGS_SHIFT, self.handle, \
-            self.card.next_cookie()
+        first.ctl, first.handle, first.cookie = (
+            opcode | flags << abi.CHIM_CTL_FLAGS_SHIFT,
+            self.handle,
+            self.card.next_cookie(),
+        )
         first.u.io.len, first.u.io.prefilled = length, prefilled
         cookie = first.cookie
         self.pair.sq.publish(with_sges(first, sges))
@@ -268,16 +378,31 @@ class Connection:
 
     def send(self, data: bytes, flags: int = abi.CHIM_SEND_PUSH, pieces: int = 1) -> int:
         cut = max(1, -(-len(data) // pieces))
-        parts = [data[at:at + cut] for at in range(0, len(data), cut)]
-        return self._io(abi.CHIM_OP_SEND, [(self.card.memory.put(p, 1), len(p)) for p in parts], len(data), flags)
+        parts = [data[at : at + cut] for at in range(0, len(data), cut)]
+        return self._io(
+            abi.CHIM_OP_SEND,
+            [(self.card.memory.put(p, 1), len(p)) for p in parts],
+            len(data),
+            flags,
+        )
 
     def recv(self, length: int, flags: int = 0, prefilled: int = 0) -> tuple[int, int]:
         """Post a receive request; returns (cookie, address of its memory)."""
         addr = self.card.memory.alloc(length, 1) if length else 0
-        return self._io(abi.CHIM_OP_RECV, [(addr, length)] if length else [], length, flags, prefilled), addr
+        return (
+            self._io(
+                abi.CHIM_OP_RECV, [(addr, length)] if length else [], length, flags, prefilled
+            ),
+            addr,
+        )
 
     def forward(self, segment: bytes, flags: int = 0) -> int:
-        return self._io(abi.CHIM_OP_FORWARD, [(self.card.memory.put(segment, 1), len(segment))], len(segment), flags)
+        return self._io(
+            abi.CHIM_OP_FORWARD,
+            [(self.card.memory.put(segment, 1), len(segment))],
+            len(segment),
+            flags,
+        )
 
     def disconnect(self, flags: int, data: bytes = b"") -> int:
         sges = [(self.card.memory.put(data, 1), len(data))] if data else []
@@ -286,7 +411,11 @@ class Connection:
     def verdict(self, indication: int, status: int, consumed: int = 0) -> None:
         entry = abi.chim_sqe()
         entry.ctl, entry.handle = abi.CHIM_OP_VERDICT, self.handle
-        entry.u.verdict.indication, entry.u.verdict.status, entry.u.verdict.consumed = indication, status, consumed
+        entry.u.verdict.indication, entry.u.verdict.status, entry.u.verdict.consumed = (
+            indication,
+            status,
+            consumed,
+        )
         self.pair.sq.publish([entry])
 
     def post_fence(self, fence_id: int) -> None:
@@ -297,7 +426,9 @@ class Connection:
     def query(self) -> list[ctypes.Structure]:
         """const, cached, delegated of the moment."""
         blank = [with_header(kind()) for kind in STATE[abi.CHIM_TCP_ALL]]
-        asked = BlockList(self.card, [Node(abi.CHIM_ROLE_OBJECT, abi.CHIM_TCP_ALL, blank, handle=self.handle)])
+        asked = BlockList(
+            self.card, [Node(abi.CHIM_ROLE_OBJECT, abi.CHIM_TCP_ALL, blank, handle=self.handle)]
+        )
         done = asked.run(abi.CHIM_OP_QUERY)
         assert (done.status, asked.statuses()) == (abi.CHIM_ST_SUCCESS, [abi.CHIM_ST_SUCCESS])
         return asked.states(0)
@@ -305,12 +436,20 @@ class Connection:
     def terminate_list(self, *, sends: int = 64, buffered: int = 512 << 10) -> BlockList:
         """A terminate list with room; self.buffered_addr is where BufferedData will be."""
         self.buffered_addr = self.card.memory.alloc(buffered, 64) if buffered else 0
-        node = Node(abi.CHIM_ROLE_OBJECT, abi.CHIM_TCP_DELEGATED, [with_header(abi.chim_tcp_delegated())],
-                    handle=self.handle, cookie=self.cookie, send_room=sends,
-                    buffered=[(self.buffered_addr, buffered)] if buffered else [])
+        node = Node(
+            abi.CHIM_ROLE_OBJECT,
+            abi.CHIM_TCP_DELEGATED,
+            [with_header(abi.chim_tcp_delegated())],
+            handle=self.handle,
+            cookie=self.cookie,
+            send_room=sends,
+            buffered=[(self.buffered_addr, buffered)] if buffered else [],
+        )
         return BlockList(self.card, [node])
 
-    def terminate(self, **room: int) -> tuple[abi.chim_tcp_delegated, list[abi.chim_send_ref], bytes]:
+    def terminate(
+        self, **room: int
+    ) -> tuple[abi.chim_tcp_delegated, list[abi.chim_send_ref], bytes]:
         """Upload: delegated state, requests handed back, BufferedData. Entries before LAST are kept in `entries`."""
         asked, fence = self.terminate_list(**room), next_fence()
         self.post_fence(fence)
@@ -324,8 +463,12 @@ class Connection:
             self.entries.append(found)
         done = self.card.admin_wait(cookie)
         assert (done.status, asked.statuses()) == (abi.CHIM_ST_SUCCESS, [abi.CHIM_ST_SUCCESS])
-        delegated = asked.states(0)[0]
-        return delegated, asked.sends_back(0), self.card.qtest.read(self.buffered_addr, delegated.buffered_len)
+        delegated = cast(abi.chim_tcp_delegated, asked.states(0)[0])
+        return (
+            delegated,
+            asked.sends_back(0),
+            self.card.qtest.read(self.buffered_addr, delegated.buffered_len),
+        )
 
     def indicated(self, entry: abi.chim_cqe) -> bytes:
         """The bytes of an indication, from its IB buffers."""

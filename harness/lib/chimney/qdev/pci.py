@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""PCI as firmware would do it: find the card, give its BARs addresses, enable memory, bus mastering and MSI-X.
+"""PCI as firmware would do it: find the card, give its BARs addresses, enable memory, bus mastering
+and MSI-X.
 
-An MSI-X vector is pointed at a word of guest memory, so that a test sees interrupts by reading that word.
+An MSI-X vector is pointed at a word of guest memory, so that a test sees interrupts by reading that
+word.
 """
 from __future__ import annotations
 

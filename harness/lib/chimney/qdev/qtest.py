@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A QEMU under qtest: its process, and the client of QEMU's qtest protocol.
 
-The protocol is lines over a socket, one answer a command; IRQ lines may come between and are kept aside. Memory goes as
-base64. Nothing here knows about the card.
+The protocol is lines over a socket, one answer a command; IRQ lines may come between and are kept
+aside. Memory goes as base64. Nothing here knows about the card.
 """
 from __future__ import annotations
 
@@ -23,19 +23,48 @@ ANSWER_SECONDS = 20.0
 class Qtest:
     """One QEMU process without CPUs. Use as a context manager; leaving it ends the process."""
 
-    def __init__(self, args: list[str], *, qemu: Path = QEMU, memory: str = "64M", pass_fds: tuple[int, ...] = (),
-                 env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        args: list[str],
+        *,
+        qemu: Path = QEMU,
+        memory: str = "64M",
+        pass_fds: tuple[int, ...] = (),
+        env: dict[str, str] | None = None,
+    ) -> None:
         self._dir = tempfile.TemporaryDirectory(prefix="chimney-qtest-")
         path = Path(self._dir.name) / "qtest.sock"
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(str(path))
         listener.listen(1)
         firmware = [word for folder in FIRMWARE for word in ("-L", str(folder))]
-        self.argv = [str(qemu), "-M", "q35", "-m", memory, "-accel", "qtest", "-nodefaults", "-display", "none",
-                     *firmware, "-qtest", f"unix:{path}", "-qtest-log", "none", *args]
+        self.argv = [
+            str(qemu),
+            "-M",
+            "q35",
+            "-m",
+            memory,
+            "-accel",
+            "qtest",
+            "-nodefaults",
+            "-display",
+            "none",
+            *firmware,
+            "-qtest",
+            f"unix:{path}",
+            "-qtest-log",
+            "none",
+            *args,
+        ]
         self._stderr = (Path(self._dir.name) / "stderr").open("w+b")
-        self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                        stderr=self._stderr, pass_fds=pass_fds, env=env)
+        self.process = subprocess.Popen(
+            self.argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._stderr,
+            pass_fds=pass_fds,
+            env=env,
+        )
         listener.settimeout(0.2)
         end = time.monotonic() + ANSWER_SECONDS
         while True:
@@ -84,10 +113,14 @@ class Qtest:
             try:
                 more = self._sock.recv(1 << 20)
             except TimeoutError:
-                raise WaitTimeout("an answer on the qtest socket", ANSWER_SECONDS, self.stderr()[-2000:]) from None
+                raise WaitTimeout(
+                    "an answer on the qtest socket", ANSWER_SECONDS, self.stderr()[-2000:]
+                ) from None
             if not more:
                 self.process.wait(5)
-                raise GuestFailure(f"QEMU ended with status {self.process.returncode}: {self.stderr()[-4000:]}")
+                raise GuestFailure(
+                    f"QEMU ended with status {self.process.returncode}: {self.stderr()[-4000:]}"
+                )
             self._pending += more
         line, self._pending = self._pending.split(b"\n", 1)
         return line.decode()
@@ -142,7 +175,9 @@ class Qtest:
 
     def clock_step(self, nanoseconds: int | None = None) -> int:
         """Move the virtual clock by so much, or to the next timer; returns its new value."""
-        return int(self.command("clock_step" + (f" {nanoseconds}" if nanoseconds is not None else ""))[0])
+        return int(
+            self.command("clock_step" + (f" {nanoseconds}" if nanoseconds is not None else ""))[0]
+        )
 
     def clock_set(self, nanoseconds: int) -> int:
         """Move the virtual clock to a value that is not in the past."""

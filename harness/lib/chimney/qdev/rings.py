@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Both kinds of ring as a driver sees them (spec chapter 3), one entry at a time and in plain sight.
+"""Both kinds of ring as a driver sees them (spec chapter 3), one entry at a time and in plain
+sight.
 
-Producer publishes entries to the device, Consumer reads what the device publishes. Tests that break a rule reach past
-the methods and write guest memory themselves.
+Producer publishes entries to the device, Consumer reads what the device publishes. Tests that break
+a rule reach past the methods and write guest memory themselves.
 """
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
+from typing import Any
 
 from .. import abi
 from .memory import Memory
@@ -24,8 +26,15 @@ M32 = 0xFFFFFFFF
 class Ring:
     """What both directions share: memory, size, control block, doorbell."""
 
-    def __init__(self, qtest: Qtest, memory: Memory, ring_id: int, log2_size: int, entry: type[ctypes.Structure],
-                 doorbell: Callable[[int, int], None]) -> None:
+    def __init__(
+        self,
+        qtest: Qtest,
+        memory: Memory,
+        ring_id: int,
+        log2_size: int,
+        entry: type[ctypes.Structure],
+        doorbell: Callable[[int, int], None],
+    ) -> None:
         self.qtest, self.id, self.log2_size, self.size = qtest, ring_id, log2_size, 1 << log2_size
         self.entry, self.entry_size = entry, ctypes.sizeof(entry)
         self.base = memory.alloc(self.entry_size * self.size, 4096)
@@ -63,7 +72,8 @@ class Producer(Ring):
         return self.size - ((self.index - self.dev_index) & M32)
 
     def publish(self, entries: list[ctypes.Structure], *, bell: bool = True) -> int:
-        """Publish the entries of one command, last first (RING-H3); returns the index of the first."""
+        """Publish the entries of one command, last first (RING-H3); returns the index of the first.
+        """
         assert len(entries) <= self.room(), "the test overruns its own ring"
         first = self.index
         for offset in reversed(range(len(entries))):
@@ -83,15 +93,17 @@ class Producer(Ring):
 class Consumer(Ring):
     """A ring from the device."""
 
-    def peek(self) -> ctypes.Structure | None:
+    def peek(self) -> Any:
         """The next entry if it is published, without consuming it."""
         word = self.qtest.readl(self.addr(self.index))
         if word & abi.CHIM_CTL_PHASE != self.phase(self.index):
             return None
         return self.entry.from_buffer_copy(self.qtest.read(self.addr(self.index), self.entry_size))
 
-    def take(self, *, release: bool = True) -> ctypes.Structure | None:
-        """The next entry, consumed; release also stores drv_index and rings if the device asked for it (RING-H10)."""
+    def take(self, *, release: bool = True) -> Any:
+        """The next entry, consumed; release also stores drv_index and rings if the device asked for
+        it (RING-H10).
+        """
         entry = self.peek()
         if entry is not None:
             self.index = (self.index + 1) & M32

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Captures as rows, read by tshark: one row a TCP segment, with the interface that says who made the frame."""
+"""Captures as rows, read by tshark: one row a TCP segment, with the interface that says who made
+the frame.
+"""
 from __future__ import annotations
 
 import subprocess
@@ -9,10 +11,30 @@ from pathlib import Path
 from ..errors import HarnessError, ProgramMissing
 
 TSHARK_SECONDS = 300
-FIELDS = ("frame.number", "frame.time_epoch", "frame.interface_name", "ip.src", "ipv6.src", "ip.dst", "ipv6.dst",
-          "tcp.srcport", "tcp.dstport", "tcp.seq_raw", "tcp.ack_raw", "tcp.flags", "tcp.window_size_value",
-          "tcp.options.timestamp.tsval", "ip.id", "ip.flags", "ip.frag_offset", "tcp.len",
-          "tcp.options.wscale.shift", "tcp.options.sack_le", "tcp.options.sack_re", "frame.comment")
+FIELDS = (
+    "frame.number",
+    "frame.time_epoch",
+    "frame.interface_name",
+    "ip.src",
+    "ipv6.src",
+    "ip.dst",
+    "ipv6.dst",
+    "tcp.srcport",
+    "tcp.dstport",
+    "tcp.seq_raw",
+    "tcp.ack_raw",
+    "tcp.flags",
+    "tcp.window_size_value",
+    "tcp.options.timestamp.tsval",
+    "ip.id",
+    "ip.flags",
+    "ip.frag_offset",
+    "tcp.len",
+    "tcp.options.wscale.shift",
+    "tcp.options.sack_le",
+    "tcp.options.sack_re",
+    "frame.comment",
+)
 
 
 @dataclass(frozen=True)
@@ -70,23 +92,79 @@ def _number(text: str) -> int:
 
 def parse_line(line: str) -> Row:
     """One line of tshark's fields output."""
-    (number, time, origin, src4, src6, dst4, dst6, sport, dport, seq, ack, flags, window, tsval, ip_id, ip_flags,
-     offset, length, wscale, left, right, comment) = (line.rstrip("\n").split("\t") + [""] * len(FIELDS))[:len(FIELDS)]
-    sack = tuple((int(a), int(b)) for a, b in zip(left.split(","), right.split(","), strict=False) if a and b)
+    (
+        number,
+        time,
+        origin,
+        src4,
+        src6,
+        dst4,
+        dst6,
+        sport,
+        dport,
+        seq,
+        ack,
+        flags,
+        window,
+        tsval,
+        ip_id,
+        ip_flags,
+        offset,
+        length,
+        wscale,
+        left,
+        right,
+        comment,
+    ) = (line.rstrip("\n").split("\t") + [""] * len(FIELDS))[: len(FIELDS)]
+    sack = tuple(
+        (int(a), int(b)) for a, b in zip(left.split(","), right.split(","), strict=False) if a and b
+    )
     bits = _number(ip_flags)
-    return Row(int(number), float(time), origin, src4 or src6, dst4 or dst6, int(sport), int(dport), int(seq), int(ack),
-               _number(flags), _number(window), int(tsval.split(",")[0]) if tsval else None,
-               _number(ip_id) if src4 else None, bool(bits & 2) if src4 else True,
-               bool(bits & 1 or _number(offset)) if src4 else False, _number(length),
-               _number(wscale) if wscale else None, sack, comment)
+    return Row(
+        int(number),
+        float(time),
+        origin,
+        src4 or src6,
+        dst4 or dst6,
+        int(sport),
+        int(dport),
+        int(seq),
+        int(ack),
+        _number(flags),
+        _number(window),
+        int(tsval.split(",")[0]) if tsval else None,
+        _number(ip_id) if src4 else None,
+        bool(bits & 2) if src4 else True,
+        bool(bits & 1 or _number(offset)) if src4 else False,
+        _number(length),
+        _number(wscale) if wscale else None,
+        sack,
+        comment,
+    )
 
 
 def read(capture: Path, port: int | None = None) -> list[Row]:
     """Every TCP segment of a capture, in its order; of one port if given."""
-    command = ["tshark", "-n", "-r", str(capture), "-o", "tcp.relative_sequence_numbers:FALSE",
-               "-o", "tcp.desegment_tcp_streams:FALSE", "-o", "tcp.analyze_sequence_numbers:FALSE",
-               "-o", "ip.check_checksum:FALSE", "--disable-protocol", "http", "-Y",
-               "tcp" if port is None else f"tcp.port == {port}", "-T", "fields"]
+    command = [
+        "tshark",
+        "-n",
+        "-r",
+        str(capture),
+        "-o",
+        "tcp.relative_sequence_numbers:FALSE",
+        "-o",
+        "tcp.desegment_tcp_streams:FALSE",
+        "-o",
+        "tcp.analyze_sequence_numbers:FALSE",
+        "-o",
+        "ip.check_checksum:FALSE",
+        "--disable-protocol",
+        "http",
+        "-Y",
+        "tcp" if port is None else f"tcp.port == {port}",
+        "-T",
+        "fields",
+    ]
     for field in FIELDS:
         command += ["-e", field]
     try:
@@ -94,5 +172,7 @@ def read(capture: Path, port: int | None = None) -> list[Row]:
     except FileNotFoundError:
         raise ProgramMissing("tshark", "tshark") from None
     if done.returncode and "cut short" not in done.stderr:
-        raise HarnessError(f"tshark could not read {capture}: {done.stderr.strip().splitlines()[-1]}")
+        raise HarnessError(
+            f"tshark could not read {capture}: {done.stderr.strip().splitlines()[-1]}"
+        )
     return [parse_line(line) for line in done.stdout.splitlines()]

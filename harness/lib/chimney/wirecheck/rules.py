@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Rules that one connection must keep on the wire over any number of hand-overs; each returns what breaks it.
+"""Rules that one connection must keep on the wire over any number of hand-overs; each returns what
+breaks it.
 
-The rules look at what the peer can see: it must not be able to tell when the connection changed its owner. A finding
-names the frame, so that it can be looked up in the capture.
+The rules look at what the peer can see: it must not be able to tell when the connection changed its
+owner. A finding names the frame, so that it can be looked up in the capture.
 """
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ def no_reset(rows: Iterable[Row]) -> list[str]:
 
 def never_back(rows: Iterable[Row], what: str, value: str) -> list[str]:
     """A number of the guest's side that must not go back."""
-    found, last = [], None
+    found: list[str] = []
+    last = None
     for row in rows:
         current = getattr(row, value)
         if not row.outgoing or current is None or (value == "ack" and not row.flags & 0x10):
@@ -50,7 +52,8 @@ def right_edge_never_left(rows: Sequence[Row]) -> list[str]:
     scale = next((row.wscale or 0 for row in rows if row.outgoing and row.syn), None)
     if scale is None:
         return ["the capture does not hold the connection's SYN, so windows cannot be scaled"]
-    found, edge = [], None
+    found: list[str] = []
+    edge = None
     for row in rows:
         if not row.outgoing or row.syn or row.rst:
             continue
@@ -64,13 +67,18 @@ def right_edge_never_left(rows: Sequence[Row]) -> list[str]:
 def silences(rows: Sequence[Row], seconds: float) -> list[str]:
     """Gaps in which neither side sent anything, between the first and the last data."""
     data = [i for i, row in enumerate(rows) if row.length]
-    span = rows[data[0]:data[-1] + 1] if data else []
-    return [f"frame {b.number}: nothing for {1000 * (b.time - a.time):.0f} ms" for a, b in zip(span, span[1:])
-            if b.time - a.time > seconds]
+    span = rows[data[0] : data[-1] + 1] if data else []
+    return [
+        f"frame {b.number}: nothing for {1000 * (b.time - a.time):.0f} ms"
+        for a, b in zip(span, span[1:])
+        if b.time - a.time > seconds
+    ]
 
 
 def peer_repeats(rows: Iterable[Row]) -> tuple[int, int]:
-    """Segments that the peer sent again, and DSACKs that it sent (RFC 2883: first block at or below its ACK)."""
+    """Segments that the peer sent again, and DSACKs that it sent (RFC 2883: first block at or below
+    its ACK).
+    """
     again, dsacks, sent = 0, 0, None
     for row in rows:
         if row.outgoing:
@@ -86,7 +94,9 @@ def peer_repeats(rows: Iterable[Row]) -> tuple[int, int]:
 
 
 def identifications(rows: Iterable[Row], mss: int) -> list[str]:
-    """DF, no fragments, and every ID of a large frame within its maker's half (SND-19, SND-21, SND-22)."""
+    """DF, no fragments, and every ID of a large frame within its maker's half (SND-19, SND-21,
+    SND-22).
+    """
     found = []
     for row in rows:
         if not row.outgoing or row.ip_id is None:
@@ -147,8 +157,9 @@ class Cycles:
 
 def cycles(rows: Iterable[Row]) -> Cycles:
     """
-    Count cycles: a stretch on the card with payload both ways, then a stretch in Linux TCP with payload both ways.
-    A comment "offload #n" or "upload #n" stands on the first frame after the event.
+    Count cycles: a stretch on the card with payload both ways, then a stretch in Linux TCP with
+    payload both ways. A comment "offload #n" or "upload #n" stands on the first frame after the
+    event.
     """
     result, owner = Cycles(), "host"
     out = into = 0
@@ -159,7 +170,9 @@ def cycles(rows: Iterable[Row]) -> Cycles:
                 if card_ok and out and into:
                     result.counted += 1
                 elif result.offloads:
-                    result.why_not.append(f"frame {row.number}: card {card_ok}, Linux {out} out {into} in")
+                    result.why_not.append(
+                        f"frame {row.number}: card {card_ok}, Linux {out} out {into} in"
+                    )
                 result.offloads, owner, out, into = result.offloads + 1, "card", 0, 0
             elif "upload #" in word and owner == "card":
                 card_ok = bool(out and into)
