@@ -378,9 +378,9 @@ netdev_tx_t chimdrv_start_xmit(struct sk_buff *skb, struct net_device *netdev);
 int chimdrv_tx_fence(struct chimdrv_pair *pair, u32 fence_id);
 
 /*
- * Called with sq_lock held when chimdrv_ring_space() did not suffice: NAPI looks
- * again soon (RING-D6 promises no interrupt for the SQ) and
- * chimdrv_events_poll_end() follows. True: there is room already.
+ * Called with sq_lock held when chimdrv_ring_space() did not suffice: when half of
+ * the ring is free NAPI runs and chimdrv_events_poll_end() follows. True: it is
+ * already.
  */
 bool chimdrv_sq_wait(struct chimdrv_pair *pair);
 

@@ -14,15 +14,22 @@
 
 #define CHIMDRV_RESET_MS	2000
 
+/* Nobody answers at the card's address any more, or somebody else does. */
+static void check_presence(struct chimdrv_dev *cd)
+{
+	if (pci_channel_offline(cd->pdev) || readl(cd->regs + CHIM_REG_MAGIC) == CHIM_MAGIC)
+		return;
+	set_bit(CHIMDRV_DEV_GONE, &cd->bits);
+	chimdrv_dev_fail(cd, "the card is gone, its registers do not answer");
+}
+
 u32 chimdrv_hw_read(struct chimdrv_dev *cd, unsigned int reg)
 {
 	u32 value = readl(cd->regs + reg);
 
-	/* All ones is what an empty slot answers; the magic can never read so. */
-	if (unlikely(value == ~0u) && !pci_channel_offline(cd->pdev) && readl(cd->regs + CHIM_REG_MAGIC) == ~0u) {
-		set_bit(CHIMDRV_DEV_GONE, &cd->bits);
-		chimdrv_dev_fail(cd, "registers read all ones, the card is gone");
-	}
+	/* All ones is what an empty slot answers (REG-H5). */
+	if (unlikely(value == ~0u))
+		check_presence(cd);
 	return value;
 }
 
@@ -183,6 +190,7 @@ static int wait_register(struct chimdrv_dev *cd, unsigned int reg, u32 mask, u32
 			break;
 		usleep_range(100, 200);
 	}
+	check_presence(cd);
 	dev_err(cd->dev, "card did not finish %s within %u ms\n", what, CHIMDRV_RESET_MS);
 	return -ETIMEDOUT;
 }
@@ -296,6 +304,8 @@ bool chimdrv_hw_check(struct chimdrv_dev *cd)
 		return false;
 	}
 	if (!(status & CHIM_STATUS_READY)) {
+		/* Some buses answer 0 for an empty slot. */
+		check_presence(cd);
 		chimdrv_dev_fail(cd, "card was reset behind the driver's back");
 		return false;
 	}

@@ -540,9 +540,13 @@ static bool cq_poll(struct chimdrv_pair *pair)
 
 bool chimdrv_sq_wait(struct chimdrv_pair *pair)
 {
+	u32 at = pair->sq.index - chimdrv_ring_size(&pair->sq) / 2 - 1;
+
 	lockdep_assert_held(&pair->sq_lock);
-	mod_timer(&pair->retry_timer, jiffies + 1);
-	return chimdrv_ring_space(&pair->sq);
+	if (chimdrv_ring_arm(&pair->sq, at))
+		return true;
+	mod_timer(&pair->retry_timer, jiffies + 1);	/* should the interrupt be late */
+	return false;
 }
 
 static void refill(struct chimdrv_pair *pair, gfp_t gfp)
