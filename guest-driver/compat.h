@@ -103,4 +103,25 @@ static inline bool chimdrv_compat_readable(const struct sk_buff *skb)
 #endif
 }
 
+/* Moved to a header of its own in 6.10. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#include <net/proto_memory.h>
+#endif
+
+/* A third argument (TCP flags) came by backport within 6.12, so the type decides. */
+#define chimdrv_compat_send_ack(sk, nxt)						\
+	__builtin_choose_expr(__builtin_types_compatible_p(typeof(__tcp_send_ack),	\
+							   void(struct sock *, u32, u16)), \
+			      ((void (*)(struct sock *, u32, u16))(void *)__tcp_send_ack)(sk, nxt, 0), \
+			      ((void (*)(struct sock *, u32))(void *)__tcp_send_ack)(sk, nxt))
+
+/* tcp_mstamp_refresh(), which is not exported. */
+static inline void chimdrv_compat_mstamp(struct tcp_sock *tp)
+{
+	u64 now = tcp_clock_ns();
+
+	tp->tcp_clock_cache = now;
+	tp->tcp_mstamp = div_u64(now, NSEC_PER_USEC);
+}
+
 #endif /* CHIMDRV_COMPAT_H */

@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A connection between the socket and the target, and what the files of the
+ * offload half offer each other. The NIC half sees none of this.
+ *
+ * struct chimdrv_conn has two holders, the socket and the target; lists and
+ * works take further references. The last to leave frees it, in chimdrv_conn_put().
+ *
+ * Everything in it is under the socket's slock (spin part of the socket lock)
+ * unless a comment says otherwise. The socket's own queues need slock *and*
+ * nobody owning the socket, or ownership. What comes for a socket that a process
+ * owns waits in the connection (rxq, done sends, flags) for release_cb.
+ */
+#ifndef CHIMDRV_CONN_H
+#define CHIMDRV_CONN_H
+
+#include <linux/dma-mapping.h>
+#include <linux/skbuff.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+
+#include "chimdrv.h"
+#include "chimney_abi.h"
+#include "chimney_genl.h"
+
+#define CHIMDRV_SEND_SGES	20	/* pieces of one send request */
+#define CHIMDRV_SEND_LEN	65536	/* bytes of one send request at most */
+#define CHIMDRV_RECV_ORDER	3	/* pages of one part of a receive buffer */
+#define CHIMDRV_RECV_PARTS	2
+#define CHIMDRV_BATCH		64	/* connections in one block list */
+#define CHIMDRV_LATE_MS		8000	/* a hand-over that takes longer: the card has failed */
+
+enum chimdrv_state {
+	CHIMDRV_HOST,		/* kernel TCP owns the connection */
+	CHIMDRV_HOLDING,	/* hook installed, kernel TCP still runs, arrivals are held */
+	CHIMDRV_INITIATING,	/* kernel TCP stands still, arrivals are held */
+	CHIMDRV_OFFLOADED,	/* the target owns it, arrivals are forwarded */
+	CHIMDRV_TERMINATING,	/* on the way back, arrivals are held */
+};
+
+enum chimdrv_conn_bit {
+	CHIMDRV_C_OPENED,	/* OPENED seen: handle valid */
+	CHIMDRV_C_CUTOVER,	/* CUTOVER seen: nothing of the tuple is left in the raw ring */
+	CHIMDRV_C_ADMIN,	/* the INITIATE has completed with success */
+	CHIMDRV_C_LAST,		/* LAST seen */
+	CHIMDRV_C_FINAL,	/* the TERMINATE has completed, conn->final is valid */
+	CHIMDRV_C_UPLOAD,	/* an upload has been asked for */
+	CHIMDRV_C_PEER_FIN,
+	CHIMDRV_C_PEER_RST,
+	CHIMDRV_C_QUIET,	/* post no more sends: upload or disconnect under way */
+	CHIMDRV_C_REFUSED,	/* the card waits for a receive request */
+	CHIMDRV_C_PENDING,	/* on the pair's pending list */
+	CHIMDRV_C_GONE,		/* the card has failed: ends with an error */
+	CHIMDRV_C_UPDATE,	/* cached variables have changed */
+	CHIMDRV_C_URGENT,	/* MSG_OOB waits in the write queue */
+	CHIMDRV_C_BULK,		/* receives large amounts: keep receive requests posted */
+	CHIMDRV_C_DETACHED,	/* the socket is with kernel TCP again */
+	CHIMDRV_C_TARGET,	/* the target holds a reference */
+	CHIMDRV_C_LOST,		/* received bytes could not be kept: end with an error */
+};
+
+struct chimdrv_sge {
+	dma_addr_t addr;
+	u32 len;
+	struct page *page;	/* with a reference, or NULL where the skb keeps the memory */
+};
+
+/* A send request: a byte range of the write queue, never an skb. */
+struct chimdrv_send {
+	struct list_head node;	/* conn->sends, in order of sequence numbers */
+	u64 cookie;
+	u32 seq;
+	u32 len;
+	u32 flags;		/* enum chim_send_flags */
+	u32 nsge;
+	bool done;		/* completed, unmapped; waits to be taken off the write queue */
+	struct chimdrv_sge sge[CHIMDRV_SEND_SGES];
+};
+
+/* A receive request in push mode: page buffers and the skb that they go into. */
+struct chimdrv_recv {
+	struct list_head node;
+	u64 cookie;
+	u32 len;		/* 0: only re-arms indications */
+	u32 nsge;
+	unsigned int order;
+	struct sk_buff *skb;
+	struct chimdrv_sge sge[CHIMDRV_RECV_PARTS];
+};
+
+/* One segment on its way to the target; a copy, skb is the original. */
+struct chimdrv_fwd {
+	struct list_head node;
+	u64 cookie;
+	struct sk_buff *skb;
+	dma_addr_t dma;
+	u32 len;
+	u8 data[] __aligned(8);
+};
+
+/* What the target gave back, in host byte order and host terms. */
+struct chimdrv_tcp_state {
+	u8 state;		/* enum chim_tcp_state */
+	u32 rcv_nxt, rcv_wnd;
+	u32 snd_una, snd_nxt, snd_max, snd_wnd, max_snd_wnd, snd_wl1;
+	u32 cwnd, ssthresh;	/* bytes */
+	u32 srtt_us, rttvar_us;	/* x 8, x 4 */
+	u32 ts_recent, ts_recent_age, ts_time, last_ts_val;
+	u32 dup_ack_count, rexmit_count;
+	u32 send_backlog, receive_backlog;	/* of a query */
+};
+
+struct chimdrv_af {		/* a prebuilt copy of the address family's operations */
+	const struct inet_connection_sock_af_ops *base;
+	struct inet_connection_sock_af_ops ops;
+};
+
+struct chimdrv_path;
+
+struct chimdrv_conn {
+	refcount_t refs;	/* any context */
+	u32 id;			/* key in chimdrv_conns */
+	u64 cookie;		/* generation << 32 | id: the driver's name */
+	struct sock *sk;	/* with a reference, from attach to the last put */
+	struct chimdrv_dev *cd;
+	struct chimdrv_pair *pair;
+	const struct chimdrv_af *af;
+	struct chimdrv_path *path;	/* od->mutex */
+	u32 hash;
+	u32 handle;
+	enum chimdrv_state state;
+	unsigned long bits;	/* enum chimdrv_conn_bit, atomic bit operations */
+	wait_queue_head_t wait;	/* state and bits */
+	unsigned long since;	/* jiffies of the last change of state */
+
+	struct list_head pending;	/* pair->sq_lock: pair->pending */
+	struct list_head link;		/* od->lock: od->uploads or od->updates; else the batch's */
+	struct list_head all;		/* od->lock: od->conns */
+
+	/* send */
+	struct list_head sends;
+	unsigned int nsends;
+	u32 posted_seq;		/* the target has been given [SND.UNA, posted_seq) */
+	u32 posted_bytes;
+	u32 backlog;		/* bytes the target likes to have outstanding */
+	u64 next_cookie;
+	u32 snd_up;		/* urgent pointer as last seen */
+	u32 cwnd_bytes;
+	u32 srtt_us;
+
+	/* receive */
+	struct list_head recvs;
+	unsigned int nrecvs;
+	u32 recv_bytes;		/* room in posted receive requests */
+	struct sk_buff_head rxq;	/* accepted, not yet in the socket (owned by a process) */
+	unsigned int rxq_truesize;
+	u32 rx_seq;		/* next byte expected from the target, rxq included */
+	u32 refused_bytes;	/* what the card keeps because it was refused */
+	unsigned int big_inds;	/* large indications in a row */
+	u32 rcv_rtt_us;
+	u32 wnd_granted;	/* InitialRcvWnd as last told */
+	u32 buffered;		/* BufferedData given at offload, and where it starts */
+	u32 buffered_start;
+	struct sk_buff *spare;	/* for an indication that must be taken without memory */
+
+	/* segments */
+	struct sk_buff_head hold;
+	unsigned int hold_truesize;
+	u32 fwd_off;		/* payload bytes of the first held frame already forwarded */
+	struct sk_buff_head returned;	/* forwards that came back, in order; before hold */
+	struct list_head fwds;
+	unsigned int nfwds;
+	struct sk_buff *synth;	/* to tell the kernel's TCP of a FIN or RST that the target took */
+
+	/* as told to the target, for updates */
+	u16 opt_flags;
+	u8 ttl, tos, prio;
+	u8 ka_probes;
+	u32 ka_time, ka_intvl, user_timeout, flow_label;
+
+	struct chimdrv_tcp_state final;
+	struct sk_buff_head back;	/* BufferedData that came back */
+	u32 reason;		/* enum chimdrv_why: why it goes back */
+
+	/* shadow of what only the target may move: a leak past the fence shows here */
+	u32 seen_rcv_nxt;
+	u32 seen_snd_una;
+
+	u64 bytes_in, bytes_out;
+	struct rcu_head rcu;
+};
+
+/* Why a socket was not offloaded; counted per card, shown by name. */
+#define CHIMDRV_REFUSALS(X)						\
+	X(NONE, "none") X(STATE, "not-established") X(ULP, "has-ulp")	\
+	X(PROTO, "foreign-proto") X(ORPHAN, "orphan") X(REPAIR, "repair") \
+	X(URGENT, "urgent") X(SIGNED, "md5-or-ao") X(FILTER, "filter")	\
+	X(FASTOPEN, "fastopen") X(XFRM, "ipsec") X(TIMESTAMPING, "tx-timestamps") \
+	X(ROUTE, "route") X(DEVICE, "not-our-device") X(NEIGHBOR, "neighbor") \
+	X(OPTIONS, "ip-options") X(PACING, "pacing") X(CONGESTION, "congestion-control") \
+	X(OOO, "out-of-order") X(RECOVERY, "recovery") X(DRAIN, "frames-in-flight") \
+	X(PAUSED, "paused") X(DOWN, "card-down") X(USEC, "usec-timestamps") \
+	X(FAMILY, "family") X(SENDS, "send-queue") X(RECEIVE, "receive-queue") \
+	X(UNREADABLE, "unreadable-memory") X(MEMORY, "memory") X(BPF, "bpf") \
+	X(BUSY, "busy") X(ECN, "ecn") X(CARD, "card-refused") X(MTU, "mtu")
+
+#define X(id, name) CHIMDRV_NO_##id,
+enum chimdrv_refusal { CHIMDRV_REFUSALS(X) CHIMDRV_NO_COUNT };
+#undef X
+
+/* Why a connection went back. */
+#define CHIMDRV_WHYS(X)							\
+	X(NONE, "none") X(REQUEST, "requested") X(CLOSE, "close")	\
+	X(SHUTDOWN, "shutdown") X(DISCONNECT, "disconnect") X(DESTROY, "destroy") \
+	X(SOCKOPT, "socket-option") X(URGENT, "urgent-data") X(PEER_FIN, "peer-fin") \
+	X(PEER_RST, "peer-rst") X(CARD, "card-asked") X(NEIGHBOR, "neighbor") \
+	X(ROUTE, "route") X(LINK, "link") X(CARD_DOWN, "card-down") X(POLICY, "policy") \
+	X(FILTER, "filter-or-pacing") X(REFUSED, "initiate-failed") X(MTU, "mtu")
+
+#define X(id, name) CHIMDRV_WHY_##id,
+enum chimdrv_why { CHIMDRV_WHYS(X) CHIMDRV_WHY_COUNT };
+#undef X
+
+/*
+ * Counters of the driver's side of each case: names of struct chim_case_stats,
+ * then the driver's own.
+ */
+#define CHIMDRV_CASES(X)						\
+	X(initiates) X(initiate_failures) X(terminates) X(updates) X(queries) X(invalidates) \
+	X(sends) X(recvs) X(forwards) X(disconnects) X(verdicts) X(send_completions) \
+	X(recv_completions) X(forward_completions) X(disconnect_completions) X(indications) \
+	X(events) X(state_completions) X(buffered_in_bytes) X(buffered_to_recv_bytes) \
+	X(buffered_indicated_bytes) X(buffered_out_bytes) X(send_in_unacked_bytes) \
+	X(send_in_rexmit_bytes) X(send_in_unsent_bytes) X(send_back_requests) \
+	X(send_back_completed) X(recv_push) X(recv_nonpush) X(recv_zero) X(verdict_accepted) \
+	X(verdict_refused) X(verdict_partial) X(bulk_lists) X(send_batches)
+#define CHIMDRV_OWN(X)							\
+	X(held_segments) X(held_replayed) X(held_dropped) X(stragglers) X(gate_xmits) X(leaks) \
+	X(late_pending) X(bad_entries) X(bytes_in) X(bytes_out) X(connections)
+
+struct chimdrv_counters {
+#define X(name) atomic64_t name;
+	CHIMDRV_CASES(X)
+	CHIMDRV_OWN(X)
+#undef X
+	atomic64_t refused[CHIMDRV_NO_COUNT];
+	atomic64_t why[CHIMDRV_WHY_COUNT];
+};
+
+/* The offload half's part of a card: cd->offload. */
+struct chimdrv_offload {
+	struct chimdrv_dev *cd;
+	struct workqueue_struct *wq;
+	/*
+	 * mutex: state operations, one at a time, and with them neighs, paths and
+	 * conn->path. Sleeps for the card; taken before the socket lock.
+	 */
+	struct mutex mutex;
+	struct list_head neighs;
+	struct list_head paths;
+
+	/* lock: conns, uploads, updates, candidates. Bottom halves disabled. Leaf. */
+	spinlock_t lock;
+	struct list_head conns;
+	struct list_head uploads;
+	struct list_head updates;
+	struct list_head candidates;	/* sockets that the policy wants offloaded */
+	unsigned int ncandidates;
+	unsigned int nconns;
+	bool up;			/* offloads are welcome */
+	wait_queue_head_t idle;
+
+	struct work_struct upload_work;
+	struct work_struct update_work;
+	struct work_struct offload_work;	/* candidates */
+	struct delayed_work neigh_work;		/* resolve what notifiers reported; idle objects */
+	struct delayed_work retry_work;		/* pending lists that memory kept back */
+	unsigned long neigh_flags;
+	u32 fence_id;			/* mutex */
+	struct {			/* neighbors the card asked about; lock */
+		u32 handle;
+		u64 cookie;
+		u32 nrd;
+		bool asked;
+	} nce;
+	struct work_struct nce_work;
+	struct chimdrv_counters count;
+};
+
+static inline struct chimdrv_offload *chimdrv_od(const struct chimdrv_dev *cd)
+{
+	return cd->offload;
+}
+
+#define chimdrv_count(cd, name)		atomic64_inc(&chimdrv_od(cd)->count.name)
+#define chimdrv_count_add(cd, name, n)	atomic64_add((n), &chimdrv_od(cd)->count.name)
+
+/* -------------------------------------------------------------------- blist.c */
+
+/* A block list under construction: nodes first, the rest grows behind them. */
+struct chimdrv_blist {
+	u8 *buf;
+	u32 len;
+	u32 cap;
+	u32 nodes;
+	u32 max_nodes;
+};
+
+int chimdrv_blist_init(struct chimdrv_blist *bl, u32 max_nodes);
+void chimdrv_blist_fini(struct chimdrv_blist *bl);
+/* Offset of @len zero bytes, aligned to 8; -ENOMEM. */
+int chimdrv_blist_reserve(struct chimdrv_blist *bl, u32 len);
+/* Index of a new node. Never fails below max_nodes. */
+u32 chimdrv_blist_node(struct chimdrv_blist *bl, u8 role, u8 type, u32 handle, u64 cookie);
+struct chim_node *chimdrv_blist_at(struct chimdrv_blist *bl, u32 node);
+void *chimdrv_blist_ptr(struct chimdrv_blist *bl, u32 off);
+
+struct chimdrv_chunk {
+	struct page *page;
+	dma_addr_t dma;
+	u8 order;
+	bool mapped;
+};
+
+struct chimdrv_room {
+	struct device *dev;
+	enum dma_data_direction dir;
+	u32 size;
+	unsigned int count;
+	struct chimdrv_chunk chunk[];
+};
+
+struct chimdrv_room *chimdrv_room_create(struct device *dev, u32 len,
+					 enum dma_data_direction dir);
+void chimdrv_room_destroy(struct chimdrv_room *room);
+void chimdrv_room_unmap(struct chimdrv_room *room);
+u32 chimdrv_room_sges(const struct chimdrv_room *room, struct chim_sge *sge, u32 len);
+int chimdrv_room_write(struct chimdrv_room *room, u32 at, const struct sk_buff *skb, u32 off,
+		       u32 len);
+int chimdrv_room_to_skbs(struct chimdrv_room *room, u32 len, u32 seq, struct sk_buff_head *list);
+
+/* ------------------------------------------------------------------ offload.c */
+
+struct chimdrv_conn *chimdrv_conn_find(u64 cookie);	/* with a reference, or NULL */
+struct chimdrv_conn *chimdrv_conn_next(unsigned long *id);
+void chimdrv_conn_update(struct chimdrv_conn *conn);
+bool chimdrv_conn_get(struct chimdrv_conn *conn);	/* false: on its way out */
+void chimdrv_conn_put(struct chimdrv_conn *conn);
+void chimdrv_conn_set_state(struct chimdrv_conn *conn, enum chimdrv_state state);
+const char *chimdrv_state_name(enum chimdrv_state state);
+const char *chimdrv_why_name(u32 why);
+const char *chimdrv_refusal_name(u32 refusal);
+
+/* Any context. Ask for the connection to go back; the worker does it. */
+void chimdrv_conn_upload(struct chimdrv_conn *conn, enum chimdrv_why why);
+/* Sleep until it is back, no socket lock held. */
+void chimdrv_conn_wait_host(struct chimdrv_conn *conn);
+/* slock: finish a hand-over whose last piece has arrived, if nobody owns the socket. */
+void chimdrv_conn_progress(struct chimdrv_conn *conn);
+/* release_cb, slock held. */
+void chimdrv_conn_released(struct chimdrv_conn *conn);
+/* Any context: bring sockets of a list (struct chimdrv_candidate) over. */
+struct chimdrv_candidate {
+	struct list_head node;
+	struct sock *sk;		/* with a reference */
+	enum chimdrv_refusal refusal;	/* out */
+	int err;			/* out: 0, it was offloaded */
+	/* while it is under way */
+	struct chimdrv_dev *cd;
+	struct chimdrv_conn *conn;
+	struct chimdrv_room *buffered;
+	u32 tcp_node;
+};
+/* Process context, no lock. The module reference of each conn is taken here. */
+void chimdrv_offload_list(struct list_head *candidates);
+void chimdrv_offload_want(struct chimdrv_dev *cd, struct sock *sk);
+void chimdrv_upload_all(struct chimdrv_dev *cd, enum chimdrv_why why, bool wait);
+u32 chimdrv_fence_id(struct chimdrv_offload *od);
+int chimdrv_state_exec(struct chimdrv_dev *cd, u8 op, struct chimdrv_blist *bl, u32 fence_id,
+		       u32 fences, struct chimdrv_admin_cmd *cmd);
+
+/* -------------------------------------------------------------------- state.c */
+
+void chimdrv_state_capture(struct chimdrv_conn *conn);	/* socket into conn->final */
+int chimdrv_state_export(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u32 node,
+			 struct chimdrv_room **buffered);
+void chimdrv_state_import(struct chimdrv_tcp_state *s, const struct chim_tcp_delegated *d);
+void chimdrv_state_cached(struct chimdrv_conn *conn, struct chim_tcp_cached *c, bool update);
+bool chimdrv_state_changed(struct chimdrv_conn *conn);
+u32 chimdrv_state_window(struct chimdrv_conn *conn);	/* InitialRcvWnd for the socket now */
+void chimdrv_state_close_valves(struct chimdrv_conn *conn);	/* once, socket owned */
+void chimdrv_state_hold_valves(struct chimdrv_conn *conn);	/* each release_cb */
+void chimdrv_state_restore(struct chimdrv_conn *conn);	/* conn->final into the socket */
+void chimdrv_state_ack(struct sock *sk, u32 una);	/* free acknowledged write queue */
+void chimdrv_state_replay(struct chimdrv_conn *conn);	/* FIN, RST, held segments */
+
+/* ----------------------------------------------------------------------- io.c */
+
+void chimdrv_io_post_sends(struct chimdrv_conn *conn);	/* socket queues must be ours */
+int chimdrv_io_chain(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u32 *off, u32 *count);
+void chimdrv_io_send_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe);
+void chimdrv_io_reap_sends(struct chimdrv_conn *conn);	/* socket queues must be ours */
+void chimdrv_io_drop_sends(struct chimdrv_conn *conn);	/* the card reads them no more */
+int chimdrv_io_post_recv(struct chimdrv_conn *conn, u32 len);
+void chimdrv_io_post_recvs(struct chimdrv_conn *conn);
+void chimdrv_io_recv_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe);
+void chimdrv_io_drop_recvs(struct chimdrv_conn *conn);
+void chimdrv_io_indicate(struct chimdrv_conn *conn, const struct chim_cqe *cqe);
+void chimdrv_io_indicate_nobody(struct chimdrv_pair *pair, const struct chim_cqe *cqe);
+void chimdrv_io_drain(struct chimdrv_conn *conn);	/* rxq into the socket */
+void chimdrv_io_merge_back(struct chimdrv_conn *conn);	/* conn->back into the socket */
+struct sk_buff *chimdrv_io_skb(gfp_t gfp);	/* an empty frame for received bytes */
+int chimdrv_io_fence(struct chimdrv_conn *conn, u32 fence_id);
+int chimdrv_io_disconnect(struct chimdrv_conn *conn, u32 flags);
+void chimdrv_io_pend(struct chimdrv_conn *conn);	/* try again when the ring has room */
+
+/* ------------------------------------------------------------------ forward.c */
+
+void chimdrv_fwd_hold(struct chimdrv_conn *conn, struct sk_buff *skb);
+void chimdrv_fwd_flush(struct chimdrv_conn *conn);	/* hold list to the target */
+void chimdrv_fwd_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe);
+void chimdrv_fwd_drop(struct chimdrv_conn *conn);
+
+/* ---------------------------------------------------------------------- ulp.c */
+
+int chimdrv_ulp_init(void);
+void chimdrv_ulp_exit(void);
+bool chimdrv_ulp_is_ours(const struct sock *sk);	/* sk_prot is a copy of ours */
+struct chimdrv_conn *chimdrv_ulp_conn(const struct sock *sk);	/* slock or owner or RCU */
+/* Socket owned. Install everything; the socket becomes HOLDING. */
+int chimdrv_ulp_attach(struct chimdrv_conn *conn);
+/* slock, queues ours. Everything back. */
+void chimdrv_ulp_detach(struct chimdrv_conn *conn);
+struct proto *chimdrv_ulp_base(const struct sock *sk);
+
+/* --------------------------------------------------------------------- hook.c */
+
+int chimdrv_hook_init(void);
+void chimdrv_hook_exit(void);
+void chimdrv_hook_ct_liberal(struct sock *sk);
+int chimdrv_backlog_rcv(struct sock *sk, struct sk_buff *skb);
+
+/* ------------------------------------------------------------------- policy.c */
+
+/* Socket lock, or RCU for a first look: may it be offloaded, and by which card? */
+enum chimdrv_refusal chimdrv_policy_check(struct sock *sk, struct chimdrv_dev **cd);
+/* Socket owned and ours: what may have changed since. */
+enum chimdrv_refusal chimdrv_policy_recheck(struct sock *sk);
+/* Socket owned: the conditions that pass by themselves. */
+enum chimdrv_refusal chimdrv_policy_moment(struct sock *sk);
+int chimdrv_policy_errno(enum chimdrv_refusal refusal);
+void chimdrv_each_socket(struct net *net, bool (*fn)(struct sock *, void *), void *arg);
+int chimdrv_policy_set(u32 mode, u32 seed);
+u32 chimdrv_policy_get(void);
+bool chimdrv_policy_wants(struct sock *sk);	/* hook: a candidate of the automatic policy */
+int chimdrv_policy_init(void);
+void chimdrv_policy_exit(void);
+
+/* -------------------------------------------------------------------- neigh.c */
+
+int chimdrv_neigh_init(void);
+void chimdrv_neigh_exit(void);
+void chimdrv_neigh_dev_init(struct chimdrv_offload *od);
+void chimdrv_neigh_work(struct work_struct *work);
+void chimdrv_neigh_nce_work(struct work_struct *work);
+/*
+ * od->mutex held, socket owned: the path of the socket, with a dependent counted.
+ * New objects have handle 0.
+ */
+struct chimdrv_path *chimdrv_path_get(struct chimdrv_offload *od, struct sock *sk,
+				      enum chimdrv_refusal *why);
+void chimdrv_path_put(struct chimdrv_offload *od, struct chimdrv_path *path);
+/* The node of the path in an INITIATE list, below its neighbor's. */
+u32 chimdrv_path_node(struct chimdrv_offload *od, struct chimdrv_path *path,
+		      struct chimdrv_blist *bl, u32 *root);
+void chimdrv_path_results(struct chimdrv_offload *od, struct chimdrv_blist *bl);
+u32 chimdrv_path_vlan_prio(struct sock *sk);
+void chimdrv_neigh_idle(struct chimdrv_offload *od);	/* terminate what has no dependents */
+void chimdrv_neigh_forget(struct chimdrv_offload *od);	/* the card has lost them all */
+u32 chimdrv_neigh_handle_of(struct chimdrv_path *path);
+u32 chimdrv_path_handle(struct chimdrv_path *path);
+
+/* --------------------------------------------------------------------- genl.c */
+
+int chimdrv_genl_init(void);
+void chimdrv_genl_exit(void);
+void chimdrv_genl_event(struct chimdrv_conn *conn, u32 event);
+
+/* module parameters */
+extern bool chimdrv_no_fence;
+extern struct kmem_cache *chimdrv_send_cache;
+
+#endif /* CHIMDRV_CONN_H */
