@@ -111,6 +111,8 @@ static void choose(struct sim *s, bool strict_peer)
 	t->ts_usec = sim_chance(s, 3000);
 	t->mtu = sim_chance(s, 6000) ? 1500 : (t->ipv6 ? 1280 : 576) + sim_below(s, 7700);
 	t->handovers = sim_below(s, 6);
+	t->attacks = sim_chance(s, 3000) ? sim_below(s, 1000) : 0;
+	t->side = sim_chance(s, 4000);
 	t->tps = tps[sim_below(s, 5)];
 	for (unsigned i = 0; i < 2; i++) {
 		t->total[i] = sim_chance(s, 1000) ? sim_below(s, 3) :
@@ -179,10 +181,11 @@ static void describe(struct sim *s)
 {
 	const struct sim_settings *t = &s->set;
 
-	printf("  at %.6f s, %s%s%s%s%s%s mtu %u, loss %u dup %u corrupt %u reorder %u /10000, delay %.3f ms, "
+	printf("  at %.6f s, %s%s%s%s%s%s%s%s mtu %u, loss %u dup %u corrupt %u reorder %u /10000, delay %.3f ms, "
 	       "%llu ns/byte, %s frames, tps %u, bytes %llu and %llu\n", (double)s->now / 1e9,
 	       t->ipv6 ? "IPv6" : "IPv4", t->vlan ? " vlan" : "", t->timestamps ? " ts" : "",
-	       t->sack ? " sack" : "", t->wscale ? " wscale" : "", t->ts_usec ? " us" : "", t->mtu, t->loss,
+	       t->sack ? " sack" : "", t->wscale ? " wscale" : "", t->ts_usec ? " us" : "",
+	       t->attacks ? " attacks" : "", t->side ? " side" : "", t->mtu, t->loss,
 	       t->dup, t->corrupt, t->reorder, (double)t->delay / 1e6,
 	       (unsigned long long)t->ns_per_byte, t->large_frames ? "large" : "small", t->tps,
 	       (unsigned long long)t->total[0], (unsigned long long)t->total[1]);

@@ -29,6 +29,8 @@ struct sim_settings {
 	uint32_t link_queue;			/* frames; more: the backend is busy */
 	bool large_frames;			/* the link carries large frames uncut */
 	uint32_t handovers;			/* per end, at most */
+	uint32_t attacks;			/* forged segments per 10000 frames */
+	bool side;				/* updates, queries, relinks, other MTUs */
 	uint32_t tps;				/* ticks per second */
 	uint64_t total[2];			/* bytes of the stream that end 0 and end 1 write */
 	uint32_t wnd[2], isn[2], ts[2];

@@ -92,6 +92,9 @@ static bool host_emit(void *opaque, const struct toe_frame *f)
 		e->blocked[f->queue] = true;
 		return false;
 	}
+	if (f->header_len - f->l3_off + (f->gso_size && f->gso_size < f->payload_len ? f->gso_size :
+					 f->payload_len) > h->mtu)
+		sim_fail(s, "end %u sent a segment larger than its MTU of %u", h->end.id, h->mtu);
 	buf = malloc(len);
 	memcpy(buf, f->header, f->header_len);
 	if (gather(h, f, buf + f->header_len)) {
@@ -324,6 +327,8 @@ static void host_input(struct sim_end *end, const struct sim_frame *f)
 	}
 	if (toe_input(h->engine[h->cur].t, &rx, host_now(h)) == TOE_RX_RAW)
 		raw(h, f);
+	if (h->phase == HOST_LIVE && !h->retrieve && sim_chance(s, s->set.attacks))
+		side_attack(h);
 	if (sim_chance(s, 2000))
 		drain(h, h->cur);
 }
@@ -341,20 +346,24 @@ static void look_whether_over(struct host *h)
 static void host_step(struct sim_end *end)
 {
 	struct host *h = (struct host *)end;
+	struct sim *s = h->sim;
 
 	for (unsigned i = 0; i < HOST_ENGINES; i++)
 		if (toe_next_deadline(h->engine[i].t) <= host_clock(h, i))
 			toe_tick(h->engine[i].t, host_clock(h, i));
-	if (h->phase == HOST_LIVE)
+	if (h->phase == HOST_LIVE) {
 		app_act(h);
+		if (s->set.side)
+			side_act(h);
+	}
 	for (unsigned n = 0; n < 3; n++) {
 		for (unsigned i = 0; i < HOST_ENGINES; i++)
 			drain(h, i);
-		if (!h->sim->failure)
+		if (!s->failure)
 			move_act(h);
 	}
 	check(h);
-	if (h->phase == HOST_LIVE && !h->sim->failure)
+	if (h->phase == HOST_LIVE && !s->failure)
 		look_whether_over(h);
 }
 
@@ -479,6 +488,7 @@ static void make_engine(struct host *h, unsigned i)
 	e->queues = cfg.queues;
 	cfg.max_gso = sim_chance(s, 3000) ? 0 : 3000 + sim_below(s, 60000);
 	cfg.now = host_clock(h, i);
+	cfg.ip_id_start = sim_chance(s, 5000) ? (uint16_t)(0xffff - sim_below(s, 200)) : 0;
 	memcpy(cfg.mac, sim_mac[h->end.id], 6);
 	memcpy(n.dst_mac, sim_mac[!h->end.id], 6);
 	memcpy(p.src, t->ipv6 ? sim_addr6[h->end.id] : sim_addr4[h->end.id], t->ipv6 ? 16 : 4);
@@ -495,6 +505,7 @@ static void make_engine(struct host *h, unsigned i)
 	par.max_retransmissions = 20;
 	if (toe_set_params(e->t, &par) != TOE_OK ||
 	    toe_neigh_create(e->t, &n, i, cfg.now, &e->neigh) != TOE_OK ||
+	    toe_neigh_create(e->t, &n, i + 10, cfg.now, &e->second) != TOE_OK ||
 	    toe_path_create(e->t, e->neigh, &p, &e->path) != TOE_OK)
 		sim_fail(s, "end %u: parameters, neighbor or path refused", h->end.id);
 }
@@ -505,6 +516,7 @@ struct sim_end *sim_host_create(struct sim *s, unsigned id)
 
 	h->end = (struct sim_end){ .ops = &host_end_ops, .sim = s, .id = id };
 	h->sim = s;
+	h->mtu = s->set.mtu;
 	h->sends_end = &h->sends;
 	h->recvs_end = &h->recvs;
 	h->held_end = &h->held;

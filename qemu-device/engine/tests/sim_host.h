@@ -2,7 +2,7 @@
 /*
  * sim_host.h - one end of a simulated connection: two engines, a host that moves the connection into
  * and out of them, and a program that writes and reads a stream. sim_host.c drives the engines and
- * their events, sim_app.c is the program, sim_move.c the hand-over.
+ * their events, sim_app.c is the program, sim_move.c the hand-over, sim_side.c all the rest.
  */
 #ifndef TOE_SIM_HOST_H
 #define TOE_SIM_HOST_H
@@ -36,7 +36,8 @@ struct host_engine {
 	struct host *h;
 	struct toe *t;
 	struct toe_path *path;
-	struct toe_neigh *neigh;
+	struct toe_neigh *neigh, *second;
+	bool on_second;		/* the path depends on the second neighbor */
 	uint64_t clock;		/* its time is virtual time plus this */
 	unsigned queues;
 	bool blocked[TOE_MAX_QUEUES];
@@ -60,6 +61,7 @@ struct host {
 	enum host_phase phase;
 	bool retrieve;		/* the engine asked for the upload */
 	uint32_t moves;		/* hand-overs so far */
+	uint32_t mtu;		/* of its path now */
 
 	/* writing */
 	struct host_send *sends, **sends_end;
@@ -121,6 +123,10 @@ void move_begin(struct host *h);
 void move_act(struct host *h);		/* whatever the hand-over is waiting for */
 void move_hold(struct host *h, const struct sim_frame *f);
 void move_free_held(struct host *h);
+
+/* sim_side.c */
+void side_act(struct host *h);
+void side_attack(struct host *h);	/* a forged segment arrives */
 
 /* sim_host.c */
 void host_give(struct host *h, struct host_send *s);	/* hand a request to the engine */
