@@ -9,6 +9,7 @@
 #include <linux/netdevice.h>
 #include <linux/pci.h>
 #include <linux/version.h>
+#include <net/tcp.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
 #error "chimney needs Linux 6.1 or later"
@@ -21,13 +22,6 @@
 
 /* 6.8: one structure instead of three arguments. */
 #define CHIMDRV_RXFH_PARAM (LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0))
-
-/* 6.11 renamed the structure. */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
-#define chimdrv_ts_info kernel_ethtool_ts_info
-#else
-#define chimdrv_ts_info ethtool_ts_info
-#endif
 
 /*
  * Hand up everything that this NAPI still holds: frames in GRO and those that
@@ -42,8 +36,6 @@ static inline void chimdrv_gro_flush(struct napi_struct *napi)
 	INIT_LIST_HEAD(&napi->rx_list);
 	napi->rx_count = 0;
 }
-
-#include <net/tcp.h>
 
 /* Microsecond timestamps came with 6.7, TCP-AO too. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
@@ -109,11 +101,21 @@ static inline bool chimdrv_compat_readable(const struct sk_buff *skb)
 #endif
 
 /* A third argument (TCP flags) came by backport within 6.12, so the type decides. */
-#define chimdrv_compat_send_ack(sk, nxt)						\
-	__builtin_choose_expr(__builtin_types_compatible_p(typeof(__tcp_send_ack),	\
-							   void(struct sock *, u32, u16)), \
-			      ((void (*)(struct sock *, u32, u16))(void *)__tcp_send_ack)(sk, nxt, 0), \
-			      ((void (*)(struct sock *, u32))(void *)__tcp_send_ack)(sk, nxt))
+static inline void chimdrv_compat_send_ack2(void *fn, struct sock *sk, u32 nxt)
+{
+	((void (*)(struct sock *, u32))fn)(sk, nxt);
+}
+
+static inline void chimdrv_compat_send_ack3(void *fn, struct sock *sk, u32 nxt)
+{
+	((void (*)(struct sock *, u32, u16))fn)(sk, nxt, 0);
+}
+
+#define chimdrv_compat_send_ack(sk, nxt)					\
+	_Generic(&__tcp_send_ack,						\
+		 void (*)(struct sock *, u32): chimdrv_compat_send_ack2,	\
+		 void (*)(struct sock *, u32, u16): chimdrv_compat_send_ack3)	\
+		(__tcp_send_ack, sk, nxt)
 
 /* tcp_mstamp_refresh(), which is not exported. */
 static inline void chimdrv_compat_mstamp(struct tcp_sock *tp)
