@@ -32,6 +32,7 @@ int chimdrv_admin_errno(u32 status)
 	case CHIM_ST_VLAN_MISMATCH:
 	case CHIM_ST_PATH_MTU:
 	case CHIM_ST_CONNECTION_REJECTED:
+	case CHIM_ST_INVALID_OPCODE:
 		return -EOPNOTSUPP;
 	case CHIM_ST_UPLOAD_IN_PROGRESS:
 	case CHIM_ST_BUSY:
@@ -44,8 +45,6 @@ int chimdrv_admin_errno(u32 status)
 	case CHIM_ST_DATA_PARTIALLY_ACCEPTED:
 	case CHIM_ST_PARTIAL_SUCCESS:
 		return -EAGAIN;
-	case CHIM_ST_INVALID_OPCODE:
-		return -ENOSYS;
 	case CHIM_ST_INVALID_FIELD:
 	case CHIM_ST_INVALID_LIST:
 	case CHIM_ST_INVALID_SEQUENCE:
@@ -210,6 +209,14 @@ int chimdrv_admin_post(struct chimdrv_dev *cd, const struct chim_sqe *sqe,
 	return err;
 }
 
+/* Post unless there is no slot. True: *err says what became of it. */
+static bool try_post(struct chimdrv_dev *cd, const struct chim_sqe *sqe,
+		     struct chimdrv_admin_cmd *cmd, unsigned int timeout_ms, int *err)
+{
+	*err = chimdrv_admin_post(cd, sqe, cmd, timeout_ms, false);
+	return *err != -EBUSY;
+}
+
 static void exec_done(struct chimdrv_admin_cmd *cmd)
 {
 	complete(cmd->wait);
@@ -226,10 +233,8 @@ int chimdrv_admin_exec(struct chimdrv_dev *cd, const struct chim_sqe *sqe,
 		cmd = &local;
 	cmd->done = exec_done;
 	cmd->wait = &wait;
-	if (!wait_event_timeout(cd->adminq.room,
-				(err = chimdrv_admin_post(cd, sqe, cmd, timeout_ms, false))
-				!= -EBUSY, msecs_to_jiffies(timeout_ms)))
-		return -EBUSY;
+	wait_event_timeout(cd->adminq.room, try_post(cd, sqe, cmd, timeout_ms, &err),
+			   msecs_to_jiffies(timeout_ms));
 	if (err)
 		return err;
 	/*

@@ -37,7 +37,7 @@
 #define CHIMDRV_RSS_TABLE_LEN	128
 #define CHIMDRV_RING_MIN	64
 #define CHIMDRV_ADMIN_LOG2	6
-#define CHIMDRV_ADMIN_SLOTS	(1 << CHIMDRV_ADMIN_LOG2)
+#define CHIMDRV_ADMIN_SLOTS	BIT(CHIMDRV_ADMIN_LOG2)
 #define CHIMDRV_ADMIN_RESERVED	2	/* slots that only terminates may take */
 #define CHIMDRV_ADMIN_MS	4000	/* deadline of an ordinary admin command */
 #define CHIMDRV_TX_FENCE_ROOM	16	/* TX entries that frames leave for fences */
@@ -282,7 +282,8 @@ bool chimdrv_hw_paused(struct chimdrv_dev *cd);
 u32 chimdrv_hw_speed(struct chimdrv_dev *cd);
 u32 chimdrv_hw_isr(struct chimdrv_dev *cd);	/* INTx: read and acknowledge */
 void chimdrv_hw_test_irq(struct chimdrv_dev *cd, unsigned int vector);
-bool chimdrv_hw_has(const struct chimdrv_dev *cd, unsigned int feature);	/* enum chim_feature */
+/* @feature: enum chim_feature. */
+bool chimdrv_hw_has(const struct chimdrv_dev *cd, unsigned int feature);
 /*
  * Any context: use the card no more. The work item stops it, logs one line with
  * @why (a constant string) and the fatal registers, and tries to recover.
@@ -304,7 +305,7 @@ void chimdrv_irq_free_pair(struct chimdrv_pair *pair);
 int chimdrv_admin_init(struct chimdrv_dev *cd);		/* memory */
 void chimdrv_admin_fini(struct chimdrv_dev *cd);
 void chimdrv_admin_start(struct chimdrv_dev *cd);	/* rings empty, accept commands */
-void chimdrv_admin_stop(struct chimdrv_dev *cd, int err);	/* card is quiet: end all in flight */
+void chimdrv_admin_stop(struct chimdrv_dev *cd, int err);	/* card is quiet: end all */
 bool chimdrv_admin_poll(struct chimdrv_dev *cd);	/* process context; was there an entry? */
 bool chimdrv_admin_overdue(struct chimdrv_dev *cd);
 
@@ -366,7 +367,7 @@ static inline struct chimdrv_net *chimdrv_net_of(const struct net_device *netdev
 int chimdrv_pair_alloc(struct chimdrv_pair *pair);	/* ring memory */
 void chimdrv_pair_free(struct chimdrv_pair *pair);
 void chimdrv_pair_fill(struct chimdrv_pair *pair);	/* first buffers, before NAPI runs */
-void chimdrv_pair_drain(struct chimdrv_pair *pair);	/* card is quiet: drop what the rings hold */
+void chimdrv_pair_drain(struct chimdrv_pair *pair);	/* card is quiet: drop all frames */
 int chimdrv_pair_poll(struct napi_struct *napi, int budget);
 netdev_tx_t chimdrv_start_xmit(struct sk_buff *skb, struct net_device *netdev);
 

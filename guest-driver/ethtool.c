@@ -38,6 +38,12 @@ static int get_sset_count(struct net_device *netdev, int set)
 	       chimdrv_admin_stat_count() + chimdrv_offload_stat_count();
 }
 
+static void put_name(u8 **data, const char *name)
+{
+	strscpy((char *)*data, name, ETH_GSTRING_LEN);
+	*data += ETH_GSTRING_LEN;
+}
+
 static void get_strings(struct net_device *netdev, u32 set, u8 *data)
 {
 	struct chimdrv_net *net = chimdrv_net_of(netdev);
@@ -46,14 +52,14 @@ static void get_strings(struct net_device *netdev, u32 set, u8 *data)
 	if (set != ETH_SS_STATS)
 		return;
 	for (i = 0; i < ARRAY_SIZE(net_stat_names); i++)
-		ethtool_sprintf(&data, "%s", net_stat_names[i]);
+		put_name(&data, net_stat_names[i]);
 	for (p = 0; p < net->cd->max_pairs; p++)
 		for (i = 0; i < ARRAY_SIZE(pair_stat_names); i++)
 			ethtool_sprintf(&data, "p%u_%s", p, pair_stat_names[i]);
 	for (i = 0; i < chimdrv_admin_stat_count(); i++)
-		ethtool_sprintf(&data, "%s", chimdrv_admin_stat_name(i));
+		put_name(&data, chimdrv_admin_stat_name(i));
 	for (i = 0; i < chimdrv_offload_stat_count(); i++)
-		ethtool_sprintf(&data, "%s", chimdrv_offload_stat_name(i));
+		put_name(&data, chimdrv_offload_stat_name(i));
 }
 
 static u64 pair_doorbells(const struct chimdrv_pair *pair)

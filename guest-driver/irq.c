@@ -98,6 +98,7 @@ void chimdrv_irq_free_admin(struct chimdrv_dev *cd)
 int chimdrv_irq_request_pair(struct chimdrv_pair *pair)
 {
 	struct chimdrv_dev *cd = pair->cd;
+	unsigned int cpu;
 	int err;
 
 	if (!test_bit(CHIMDRV_DEV_MSIX, &cd->bits)) {
@@ -110,8 +111,8 @@ int chimdrv_irq_request_pair(struct chimdrv_pair *pair)
 	err = request_irq(pair->irq, pair_msix, 0, pair->irq_name, pair);
 	if (err)
 		return err;
-	irq_set_affinity_and_hint(pair->irq, cpumask_of(cpumask_local_spread(pair->number,
-							 dev_to_node(cd->dev))));
+	cpu = cpumask_local_spread(pair->number, dev_to_node(cd->dev));
+	irq_set_affinity_and_hint(pair->irq, cpumask_of(cpu));
 	return 0;
 }
 

@@ -14,7 +14,7 @@
 #define CHIMDRV_RECOVERY_WINDOW	(60 * HZ)
 
 LIST_HEAD(chimdrv_devs);
-DEFINE_MUTEX(chimdrv_devs_lock);
+DEFINE_MUTEX(chimdrv_devs_lock);	/* the list, not what is in it */
 
 /* ------------------------------------------------------------------- recovery */
 

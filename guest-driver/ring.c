@@ -257,7 +257,7 @@ bool chimdrv_bufring_refill(struct chimdrv_bufring *br, gfp_t gfp)
 	unsigned int space = chimdrv_ring_space(&br->ring);
 	u32 mask = chimdrv_ring_mask(&br->ring);
 
-	/* A slot is free when its buffer has come back; that is in ring order but for a lying card. */
+	/* A slot is free when its buffer has come back; in ring order, unless the card lies. */
 	while (space && !br->slot[br->ring.index & mask].page) {
 		struct chimdrv_buf *buf = &br->slot[br->ring.index & mask];
 		struct chim_buf *entry;

@@ -73,7 +73,7 @@ unsigned int chimdrv_ring_space(struct chimdrv_ring *r);
 /* The card's consumer index, checked; never goes back. */
 u32 chimdrv_ring_consumed(struct chimdrv_ring *r);
 
-/* Entry @n places behind the last published one, zero but for its ctl word, which stays untouched. */
+/* Entry @n places behind the last published one: zero, but for ctl, which is not to be touched. */
 void *chimdrv_ring_slot(struct chimdrv_ring *r, unsigned int n);
 
 /* The same entry once more, as it has been filled so far. */
