@@ -278,7 +278,8 @@ static void tell_backlog(struct toe_conn *c, uint64_t now)
 {
 	uint32_t b = toe_state_backlog(c);
 
-	if (b == c->snd.backlog || now - c->snd.backlog_at < TOE_NSEC / 10)
+	/* A window that was cut comes back soon: shrinking is only told when it is by much (EVT-5). */
+	if ((b <= c->snd.backlog && b > c->snd.backlog / 4) || now - c->snd.backlog_at < TOE_NSEC / 10)
 		return;
 	c->snd.backlog = b;
 	c->snd.backlog_at = now;

@@ -425,6 +425,8 @@ static enum outcome recover_sack(struct toe_conn *c, bool *go_on, uint64_t now)
 		if (!toe_sack_unsacked(&c->sack, c->snd.una, c->snd.max, c->snd.mss, &r))
 			return IDLE;
 	}
+	if (rule == TOE_SACK_RESCUE && toe_seq_lt(r.start, c->sack.high_rxt))
+		rule = TOE_SACK_NOTHING;	/* the rescue is for a lost tail, not for what is under way again */
 	*go_on = rule == TOE_SACK_NEW;
 	if (rule == TOE_SACK_NEW || rule == TOE_SACK_NOTHING)
 		return IDLE;

@@ -1,0 +1,653 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test_input.c - received segments: which frames are the target's, acceptability, PAWS, blind attacks (BRA), URG,
+ * delayed and quick ACKs, SACK and DSACK blocks, forwarded segments, statistics.
+ */
+#include "tests/rig.h"
+
+static uint32_t first_ack(void)
+{
+	CHECK_EQ(rig_out(), 1);
+	CHECK_EQ(R.f[0].seg.len, 0);
+	return R.f[0].seg.ack;
+}
+
+static void ts_start(void)
+{
+	rig_init();
+	R.k.flags = TOE_TIMESTAMPS | TOE_SACK;
+	rig_start();
+}
+
+/* ------------------------------------------------------------------ whose frame */
+
+TEST(raw_frames)
+{
+	uint16_t port;
+
+	rig_init();
+	rig_start();
+	port = R.k.remote_port++;
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA, .len = 10), TOE_RX_RAW);	/* another tuple */
+	R.k.remote_port = port;
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA, .len = 10, .bad_csum = true), TOE_RX_RAW);	/* STT-8 */
+	R.cfg.mac[5] ^= 1;
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA, .len = 10), TOE_RX_RAW);	/* another station's */
+	R.cfg.mac[5] ^= 1;
+	R.ps.dst[3] ^= 1;
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA, .len = 10), TOE_RX_RAW);
+	R.ps.dst[3] ^= 1;
+	CHECK_EQ(rig_out(), 0);
+	CHECK_EQ(R.c->rcv.nxt, RIG_RCV);
+	{
+		struct toe_stats s;
+
+		toe_get_stats(R.t, &s);
+		CHECK_EQ(s.ip[0].in_receives, 0);	/* not counted (STT-7, STT-8) */
+		CHECK_EQ(s.tcp[0].in_errors, 0);
+	}
+	rig_data(RIG_RCV, 10, 0);
+	CHECK_EQ(R.c->rcv.nxt, RIG_RCV + 10);
+	rig_end();
+}
+
+TEST(configured_mac)	/* STA-10 */
+{
+	rig_init();
+	R.ns.src_mac[0] = 6;
+	rig_start();
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA, .len = 10), TOE_RX_RAW);
+	memcpy(R.cfg.mac, R.ns.src_mac, 6);
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA, .len = 10), TOE_RX_TAKEN);
+	rig_end();
+}
+
+TEST(fragments_and_options_are_raw)	/* NSP-1, NSP-2 */
+{
+	uint8_t f[100] = { 0 };
+	struct toe_rx rx = { .data = f, .len = sizeof(f) };
+	uint64_t sum;
+	uint16_t csum;
+
+	rig_init();
+	rig_start();
+	memcpy(f, R.cfg.mac, 6);
+	f[12] = 8;
+	f[14] = 0x45;
+	f[17] = 80;
+	f[20] = 0x20;		/* MF */
+	f[23] = 6;
+	memcpy(f + 26, R.ps.dst, 4);
+	memcpy(f + 30, R.ps.src, 4);
+	f[35] = 80;
+	f[36] = 4000 >> 8;
+	f[37] = 4000 & 255;
+	f[46] = 0x50;
+	sum = toe_csum_add(0, f + 14, 20);
+	csum = (uint16_t)~toe_csum_fold(sum);
+	memcpy(f + 24, &csum, 2);
+	rx.csum_ok = true;
+	CHECK_EQ(toe_input(R.t, &rx, R.now), TOE_RX_RAW);
+	rx.len = 20;
+	CHECK_EQ(toe_input(R.t, &rx, R.now), TOE_RX_RAW);
+	rx.len = 0;
+	CHECK_EQ(toe_input(R.t, &rx, R.now), TOE_RX_RAW);
+	rig_end();
+}
+
+TEST(vlan_filter)	/* VLN-6 */
+{
+	rig_init();
+	R.ns.vlan_id = 7;
+	rig_start();
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA, .len = 10), TOE_RX_TAKEN);	/* dropped */
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA, .len = 10, .tagged = true, .tci = 8), TOE_RX_TAKEN);
+	CHECK_EQ(R.c->rcv.nxt, RIG_RCV);
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA, .len = 10, .tagged = true, .tci = 0x6007), TOE_RX_TAKEN);
+	CHECK_EQ(R.c->rcv.nxt, RIG_RCV + 10);
+	rig_end();
+	rig_init();
+	rig_start();
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA, .len = 10, .tagged = true, .tci = 9), TOE_RX_TAKEN);
+	CHECK_EQ(R.c->rcv.nxt, RIG_RCV + 10);
+	rig_end();
+}
+
+/* ------------------------------------------------------------------ ACKs of ours */
+
+TEST(delayed_ack)	/* TMR-5 */
+{
+	rig_init();
+	rig_start();
+	rig_data(RIG_RCV, 100, TOE_PSH);
+	CHECK_EQ(rig_out(), 0);
+	CHECK_EQ(rig_deadline(), 40 * RIG_MS);
+	CHECK_EQ(rig_tick(40 * RIG_MS), 1);
+	CHECK_EQ(R.f[0].seg.ack, RIG_RCV + 100);
+	CHECK_EQ(rig_deadline(), TOE_NO_DEADLINE);
+	rig_data(RIG_RCV + 100, 100, 0);
+	CHECK_EQ(rig_out(), 0);
+	rig_data(RIG_RCV + 200, 100, 0);
+	CHECK_EQ(first_ack(), RIG_RCV + 300);
+	rig_end();
+}
+
+TEST(one_ack_for_a_batch)
+{
+	uint32_t i;
+
+	rig_init();
+	rig_start();
+	for (i = 0; i < 20; i++)
+		rig_data(RIG_RCV + 1000 * i, 1000, 0);
+	CHECK_EQ(first_ack(), RIG_RCV + 20000);
+	rig_end();
+}
+
+TEST(large_frame_counts_as_segments)	/* design 6.9 */
+{
+	struct toe_stats s;
+
+	rig_init();
+	R.params.ack_frequency = 4;
+	rig_start();
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA, .len = 3000, .gso = 1000), TOE_RX_TAKEN);
+	CHECK_EQ(rig_out(), 0);
+	CHECK_EQ(IN(.seq = RIG_RCV + 3000, .ack = RIG_UNA, .len = 10), TOE_RX_TAKEN);
+	CHECK_EQ(first_ack(), RIG_RCV + 3010);
+	toe_get_stats(R.t, &s);
+	CHECK_EQ(s.tcp[0].in_segments, 4);
+	CHECK_EQ(s.ip[0].in_octets, 3010 + 4 * 40);
+	CHECK_EQ(s.payload_in, 3010);
+	rig_end();
+}
+
+TEST(data_carries_the_ack)
+{
+	rig_init();
+	rig_start();
+	rig_data(RIG_RCV, 100, TOE_PSH);
+	rig_send(10, 0);
+	CHECK_EQ(rig_out(), 1);
+	CHECK_EQ(R.f[0].seg.ack, RIG_RCV + 100);
+	CHECK_EQ(rig_tick(40 * RIG_MS), 0);
+	rig_end();
+}
+
+TEST(sack_blocks)	/* RFC 2018 */
+{
+	rig_init();
+	R.k.flags = TOE_SACK;
+	rig_start();
+	rig_data(RIG_RCV + 1000, 500, 0);
+	CHECK_EQ(first_ack(), RIG_RCV);
+	CHECK_EQ(R.f[0].seg.nsacks, 1);
+	CHECK_EQ(R.f[0].seg.sacks[0].start, RIG_RCV + 1000);
+	CHECK_EQ(R.f[0].seg.sacks[0].end, RIG_RCV + 1500);
+	rig_data(RIG_RCV + 3000, 500, 0);
+	CHECK_EQ(first_ack(), RIG_RCV);
+	CHECK_EQ(R.f[0].seg.nsacks, 2);
+	CHECK_EQ(R.f[0].seg.sacks[0].start, RIG_RCV + 3000);
+	CHECK_EQ(R.f[0].seg.sacks[1].start, RIG_RCV + 1000);
+	rig_data(RIG_RCV, 1000, 0);	/* fills the gap: at once */
+	CHECK_EQ(first_ack(), RIG_RCV + 1500);
+	CHECK_EQ(R.f[0].seg.nsacks, 1);
+	rig_data(RIG_RCV + 1500, 100, 0);	/* a gap remains: at once */
+	CHECK_EQ(first_ack(), RIG_RCV + 1600);
+	rig_end();
+}
+
+TEST(dsack)	/* RFC 2883 */
+{
+	rig_init();
+	R.k.flags = TOE_SACK;
+	rig_start();
+	rig_data(RIG_RCV, 1000, 0);
+	rig_out();
+	rig_data(RIG_RCV, 500, 0);
+	CHECK_EQ(first_ack(), RIG_RCV + 1000);
+	CHECK_EQ(R.f[0].seg.nsacks, 1);
+	CHECK_EQ(R.f[0].seg.sacks[0].start, RIG_RCV);
+	CHECK_EQ(R.f[0].seg.sacks[0].end, RIG_RCV + 500);
+	rig_data(RIG_RCV + 2000, 500, 0);
+	CHECK_EQ(first_ack(), RIG_RCV + 1000);
+	CHECK_EQ(R.f[0].seg.sacks[0].start, RIG_RCV + 2000);	/* reported once */
+	rig_data(RIG_RCV + 2100, 100, 0);
+	CHECK_EQ(first_ack(), RIG_RCV + 1000);
+	CHECK_EQ(R.f[0].seg.nsacks, 2);
+	CHECK_EQ(R.f[0].seg.sacks[0].start, RIG_RCV + 2100);
+	CHECK_EQ(R.f[0].seg.sacks[0].end, RIG_RCV + 2200);
+	CHECK_EQ(R.f[0].seg.sacks[1].start, RIG_RCV + 2000);
+	CHECK_EQ(R.f[0].seg.sacks[1].end, RIG_RCV + 2500);
+	rig_end();
+}
+
+TEST(duplicate_acks_without_sack)
+{
+	rig_init();
+	rig_start();
+	rig_data(RIG_RCV + 1000, 500, 0);
+	rig_data(RIG_RCV + 1500, 500, 0);
+	rig_data(RIG_RCV + 2000, 500, 0);
+	CHECK_EQ(rig_out(), 3);		/* the peer counts them */
+	CHECK_EQ(R.f[2].seg.ack, RIG_RCV);
+	CHECK_EQ(R.f[2].seg.nsacks, 0);
+	rig_end();
+}
+
+/* ------------------------------------------------------------------ acceptability */
+
+TEST(overlaps_and_edges)
+{
+	rig_init();
+	R.k2.initial_rcv_wnd = R.d.rcv_wnd = 1000;
+	rig_start();
+	rig_recv(5000, TOE_RECV_NONPUSH);
+	rig_data(RIG_RCV - 100, 200, 0);	/* half old */
+	CHECK_EQ(R.c->rcv.nxt, RIG_RCV + 100);
+	rig_out();
+	rig_data(RIG_RCV + 100, 2000, TOE_PSH | TOE_FIN);	/* beyond the right edge: cut, and no FIN */
+	CHECK_EQ(R.c->rcv.nxt, RIG_RCV + 1000);
+	CHECK_EQ(R.c->state, TOE_ESTABLISHED);
+	rig_out();
+	rig_data(R.c->rcv.adv, 10, 0);		/* right of the window */
+	CHECK_EQ(R.c->rcv.nxt, RIG_RCV + 1000);
+	CHECK_EQ(rig_out(), 1);
+	rig_end();
+}
+
+TEST(zero_window_of_ours)	/* RFC-6 */
+{
+	rig_init();
+	R.d.rcv_wnd = 0;
+	R.buffered = 65535;
+	rig_start();
+	rig_send(100, 0);
+	rig_out();
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA + 100, .len = 1), TOE_RX_TAKEN);
+	CHECK_EQ(R.c->rcv.nxt, RIG_RCV);
+	CHECK_EQ(R.c->snd.una, RIG_UNA + 100);	/* its ACK counts */
+	CHECK_EQ(rig_out(), 1);			/* the probe is answered */
+	CHECK_EQ(R.f[0].seg.wnd, 0);
+	rig_data(RIG_RCV, 0, TOE_FIN);		/* needs no room */
+	CHECK_EQ(R.c->state, TOE_CLOSE_WAIT);
+	rig_end();
+}
+
+TEST(foreign_acks)	/* RFC 5961 5 */
+{
+	rig_init();
+	rig_start();
+	rig_send(100, 0);
+	rig_out();
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA + 101), TOE_RX_TAKEN);	/* never sent */
+	CHECK_EQ(R.c->snd.una, RIG_UNA);
+	CHECK_EQ(first_ack(), RIG_RCV);
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA + 101), TOE_RX_TAKEN);
+	CHECK_EQ(rig_out(), 0);			/* rarely */
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA - 65536, .len = 10), TOE_RX_TAKEN);
+	CHECK_EQ(R.c->rcv.nxt, RIG_RCV);	/* too old: data not taken */
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA - 65535, .len = 10), TOE_RX_TAKEN);
+	CHECK_EQ(R.c->rcv.nxt, RIG_RCV + 10);
+	CHECK_EQ(IN(.seq = RIG_RCV + 10, .ack = RIG_UNA + 100, .len = 10, .no_ack = true), TOE_RX_TAKEN);
+	CHECK_EQ(R.c->rcv.nxt, RIG_RCV + 10);	/* no ACK bit */
+	rig_end();
+}
+
+TEST(two_ends_do_not_keep_each_other_busy)
+{
+	unsigned i, n = 0;
+
+	rig_init();
+	rig_start();
+	for (i = 0; i < 100; i++) {
+		CHECK_EQ(IN(.seq = RIG_RCV - 1, .ack = RIG_UNA), TOE_RX_TAKEN);
+		n += rig_out();
+		R.now += 10 * RIG_MS;
+	}
+	CHECK_EQ(n, 2);
+	rig_end();
+}
+
+TEST(paws)	/* TSP-8, RFC 7323 5 */
+{
+	ts_start();
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA, .len = 10, .ts_val = 699999), TOE_RX_TAKEN);
+	CHECK_EQ(R.c->rcv.nxt, RIG_RCV);
+	CHECK_EQ(rig_out(), 1);
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA, .len = 10, .no_ts = true), TOE_RX_TAKEN);
+	CHECK_EQ(R.c->rcv.nxt, RIG_RCV);	/* silently */
+	CHECK_EQ(rig_out(), 0);
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA, .len = 10, .ts_val = 700001), TOE_RX_TAKEN);
+	CHECK_EQ(R.c->rcv.nxt, RIG_RCV + 10);
+	CHECK_EQ(R.c->rcv.ts_recent, 700001);
+	CHECK_EQ(IN(.seq = RIG_RCV + 100, .ack = RIG_UNA, .len = 10, .ts_val = 700005), TOE_RX_TAKEN);
+	CHECK_EQ(R.c->rcv.ts_recent, 700001);	/* only from the left edge (RFC 7323 4.3) */
+	rig_end();
+	ts_start();
+	R.now += 25ull * 86400 * RIG_SEC;
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA, .len = 10, .ts_val = 5), TOE_RX_TAKEN);
+	CHECK_EQ(R.c->rcv.nxt, RIG_RCV + 10);	/* TS.Recent has expired */
+	CHECK_EQ(R.c->rcv.ts_recent, 5);
+	rig_end();
+}
+
+TEST(old_window_update_is_ignored)
+{
+	rig_init();
+	rig_start();
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA, .len = 10, .wnd = 5000), TOE_RX_TAKEN);
+	CHECK_EQ(IN(.seq = RIG_RCV + 10, .ack = RIG_UNA, .wnd = 4000), TOE_RX_TAKEN);
+	CHECK_EQ(R.c->snd.wnd, 4000);
+	CHECK_EQ(IN(.seq = RIG_RCV + 5, .ack = RIG_UNA, .len = 20, .wnd = 9999), TOE_RX_TAKEN);
+	CHECK_EQ(R.c->snd.wnd, 4000);
+	rig_end();
+}
+
+/* ------------------------------------------------------------------ RST and SYN */
+
+TEST(rst_in_sequence)	/* BRA-3, DIS-16 */
+{
+	struct rig_req *s, *d, *r;
+	struct toe_stats st;
+
+	rig_init();
+	rig_start();
+	s = rig_send(100, 0);
+	d = rig_disconnect(0, TOE_DISC_GRACEFUL);
+	r = rig_recv(100, 0);
+	rig_data(RIG_RCV, 30, 0);
+	CHECK_EQ(IN(.seq = RIG_RCV + 30, .flags = TOE_RST, .no_ack = true), TOE_RX_TAKEN);
+	CHECK_EQ(rig_poll(), TOE_EV_ABORTED);
+	CHECK_DONE(s, TOE_ABORTED, 0);
+	CHECK_DONE(d, TOE_ABORTED, 0);
+	CHECK_DONE(r, TOE_ABORTED, 30);
+	CHECK_QUIET();
+	CHECK_EQ(rig_out(), 0);
+	CHECK_EQ(R.c->state, TOE_CLOSED);
+	CHECK_EQ(IN(.seq = RIG_RCV + 30, .ack = RIG_UNA), TOE_RX_RAW);	/* DIS-18 */
+	s = rig_send(1, 0);
+	CHECK_DONE(s, TOE_ABORTED, 0);
+	r = rig_recv(1, 0);
+	CHECK_DONE(r, TOE_ABORTED, 0);
+	toe_get_stats(R.t, &st);
+	CHECK_EQ(st.tcp[0].reset_established, 1);
+	CHECK_EQ(st.tcp[0].currently_established, 0);
+	CHECK_EQ(st.tcp[0].out_resets, 0);
+	rig_end();
+}
+
+TEST(rst_elsewhere)	/* BRA-2, BRA-4, BRA-8, BRA-13 */
+{
+	rig_init();
+	rig_start();
+	CHECK_EQ(IN(.seq = RIG_RCV - 1, .flags = TOE_RST, .no_ack = true), TOE_RX_TAKEN);
+	CHECK_EQ(IN(.seq = RIG_RCV + 65535, .flags = TOE_RST, .no_ack = true), TOE_RX_TAKEN);
+	CHECK_EQ(rig_out(), 0);
+	CHECK_EQ(IN(.seq = RIG_RCV + 1, .flags = TOE_RST, .no_ack = true), TOE_RX_TAKEN);
+	CHECK_EQ(first_ack(), RIG_RCV);
+	CHECK_EQ(IN(.seq = RIG_RCV + 2, .flags = TOE_RST, .no_ack = true), TOE_RX_TAKEN);
+	CHECK_EQ(rig_out(), 0);		/* one in a validation period */
+	CHECK_EQ(rig_deadline(), 300 * RIG_SEC);
+	CHECK_EQ(rig_query().ka_timeout_delta, 300000);	/* BRA-12 */
+	rig_ack(RIG_UNA);
+	rig_out();
+	CHECK_EQ(rig_deadline(), TOE_NO_DEADLINE);	/* mitigation had started it */
+	CHECK_EQ(IN(.seq = RIG_RCV + 1, .flags = TOE_RST, .no_ack = true), TOE_RX_TAKEN);
+	CHECK_EQ(rig_out(), 1);
+	CHECK_QUIET();
+	rig_end();
+}
+
+TEST(validation_fails)	/* BRA-9 .. BRA-11 */
+{
+	unsigned i;
+
+	rig_init();
+	R.d.ka_probe_count = 3;		/* counts towards the limit */
+	rig_start();
+	CHECK_EQ(IN(.seq = RIG_RCV + 1, .flags = TOE_RST, .no_ack = true), TOE_RX_TAKEN);
+	rig_out();
+	for (i = 0; i < 7; i++) {
+		CHECK_EQ(rig_tick(rig_deadline()), 1);
+		CHECK_EQ(R.f[0].seg.seq, RIG_UNA - 1);
+		CHECK_EQ(rig_deadline(), RIG_SEC);
+	}
+	rig_tick(RIG_SEC);
+	CHECK_EQ(rig_poll(), TOE_EV_RETRIEVE);
+	CHECK_EQ(R.c->state, TOE_CLOSED);
+	rig_end();
+}
+
+TEST(validation_and_keepalive)	/* BRA-8 */
+{
+	rig_init();
+	R.k2.flags = TOE_KEEPALIVE;
+	R.k2.ka_timeout = 100000;
+	rig_start();
+	CHECK_EQ(IN(.seq = RIG_RCV + 1, .flags = TOE_RST, .no_ack = true), TOE_RX_TAKEN);
+	rig_out();
+	CHECK_EQ(rig_deadline(), 100 * RIG_SEC);	/* sooner: left alone */
+	rig_end();
+	rig_init();
+	R.k2.flags = TOE_KEEPALIVE;
+	R.k2.ka_timeout = 7200000;
+	rig_start();
+	CHECK_EQ(IN(.seq = RIG_RCV + 1, .flags = TOE_RST, .no_ack = true), TOE_RX_TAKEN);
+	rig_out();
+	CHECK_EQ(rig_deadline(), 300 * RIG_SEC);
+	rig_ack(RIG_UNA);
+	rig_out();
+	CHECK_EQ(rig_deadline(), 7200 * RIG_SEC);	/* normal operation again */
+	rig_end();
+}
+
+TEST(syn)	/* BRA-5 .. BRA-7, NSP-6 */
+{
+	rig_init();
+	rig_start();
+	CHECK_EQ(IN(.seq = RIG_RCV - 1, .ack = RIG_UNA, .flags = TOE_SYN), TOE_RX_TAKEN);
+	CHECK_EQ(first_ack(), RIG_RCV);	/* outside: just an ACK */
+	CHECK_EQ(IN(.seq = RIG_RCV + 5, .ack = RIG_UNA, .flags = TOE_SYN), TOE_RX_TAKEN);
+	CHECK_EQ(first_ack(), RIG_RCV);
+	CHECK_EQ(IN(.seq = RIG_RCV + 5, .ack = RIG_UNA, .flags = TOE_SYN), TOE_RX_TAKEN);
+	CHECK_EQ(rig_out(), 0);
+	R.now += 3 * RIG_SEC;
+	CHECK_EQ(IN(.seq = RIG_RCV + 5, .ack = RIG_UNA, .flags = TOE_SYN), TOE_RX_TAKEN);
+	CHECK_EQ(rig_out(), 1);
+	CHECK_QUIET();
+	CHECK_EQ(IN(.seq = RIG_RCV, .no_ack = true, .flags = TOE_SYN), TOE_RX_TAKEN);
+	CHECK_EQ(rig_poll(), TOE_EV_RETRIEVE);
+	CHECK_EQ(R.c->state, TOE_CLOSED);
+	CHECK_EQ(rig_out(), 0);
+	rig_end();
+}
+
+/* ------------------------------------------------------------------ URG */
+
+TEST(urgent_data)	/* NSP-9 .. NSP-14, SEC-2 */
+{
+	struct rig_req *s;
+	unsigned i;
+
+	rig_init();
+	rig_start();
+	s = rig_send(100, 0);
+	rig_out();
+	CHECK_EQ(IN(.seq = RIG_RCV + 70000, .ack = RIG_UNA, .len = 5, .flags = TOE_URG), TOE_RX_TAKEN);
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA + 200, .len = 5, .flags = TOE_URG), TOE_RX_TAKEN);
+	CHECK_QUIET();			/* not valid: discarded */
+	rig_out();
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA + 100, .len = 5, .flags = TOE_URG), TOE_RX_RAW);
+	CHECK_EQ(rig_poll(), TOE_EV_RETRIEVE);
+	CHECK_EQ(R.ev.info, 5);
+	CHECK_EQ(rig_out(), 0);
+	for (i = 0; i < 5; i++)
+		CHECK_EQ(IN(.seq = RIG_RCV + 5 + i, .ack = RIG_UNA + 100, .len = 1), TOE_RX_RAW);
+	CHECK_EQ(rig_tick(10 * RIG_SEC), 0);
+	CHECK_EQ(rig_query().rcv_nxt, RIG_RCV);
+	CHECK_EQ(rig_query().snd_una, RIG_UNA);
+	CHECK_QUIET();
+	CHECK(!s->back);
+	rig_end();
+}
+
+TEST(urgent_forwarded)
+{
+	struct rig_in in = { .seq = RIG_RCV, .ack = RIG_UNA, .len = 5, .flags = TOE_URG, .tcp_only = true };
+
+	rig_init();
+	rig_start();
+	rig_in(&in);
+	CHECK_EQ(in.status, TOE_UPLOADING);
+	rig_end();
+}
+
+/* ------------------------------------------------------------------ forward */
+
+TEST(forwarded_segments)	/* FWD-5, FWD-9, FWD-11 */
+{
+	struct rig_in in = { .seq = RIG_RCV, .ack = RIG_UNA, .len = 50, .tcp_only = true };
+
+	rig_init();
+	rig_start();
+	rig_in(&in);
+	CHECK_EQ(in.status, TOE_OK);
+	CHECK_INDICATED(RIG_RCV, 50);
+	in.bad_csum = true;
+	rig_in(&in);
+	CHECK_EQ(in.status, TOE_BAD_FIELD);
+	in.bad_csum = false;
+	rig_in(&in);			/* a duplicate */
+	CHECK_EQ(in.status, TOE_OK);
+	CHECK_EQ(first_ack(), RIG_RCV + 50);
+	CHECK_EQ(toe_forward(R.c, (const uint8_t *)"short", 5, true, R.now), TOE_BAD_FIELD);
+	CHECK_EQ(IN(.seq = RIG_RCV + 50, .flags = TOE_RST), TOE_RX_TAKEN);
+	rig_in(&in);
+	CHECK_EQ(in.status, TOE_ABORTED);
+	rig_end();
+}
+
+TEST(forward_checks_ports)
+{
+	struct rig_in in = { .seq = RIG_RCV, .ack = RIG_UNA, .len = 50, .tcp_only = true };
+
+	rig_init();
+	rig_start();
+	R.k.local_port++;
+	rig_in(&in);
+	CHECK_EQ(in.status, TOE_BAD_FIELD);
+	rig_end();
+}
+
+/* ------------------------------------------------------------------ statistics, noise */
+
+TEST(statistics)
+{
+	struct toe_stats s;
+
+	rig_init();
+	rig_start();
+	rig_data(RIG_RCV, 100, 0);
+	rig_data(RIG_RCV + 100, 100, 0);
+	rig_out();
+	toe_get_stats(R.t, &s);
+	CHECK_EQ(s.ip[0].in_receives, 2);
+	CHECK_EQ(s.ip[0].in_delivers, 2);
+	CHECK_EQ(s.ip[0].in_octets, 280);
+	CHECK_EQ(s.ip[0].out_requests, 1);
+	CHECK_EQ(s.ip[0].out_octets, 40);
+	CHECK_EQ(s.tcp[0].in_segments, 2);
+	CHECK_EQ(s.tcp[0].out_segments, 1);
+	CHECK_EQ(s.tcp[0].currently_established, 1);
+	CHECK_EQ(s.tcp[1].in_segments, 0);
+	toe_reset_stats(R.t, false, true);
+	toe_get_stats(R.t, &s);
+	CHECK_EQ(s.tcp[0].in_segments, 0);
+	CHECK_EQ(s.tcp[0].currently_established, 1);	/* a gauge */
+	CHECK_EQ(s.ip[0].in_receives, 2);
+	toe_reset_stats(R.t, false, false);
+	toe_get_stats(R.t, &s);
+	CHECK_EQ(s.ip[0].in_receives, 0);
+	rig_end();
+}
+
+/* Random segments around the windows, requests, time: all invariants hold after each step. */
+TEST(noise)
+{
+	struct test_rng rng = { 3 };
+	unsigned round, i;
+
+	for (round = 0; round < 60; round++) {
+		rig_init();
+		R.k.flags = test_below(&rng, 8);
+		R.k.snd_wscale = test_below(&rng, 15);
+		R.k.rcv_wscale = test_below(&rng, 15);
+		R.k2.flags = test_below(&rng, 4);
+		R.k2.initial_rcv_wnd = R.d.rcv_wnd = 1 + test_below(&rng, 100000);
+		R.d.cwnd = 1 + test_below(&rng, 50000);
+		R.cfg.max_gso = test_below(&rng, 2) ? 65535 : 0;
+		R.cfg.max_sends = 400;
+		rig_start();
+		for (i = 0; i < 300; i++) {
+			uint32_t una = R.c->snd.una, span = R.c->snd.max - una + 3;
+			struct rig_in in = {
+				.seq = R.c->rcv.nxt + test_below(&rng, 4000) - 1000,
+				.ack = una + test_below(&rng, span) - 1, .len = test_below(&rng, 3000),
+				.flags = (uint16_t)(test_below(&rng, 20) ? test_below(&rng, 2) * TOE_PSH :
+						    test_below(&rng, 256)),
+				.wnd = test_below(&rng, 6) ? 0 : -1, .ts_val = R.peer_ts + test_below(&rng, 20) - 3,
+				.ts_ecr = test_rand(&rng), .gso = (uint16_t)(test_below(&rng, 3) * 500),
+				.nsacks = (uint8_t)test_below(&rng, 4),
+			};
+			uint32_t k;
+
+			for (k = 0; k < in.nsacks; k++) {
+				in.sacks[k].start = una + test_below(&rng, span);
+				in.sacks[k].end = in.sacks[k].start + test_below(&rng, 3000);
+			}
+			in.nsacks = R.k.flags & TOE_TIMESTAMPS && in.nsacks > 3 ? 3 : in.nsacks;
+			switch (test_below(&rng, 8)) {
+			case 0:
+				rig_send(test_below(&rng, 8000), test_below(&rng, 4));
+				break;
+			case 1:
+				rig_recv(test_below(&rng, 4000), test_below(&rng, 2) * TOE_RECV_NONPUSH);
+				break;
+			case 2:
+				if (rig_poll_room(test_below(&rng, 3000)) == TOE_EV_INDICATE)
+					R.ind = R.ev.indication;
+				break;
+			case 3:
+				if (R.c->dlv.busy)
+					rig_verdict(test_below(&rng, R.c->dlv.ind_len + 1));
+				break;
+			case 4:
+				rig_tick(test_below(&rng, 400) * RIG_MS);
+				break;
+			case 5:
+				R.peer_ts += 5;
+				in.tcp_only = true;
+				rig_in(&in);
+				break;
+			default:
+				rig_in(&in);
+				break;
+			}
+			if (test_below(&rng, 3))
+				rig_out();
+		}
+		if (test_below(&rng, 2))
+			rig_disconnect(test_below(&rng, 500), TOE_DISC_GRACEFUL);
+		rig_out();
+		toe_conn_stop(R.c, (enum toe_stop_sends)test_below(&rng, 3), R.now);
+		rig_out();
+		while (rig_poll() >= 0)
+			;
+		CHECK(toe_conn_stopped(R.c));
+		toe_conn_take_sends(R.c);
+		toe_conn_destroy(R.c);
+		CHECK_EQ(R.t->nconns, 0);
+		rig_end();
+	}
+}
