@@ -85,6 +85,12 @@ def test_independent_peer(built: Path, first: int) -> None:
     run(built / "asan" / "sim", "--peer", "independent", "--seed", str(first), "--runs", str(BATCH))
 
 
+@pytest.mark.timeout(700)
+def test_bulk_transfer_over_loss(built: Path) -> None:
+    """Bulk transfers at several loss rates take no more than twice what the algorithms promise."""
+    run(built / "sim", "--bulk")
+
+
 @pytest.mark.long
 @pytest.mark.timeout(1900)
 @pytest.mark.parametrize("peer", ["engine", "independent"])

@@ -30,6 +30,7 @@ struct sim_settings {
 	bool large_frames;			/* the link carries large frames uncut */
 	uint32_t handovers;			/* per end, at most */
 	uint32_t attacks;			/* forged segments per 10000 frames */
+	bool eager;				/* the programs write and read as fast as they may */
 	bool side;				/* updates, queries, relinks, other MTUs */
 	uint32_t tps;				/* ticks per second */
 	uint64_t total[2];			/* bytes of the stream that end 0 and end 1 write */

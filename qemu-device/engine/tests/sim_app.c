@@ -88,7 +88,7 @@ void app_verdict(struct host *h)
 	struct toe_event *ev = &h->ind;
 	uint32_t len = ev->span_len[0] + ev->span_len[1], take = len, first;
 
-	if (h->mode == READ_NOTHING || sim_chance(s, 1000))
+	if (!s->set.eager && (h->mode == READ_NOTHING || sim_chance(s, 1000)))
 		take = sim_chance(s, 3000) ? sim_below(s, len) : 0;
 	if (sim_chance(s, 500) && toe_verdict(h->conn, ev->indication, len + 1, host_now(h)) !=
 	    TOE_BAD_FIELD)
@@ -118,7 +118,7 @@ void app_indicated(struct host *h, const struct toe_event *ev)
 			 h->rearm ? "after a refusal" : "while another one is open");
 	h->ind = *ev;
 	h->verdict_due = true;
-	h->verdict_at = s->now + (sim_chance(s, 7000) ? 0 : sim_below(s, 3000000));
+	h->verdict_at = s->now + (s->set.eager || sim_chance(s, 7000) ? 0 : sim_below(s, 3000000));
 	if (h->verdict_at == s->now)
 		app_verdict(h);
 }
@@ -196,12 +196,32 @@ static void write_some(struct host *h)
 	}
 }
 
+static void write_eagerly(struct host *h)
+{
+	uint64_t total = h->sim->set.total[h->end.id];
+
+	while (h->written < total && h->nsends < HOST_MAX_SENDS) {
+		uint64_t left = total - h->written;
+
+		add_send(h, TOE_REQ_SEND, left < 65536 ? (uint32_t)left : 65536);
+	}
+	if (h->written == total && !h->close_given && h->nsends < HOST_MAX_SENDS) {
+		add_send(h, TOE_REQ_DISCONNECT, 0);
+		h->close_given = true;
+	}
+}
+
 void app_act(struct host *h)
 {
 	struct sim *s = h->sim;
 
 	if (h->verdict_due && s->now >= h->verdict_at)
 		app_verdict(h);
+	if (s->set.eager) {
+		h->next_action = SIM_NEVER;
+		write_eagerly(h);
+		return;
+	}
 	if (s->now < h->next_action)
 		return;
 	h->next_action = s->now + 100000 + sim_below(s, sim_chance(s, 1000) ? 300000000 : 8000000);
