@@ -224,12 +224,26 @@ static void conn_die(struct chimdrv_conn *conn)
 	}
 }
 
+/* What was under way when a connection went back: each is a case of its own to get right. */
+static void count_cargo(struct chimdrv_conn *conn)
+{
+	const struct tcp_sock *tp = tcp_sk(conn->sk);
+
+	if (before(tp->snd_una, tp->snd_nxt))
+		chimdrv_count(conn->cd, upload_in_flight);
+	if (before(tp->copied_seq, tp->rcv_nxt))
+		chimdrv_count(conn->cd, upload_unread);
+	if (before(tp->snd_nxt, tp->write_seq))
+		chimdrv_count(conn->cd, upload_unsent);
+}
+
 /* conn->final into the socket and everything back. slock, queues ours. */
 static void conn_give_back(struct chimdrv_conn *conn, bool ack)
 {
 	struct sock *sk = conn->sk;
 
 	chimdrv_state_restore(conn);
+	count_cargo(conn);
 	chimdrv_ulp_detach(conn);
 	chimdrv_state_replay(conn);
 	kick(sk, ack && !test_bit(CHIMDRV_C_PEER_RST, &conn->bits));
