@@ -159,6 +159,7 @@ struct ChimdevObj {
         struct toe_conn *conn;
         void *any;
     } u;
+    uint64_t number;                    /* TCP: how it is called in the capture */
     uint16_t vlan_id;                   /* neighbor */
     uint8_t src_mac[6];                 /* neighbor; zero: the interface's */
 };
@@ -250,12 +251,13 @@ struct ChimdevState {
 
     /* target.c */
     struct toe *toe;
+    struct toe_params defaults;
     QLIST_HEAD(, ChimdevReq) reqs;
-    unsigned nreqs;
 
     /* handle.c */
     ChimdevObj *obj;
-    unsigned nobj, obj_next;
+    ChimdevObj *obj_free;               /* linked by parent */
+    unsigned nobj;
     unsigned count[CHIMDEV_LAYER_TCP + 1];
 
     QTAILQ_HEAD(, ChimdevOp) ops;       /* stateop.c */

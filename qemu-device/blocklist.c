@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * blocklist.c - block lists: copied once, then checked for bounds, links, layers,
+ * cycles, roles and types before anything acts on them (SEC-4, OBJ-D1).
+ *
+ * What the states mean is state.c's; that they lie inside the list is checked here.
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/units.h"
+#include "qemu/bswap.h"
+#include "blocklist.h"
+#include "trace.h"
+
+#define NB_CONST sizeof(struct chim_neighbor_const)
+#define NB_CACHED sizeof(struct chim_neighbor_cached)
+#define NB_DELEG sizeof(struct chim_neighbor_delegated)
+#define PA_CONST sizeof(struct chim_path_const)
+#define PA_CACHED sizeof(struct chim_path_cached)
+#define PA_DELEG sizeof(struct chim_path_delegated)
+#define TC_CONST sizeof(struct chim_tcp_const)
+#define TC_CACHED sizeof(struct chim_tcp_cached)
+#define TC_DELEG sizeof(struct chim_tcp_delegated)
+
+#define SHAPES(name, layer, v6, k, c, d) \
+    [name##_CONST] = { layer, v6, 0, -1, -1, k }, \
+    [name##_CACHED] = { layer, v6, -1, 0, -1, c }, \
+    [name##_DELEGATED] = { layer, v6, -1, -1, 0, d }, \
+    [name##_ALL] = { layer, v6, 0, k, k + c, k + c + d }
+
+static const ChimdevShape shapes[] = {
+    SHAPES(CHIM_NEIGHBOR, CHIMDEV_LAYER_NEIGHBOR, false,
+           NB_CONST, NB_CACHED, NB_DELEG),
+    SHAPES(CHIM_PATH4, CHIMDEV_LAYER_PATH, false,
+           PA_CONST, PA_CACHED, PA_DELEG),
+    SHAPES(CHIM_PATH6, CHIMDEV_LAYER_PATH, true,
+           PA_CONST, PA_CACHED, PA_DELEG),
+    SHAPES(CHIM_TCP, CHIMDEV_LAYER_TCP, false, TC_CONST, TC_CACHED, TC_DELEG),
+};
+
+const ChimdevShape *chimdev_list_shape(uint8_t type)
+{
+    return type < ARRAY_SIZE(shapes) && shapes[type].layer ? &shapes[type]
+                                                           : NULL;
+}
+
+/* ------------------------------------------------------------ reading */
+
+static bool parse_node(ChimdevList *l, uint32_t i)
+{
+    struct chim_node raw;
+    ChimdevNode *n = &l->node[i];
+    static const __le32 zero[ARRAY_SIZE(raw.rsvd)];
+
+    memcpy(&raw, l->buf + sizeof(struct chim_block_list) + i * sizeof(raw),
+           sizeof(raw));
+    n->role = raw.role;
+    n->type = raw.type;
+    n->pair = le16_to_cpu(raw.pair);
+    n->next = le32_to_cpu(raw.next);
+    n->dependent = le32_to_cpu(raw.dependent);
+    n->handle = le32_to_cpu(raw.handle);
+    n->cookie = le64_to_cpu(raw.cookie);
+    n->state_off = le32_to_cpu(raw.state_off);
+    n->state_len = le32_to_cpu(raw.state_len);
+    n->index = i;
+    n->parent = CHIM_NODE_NONE;
+    return !memcmp(raw.rsvd, zero, sizeof(zero));
+}
+
+static bool link_ok(const ChimdevList *l, uint32_t link)
+{
+    return link == CHIM_NODE_NONE || link < l->count;
+}
+
+/*
+ * Depth first, dependents before the next (TRE-15). Each node may be reached once;
+ * so the walk ends, whatever the links say.
+ */
+static bool walk(ChimdevList *l)
+{
+    g_autofree uint32_t *stack = g_new(uint32_t, l->count * 2 + 1);
+    unsigned top = 0;
+
+    stack[top++] = l->root;
+    while (top) {
+        ChimdevNode *n = &l->node[stack[--top]];
+
+        if (n->reached || !link_ok(l, n->next) || !link_ok(l, n->dependent)) {
+            return false;
+        }
+        n->reached = true;
+        l->order[l->norder++] = n->index;
+        if (n->next != CHIM_NODE_NONE) {
+            ChimdevNode *next = &l->node[n->next];
+
+            next->parent = n->parent;
+            next->depth = n->depth;
+            stack[top++] = n->next;
+        }
+        if (n->dependent != CHIM_NODE_NONE) {
+            ChimdevNode *dep = &l->node[n->dependent];
+
+            if (n->depth == 2) {
+                return false;
+            }
+            dep->parent = n->index;
+            dep->depth = n->depth + 1;
+            stack[top++] = n->dependent;
+        }
+    }
+    return true;
+}
+
+/* A type is significant where state follows; it also tells the layer of a linker if it is given. */
+static bool typed(const ChimdevNode *n)
+{
+    return n->role == CHIM_ROLE_NEW || n->role == CHIM_ROLE_OBJECT ||
+           (n->role == CHIM_ROLE_LINKER && chimdev_list_shape(n->type));
+}
+
+/* The layers follow from the root's, and that from any node with a type. */
+static bool find_layers(ChimdevList *l)
+{
+    int root = 0, deepest = 0;
+
+    for (unsigned i = 0; i < l->norder; i++) {
+        ChimdevNode *n = &l->node[l->order[i]];
+        const ChimdevShape *shape;
+
+        deepest = MAX(deepest, n->depth);
+        if (!typed(n)) {
+            continue;
+        }
+        shape = chimdev_list_shape(n->type);
+        if (!shape || shape->layer <= n->depth ||
+            (root && root != shape->layer - n->depth)) {
+            return false;
+        }
+        root = shape->layer - n->depth;
+    }
+    root = root ? root : CHIMDEV_LAYER_NEIGHBOR;
+    if (root + deepest > CHIMDEV_LAYER_TCP) {
+        return false;
+    }
+    for (unsigned i = 0; i < l->norder; i++) {
+        ChimdevNode *n = &l->node[l->order[i]];
+
+        n->layer = root + n->depth;
+    }
+    return true;
+}
+
+static bool role_ok(const ChimdevList *l, const ChimdevNode *n, unsigned opcode)
+{
+    const ChimdevNode *parent = n->parent == CHIM_NODE_NONE ?
+                                NULL : &l->node[n->parent];
+
+    switch (n->role) {
+    case CHIM_ROLE_PLACEHOLDER:
+        return true;
+    case CHIM_ROLE_LINKER:
+        return n->handle &&
+               (opcode == CHIM_OP_INITIATE || opcode == CHIM_OP_UPDATE);
+    case CHIM_ROLE_NEW:
+        /* something new needs what it depends on */
+        return opcode == CHIM_OP_INITIATE && !n->handle &&
+               (n->layer == CHIMDEV_LAYER_NEIGHBOR ||
+                (parent && parent->role != CHIM_ROLE_PLACEHOLDER));
+    case CHIM_ROLE_OBJECT:
+        return opcode != CHIM_OP_INITIATE;
+    default:
+        return false;
+    }
+}
+
+/* How many bytes of state must stand behind a node, or -1 if the type is not allowed there. */
+static int state_needed(const ChimdevList *l, const ChimdevNode *n,
+                        unsigned opcode)
+{
+    const ChimdevShape *f = chimdev_list_shape(n->type);
+    bool relink = n->parent != CHIM_NODE_NONE &&
+                  l->node[n->parent].role == CHIM_ROLE_LINKER;
+
+    if (n->role == CHIM_ROLE_PLACEHOLDER || n->role == CHIM_ROLE_LINKER) {
+        return 0;
+    }
+    switch (opcode) {
+    case CHIM_OP_INITIATE:
+        return f->k >= 0 && f->c >= 0 ? f->len : -1;
+    case CHIM_OP_TERMINATE:
+        return f->k < 0 && f->c < 0 ? f->len : -1;
+    case CHIM_OP_UPDATE:
+        if (relink && !n->state_len) {
+            return 0;
+        }
+        return f->k < 0 && f->d < 0 ? f->len : -1;
+    case CHIM_OP_QUERY:
+        return f->len;
+    default:
+        return 0;
+    }
+}
+
+/* STA-5. Where the device fills the structure in, the header may still be empty. */
+static bool header_ok(const ChimdevList *l, uint32_t off, uint32_t len,
+                      bool filled)
+{
+    uint32_t given = ldl_le_p(l->buf + off);
+
+    return (given == len || (filled && !given)) && !ldl_le_p(l->buf + off + 4);
+}
+
+static bool headers_ok(const ChimdevList *l, const ChimdevNode *n, bool filled)
+{
+    const ChimdevShape *f = chimdev_list_shape(n->type);
+    uint32_t end_k = f->c >= 0 ? f->c : f->len;
+    uint32_t end_c = f->d >= 0 ? f->d : f->len;
+
+    return (f->k < 0 || header_ok(l, n->state_off, end_k, filled)) &&
+           (f->c < 0 || header_ok(l, n->state_off + f->c, end_c - f->c,
+                                  filled)) &&
+           (f->d < 0 || header_ok(l, n->state_off + f->d, f->len - f->d,
+                                  filled));
+}
+
+static bool range_ok(const ChimdevList *l, uint32_t off, uint64_t len)
+{
+    uint64_t first = sizeof(struct chim_block_list) +
+                     (uint64_t)l->count * sizeof(struct chim_node);
+
+    return !len || (off >= first && off % 8 == 0 && off + len <= l->len);
+}
+
+/* Send chain and BufferedData lie inside the list. */
+static bool chains_ok(const ChimdevList *l, const ChimdevNode *n,
+                      unsigned opcode)
+{
+    const ChimdevShape *f = chimdev_list_shape(n->type);
+    struct chim_tcp_delegated d;
+    uint32_t count, off;
+
+    if (n->layer != CHIMDEV_LAYER_TCP || f->d < 0 ||
+        (opcode != CHIM_OP_INITIATE && opcode != CHIM_OP_TERMINATE)) {
+        return true;
+    }
+    memcpy(&d, l->buf + n->state_off + f->d, sizeof(d));
+    count = le32_to_cpu(d.send_count);
+    off = le32_to_cpu(d.send_off);
+    if (!range_ok(l, off, (uint64_t)count * sizeof(struct chim_send_ref)) ||
+        !range_ok(l, le32_to_cpu(d.buffered_off),
+                  (uint64_t)le32_to_cpu(d.buffered_sges) *
+                  sizeof(struct chim_sge))) {
+        return false;
+    }
+    for (uint32_t i = 0; opcode == CHIM_OP_INITIATE && i < count; i++) {
+        struct chim_send_ref r;
+
+        memcpy(&r, l->buf + off + i * sizeof(r), sizeof(r));
+        if (!range_ok(l, le32_to_cpu(r.sge_off),
+                      (uint64_t)le32_to_cpu(r.sge_count) *
+                      sizeof(struct chim_sge))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static uint32_t check_nodes(const ChimdevList *l, unsigned opcode)
+{
+    bool filled = opcode == CHIM_OP_TERMINATE || opcode == CHIM_OP_QUERY;
+
+    for (unsigned i = 0; i < l->norder; i++) {
+        const ChimdevNode *n = &l->node[l->order[i]];
+        int need;
+
+        if (!role_ok(l, n, opcode)) {
+            return CHIM_ST_INVALID_LIST;
+        }
+        need = state_needed(l, n, opcode);
+        if (need < 0 || n->state_len != need ||
+            !range_ok(l, n->state_off, need)) {
+            return CHIM_ST_INVALID_LIST;
+        }
+        if (need && (!headers_ok(l, n, filled) || !chains_ok(l, n, opcode))) {
+            return CHIM_ST_INVALID_LIST;
+        }
+    }
+    return CHIM_ST_SUCCESS;
+}
+
+static uint32_t check(ChimdevList *l, unsigned opcode)
+{
+    struct chim_block_list head;
+    bool reserved_ok = true;
+
+    memcpy(&head, l->buf, sizeof(head));
+    l->count = le32_to_cpu(head.node_count);
+    l->root = le32_to_cpu(head.root);
+    if (le32_to_cpu(head.length) != l->len || le32_to_cpu(head.revision) != 1 ||
+        !l->count || l->count > CHIMDEV_MAX_NODES || l->root >= l->count ||
+        sizeof(head) + (uint64_t)l->count * sizeof(struct chim_node) > l->len) {
+        return CHIM_ST_INVALID_LIST;
+    }
+    l->node = g_new0(ChimdevNode, l->count);
+    l->order = g_new(uint32_t, l->count);
+    for (uint32_t i = 0; i < l->count; i++) {
+        reserved_ok &= parse_node(l, i);
+    }
+    if (!walk(l) || !find_layers(l)) {
+        return CHIM_ST_INVALID_LIST;
+    }
+    return reserved_ok ? check_nodes(l, opcode) : CHIM_ST_INVALID_FIELD;
+}
+
+uint32_t chimdev_list_read(ChimdevState *s, unsigned opcode,
+                           const ChimdevAt *at, const struct chim_sge *sge,
+                           unsigned nsge, uint32_t len, ChimdevList **out)
+{
+    ChimdevList *l;
+    uint32_t status;
+
+    *out = NULL;
+    if (len < sizeof(struct chim_block_list) || len > CHIMDEV_MAX_BLOCK_LEN) {
+        return CHIM_ST_INVALID_LIST;
+    }
+    l = g_new0(ChimdevList, 1);
+    l->at = *at;
+    l->len = len;
+    l->buf = g_malloc(len);
+    l->nsge = nsge;
+    l->sge = g_memdup2(sge, nsge * sizeof(*sge));
+    if (!chimdev_sges_read(s, at, sge, nsge, 0, l->buf, len)) {
+        status = CHIM_ST_FAILURE;
+    } else {
+        status = check(l, opcode);
+    }
+    if (status) {
+        trace_chimdev_refused_list(opcode, status);
+        chimdev_list_free(l);
+        return status;
+    }
+    *out = l;
+    return status;
+}
+
+void chimdev_list_free(ChimdevList *l)
+{
+    if (l) {
+        g_free(l->buf);
+        g_free(l->node);
+        g_free(l->order);
+        g_free(l->sge);
+        g_free(l);
+    }
+}
+
+/* ------------------------------------------------------------ writing */
+
+void chimdev_list_write(ChimdevState *s, ChimdevList *l, uint32_t off,
+                        const void *data, uint32_t len)
+{
+    chimdev_sges_write(s, &l->at, l->sge, l->nsge, off, data, len);
+}
+
+static uint32_t node_off(const ChimdevNode *n, size_t field)
+{
+    return sizeof(struct chim_block_list) +
+           n->index * sizeof(struct chim_node) + field;
+}
+
+void chimdev_list_write_result(ChimdevState *s, ChimdevList *l,
+                               const ChimdevNode *n)
+{
+    uint32_t result[2] = { cpu_to_le32(n->status), cpu_to_le32(n->info) };
+
+    if (n->in) {
+        uint32_t handle = cpu_to_le32(n->handle);
+
+        chimdev_list_write(s, l, node_off(n, offsetof(struct chim_node,
+                                                      handle)),
+                           &handle, sizeof(handle));
+    }
+    chimdev_list_write(s, l, node_off(n, offsetof(struct chim_node, status)),
+                       result, sizeof(result));
+}
+
+void chimdev_list_write_results(ChimdevState *s, ChimdevList *l)
+{
+    for (unsigned i = 0; i < l->norder; i++) {
+        chimdev_list_write_result(s, l, &l->node[l->order[i]]);
+    }
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * io.c - the SQ: commands on connections, checked and handed to the engine; and
+ * the requests that they become. Spec chapter 5.5.
+ *
+ * A command is fetched only when its pair's CQ has room for a completion, so that
+ * one that is refused can be answered at once.
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/units.h"
+#include "qemu/log.h"
+#include "chimdev.h"
+#include "handle.h"
+#include "io.h"
+#include "state.h"
+#include "stateop.h"
+#include "target.h"
+#include "trace.h"
+
+enum {
+    IO_BUDGET = 256,
+    FORWARD_MAX = 65535,        /* bytes of a TCP segment with its header */
+};
+
+/* ------------------------------------------------------------ requests */
+
+ChimdevReq *chimdev_req_new(ChimdevState *s, const ChimdevAt *at,
+                            unsigned nsge)
+{
+    ChimdevReq *r = g_try_malloc0(sizeof(*r) + nsge * sizeof(r->sge[0]));
+
+    if (r) {
+        r->at = *at;
+        r->nsge = nsge;
+        QLIST_INSERT_HEAD(&s->reqs, r, next);
+    }
+    return r;
+}
+
+void chimdev_req_free(ChimdevState *s, ChimdevReq *r)
+{
+    QLIST_REMOVE(r, next);
+    g_free(r);
+}
+
+void chimdev_req_free_all(ChimdevState *s)
+{
+    ChimdevReq *r;
+
+    while ((r = QLIST_FIRST(&s->reqs))) {
+        chimdev_req_free(s, r);
+    }
+}
+
+/* ------------------------------------------------------------ commands */
+
+static void refuse(ChimdevPair *p, const ChimdevCmd *cmd, unsigned type,
+                   const ChimdevObj *o, uint32_t status)
+{
+    struct chim_cqe e = {
+        .ctl = cpu_to_le32(type),
+        .status = cpu_to_le32(status),
+        .cookie = cmd->e.cookie,
+        .conn_cookie = o ? cpu_to_le64(o->cookie) : 0,
+        .handle = cmd->e.handle,
+    };
+
+    trace_chimdev_refused_command(cmd->at.ring, cmd->at.index, type, status);
+    qemu_log_mask(LOG_GUEST_ERROR, "chimney: ring %u entry %u: command 0x%02x "
+                  "is refused with status %u\n", cmd->at.ring, cmd->at.index,
+                  type, status);
+    chimdev_cq_post(&p->cq, &e);
+}
+
+static uint32_t check_length(const ChimdevCmd *cmd)
+{
+    if (cmd->wraps || cmd->bytes != le32_to_cpu(cmd->e.u.io.len)) {
+        return CHIM_ST_INVALID_FIELD;           /* RING-D9 */
+    }
+    return CHIM_ST_SUCCESS;
+}
+
+static uint32_t check_send(const ChimdevCmd *cmd, uint32_t flags)
+{
+    if (!cmd->bytes) {
+        return CHIM_ST_INVALID_FIELD;
+    }
+    return cmd->bytes > CHIMDEV_MAX_SEND_LEN ? CHIM_ST_LIMIT : CHIM_ST_SUCCESS;
+}
+
+static uint32_t check_recv(const ChimdevCmd *cmd, uint32_t flags)
+{
+    uint32_t prefilled = le32_to_cpu(cmd->e.u.io.prefilled);
+
+    if (prefilled && prefilled >= cmd->bytes) {
+        return CHIM_ST_INVALID_FIELD;
+    }
+    return cmd->bytes > UINT32_MAX / 2 ? CHIM_ST_LIMIT : CHIM_ST_SUCCESS;
+}
+
+/* OP-D23 */
+static uint32_t check_disconnect(const ChimdevCmd *cmd, uint32_t flags)
+{
+    bool graceful = flags & CHIM_DISCONNECT_GRACEFUL;
+    bool abortive = flags & CHIM_DISCONNECT_ABORTIVE;
+
+    if (graceful == abortive || (abortive && cmd->bytes)) {
+        return CHIM_ST_INVALID_FIELD;
+    }
+    return cmd->bytes > CHIMDEV_MAX_SEND_LEN ? CHIM_ST_LIMIT : CHIM_ST_SUCCESS;
+}
+
+static ChimdevReq *make_req(ChimdevPair *p, const ChimdevCmd *cmd,
+                            enum toe_req_kind kind, uint32_t flags)
+{
+    ChimdevReq *r = chimdev_req_new(p->s, &cmd->at, cmd->nsge);
+
+    if (r) {
+        memcpy(r->sge, cmd->sge, cmd->nsge * sizeof(r->sge[0]));
+        r->req.kind = kind;
+        r->req.flags = chimdev_state_req_flags(kind, flags);
+        r->req.len = cmd->bytes;
+        r->req.cookie = le64_to_cpu(cmd->e.cookie);
+    }
+    return r;
+}
+
+static void do_request(ChimdevPair *p, ChimdevObj *o, const ChimdevCmd *cmd,
+                       unsigned op, uint32_t flags, int64_t now)
+{
+    struct chim_case_stats *cases = &p->s->stats.cases;
+    uint32_t status = check_length(cmd);
+    enum toe_req_kind kind;
+    ChimdevReq *r;
+
+    if (op == CHIM_OP_SEND) {
+        kind = TOE_REQ_SEND;
+        cases->sends++;
+        status = status ? status : check_send(cmd, flags);
+    } else if (op == CHIM_OP_RECV) {
+        kind = TOE_REQ_RECV;
+        cases->recvs++;
+        status = status ? status : check_recv(cmd, flags);
+    } else {
+        kind = TOE_REQ_DISCONNECT;
+        cases->disconnects++;
+        status = status ? status : check_disconnect(cmd, flags);
+    }
+    r = status ? NULL : make_req(p, cmd, kind, flags);
+    if (!r) {
+        refuse(p, cmd, op, o, status ? status : CHIM_ST_RESOURCES);
+        return;
+    }
+    switch (kind) {
+    case TOE_REQ_SEND:
+        toe_send(o->u.conn, &r->req, now);
+        break;
+    case TOE_REQ_RECV:
+        r->req.prefilled = le32_to_cpu(cmd->e.u.io.prefilled);
+        toe_recv(o->u.conn, &r->req, now);
+        break;
+    case TOE_REQ_DISCONNECT:
+        toe_disconnect(o->u.conn, &r->req, now);
+        break;
+    }
+}
+
+static void do_forward(ChimdevPair *p, ChimdevObj *o, const ChimdevCmd *cmd,
+                       uint32_t flags, int64_t now)
+{
+    struct chim_cqe e = {
+        .ctl = cpu_to_le32(CHIM_CQ_FORWARD),
+        .cookie = cmd->e.cookie,
+        .conn_cookie = cpu_to_le64(o->cookie),
+        .handle = cmd->e.handle,
+    };
+    g_autofree uint8_t *seg = NULL;
+    enum toe_status st;
+
+    p->s->stats.cases.forwards++;
+    if (check_length(cmd) || cmd->bytes < 20 || cmd->bytes > FORWARD_MAX) {
+        refuse(p, cmd, CHIM_CQ_FORWARD, o, CHIM_ST_INVALID_FIELD);
+        return;
+    }
+    seg = g_malloc(cmd->bytes);
+    if (!chimdev_sges_read(p->s, &cmd->at, cmd->sge, cmd->nsge, 0, seg,
+                           cmd->bytes)) {
+        return;
+    }
+    st = toe_forward(o->u.conn, seg, cmd->bytes,
+                     flags & CHIM_FORWARD_CSUM_OK, now);
+    p->s->stats.cases.forward_completions++;
+    e.status = cpu_to_le32(chimdev_state_status(st));
+    chimdev_cq_post(&p->cq, &e);
+}
+
+static void do_verdict(ChimdevPair *p, ChimdevObj *o, const ChimdevCmd *cmd,
+                       int64_t now)
+{
+    uint32_t number = le32_to_cpu(cmd->e.u.verdict.indication);
+    uint32_t status = le32_to_cpu(cmd->e.u.verdict.status);
+    uint32_t consumed = le32_to_cpu(cmd->e.u.verdict.consumed);
+
+    p->s->stats.cases.verdicts++;
+    if (!o || o->stopping ||
+        !chimdev_accept_verdict(p, o, number, status, consumed, now)) {
+        trace_chimdev_refused_verdict(cmd->at.ring, cmd->at.index, number,
+                                      status, consumed);
+        qemu_log_mask(LOG_GUEST_ERROR, "chimney: ring %u entry %u: verdict on "
+                      "indication %u is ignored\n", cmd->at.ring,
+                      cmd->at.index, number);
+    }
+}
+
+static void do_command(ChimdevPair *p, const ChimdevCmd *cmd, int64_t now)
+{
+    uint32_t ctl = le32_to_cpu(cmd->e.ctl);
+    uint32_t flags = ctl >> CHIM_CTL_FLAGS_SHIFT & 0xffff;
+    unsigned op = ctl & CHIM_CTL_OP_MASK;
+    ChimdevAt at = cmd->at;
+    ChimdevObj *o;
+
+    if (op == CHIM_OP_FENCE) {
+        chimdev_fence_seen(p->s, le32_to_cpu(cmd->e.u.fence.id), &at);
+        return;
+    }
+    if (op < CHIM_OP_SEND || op > CHIM_OP_VERDICT) {
+        at.rule = CHIM_RULE_RING_H6;
+        chimdev_fatal(p->s, CHIM_FATAL_OPCODE, &at, 0);
+        return;
+    }
+    o = chimdev_obj_get(p->s, le32_to_cpu(cmd->e.handle), CHIMDEV_LAYER_TCP);
+    if (o && o->pair != p) {
+        o = NULL;                       /* OP-D18 */
+    }
+    trace_chimdev_command(cmd->at.ring, cmd->at.index, op,
+                          le32_to_cpu(cmd->e.handle), cmd->bytes);
+    if (op == CHIM_OP_VERDICT) {
+        do_verdict(p, o, cmd, now);
+    } else if (!o) {
+        refuse(p, cmd, op, NULL, CHIM_ST_INVALID_HANDLE);
+    } else if (o->stopping) {
+        refuse(p, cmd, op, o, CHIM_ST_UPLOAD_IN_PROGRESS);
+    } else if (op == CHIM_OP_FORWARD) {
+        do_forward(p, o, cmd, flags, now);
+    } else {
+        do_request(p, o, cmd, op, flags, now);
+    }
+}
+
+static ChimdevPass take(ChimdevPair *p, unsigned budget)
+{
+    int64_t now = chimdev_now(p->s);
+    ChimdevCmd cmd;
+
+    for (unsigned n = 0; n < budget; n++) {
+        if (!chimdev_cq_ready(&p->cq)) {
+            return CHIMDEV_PASS_BLOCKED;
+        }
+        if (chimdev_ring_fetch(p->ring[CHIM_RING_SQ], &cmd) !=
+            CHIMDEV_FETCH_OK) {
+            return CHIMDEV_PASS_EMPTY;
+        }
+        do_command(p, &cmd, now);
+    }
+    return CHIMDEV_PASS_MORE;
+}
+
+ChimdevPass chimdev_io_run(ChimdevPair *p)
+{
+    return take(p, IO_BUDGET);
+}
+
+bool chimdev_io_drain(ChimdevPair *p)
+{
+    ChimdevRing *sq = p->ring[CHIM_RING_SQ];
+
+    return !sq || take(p, chimdev_ring_size(sq)) != CHIMDEV_PASS_BLOCKED;
+}
