@@ -51,14 +51,14 @@ struct toe_cc {
 		} newreno;
 		struct {
 			uint64_t epoch_ns;	/* start of the avoidance epoch, if epoch */
+			uint64_t seen_ns;	/* last acknowledgement */
+			uint64_t rest;		/* of cwnd's last increase, bytes x cwnd */
+			uint64_t est_rest;	/* of w_est's, bytes x 1000 cwnd */
 			bool     epoch;
-			uint32_t w_max;		/* bytes */
-			uint32_t cwnd_epoch;	/* bytes, at its start */
-			uint32_t k_ms;		/* time to reach w_max again */
-			uint32_t w_est;		/* bytes, Reno-friendly estimate */
-			uint32_t est_acked;	/* bytes counted towards w_est */
-			uint32_t acked;		/* bytes counted towards cwnd */
-			uint32_t max_prior;	/* largest cwnd before the last reduction, for w_est's rate */
+			uint32_t w_max;		/* bytes; 0: no loss yet, or a timeout */
+			uint32_t prior;		/* cwnd before the last reduction */
+			uint32_t k_ms;		/* from the epoch's start to w_max again */
+			uint32_t w_est;		/* bytes: what Reno would have */
 		} cubic;
 	} u;
 };
