@@ -59,7 +59,8 @@ enum chimney_attr {
 	CHIMNEY_A_FEATURES,	/* u64 */
 	CHIMNEY_A_PAUSED,	/* flag */
 	CHIMNEY_A_DOWN,		/* flag */
-	CHIMNEY_A_STAT,		/* nest: NAME, DRIVER, DEVICE */
+	CHIMNEY_A_STAT,		/* nest: NAME, DRIVER, DEVICE; of a set of reasons also GROUP */
+	CHIMNEY_A_GROUP,	/* string */
 	CHIMNEY_A_NAME,		/* string */
 	CHIMNEY_A_DRIVER,	/* u64 */
 	CHIMNEY_A_DEVICE,	/* u64 */

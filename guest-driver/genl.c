@@ -529,6 +529,13 @@ static int cmd_policy(struct sk_buff *skb, struct genl_info *info)
 
 /* -------------------------------------------------------------------------------- dumps */
 
+/* A card's message does not fit into what a dump gets by default. */
+static int dump_start(struct netlink_callback *cb)
+{
+	cb->min_dump_alloc = 24576;
+	return 0;
+}
+
 /* One message per card of the caller's namespace; cb->args[0] counts cards. */
 static int dump_cards(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
 		      int (*fill)(struct sk_buff *msg, struct chimdrv_dev *cd))
@@ -559,34 +566,34 @@ static int dump_cards(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
 	return skb->len;
 }
 
-static int fill_refusals(struct sk_buff *msg, struct chimdrv_offload *od)
+static int put_reason(struct sk_buff *msg, const char *group, const char *name, u64 n)
 {
 	struct nlattr *nest;
-	unsigned int i;
 
-	for (i = 1; i < CHIMDRV_NO_COUNT; i++) {
-		u64 n = atomic64_read(&od->count.refused[i]);
-
-		if (!n)
-			continue;
-		nest = nla_nest_start(msg, CHIMNEY_A_STAT);
-		if (!nest || nla_put_string(msg, CHIMNEY_A_NAME, chimdrv_refusal_name(i)) ||
-		    nla_put_u64_64bit(msg, CHIMNEY_A_DRIVER, n, CHIMNEY_A_PAD))
-			return -EMSGSIZE;
-		nla_nest_end(msg, nest);
-	}
-	for (i = 1; i < CHIMDRV_WHY_COUNT; i++) {
-		u64 n = atomic64_read(&od->count.why[i]);
-
-		if (!n)
-			continue;
-		nest = nla_nest_start(msg, CHIMNEY_A_STAT);
-		if (!nest || nla_put_string(msg, CHIMNEY_A_NAME, chimdrv_why_name(i)) ||
-		    nla_put_u64_64bit(msg, CHIMNEY_A_DEVICE, n, CHIMNEY_A_PAD))
-			return -EMSGSIZE;
-		nla_nest_end(msg, nest);
-	}
+	if (!n)
+		return 0;
+	nest = nla_nest_start(msg, CHIMNEY_A_STAT);
+	if (!nest || nla_put_string(msg, CHIMNEY_A_GROUP, group) ||
+	    nla_put_string(msg, CHIMNEY_A_NAME, name) ||
+	    nla_put_u64_64bit(msg, CHIMNEY_A_DRIVER, n, CHIMNEY_A_PAD))
+		return -EMSGSIZE;
+	nla_nest_end(msg, nest);
 	return 0;
+}
+
+/* Why sockets were refused, and why connections went back: those that happened. */
+static int fill_reasons(struct sk_buff *msg, struct chimdrv_offload *od)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 1; i < CHIMDRV_NO_COUNT && !err; i++)
+		err = put_reason(msg, "refused", chimdrv_refusal_name(i),
+				 atomic64_read(&od->count.refused[i]));
+	for (i = 1; i < CHIMDRV_WHY_COUNT && !err; i++)
+		err = put_reason(msg, "why", chimdrv_why_name(i),
+				 atomic64_read(&od->count.why[i]));
+	return err;
 }
 
 static int fill_status(struct sk_buff *msg, struct chimdrv_dev *cd)
@@ -604,7 +611,7 @@ static int fill_status(struct sk_buff *msg, struct chimdrv_dev *cd)
 				 atomic64_read(&od->count.bytes_in), CHIMNEY_A_PAD) ?:
 	       nla_put_u64_64bit(msg, CHIMNEY_A_BYTES_OUT,
 				 atomic64_read(&od->count.bytes_out), CHIMNEY_A_PAD) ?:
-	       fill_refusals(msg, od);
+	       fill_reasons(msg, od);
 }
 
 static int dump_status(struct sk_buff *skb, struct netlink_callback *cb)
@@ -625,7 +632,17 @@ static int put_stat(struct sk_buff *msg, const char *name, const u64 *driver, co
 }
 
 #define DRV_PREFIX	"offload_"
-#define DEV_PREFIX	"cases_"
+#define DEV_PREFIX	"t_"	/* the target's counts of the cases */
+#define NIC_PREFIX	"nic_"
+
+static const char *plain_name(const char *device_name)
+{
+	if (!strncmp(device_name, DEV_PREFIX, strlen(DEV_PREFIX)))
+		return device_name + strlen(DEV_PREFIX);
+	if (!strncmp(device_name, NIC_PREFIX, strlen(NIC_PREFIX)))
+		return device_name + strlen(NIC_PREFIX);
+	return device_name;
+}
 
 /* The driver's value of one of the card's cases, or -1. */
 static int driver_case(const char *device_name)
@@ -656,8 +673,7 @@ static int fill_stats(struct sk_buff *msg, struct chimdrv_dev *cd)
 	for (i = 0; i < ndev && have_dev && !err; i++) {
 		name = chimdrv_admin_stat_name(i);
 		k = driver_case(name);
-		err = put_stat(msg, k < 0 ? name : name + strlen(DEV_PREFIX),
-			       k < 0 ? NULL : &drv[k], &dev[i]);
+		err = put_stat(msg, plain_name(name), k < 0 ? NULL : &drv[k], &dev[i]);
 	}
 	for (i = 0; i < ndrv && !err; i++) {
 		name = chimdrv_offload_stat_name(i) + strlen(DRV_PREFIX);
@@ -668,7 +684,7 @@ static int fill_stats(struct sk_buff *msg, struct chimdrv_dev *cd)
 			err = put_stat(msg, name, &drv[i], NULL);
 	}
 	kfree(drv);
-	return err;
+	return err ?: fill_reasons(msg, chimdrv_od(cd));
 }
 
 static int dump_stats(struct sk_buff *skb, struct netlink_callback *cb)
@@ -729,9 +745,9 @@ void chimdrv_genl_event(struct chimdrv_conn *conn, u32 event)
 /* --------------------------------------------------------------------------- the family */
 
 static const struct genl_ops chimney_ops[] = {
-	{ .cmd = CHIMNEY_CMD_STATUS, .dumpit = dump_status },
+	{ .cmd = CHIMNEY_CMD_STATUS, .start = dump_start, .dumpit = dump_status },
 	{ .cmd = CHIMNEY_CMD_LIST, .dumpit = dump_list },
-	{ .cmd = CHIMNEY_CMD_STATS, .dumpit = dump_stats },
+	{ .cmd = CHIMNEY_CMD_STATS, .start = dump_start, .dumpit = dump_stats },
 	{ .cmd = CHIMNEY_CMD_OFFLOAD, .doit = cmd_offload, .flags = GENL_UNS_ADMIN_PERM },
 	{ .cmd = CHIMNEY_CMD_UPLOAD, .doit = cmd_upload, .flags = GENL_UNS_ADMIN_PERM },
 	{ .cmd = CHIMNEY_CMD_DISCONNECT, .doit = cmd_disconnect, .flags = GENL_UNS_ADMIN_PERM },
