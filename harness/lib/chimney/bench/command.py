@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The command harness/bench: options, what must be built first, and where the results go."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from .. import kernel, net, paths, proc
+from ..errors import STATUS_HARNESS, HarnessError, WrongUse
+from ..run import signals_raise
+from . import figures, peer, plan, plugin, report
+from .schedule import Bench
+from .station import Setup
+
+# The cloud kernels have no driver for igb and e1000e, and all cards must meet the same kernel.
+KERNEL = "6.1-generic"
+ROUNDS, QUICK_ROUNDS = 7, 3
+SECONDS, QUICK_SECONDS = 1.0, 0.3
+BUILD_SECONDS = 600
+STATUS_INCOMPLETE = 1
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that answers wrong use with one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        raise WrongUse(message[0].lower() + message[1:].rstrip(".") + ". See harness/bench --help.")
+
+
+def make_parser() -> Parser:
+    """The parser of the command."""
+    parser = Parser(prog="harness/bench", allow_abbrev=False, description=(
+        "Measure the chimney card side by side with other cards: the same VM, kernel and wire, in "
+        "rounds that alternate. Prints a table and writes every figure to a JSON file."))
+    add = parser.add_argument
+    add("--rounds", type=int, metavar="N", help=f"rounds of each run (default: {ROUNDS})")
+    add("--devices", metavar="A,B", help=f"of {', '.join(plan.DEVICES)}; {plan.BASE} is always "
+                                         "there (default: all)")
+    add("--metrics", metavar="A,B", help="names, or beginnings with a * (default: all); "
+                                         "--list prints them")
+    add("--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds and shorter runs: for "
+                                             "development, not for conclusions")
+    add("--json", type=Path, metavar="FILE", default=paths.BUILD / "bench.json",
+        help="where the figures go (default: build/bench.json)")
+    add("--cpus", type=int, default=1, metavar="N", help="processors of the guest (default: 1)")
+    add("--kernel", default=KERNEL, metavar="NAME", help=f"the guest's kernel (default: {KERNEL})")
+    add("--list", action="store_true", help="print the metrics and end")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    try:
+        options = make_parser().parse_args(arguments)
+        if options.list:
+            for metric in plan.METRICS.values():
+                print(f"{metric.name:<22}{metric.unit}")
+            return 0
+        with signals_raise():
+            return _bench(options)
+    except HarnessError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return error.status
+    except OSError as error:
+        print(f"bench: {error.filename or ''}: {error.strerror or error}.", file=sys.stderr)
+        return STATUS_HARNESS
+    except KeyboardInterrupt:
+        return 130
+
+
+def _bench(options: argparse.Namespace) -> int:
+    devices = plan.pick_devices(options.devices)
+    metrics = plan.pick_metrics(options.metrics)
+    rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
+    if not 1 <= rounds <= 1000 or not 1 <= options.cpus <= 64:
+        raise WrongUse("--rounds and --cpus are numbers from 1 to 1000 and from 1 to 64.")
+    if not options.json.absolute().parent.is_dir():
+        raise WrongUse(f"--json {options.json}: the folder does not exist.")
+    begin = time.monotonic()
+    net.check_tap_possible()
+    _prepare(options.kernel, devices)
+    setup = Setup(options.kernel, options.cpus, peer.build(), plugin.build())
+    bench = Bench(setup, devices, plan.probes_of(metrics), rounds,
+                  QUICK_SECONDS if options.quick else SECONDS, _say(begin))
+    runs = bench.execute()
+    rows = figures.rows(metrics, devices, runs)
+    write(options.json, rows)
+    head = (f"bench: kernel {options.kernel}, {options.cpus} processor(s), TCG, "
+            f"{rounds} rounds, {time.monotonic() - begin:.0f} s")
+    print(report.text(rows, head), end="")
+    return 0 if all(_complete(row, rounds) for row in rows) else STATUS_INCOMPLETE
+
+
+def _complete(row: dict[str, Any], rounds: int) -> bool:
+    """Whether a row has its rounds; one that the device cannot have is complete without."""
+    return row["rounds"] >= rounds or (row["rounds"] == 0 and row["failed"] == 0)
+
+
+def write(file: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write the rows, one to a line."""
+    lines = ",\n ".join(json.dumps(row) for row in rows)
+    file.write_text(f"[{lines}]\n")
+
+
+def _prepare(name: str, devices: Sequence[plan.Device]) -> None:
+    """Fetch the kernel and build the driver for it, as far as that has not been done."""
+    if name in kernel.NAMES and not (paths.KERNELS / name / "vmlinuz").exists():
+        _build([str(paths.TOP / "images/kernels"), name], f"fetch the kernel {name}")
+    found = kernel.find(name)
+    for device in devices:
+        kernel.refuse_missing_card(found, device.model)
+    if any(device.model == "chimney" for device in devices) and name in kernel.NAMES:
+        _build([str(paths.TOP / "guest-driver/build"), name], f"build the driver for {name}")
+
+
+def _build(argv: list[str], what: str) -> None:
+    print(f"bench: {what}", file=sys.stderr, flush=True)
+    proc.run(argv, seconds=BUILD_SECONDS, what=what)
+
+
+def _say(begin: float) -> Any:
+    """A line of progress on standard error, with the time since the start."""
+    def say(text: str) -> None:
+        print(f"bench: {time.monotonic() - begin:6.1f} s  {text}", file=sys.stderr, flush=True)
+    return say
