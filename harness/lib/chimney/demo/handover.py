@@ -29,6 +29,9 @@ SILENCE_SECONDS = 0.2
 REPEATS_PER_CYCLE = 0.3
 
 
+Counters = tuple[dict[str, int], dict[str, int]]
+
+
 @dataclass
 class Goal:
     """What has to be reached."""
@@ -78,24 +81,47 @@ class Handover:
         self.vm, self.family, self.seed, self.goal, self.say = vm, family, seed, goal, say
         self.ctl = GuestCtl(vm)
         self.outcome = Outcome(family, seed)
+        self.before: Counters = ({}, {})
+        self.after: Counters = ({}, {})
         self.peer_stop = vm.run_dir / f"xfer{family}.stop"
 
-    def run(self, capture: Callable[[], Path]) -> Outcome:
-        """Do it. `capture` gives the capture once the VM's frames are in it."""
-        before = self.ctl.stats()
+    def run(self) -> None:
+        """Move the bytes and hand over until enough has been seen."""
+        self.before = self.ctl.stats()
         begin = time.monotonic()
         peer, guest = self._start_pair()
         helper = offload.apply(self.vm.agent, "random", self.seed)
         try:
-            self._until_enough(before, guest)
+            self._until_enough(guest)
         finally:
             counts = offload.stop(helper)
         self.ctl.upload("all", check=False)
         self._stop_pair(peer, guest)
         self.outcome.seconds = time.monotonic() - begin
-        self.say(f"IPv{self.family}: helper in the guest: {counts}")
-        self._judge(before, self.ctl.stats(), capture())
-        return self.outcome
+        self.after = self.ctl.stats()
+        self.say(f"IPv{self.family}: the helper in the guest: {counts}")
+
+    def judge(self, capture: Path) -> Outcome:
+        """Hold counters and the finished capture against the rules."""
+        driver = {key: value - self.before[0].get(key, 0) for key, value in self.after[0].items()}
+        device = {key: value - self.before[1].get(key, 0) for key, value in self.after[1].items()}
+        rows = [
+            row
+            for row in wire_rows.read(capture, PORT)
+            if (":" in row.src) == (self.family == 6)
+        ]
+        self._judge_wire(rows)
+        self._judge_shares(rows, device)
+        out = self.outcome
+        self._expect(out.cycles >= self.goal.cycles, f"{out.cycles} counted cycles")
+        for name in ("in_flight", "unread", "unsent"):
+            count = driver[f"upload_{name}"]
+            setattr(out, name, count)
+            self._expect(
+                count >= self.goal.uploads_each,
+                f"only {count} uploads had data {name.replace('_', ' ')}",
+            )
+        return out
 
     # -- the pair --------------------------------------------------------------------------------
 
@@ -154,7 +180,7 @@ class Handover:
             raise HarnessError(f"xfer of the {who} printed no report: {text.strip()[-300:]}")
         return dict(json.loads(lines[-1]))
 
-    def _until_enough(self, before: tuple[dict[str, int], dict[str, int]], guest: Command) -> None:
+    def _until_enough(self, guest: Command) -> None:
         """Until bytes and hand-overs should suffice; the capture has the last word on cycles."""
         end = time.monotonic() + self.goal.seconds
         spare = 1.05
@@ -162,11 +188,11 @@ class Handover:
             time.sleep(0.5)
             self.vm.watch()
             driver, device = self.ctl.stats()
-            cycles = driver["terminates"] - before[0]["terminates"]
-            into = device["rx_bytes"] - before[1]["rx_bytes"]
-            out = device["tx_bytes"] - before[1]["tx_bytes"]
+            cycles = driver["terminates"] - self.before[0]["terminates"]
+            into = device["rx_bytes"] - self.before[1]["rx_bytes"]
+            out = device["tx_bytes"] - self.before[1]["tx_bytes"]
             enough = [
-                driver[key] - before[0].get(key, 0)
+                driver[key] - self.before[0].get(key, 0)
                 for key in ("upload_in_flight", "upload_unread", "upload_unsent")
             ]
             self.say(f"IPv{self.family}: {cycles} cycles, {into >> 20} MiB in, {out >> 20} MiB out")
@@ -187,31 +213,6 @@ class Handover:
                 )
 
     # -- the verdict -----------------------------------------------------------------------------
-
-    def _judge(
-        self,
-        before: tuple[dict[str, int], dict[str, int]],
-        after: tuple[dict[str, int], dict[str, int]],
-        capture: Path,
-    ) -> None:
-        driver = {key: after[0][key] - before[0].get(key, 0) for key in after[0]}
-        device = {key: after[1][key] - before[1].get(key, 0) for key in after[1]}
-        rows = [
-            row for row in wire_rows.read(capture, PORT) if (":" in row.src) == (self.family == 6)
-        ]
-        self._judge_wire(rows)
-        self._judge_shares(rows, device)
-        out = self.outcome
-        out.in_flight, out.unread, out.unsent = (
-            driver[key] for key in ("upload_in_flight", "upload_unread", "upload_unsent")
-        )
-        self._expect(out.cycles >= self.goal.cycles, f"{out.cycles} counted cycles")
-        for name in ("in_flight", "unread", "unsent"):
-            count = getattr(out, name)
-            self._expect(
-                count >= self.goal.uploads_each,
-                f"only {count} uploads had data {name.replace('_', ' ')}",
-            )
 
     def _judge_wire(self, rows: list[wire_rows.Row]) -> None:
         out = self.outcome

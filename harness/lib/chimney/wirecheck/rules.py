@@ -184,3 +184,40 @@ def cycles(rows: Iterable[Row]) -> Cycles:
     if result.uploads and owner == "host" and card_ok and out and into:
         result.counted += 1
     return result
+
+
+def segmented_identifications(made: Iterable[Row], segments: Iterable[Row]) -> list[str]:
+    """
+    Segments that Linux has cut from large frames: each must carry an ID of its maker's half. The
+    maker is found by sequence number and ID in the capture of what the card handed to the wire.
+    """
+    owners: dict[int, list[Row]] = {}
+    for row in made:
+        if row.length and row.ip_id is not None:
+            owners.setdefault(row.ip_id >> 6, []).append(row)
+            last = row.ip_id + row.length // 1000
+            for bucket in range((row.ip_id >> 6) + 1, (last >> 6) + 1):
+                owners.setdefault(bucket, []).append(row)
+    found, looked = [], 0
+    for segment in segments:
+        if not segment.length or segment.ip_id is None:
+            continue
+        looked += 1
+        frame = _made_by(segment, owners.get(segment.ip_id >> 6, []))
+        if frame is None:
+            found.append(f"segment {segment.number}: nobody made ID {segment.ip_id:#06x}")
+            continue
+        low, high = TARGET_IDS if frame.origin == "target" else HOST_IDS
+        if not low <= segment.ip_id <= high or segment.fragment:
+            found.append(f"segment {segment.number} of {frame.origin}: ID {segment.ip_id:#06x}")
+    return found if looked else ["no segment was seen"]
+
+
+def _made_by(segment: Row, frames: list[Row]) -> Row | None:
+    for frame in frames:
+        into = (segment.seq - frame.seq) % M32
+        if into + segment.length <= frame.length and frame.ip_id is not None:
+            index = segment.ip_id - frame.ip_id if segment.ip_id is not None else -1
+            if index >= 0 and (index == 0) == (into == 0) and into >= index:
+                return frame
+    return None

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The command behind `make demo`: runs the parts, prints the table, says PASS or FAIL.
+
+Parts: one connection handed over at random moments, over IPv4 and over IPv6; the same once over a
+wire on which Linux segments; then each founding case by itself. Everything is judged by counters of
+both sides and by the captures; figures go to build/demo.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .. import paths, programs
+from ..errors import HarnessError
+from ..net import capture as wire_capture
+from ..progress import Progress
+from ..rundir import new_run_dir
+from ..vm import Vm, VmConfig
+from ..wirecheck import rows as wire_rows
+from ..wirecheck import rules
+from . import cases, table
+from .handover import PORT, Goal, Handover, Outcome
+
+RESULT = paths.BUILD / "demo.json"
+# Near the end of the target's half, so that the run makes it wrap early.
+ID_START = "x-ip-id-start=0xffe0"
+
+
+@dataclass
+class Demo:
+    """One run of the demo."""
+
+    kernel: str
+    seed: int
+    goal: Goal
+    families: tuple[int, ...]
+    progress: Progress = field(default_factory=Progress)
+    outcomes: list[Outcome] = field(default_factory=list)
+    driver: dict[str, int] = field(default_factory=dict)
+    device: dict[str, int] = field(default_factory=dict)
+    broken: list[str] = field(default_factory=list)
+    folder: Path = field(default_factory=new_run_dir)
+
+    def say(self, text: str) -> None:
+        self.progress.say(text)
+
+    def config(self, name: str, **changes: Any) -> VmConfig:
+        """A VM with two processors, the programs of the demo, and a capture."""
+        base: dict[str, Any] = {
+            "kernel": self.kernel,
+            "cpus": 2,
+            "bins": [str(programs.xfer())],
+            "pcap": self.folder / f"{name}.pcapng",
+            "device_options": [ID_START],
+        }
+        return VmConfig(**{**base, **changes})
+
+    def collect(self, vm: Vm) -> None:
+        """Add the counters of a VM that is about to end."""
+        driver, device = cases.GuestCtl(vm).stats()
+        table.add_up(self.driver, driver)
+        table.add_up(self.device, device)
+
+    def run_handover(self) -> None:
+        """Acceptance of the hand-over itself: both families in one VM, judged when it has ended."""
+        config = self.config("handover")
+        runs = []
+        with Vm(config, self.folder / "handover", self.say) as vm:
+            for family in self.families:
+                one = Handover(vm, family, self.seed + family, self.goal, self.say)
+                one.run()
+                runs.append(one)
+            self.collect(vm)
+        for one in runs:
+            self.say(f"IPv{one.family}: reading the capture")
+            assert config.pcap is not None
+            self.outcomes.append(one.judge(config.pcap))
+            self.broken += [f"IPv{one.family}: {text}" for text in one.outcome.broken]
+
+    def run_segmented(self) -> None:
+        """IDs once more, on frames that Linux has segmented behind the tap."""
+        config = self.config("segmented", wire="segmented")
+        far = self.folder / "far.pcapng"
+        small = Goal(bytes=24 << 20, cycles=5, uploads_each=0)
+        with Vm(config, self.folder / "segmented", self.say) as vm:
+            room = vm.wire.room
+            assert room is not None
+            sniffer = wire_capture(room, vm.wire.device, far)
+            one = Handover(vm, 4, self.seed + 40, small, self.say)
+            one.run()
+            self.collect(vm)
+            sniffer.stop()
+        assert config.pcap is not None
+        segments = [row for row in wire_rows.read(far, PORT) if row.dport == PORT]
+        made = [row for row in wire_rows.read(config.pcap, PORT) if row.outgoing]
+        found = rules.segmented_identifications(made, segments)
+        self.broken += [f"segmented wire: {text}" for text in found[:3]]
+        self.say(f"segmented wire: {len(segments)} segments looked at")
+
+    def run_cases(self) -> None:
+        """Each founding case by itself."""
+        for scenario in cases.SCENARIOS:
+            self.say(scenario.__name__.replace("_", " "))
+            scenario(self)
+
+    def run(self) -> int:
+        begin = time.monotonic()
+        self.run_handover()
+        self.run_segmented()
+        self.run_cases()
+        founding = table.lines(table.FOUNDING, self.driver, self.device)
+        operations = table.lines(table.OPERATIONS, self.driver, self.device)
+        self.broken += [
+            f"{line.text.strip()}: driver {line.driver}, device {line.device}"
+            for line in founding + operations
+            if not line.shown
+        ]
+        self.progress.clear()
+        print(table.render("founding cases", founding))
+        print()
+        print(table.render("operations", operations))
+        print()
+        self.print_runs()
+        self.write(founding + operations, time.monotonic() - begin)
+        return self.verdict()
+
+    def print_runs(self) -> None:
+        for one in self.outcomes:
+            print(
+                f"IPv{one.family}: {one.cycles} cycles counted in {one.seconds:.0f} s, "
+                f"{one.sent >> 20} MiB out, {one.received >> 20} MiB in, every byte compared; "
+                f"card {one.target_share:.0%}, Linux {one.host_share:.0%}; uploads with data in "
+                f"flight {one.in_flight}, unread {one.unread}, unsent {one.unsent}; "
+                f"peer sent again {one.peer_again}, DSACKs {one.peer_dsacks}, RSTs {one.resets}"
+            )
+
+    def write(self, found: list[table.Line], seconds: float) -> None:
+        RESULT.parent.mkdir(parents=True, exist_ok=True)
+        result = {
+            "pass": not self.broken,
+            "broken": self.broken,
+            "seed": self.seed,
+            "kernel": self.kernel,
+            "seconds": round(seconds, 1),
+            "runs": [one.as_dict() for one in self.outcomes],
+            "cases": [line.as_dict() for line in found],
+        }
+        RESULT.write_text(json.dumps(result, indent=1) + "\n")
+
+    def verdict(self) -> int:
+        cycles = sum(one.cycles for one in self.outcomes)
+        moved = sum(one.sent + one.received for one in self.outcomes)
+        resets = sum(one.resets for one in self.outcomes)
+        figures = f"{cycles} cycles, {moved >> 20} MiB compared byte by byte, {resets} RSTs"
+        if not self.broken:
+            print(f"demo: PASS {figures}")
+            return 0
+        for text in self.broken:
+            print(f"broken: {text}")
+        print(f"files: {self.folder}")
+        print(f"demo: FAIL {len(self.broken)} rules broken; {figures}")
+        return 1
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="harness/demo", description="Move live connections between Linux TCP and the card."
+    )
+    parser.add_argument("--kernel", default="6.1", help="guest kernel (default 6.1)")
+    parser.add_argument("--seed", type=int, default=1, help="of all random choices (default 1)")
+    parser.add_argument("--cycles", type=int, default=200, help="hand-overs to count (default 200)")
+    parser.add_argument("--mib", type=int, default=256, help="MiB each way (default 256)")
+    parser.add_argument("--family", type=int, choices=(4, 6), help="only IPv4 or only IPv6")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the demo; returns the exit status."""
+    args = parse(sys.argv[1:] if arguments is None else arguments)
+    goal = Goal(bytes=args.mib << 20, cycles=args.cycles, uploads_each=min(100, args.cycles // 2))
+    families = (args.family,) if args.family else (4, 6)
+    demo = Demo(args.kernel, args.seed, goal, families)
+    try:
+        return demo.run()
+    except HarnessError as error:
+        demo.progress.clear()
+        print(f"demo: {error}", file=sys.stderr)
+        print(f"files: {demo.folder}")
+        print("demo: FAIL it could not be run to its end")
+        return error.status
