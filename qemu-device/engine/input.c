@@ -364,6 +364,8 @@ static void step_text(struct toe_conn *c, struct toe_seg *seg, uint64_t now)
 	toe_deliver_segment(c, seg->seq, seg->payload, seg->len, seg->flags & TOE_PSH, now, &res);
 	c->rcv.nxt = c->rcv.buf.nxt;
 	c->t->stats.payload_in += res.advanced;
+	if (res.dropped)
+		toe_ip_stats(c)->in_discards++;
 	if (res.advanced)
 		estimate_rtt(c, seg, now);
 	schedule_ack(c, seg, &res, now);

@@ -71,7 +71,7 @@ static uint16_t window_field(struct toe_conn *c)
 	unsigned shift = c->k.flags & TOE_WSCALE ? c->k.rcv_wscale : 0;
 	uint32_t now = offered(c), want = toe_output_window(c), field;
 
-	if (want < now + window_step(c))
+	if (want < now + window_step(c) && !(c->rcv.sws_force && want > now))
 		want = now;
 	field = want >> shift;
 	if ((field << shift) < now) {
@@ -94,8 +94,13 @@ void toe_output_window_opened(struct toe_conn *c)
 	if (want <= now || c->rcv.fin_done || c->rx_off)
 		return;
 	gain = want - now;
-	if (gain < 2 * mss && gain < limit / 2)
+	if (gain < 2 * mss && gain < limit / 2) {
+		/* Too little to tell; but a peer that has nothing left is told in the end (TMR-26). */
+		if (now < mss && !toe_timer_running(c, TOE_TMR_WND))
+			toe_timer_set(c, TOE_TMR_WND,
+				      c->t->now + toe_ticks_to_ns(c->t, c->t->params.sws_prevention_ticks));
 		return;
+	}
 	/* A peer that has a wide window left anyway needs no segment of its own for this. */
 	if (gain >= limit / 4 || now <= limit / 8 || limit <= 8 * mss) {
 		c->rcv.ack_now = true;
@@ -238,6 +243,7 @@ static void acked(struct toe_conn *c, const struct plan *pl)
 	if (c->rcv.dup_acks)
 		c->rcv.dup_acks--;
 	c->rcv.ack_now = c->rcv.dup_acks;
+	c->rcv.sws_force = false;
 	toe_timer_clear(c, TOE_TMR_DELACK);
 }
 
@@ -505,6 +511,19 @@ static void idle_restart(struct toe_conn *c, uint64_t now)
 		c->cc.ops->after_idle(&c->cc, now);
 }
 
+/*
+ * With large frames, wait while ACKs are due anyway: frames that only use what one ACK freed get smaller and smaller.
+ * room: what the windows allow now, of total bytes queued. What is in flight is at least as much, so ACKs do come.
+ */
+static bool should_defer(const struct toe_conn *c, uint32_t mss, uint32_t room, uint32_t total)
+{
+	uint32_t wnd = c->cc.cwnd < c->snd.wnd ? c->cc.cwnd : c->snd.wnd, least = largest_payload(c, mss);
+
+	if (least > wnd / 3)
+		least = wnd / 3;
+	return c->rec.state == TOE_REC_OPEN && room < total && room < least && c->snd.nxt - c->snd.una > room + mss;
+}
+
 /* Data from SND.NXT on, as much as windows and rules allow. force: one segment beyond cwnd. */
 static enum outcome send_next(struct toe_conn *c, bool force, uint64_t now)
 {
@@ -520,10 +539,12 @@ static enum outcome send_next(struct toe_conn *c, bool force, uint64_t now)
 	space = cwnd_space(c);
 	if (force && space < pl.mss)
 		space = pl.mss;
-	if (space < pl.mss && space < total) {
+	if (space < total)
 		c->snd.cwnd_limited = true;
+	if (space < pl.mss && space < total)
 		return IDLE;
-	}
+	if (!force && should_defer(c, pl.mss, space < total ? space : total, data_len(c, c->snd.nxt, c->snd.end)))
+		return IDLE;
 	gather(c, &pl, space < total ? space - space % pl.mss : total);
 	if (c->snd.fin && pl.seq + pl.g.len == c->snd.end && toe_seq_gt(end, c->snd.end))
 		pl.flags |= TOE_FIN;

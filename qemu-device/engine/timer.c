@@ -128,6 +128,7 @@ void toe_timer_freeze(struct toe_conn *c)
 	c->tmr[TOE_TMR_PUSH] = TOE_NO_DEADLINE;
 	c->tmr[TOE_TMR_SWS] = TOE_NO_DEADLINE;
 	c->tmr[TOE_TMR_TLP] = TOE_NO_DEADLINE;
+	c->tmr[TOE_TMR_WND] = TOE_NO_DEADLINE;
 	c->frozen = true;
 }
 
@@ -225,6 +226,11 @@ static void expired(struct toe_conn *c, enum toe_timer which, uint64_t now)
 		break;
 	case TOE_TMR_TLP:
 		toe_recovery_tlp(c, now);
+		break;
+	case TOE_TMR_WND:
+		c->rcv.sws_force = true;
+		c->rcv.ack_now = true;
+		toe_output_kick(c);
 		break;
 	case TOE_TMRS:
 		break;

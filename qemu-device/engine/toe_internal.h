@@ -106,6 +106,7 @@ enum toe_timer {
 	TOE_TMR_PUSH,
 	TOE_TMR_SWS,
 	TOE_TMR_TLP,
+	TOE_TMR_WND,		/* a small window update is due */
 	TOE_TMRS,
 };
 
@@ -142,6 +143,7 @@ struct toe_rcv {			/* input.c; the window by output.c */
 	bool     fin_known, fin_done;
 	bool     ack_now, ack_owed;	/* at once; some time */
 	uint32_t ack_segs;		/* segments since the last ACK */
+	bool     sws_force;		/* the next window may grow by little */
 	uint8_t  dup_acks;		/* more ACKs of the same number to send (peers without SACK count them) */
 	struct toe_range dsack;		/* to report once; empty: none */
 	uint32_t progress_edge;		/* data beyond it shows that the peer got an ACK of ours (NCE-4) */

@@ -448,6 +448,25 @@ TEST(window_follows_what_is_held)	/* DLV-14 */
 	rig_end();
 }
 
+TEST(small_window_update_comes_late)	/* TMR-26 */
+{
+	rig_init();
+	R.k2.initial_rcv_wnd = R.d.rcv_wnd = 20000;
+	rig_start();
+	rig_data(RIG_RCV, 19900, 0);
+	rig_data(RIG_RCV + 19900, 100, 0);
+	CHECK_EQ(rig_out(), 1);
+	CHECK_EQ(R.f[0].seg.wnd, 0);
+	CHECK_INDICATED(RIG_RCV, 20000);
+	rig_verdict(500);
+	CHECK_EQ(rig_out(), 0);		/* silly to tell */
+	CHECK_EQ(rig_deadline(), 200 * RIG_MS);
+	CHECK_EQ(rig_tick(200 * RIG_MS), 1);
+	CHECK_EQ(R.f[0].seg.wnd, 500);
+	CHECK_EQ(rig_deadline(), TOE_NO_DEADLINE);
+	rig_end();
+}
+
 TEST(window_scaled_never_moves_left)
 {
 	uint32_t seq = RIG_RCV, edge = RIG_RCV + (512 << 7), i;
