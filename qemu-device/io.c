@@ -55,6 +55,48 @@ void chimdev_req_free_all(ChimdevState *s)
 
 /* ------------------------------------------------------------ commands */
 
+/* Refused or not, a command and its completion count, as they do at the driver. */
+static void count_command(struct chim_case_stats *c, unsigned op)
+{
+    switch (op) {
+    case CHIM_OP_SEND:
+        c->sends++;
+        break;
+    case CHIM_OP_RECV:
+        c->recvs++;
+        break;
+    case CHIM_OP_FORWARD:
+        c->forwards++;
+        break;
+    case CHIM_OP_DISCONNECT:
+        c->disconnects++;
+        break;
+    case CHIM_OP_VERDICT:
+        c->verdicts++;
+        break;
+    }
+}
+
+static void count_refused(struct chim_case_stats *c, unsigned type,
+                          uint32_t status)
+{
+    switch (type) {
+    case CHIM_CQ_SEND:
+        c->send_completions++;
+        c->send_back_completed += status == CHIM_ST_UPLOAD_IN_PROGRESS;
+        break;
+    case CHIM_CQ_RECV:
+        c->recv_completions++;
+        break;
+    case CHIM_CQ_FORWARD:
+        c->forward_completions++;
+        break;
+    case CHIM_CQ_DISCONNECT:
+        c->disconnect_completions++;
+        break;
+    }
+}
+
 static void refuse(ChimdevPair *p, const ChimdevCmd *cmd, unsigned type,
                    const ChimdevObj *o, uint32_t status)
 {
@@ -70,6 +112,7 @@ static void refuse(ChimdevPair *p, const ChimdevCmd *cmd, unsigned type,
     qemu_log_mask(LOG_GUEST_ERROR, "chimney: ring %u entry %u: command 0x%02x "
                   "is refused with status %u\n", cmd->at.ring, cmd->at.index,
                   type, status);
+    count_refused(&p->s->stats.cases, type, status);
     chimdev_cq_post(&p->cq, &e);
 }
 
@@ -129,22 +172,18 @@ static ChimdevReq *make_req(ChimdevPair *p, const ChimdevCmd *cmd,
 static void do_request(ChimdevPair *p, ChimdevObj *o, const ChimdevCmd *cmd,
                        unsigned op, uint32_t flags, int64_t now)
 {
-    struct chim_case_stats *cases = &p->s->stats.cases;
     uint32_t status = check_length(cmd);
     enum toe_req_kind kind;
     ChimdevReq *r;
 
     if (op == CHIM_OP_SEND) {
         kind = TOE_REQ_SEND;
-        cases->sends++;
         status = status ? status : check_send(cmd, flags);
     } else if (op == CHIM_OP_RECV) {
         kind = TOE_REQ_RECV;
-        cases->recvs++;
         status = status ? status : check_recv(cmd, flags);
     } else {
         kind = TOE_REQ_DISCONNECT;
-        cases->disconnects++;
         status = status ? status : check_disconnect(cmd, flags);
     }
     r = status ? NULL : make_req(p, cmd, kind, flags);
@@ -178,7 +217,6 @@ static void do_forward(ChimdevPair *p, ChimdevObj *o, const ChimdevCmd *cmd,
     g_autofree uint8_t *seg = NULL;
     enum toe_status st;
 
-    p->s->stats.cases.forwards++;
     if (check_length(cmd) || cmd->bytes < 20 || cmd->bytes > FORWARD_MAX) {
         refuse(p, cmd, CHIM_CQ_FORWARD, o, CHIM_ST_INVALID_FIELD);
         return;
@@ -202,7 +240,6 @@ static void do_verdict(ChimdevPair *p, ChimdevObj *o, const ChimdevCmd *cmd,
     uint32_t status = le32_to_cpu(cmd->e.u.verdict.status);
     uint32_t consumed = le32_to_cpu(cmd->e.u.verdict.consumed);
 
-    p->s->stats.cases.verdicts++;
     if (!o || o->stopping ||
         !chimdev_accept_verdict(p, o, number, status, consumed, now)) {
         trace_chimdev_refused_verdict(cmd->at.ring, cmd->at.index, number,
@@ -230,6 +267,7 @@ static void do_command(ChimdevPair *p, const ChimdevCmd *cmd, int64_t now)
         chimdev_fatal(p->s, CHIM_FATAL_OPCODE, &at, 0);
         return;
     }
+    count_command(&p->s->stats.cases, op);
     o = chimdev_obj_get(p->s, le32_to_cpu(cmd->e.handle), CHIMDEV_LAYER_TCP);
     if (o && o->pair != p) {
         o = NULL;                       /* OP-D18 */

@@ -122,6 +122,7 @@ void chimdev_run(ChimdevState *s)
     chimdev_target_tick(s, now);
     take_commands(s);
     chimdev_op_start(s, now);
+    chimdev_op_finish(s, now);
     chimdev_target_serve(s, now);
     chimdev_op_finish(s, now);
     finish(s);

@@ -291,12 +291,23 @@ static uint32_t get_tcp_delegated(ChimdevState *s,
         t->srtt_us = le32_to_cpu(k->srtt_us);
         t->rttvar_us = le32_to_cpu(k->rttvar_us);
     }
-    in->sends = le32_to_cpu(k->send_count);
-    in->send_off = le32_to_cpu(k->send_off);
     in->buffered_off = le32_to_cpu(k->buffered_off);
     in->buffered_sges = le32_to_cpu(k->buffered_sges);
     in->buffered_len = le32_to_cpu(k->buffered_len);
     if (k->rsvd0 || k->flags || k->dwnd || memcmp(k->rsvd1, zero, sizeof(zero))) {
+        return CHIM_ST_INVALID_FIELD;
+    }
+    return CHIM_ST_SUCCESS;
+}
+
+/* OBJ-H5: the chain's first and last request are the ones named (OSD-3, OSD-4). */
+static uint32_t get_send_range(const struct chim_tcp_delegated *k,
+                               ChimdevTcpIn *in)
+{
+    in->sends = le32_to_cpu(k->send_count);
+    in->send_off = le32_to_cpu(k->send_off);
+    if (in->sends && (k->send_head ||
+                      le32_to_cpu(k->send_tail) != in->sends - 1)) {
         return CHIM_ST_INVALID_FIELD;
     }
     return CHIM_ST_SUCCESS;
@@ -335,6 +346,7 @@ uint32_t chimdev_state_get_tcp(ChimdevState *s, const ChimdevList *l,
     status = get_tcp_const(s, &k, &t->k);
     status = status ? status : get_tcp_cached(&c, &t->c, false);
     status = status ? status : get_tcp_delegated(s, &d, t);
+    status = status ? status : get_send_range(&d, t);
     if (status) {
         return status;
     }

@@ -213,6 +213,7 @@ static void count_request(ChimdevPair *p, const struct toe_event *ev)
     switch (ev->type) {
     case TOE_EV_SEND_DONE:
         c->send_completions++;
+        c->send_back_completed += ev->req->status == TOE_UPLOADING;
         c->send_batches += ++p->send_run == 2;
         break;
     case TOE_EV_RECV_DONE:
