@@ -79,7 +79,7 @@ void chimdrv_hook_ct_liberal(struct sock *sk)
 	if (h) {
 		ct = nf_ct_tuplehash_to_ctrack(h);
 		ct_liberal(ct);
-		nf_ct_put(ct);
+		nf_conntrack_put(&ct->ct_general);	/* nf_ct_put would tie us to the module */
 	}
 	symbol_put(nf_conntrack_find_get);
 }
