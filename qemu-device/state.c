@@ -300,16 +300,23 @@ static uint32_t get_tcp_delegated(ChimdevState *s,
     return CHIM_ST_SUCCESS;
 }
 
-/* OBJ-H5: the chain's first and last request are the ones named (OSD-3, OSD-4). */
+/* OBJ-H5: only the requests from head to tail hold data (OSD-3). */
 static uint32_t get_send_range(const struct chim_tcp_delegated *k,
                                ChimdevTcpIn *in)
 {
-    in->sends = le32_to_cpu(k->send_count);
-    in->send_off = le32_to_cpu(k->send_off);
-    if (in->sends && (k->send_head ||
-                      le32_to_cpu(k->send_tail) != in->sends - 1)) {
+    uint32_t count = le32_to_cpu(k->send_count);
+    uint32_t head = le32_to_cpu(k->send_head);
+    uint32_t tail = le32_to_cpu(k->send_tail);
+
+    if (!count) {
+        return CHIM_ST_SUCCESS;         /* OSD-4 */
+    }
+    if (head > tail || tail >= count) {
         return CHIM_ST_INVALID_FIELD;
     }
+    in->sends = tail - head + 1;
+    in->send_off = le32_to_cpu(k->send_off) +
+                   head * sizeof(struct chim_send_ref);
     return CHIM_ST_SUCCESS;
 }
 

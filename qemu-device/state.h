@@ -31,8 +31,8 @@ typedef struct ChimdevTcpIn {
     struct toe_tcp_const k;
     struct toe_tcp_cached c;
     struct toe_tcp_delegated d;
-    uint32_t sends;             /* requests of the chain */
-    uint32_t send_off;
+    uint32_t sends;             /* requests with data ... */
+    uint32_t send_off;          /* ... from the first of them on */
     uint32_t buffered_off, buffered_sges, buffered_len;
 } ChimdevTcpIn;
 
