@@ -24,6 +24,12 @@ def qemu() -> Path:
     return BINARY
 
 
+@pytest.fixture(scope="session")
+def sanitized() -> bool:
+    """Whether device and engine run under sanitizers."""
+    return SANITIZED
+
+
 @pytest.fixture
 def make_card(qemu: Path) -> Iterator[MakeCard]:
     """A factory of cards; each must end alive, and without a sanitizer report."""

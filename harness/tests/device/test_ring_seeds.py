@@ -10,6 +10,7 @@ without MSI-X at times. What goes in comes out, once and in order.
 from __future__ import annotations
 
 import random
+import select
 
 import pytest
 
@@ -26,6 +27,15 @@ def bell_if_asked(ring: object, old: int, rng: random.Random) -> None:
     if rng.random() < 0.1:
         ring.ring()
         ring.ring()
+
+
+def polled(card: Card) -> list[bytes]:
+    """The frames that have come out by now; no time is spent on waiting for more."""
+    card.settle(2)
+    frames = []
+    while select.select([card.wire], [], [], 0)[0]:
+        frames.append(card.wire.recv(1 << 17))
+    return frames
 
 
 def bring_up(card: Card, rng: random.Random) -> None:
@@ -73,7 +83,7 @@ def one_seed(card: Card, seed: int) -> None:
             assert data[14:18] == b"R%03d" % received, f"seed {seed}"
             received, in_flight = received + 1, in_flight - 1
         elif action == 4:
-            for frame in card.wire_frames() if sent < frames - len(to_send) else []:
+            for frame in polled(card) if sent < frames - len(to_send) else []:
                 assert frame[14:18] == b"T%03d" % sent, f"seed {seed}"
                 sent += 1
         elif action == 5 and rng.random() < 0.3:

@@ -145,6 +145,7 @@ class Node:
     sends: list[tuple[int, int, list[tuple[int, int]], int]] = field(default_factory=list)
     buffered: list[tuple[int, int]] = field(default_factory=list)
     send_room: int = 0
+    send_range: tuple[int, int] | None = None  # SendDataHead and SendDataTail, if not first and last
     # filled by ListBuilder
     state_off: int = 0
     send_off: int = 0
@@ -199,6 +200,8 @@ class BlockList:
         node.buffered_off = append(pieces) if pieces else 0  # type: ignore[operator]
         last.send_off, last.send_count = node.send_off, room
         last.send_tail = max(0, len(node.sends) - 1)
+        if node.send_range is not None:
+            last.send_head, last.send_tail = node.send_range
         last.buffered_off, last.buffered_sges = node.buffered_off, len(node.buffered)
         last.buffered_len = sum(n for _, n in node.buffered)
 
@@ -215,6 +218,20 @@ class BlockList:
             state_off=node.state_off,
             state_len=sum(ctypes.sizeof(state) for state in node.states),
         )
+
+    def poke(self, offset: int, data: bytes) -> None:
+        """Change bytes of the list in guest memory, as a driver with a bug would."""
+        self.card.qtest.write(self.addr + offset, data)
+
+    def poke_head(self, name: str, value: int) -> None:
+        """Change a field of the list's header."""
+        self.poke(abi.OFFSETS["chim_block_list", name], value.to_bytes(4, "little"))
+
+    def poke_node(self, index: int, name: str, value: int) -> None:
+        """Change a field of a node."""
+        size = getattr(abi.chim_node, name).size
+        at = ctypes.sizeof(abi.chim_block_list) + ctypes.sizeof(abi.chim_node) * index
+        self.poke(at + abi.OFFSETS["chim_node", name], value.to_bytes(size, "little"))
 
     @property
     def length(self) -> int:
@@ -276,6 +293,34 @@ def post_tx_fence(pair: Pair, fence_id: int) -> None:
     pair.tx.publish([entry])
 
 
+def new_neighbor(**state: Any) -> Node:
+    """A new neighbor object."""
+    return Node(abi.CHIM_ROLE_NEW, abi.CHIM_NEIGHBOR_ALL, neighbor_state(**state), cookie=0xA1)
+
+
+def new_path(**state: Any) -> Node:
+    """A new IPv4 path object."""
+    return Node(abi.CHIM_ROLE_NEW, abi.CHIM_PATH4_ALL, path_state(**state), cookie=0xA2)
+
+
+def new_tcp(cookie: int = 0xC0FFEE, pair: int = 0, **changes: int) -> Node:
+    """A new TCP object."""
+    return Node(
+        abi.CHIM_ROLE_NEW, abi.CHIM_TCP_ALL, tcp_state(**changes), cookie=cookie, pair=pair
+    )
+
+
+def linker(handle: int) -> Node:
+    """A node that names what is offloaded already."""
+    return Node(abi.CHIM_ROLE_LINKER, handle=handle)
+
+
+def asking(kind: int, handle: int) -> Node:
+    """A node whose state structures the device fills, or updates from: all of them zero but for their headers."""
+    states = [with_header(state()) for state in STATE[kind]]
+    return Node(abi.CHIM_ROLE_OBJECT, kind, states, handle=handle)
+
+
 def tree(tcp: list[Node], *, neighbor: Node | None = None, path: Node | None = None) -> list[Node]:
     """neighbor - path - all of tcp, as a new tree."""
     neighbor = neighbor or Node(
@@ -298,16 +343,22 @@ class Connection:
         pair: int = 0,
         cookie: int = 0xC0FFEE,
         sends: list[bytes] | None = None,
+        send_flags: int = 0,
         buffered: bytes = b"",
         ipv6: bool = False,
+        neighbor: Node | None = None,
+        path: Node | None = None,
         **changes: int,
     ) -> None:
         self.card, self.pair, self.cookie = card, card.pairs[pair], cookie
         self.send_cookies = [0x5000 + i for i in range(len(sends or []))]
+        self.send_addrs = [card.memory.put(data, 1) for data in sends or []]
         chain = [
-            (ck, len(data), [(card.memory.put(data, 1), len(data))], 0)
-            for ck, data in zip(self.send_cookies, sends or [], strict=True)
+            (ck, len(data), [(addr, len(data))], send_flags)
+            for ck, addr, data in zip(self.send_cookies, self.send_addrs, sends or [], strict=True)
         ]
+        self.buffered_in = card.memory.put(buffered, 1) if buffered else 0
+        self.ipv6 = ipv6
         tcp = Node(
             abi.CHIM_ROLE_NEW,
             abi.CHIM_TCP_ALL,
@@ -315,15 +366,15 @@ class Connection:
             cookie=cookie,
             pair=pair,
             sends=chain,
-            buffered=[(card.memory.put(buffered, 1), len(buffered))] if buffered else [],
+            buffered=[(self.buffered_in, len(buffered))] if buffered else [],
         )
-        path = Node(
+        path = path or Node(
             abi.CHIM_ROLE_NEW,
             abi.CHIM_PATH6_ALL if ipv6 else abi.CHIM_PATH4_ALL,
             path_state(src=GUEST_IP6, dst=PEER_IP6) if ipv6 else path_state(),
             cookie=0xA2,
         )
-        self.list = BlockList(card, tree([tcp], path=path))
+        self.list = BlockList(card, tree([tcp], neighbor=neighbor, path=path))
         self.fence = next_fence()
         self.entries: list[abi.chim_cqe] = []
         self.handle = self.path = self.neighbor = 0
