@@ -197,14 +197,14 @@ void toe_deliver_fail(struct toe_conn *c, enum toe_status status)
 
 static enum toe_status check_recv(const struct toe_conn *c, const struct toe_req *req)
 {
+	if (req->prefilled > req->len)
+		return TOE_BAD_FIELD;	/* first of all: this count is not to be told on */
 	if (c->aborted)
 		return TOE_ABORTED;
 	if (c->phase != TOE_LIVE)
 		return TOE_UPLOADING;
 	if (c->dlv.closed)
 		return TOE_BAD_STATE;
-	if (req->prefilled > req->len)
-		return TOE_BAD_FIELD;
 	if (c->dlv.nreqs >= c->t->cfg.max_recvs)
 		return TOE_TOO_MANY;
 	return TOE_OK;
