@@ -9,6 +9,7 @@ from typing import Any
 
 from .errors import HarnessError
 from .vm import Vm
+from .wait import wait_until
 
 
 class GuestCtl:
@@ -35,6 +36,25 @@ class GuestCtl:
         """Take connections back."""
         return self.vm.run(["chimneyctl", "upload", *which], check=check, seconds=30).ok
 
+    def offload_soon(self, *which: str, seconds: float = 10) -> None:
+        """Hand over; what stands in the way now (a loss, a frame in flight) may pass."""
+        last = ""
+
+        def taken() -> bool:
+            nonlocal last
+            result = self.vm.run(["chimneyctl", "offload", *which], check=False, seconds=30)
+            last = str(result)
+            return result.ok
+
+        try:
+            wait_until(taken, "a connection to be taken by the card", seconds, 0.05)
+        except HarnessError as error:
+            raise HarnessError(f"{error} The last answer: {last}") from None
+
+    def policy(self, mode: str, *seed: str) -> None:
+        """Set the policy."""
+        self.vm.run(["chimneyctl", "policy", mode, *seed])
+
     def connections(self) -> list[dict[str, Any]]:
         """Every offloaded connection."""
         return list(self._json("list"))
@@ -42,4 +62,10 @@ class GuestCtl:
     def stats(self) -> tuple[dict[str, int], dict[str, int]]:
         """Counters of driver and of device."""
         both = self._json("stats")
-        return dict(both["driver"]), dict(both["device"])
+        driver = {name: count for name, count in both["driver"].items() if isinstance(count, int)}
+        return driver, dict(both["device"])
+
+    def reasons(self) -> tuple[dict[str, int], dict[str, int]]:
+        """How often an offload was refused, and how often a connection went back, by reason."""
+        driver = self._json("stats")["driver"]
+        return dict(driver.get("refused", {})), dict(driver.get("why", {}))

@@ -2,6 +2,7 @@
 """Programs of our own that tests put into the guest and run at the peer, built on demand."""
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,37 +10,36 @@ from . import paths
 from .errors import HarnessError
 
 XFER_SOURCE = paths.TOP / "harness/xfer/xfer.c"
+PUPPET_SOURCE = paths.TOP / "harness/guest-programs/puppet"
+SLOWRX_SOURCE = paths.TOP / "harness/guest-programs/slowrx"
+WARNINGS = ("-Wall", "-Wextra", "-Wshadow", "-Werror")
+SECONDS = 120
+
+
+def _newer(product: Path, sources: list[Path]) -> bool:
+    return product.exists() and all(
+        product.stat().st_mtime >= source.stat().st_mtime for source in sources
+    )
+
+
+def _compile(argv: list[str], what: str) -> None:
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=SECONDS)
+    if done.returncode:
+        raise HarnessError(f"{what} does not compile: {(done.stderr or done.stdout).strip()}")
 
 
 def build(source: Path, *flags: str) -> Path:
-    """Compile one C file into build/harness/; returns the program. Nothing to do when it is newer
-    than its source.
+    """Compile a C file, or the C files of a folder, into build/harness/; returns the program.
+    Nothing to do when it is newer than its sources.
     """
+    sources = sorted(source.glob("*.[ch]")) if source.is_dir() else [source]
     program = paths.BUILD / "harness" / source.stem
-    if program.exists() and program.stat().st_mtime >= source.stat().st_mtime:
+    if _newer(program, sources):
         return program
     program.parent.mkdir(parents=True, exist_ok=True)
     fresh = program.with_suffix(".new")
-    done = subprocess.run(
-        [
-            "gcc",
-            "-O2",
-            "-g",
-            "-Wall",
-            "-Wextra",
-            "-Wshadow",
-            "-Werror",
-            "-o",
-            str(fresh),
-            str(source),
-            *flags,
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    if done.returncode:
-        raise HarnessError(f"{source.name} does not compile: {done.stderr.strip()}")
+    units = [str(file) for file in sources if file.suffix == ".c"]
+    _compile(["gcc", "-O2", "-g", *WARNINGS, "-o", str(fresh), *units, *flags], source.name)
     fresh.replace(program)
     return program
 
@@ -47,3 +47,34 @@ def build(source: Path, *flags: str) -> Path:
 def xfer() -> Path:
     """The data-integrity program."""
     return build(XFER_SOURCE, "-pthread")
+
+
+def puppet() -> Path:
+    """The socket program that does what it is told."""
+    return build(PUPPET_SOURCE)
+
+
+def slowrx(kernel: str) -> Path:
+    """The kernel module that delays segments between the driver's hook and the kernel's TCP."""
+    folder = paths.BUILD / "harness" / f"slowrx-{kernel}"
+    module = folder / "slowrx.ko"
+    sources = sorted(file for file in SLOWRX_SOURCE.iterdir() if file.is_file())
+    if _newer(module, sources):
+        return module
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in sources:
+        shutil.copy(file, folder)
+    kdir = paths.KERNELS / kernel / "kdir"
+    _compile(
+        [
+            "make",
+            "-s",
+            "-C",
+            str(kdir),
+            f"M={folder}",
+            "CONFIG_DEBUG_INFO_BTF_MODULES=",
+            "modules",
+        ],
+        "slowrx.ko",
+    )
+    return module

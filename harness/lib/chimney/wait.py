@@ -48,3 +48,14 @@ def wait_until(condition: Callable[[], T], what: str, seconds: float,
             return value
         deadline.check(what)
         time.sleep(min(interval, deadline.left + 0.001))
+
+
+def stays(condition: Callable[[], bool], what: str, seconds: float,
+          interval: float = 0.2) -> None:
+    """Look for some time that a condition holds; raise AssertionError as soon as it does not."""
+    deadline = Deadline(seconds)
+    while not deadline.passed:
+        if not condition():
+            raise AssertionError(f"{what} was true for {seconds - deadline.left:.1f} s only, "
+                                 f"not for {seconds:.1f} s")
+        time.sleep(min(interval, deadline.left + 0.001))

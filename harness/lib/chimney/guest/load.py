@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Data that flows both ways, every byte compared by its position, while its connection changes hands
+at random moments: xfer at both ends, and a helper in the guest that hands over and back.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from .. import offload, programs
+from ..agent import Command
+from ..proc import Child
+from ..wait import wait_until
+from .station import Visit
+
+FIRST_PORT = 5100
+END_SECONDS = 60
+QUIET_SECONDS = 30
+MIB = 1 << 20
+
+
+class Exchange:
+    """A pair of xfer programs over one connection; both run until finish()."""
+
+    _serial = 0
+
+    def __init__(self, visit: Visit, seed: int, *, family: int = 4, size: int = 4 * MIB,
+                 mode: str = "plain", host: str = "", pause: int = 0) -> None:
+        Exchange._serial += 1
+        self.visit, self.vm, self.size = visit, visit.vm, size
+        self.port = FIRST_PORT + Exchange._serial % 400
+        self._stop = f"/tmp/xfer{self.port}.stop"
+        self._peer_stop = visit.vm.run_dir / f"xfer{self.port}.stop"
+        self._peer_stop.unlink(missing_ok=True)
+        self.vm.run(["rm", "-f", self._stop])
+        host = host or visit.hosts(family)[1]
+        words = [host, str(self.port), "--bytes", str(size), "--seed", str(seed & 0xffff),
+                 "--mode", mode, "--timeout", str(QUIET_SECONDS), "--pause", str(pause)]
+        self._peer: Child = self.vm.peer([str(programs.xfer()), "--listen", *words, "--until",
+                                          str(self._peer_stop)])
+        visit.room.wait_listens(self.port)
+        self._guest: Command = self.vm.background(["xfer", "--connect", *words, "--until",
+                                                   self._stop])
+
+    @property
+    def running(self) -> bool:
+        """Whether both ends are still at it; one that ended early has failed."""
+        return self._guest.running and self._peer.running
+
+    def finish(self) -> tuple[int, int]:
+        """Let both ends come to their end; returns the bytes that the guest sent and received."""
+        self._peer_stop.touch()
+        self.vm.agent.put(self._stop, b"")
+        result = self._guest.wait(END_SECONDS)
+        self._peer.wait(END_SECONDS)
+        self._peer_stop.unlink(missing_ok=True)
+        here = self._report("guest", result.text)
+        there = self._report("peer", self.vm.peer_log(self.vm.peers.index(self._peer)))
+        assert here["ok"] and there["ok"], f"guest {here}, peer {there}"
+        assert (here["sent"], here["received"]) == (there["received"], there["sent"])
+        assert min(here["sent"], here["received"]) >= self.size
+        return here["sent"], here["received"]
+
+    def end(self) -> None:
+        """End both at once, in whatever state they are."""
+        if self._guest.running:
+            self._guest.kill()
+            self._guest.wait(END_SECONDS)
+        self._peer.kill()
+
+    @staticmethod
+    def _report(who: str, text: str) -> dict[str, Any]:
+        lines = text.strip().splitlines()
+        assert lines, f"xfer of the {who} printed nothing"
+        report: dict[str, Any] = json.loads(lines[-1])
+        return report
+
+
+class Handovers:
+    """Hands every connection of the guest over and back at random moments; none in a native run."""
+
+    def __init__(self, visit: Visit, seed: int) -> None:
+        self._visit = visit
+        self._before = self.counts()
+        self._helper = (offload.apply(visit.vm.agent, "random", seed & 0xffffff)
+                        if visit.offloads else None)
+
+    def counts(self) -> tuple[int, int]:
+        """Connections that the driver has handed over, and taken back."""
+        driver, _ = self._visit.ctl.stats()
+        return driver["initiates"], driver["terminates"]
+
+    def done(self) -> int:
+        """Whole cycles since the beginning, over all connections."""
+        now = self.counts()
+        return min(now[0] - self._before[0], now[1] - self._before[1])
+
+    def wait(self, cycles: int, seconds: float, *exchanges: Exchange) -> None:
+        """Wait for so many cycles, as long as the data flows."""
+        if not self._visit.offloads:
+            return
+
+        def enough() -> bool:
+            return self.done() >= cycles or not all(e.running for e in exchanges)
+
+        wait_until(enough, f"{cycles} hand-overs and back", seconds, 0.1)
+
+    def stop(self) -> str:
+        """No more hand-overs, everything back; returns the helper's own count."""
+        text = offload.stop(self._helper)
+        if self._helper is not None:
+            self._visit.ctl.upload("all", check=False)
+        return text
+
+
+def exchange_with_handovers(visit: Visit, seed: int, *, cycles: int, seconds: float = 60,
+                            **options: Any) -> int:
+    """One connection, both ways at once, handed over `cycles` times and more; returns the cycles."""
+    exchange = Exchange(visit, seed, **options)
+    handovers = Handovers(visit, seed)
+    try:
+        handovers.wait(cycles, seconds, exchange)
+        handovers.stop()
+        exchange.finish()
+        done = handovers.done()
+    finally:
+        handovers.stop()
+        exchange.end()
+    assert done >= cycles or not visit.offloads
+    return done

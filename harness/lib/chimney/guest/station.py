@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A VM that tests share one after the other, and what one test does in it: connections between a
+program in the guest and one at the peer, handed to the card or left with Linux.
+
+A test written with a Visit runs in two ways: "native" leaves every connection with the kernel's
+TCP, which proves the test itself, and "offload" hands it over where the test says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .. import programs
+from ..aftercare import Aftercare
+from ..errors import HarnessError
+from ..guestctl import GuestCtl
+from ..nest import Room
+from ..rundir import new_run_dir, remove
+from ..vm import Vm, VmConfig
+from ..wait import wait_until
+from .puppet import End, GuestPuppet, PeerPuppet
+
+PORT = 7000
+HANDOVER_SECONDS = 10
+# Each of these counts something that must never happen.
+NEVER = ("gate_xmits", "leaks", "bad_entries")
+Prepare = Callable[[End], None]
+
+
+@dataclass
+class Conn:
+    """A connection, of which both ends are ours."""
+
+    guest: End
+    peer: End
+    guest_host: str
+    guest_port: int
+    peer_host: str
+    peer_port: int
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """Its two ends as chimneyctl takes them."""
+        return (endpoint(self.guest_host, self.guest_port),
+                endpoint(self.peer_host, self.peer_port))
+
+
+def endpoint(host: str, port: int) -> str:
+    """ADDRESS:PORT, with brackets around an IPv6 address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+class Station:
+    """A running VM with its baseline; for many tests, until one of them breaks it."""
+
+    def __init__(self, config: VmConfig) -> None:
+        self.run_dir = new_run_dir()
+        self.vm = Vm(config, self.run_dir)
+        self.vm.start()
+        self.ctl = GuestCtl(self.vm)
+        self.aftercare = Aftercare(self.vm)
+        self.never = self._counters()
+
+    def _counters(self) -> dict[str, int]:
+        driver, _ = self.ctl.stats()
+        return {name: driver.get(name, 0) for name in NEVER}
+
+    def findings(self) -> list[str]:
+        """What the last test has left over or broken."""
+        found = self.aftercare.findings()
+        for name, count in self._counters().items():
+            if count != self.never[name]:
+                found.append(f"the driver counts {count - self.never[name]} {name}")
+        self.vm.console.poll()
+        return found
+
+    def close(self) -> None:
+        """End the VM."""
+        self.vm.close()
+
+
+class Visit:
+    """One test's stay in a station; close() ends its programs."""
+
+    def __init__(self, station: Station, way: str) -> None:
+        self.station, self.vm, self.ctl, self.way = station, station.vm, station.ctl, way
+        room = self.vm.wire.room
+        assert room is not None
+        self.room: Room = room
+        self.guest = GuestPuppet(self.vm)
+        self.peer = PeerPuppet(room, self.vm.watch)
+        self._listeners: dict[tuple[str, str], tuple[End, int]] = {}
+
+    @property
+    def offloads(self) -> bool:
+        """Whether hand() hands over in this run."""
+        return self.way != "native"
+
+    def close(self) -> None:
+        """End the programs and with them every connection."""
+        try:
+            self.guest.close()
+        finally:
+            self.peer.close()
+
+    # -- connections -----------------------------------------------------------------------------
+
+    def hosts(self, family: int) -> tuple[str, str]:
+        """The guest's address and the peer's."""
+        subnet = self.vm.wire.subnet
+        return (subnet.guest4, subnet.peer4) if family == 4 else (subnet.guest6, subnet.peer6)
+
+    def listener(self, side: str, host: str) -> tuple[End, int]:
+        """A listening socket of the guest or of the peer, and its port."""
+        if (side, host) not in self._listeners:
+            puppet = self.guest if side == "guest" else self.peer
+            end = puppet.socket(6 if ":" in host else 4)
+            end.do("bind", host, 0)
+            self._listeners[side, host] = end, end.do("listen", 128)["port"]
+        return self._listeners[side, host]
+
+    def connect(self, family: int = 4, *, opener: str = "guest", guest_host: str = "",
+                peer_host: str = "", prepare: Prepare | None = None) -> Conn:
+        """A new connection; prepare is called with the opening socket before it connects."""
+        hosts = self.hosts(family)
+        guest_host, peer_host = guest_host or hosts[0], peer_host or hosts[1]
+        at_guest = opener == "guest"
+        here, there = (guest_host, peer_host) if at_guest else (peer_host, guest_host)
+        listener, port = self.listener("peer" if at_guest else "guest", there)
+        end = (self.guest if at_guest else self.peer).socket(6 if ":" in here else 4)
+        if prepare is not None:
+            prepare(end)
+        end.do("bind", here, 0)
+        own = end.do("connect", there, port)["port"]
+        other = listener.accept()
+        if at_guest:
+            return Conn(end, other, guest_host, own, peer_host, port)
+        return Conn(other, end, guest_host, port, peer_host, own)
+
+    # -- hand-over -------------------------------------------------------------------------------
+
+    def hand(self, *conns: Conn) -> None:
+        """Hand connections to the card, and see that it has them; nothing in a native run."""
+        for conn in conns if self.offloads else ():
+            self.ctl.offload_soon(*conn.words, seconds=HANDOVER_SECONDS)
+            self.expect("offloaded", conn)
+
+    def back(self, *conns: Conn) -> None:
+        """Take connections back, and see that Linux has them; nothing in a native run."""
+        for conn in conns if self.offloads else ():
+            self.ctl.upload(*conn.words)
+            self.expect("host", conn)
+
+    def state(self, conn: Conn) -> str:
+        """Who has a connection: the state that the driver shows, or "host"."""
+        for entry in self.ctl.connections():
+            if (entry["local"], entry["remote"]) == conn.words:
+                return str(entry["state"])
+        return "host"
+
+    def expect(self, state: str, *conns: Conn, seconds: float = HANDOVER_SECONDS) -> None:
+        """Wait until connections are where they belong; nothing in a native run."""
+        for conn in conns if self.offloads else ():
+            wait_until(lambda conn=conn: self.state(conn) == state,  # type: ignore[misc]
+                       f"{conn.words[0]} to {conn.words[1]} to be {state}", seconds, 0.05)
+
+
+class Pool:
+    """Keeps the VM of the last test for the next one that wants the same."""
+
+    def __init__(self) -> None:
+        self._station: Station | None = None
+        self._key: object = None
+
+    def get(self, key: object, make: Callable[[], VmConfig]) -> Station:
+        """The station of that key; another one is ended first."""
+        if self._station is not None and (self._key != key or not self._station.vm.running):
+            self.discard()
+        if self._station is None:
+            self._station, self._key = Station(make()), key
+        return self._station
+
+    def discard(self, keep_files: bool = False) -> None:
+        """End the VM that is kept."""
+        station, self._station = self._station, None
+        if station is not None:
+            station.close()
+            if not keep_files:
+                remove(station.run_dir)
+
+
+def config(kernel: str, cpus: int, **more: object) -> VmConfig:
+    """The VM of most tests."""
+    bins = [str(programs.puppet()), str(programs.xfer())]
+    values: dict[str, object] = {"kernel": kernel, "cpus": cpus, "bins": bins,
+                                 "load": ["8021q", "tls"], **more}
+    made = VmConfig()
+    for name, value in values.items():
+        if not hasattr(made, name):
+            raise HarnessError(f"a VM has no property {name}.")
+        setattr(made, name, value)
+    return made

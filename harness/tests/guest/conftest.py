@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Fixtures of the guest suite: which kernels and how many processors, VMs kept between tests, and
+the look at the guest after each.
+
+A test that asks for `visit` runs natively (nothing is handed over, which proves the test) once per
+kernel, offloaded on every kernel with every number of processors, and offloaded on the debug kernel
+in check-debug. @pytest.mark.where(...) narrows that or asks for another VM.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from chimney.guest.station import Pool, Visit, config
+from chimney.linkemu import EmulatedWire
+from chimney.rundir import forget_old
+
+KERNELS = ("6.1", "6.12")
+CPUS = (1, 2, 4)
+DEBUG_CPUS = 2
+NATIVE_CPUS = 2
+DEBUG_MEMORY = 1024
+failed_key = pytest.StashKey[bool]()
+folder_key = pytest.StashKey[str]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The marker of this folder."""
+    config.addinivalue_line(
+        "markers", "where(cpus, kernels, native, debug, vm): which machines a guest test runs on")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One variant per machine and way."""
+    if "visit" not in metafunc.fixturenames:
+        return
+    mark = metafunc.definition.get_closest_marker("where")
+    where: dict[str, Any] = dict(mark.kwargs) if mark else {}
+    cpus, kernels = where.get("cpus", CPUS), where.get("kernels", KERNELS)
+    native_cpus = NATIVE_CPUS if NATIVE_CPUS in cpus else cpus[0]
+    variants = []
+    for kernel in kernels:
+        for count in cpus:
+            if where.get("native", True) and count == native_cpus:
+                variants.append(variant(kernel, count, "native"))
+            variants.append(variant(kernel, count, "offload"))
+    if where.get("debug", True):
+        variants.append(variant("debug", DEBUG_CPUS, "offload", pytest.mark.debug,
+                                pytest.mark.timeout(300)))
+    metafunc.parametrize(("machine", "way"), variants)
+
+
+def variant(kernel: str, cpus: int, way: str, *marks: pytest.MarkDecorator) -> Any:
+    """One set of parameters."""
+    return pytest.param((kernel, cpus), way, id=f"{kernel}-{cpus}cpu-{way}", marks=marks)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of the same VM one after the other, so that it boots once."""
+    places = [place for place, item in enumerate(items) if vm_key(item) is not None]
+    ordered = sorted((items[place] for place in places), key=lambda item: str(vm_key(item)))
+    for place, item in zip(places, ordered, strict=True):
+        items[place] = item
+
+
+def vm_key(item: pytest.Item) -> tuple[Any, ...] | None:
+    """What decides a test's VM; None for tests that make their own."""
+    callspec = getattr(item, "callspec", None)
+    if callspec is None or "machine" not in callspec.params:
+        return None
+    mark = item.get_closest_marker("where")
+    return (*callspec.params["machine"], mark.kwargs.get("vm", "plain") if mark else "plain")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Iterator[None]:
+    """Remember a failure for the fixture, and say where the VM's files are."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    if report.failed:
+        item.stash[failed_key] = True
+        folder = item.stash.get(folder_key, "")
+        if folder:
+            report.sections.append(("guest", f"files: {folder}"))
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[Pool]:
+    """The VM that is kept from test to test."""
+    pool = Pool()
+    yield pool
+    pool.discard()
+    forget_old()
+
+
+def special(name: str) -> dict[str, Any]:
+    """The VMs that are not plain, by name."""
+    if name == "lossy":
+        return {"wire": EmulatedWire(7, both={"loss": 0.005, "limit_bytes": 0})}
+    if name == "emulated":
+        return {"wire": EmulatedWire(7)}
+    if name == "two-cards":
+        return {"second": "vmxnet3"}
+    return {}
+
+
+@pytest.fixture
+def visit(request: pytest.FixtureRequest, pool: Pool, machine: tuple[str, int],
+          way: str) -> Iterator[Visit]:
+    """This test's stay in a VM; afterwards nothing may be broken, and nothing left over."""
+    kernel, cpus = machine
+    key = vm_key(request.node)
+    assert key is not None
+    more = special(key[-1])
+    if kernel == "debug":
+        more["memory"] = DEBUG_MEMORY
+    station = pool.get(key, lambda: config(kernel, cpus, **more))
+    folder = station.run_dir
+    request.node.stash[folder_key] = str(folder)
+    visit = Visit(station, way)
+    broken = True
+    try:
+        yield visit
+        visit.close()
+        broken = request.node.stash.get(failed_key, False)
+        findings = [] if broken else station.findings()
+        if findings:
+            broken = True
+            pytest.fail("after the test, in the guest: " + "; ".join(findings), pytrace=False)
+    finally:
+        if broken:
+            pool.discard(keep_files=True)

@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What programs do with a socket besides reading and writing, while the card has its connection:
+urgent data, stalls, options, queries, splice. Everything as with Linux alone (spec chapter 10).
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+
+import pytest
+
+from chimney.guest.puppet import CallFailed
+from chimney.guest.station import Conn, Visit
+from chimney.wait import stays, wait_until
+
+KIB = 1024
+POLLIN = 1
+TCP_REPAIR, TCP_ULP = 19, 31
+SO_RCVLOWAT = 18
+ESTABLISHED = 1
+
+
+def both_ways(conn: Conn, count: int = 20 * KIB) -> None:
+    """Bytes in both directions."""
+    conn.guest.send(count)
+    conn.peer.recv(count)
+    conn.peer.send(count)
+    conn.guest.recv(count)
+
+
+def test_urgent_data_in(visit: Visit) -> None:
+    """A segment with URG is Linux's business: mark, urgent byte and stream are right."""
+    conn = visit.connect()
+    visit.hand(conn)
+    conn.peer.send(1000)
+    conn.peer.send(1, "oob")
+    conn.peer.send(1000)
+    wait_until(lambda: conn.guest.queues()["in"] >= 1000, "the data to arrive", 10, 0.05)
+    visit.expect("host", conn)
+    conn.guest.recv(1000)
+    assert conn.guest.queues()["mark"] == 1
+    conn.guest.recv(1, "oob")
+    conn.guest.recv(1000)
+    both_ways(conn)
+    visit.hand(conn)
+    both_ways(conn)
+
+
+def test_urgent_data_out(visit: Visit) -> None:
+    """MSG_OOB takes the connection back, and the peer sees the mark where it belongs."""
+    conn = visit.connect()
+    visit.hand(conn)
+    conn.guest.send(1000)
+    conn.guest.send(1, "oob")
+    conn.guest.send(1000)
+    wait_until(lambda: conn.peer.queues()["in"] >= 1000, "the data to arrive", 10, 0.05)
+    conn.peer.recv(1000)
+    wait_until(lambda: conn.peer.queues()["mark"] == 1, "the urgent mark", 10, 0.05)
+    conn.peer.recv(1, "oob")
+    conn.peer.recv(1000)
+    visit.expect("host", conn)
+    visit.hand(conn)
+    both_ways(conn)
+
+
+@pytest.mark.where(debug=False)
+def test_peer_does_not_read(visit: Visit) -> None:
+    """A closed window for seconds, with the connection taken back and handed over inside."""
+    conn = visit.connect()
+    visit.hand(conn)
+    count = conn.guest.do("fill", 700)["done"]
+    visit.back(conn)
+    stays(lambda: conn.guest.queues()["out"] > 0, "data waits for the window", 1.5)
+    visit.hand(conn)
+    stays(lambda: conn.guest.queues()["out"] > 0, "data waits for the window", 1.5)
+    conn.peer.recv(count)
+    both_ways(conn)
+    visit.expect("offloaded", conn)
+
+
+def test_program_does_not_read(visit: Visit) -> None:
+    """The other way round: the guest's window closes, unread data travels to the card and back."""
+    conn = visit.connect()
+    visit.hand(conn)
+    count = conn.peer.do("fill", 700)["done"]
+    visit.back(conn)
+    count += conn.peer.do("fill", 300)["done"]
+    visit.hand(conn)
+    count += conn.peer.do("fill", 300)["done"]
+    conn.guest.recv(count)
+    both_ways(conn)
+    visit.expect("offloaded", conn)
+
+
+def test_blocked_calls_survive_hand_overs(visit: Visit) -> None:
+    """A writer blocked in send() and a reader blocked in recv() while the connection moves."""
+    conn = visit.connect()
+    sending = conn.guest.begin("send", 12 * KIB * KIB)
+    wait_until(lambda: conn.peer.queues()["in"] > 0, "the first bytes", 10)
+    for _ in range(3):
+        visit.hand(conn)
+        conn.peer.recv(1 * KIB * KIB)
+        visit.back(conn)
+        conn.peer.recv(1 * KIB * KIB)
+    visit.hand(conn)
+    conn.peer.recv(6 * KIB * KIB)
+    sending.wait()
+    reading = conn.guest.begin("recv", 64 * KIB)
+    visit.back(conn)
+    conn.peer.send(32 * KIB)
+    visit.hand(conn)
+    conn.peer.send(32 * KIB)
+    assert reading.wait()["done"] == 64 * KIB
+
+
+def test_keepalive_while_idle(visit: Visit) -> None:
+    """Keepalive every second keeps an idle connection; the kernel's own timer stands still."""
+    conn = visit.connect()
+    conn.guest.set(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    conn.guest.set(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1)
+    conn.guest.set(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
+    conn.guest.set(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 2)
+    both_ways(conn)
+    visit.hand(conn)
+    words = ["ss", "-Htno", "sport", "=", f":{conn.guest_port}"]
+    timer = "keepalive" in visit.vm.run(words).text
+    assert timer != visit.offloads
+    before = received_segments(visit)
+    stays(lambda: conn.guest.do("poll", 0, POLLIN)["events"] == 0, "the connection is quiet", 3.5)
+    assert received_segments(visit) - before >= 2, "no keepalive probes reached the peer"
+    both_ways(conn)
+    visit.back(conn)
+    assert "keepalive" in visit.vm.run(words).text
+    both_ways(conn)
+
+
+def received_segments(visit: Visit) -> int:
+    """TCP segments that the peer's host has received."""
+    text = visit.room.run(["cat", "/proc/net/snmp"]).stdout
+    names, values = (line.split() for line in text.splitlines() if line.startswith("Tcp:"))
+    return int(values[names.index("InSegs")])
+
+
+def test_repair_mode(visit: Visit) -> None:
+    """TCP_REPAIR takes the connection back before it is switched on; later it goes over again."""
+    conn = visit.connect()
+    both_ways(conn)
+    visit.hand(conn)
+    try:
+        conn.guest.set(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+    except CallFailed as failed:
+        assert failed.errno == "EPERM"  # a kernel without CONFIG_CHECKPOINT_RESTORE
+    else:
+        conn.guest.set(socket.IPPROTO_TCP, TCP_REPAIR, 0)
+    visit.expect("host", conn)
+    both_ways(conn)
+    visit.hand(conn)
+    both_ways(conn)
+
+
+def test_kernel_tls_attaches(visit: Visit) -> None:
+    """The slot for upper-layer protocols is free again: kTLS can have it after the card had it."""
+    conn = visit.connect()
+    both_ways(conn)
+    visit.hand(conn)
+    conn.guest.do("setstr", socket.IPPROTO_TCP, TCP_ULP, "tls")
+    visit.expect("host", conn)
+    shown = visit.vm.run(["ss", "-Htni", "sport", "=", f":{conn.guest_port}"]).text
+    assert "tcp-ulp-tls" in shown
+    both_ways(conn)
+    if visit.offloads:
+        assert not visit.ctl.offload(*conn.words, check=False)
+    both_ways(conn)
+
+
+def test_congestion_control_changes(visit: Visit) -> None:
+    """TCP_CONGESTION takes the connection back; reno may go over again."""
+    conn = visit.connect()
+    visit.hand(conn)
+    conn.guest.do("setstr", socket.IPPROTO_TCP, socket.TCP_CONGESTION, "reno")
+    visit.expect("host", conn)
+    visit.hand(conn)
+    both_ways(conn)
+
+
+@pytest.mark.where(native=False)
+def test_program_asks_for_the_card(visit: Visit) -> None:
+    """setsockopt(TCP_ULP, "chimney"), the way for a program that knows; ss shows who has it."""
+    conn = visit.connect()
+    both_ways(conn)
+    conn.guest.do("setstr", socket.IPPROTO_TCP, TCP_ULP, "chimney")
+    visit.expect("offloaded", conn)
+    shown = visit.vm.run(["ss", "-Htni", "sport", "=", f":{conn.guest_port}"]).text
+    assert "tcp-ulp-chimney" in shown
+    both_ways(conn)
+    visit.back(conn)
+    both_ways(conn)
+
+
+def test_low_water_mark(visit: Visit) -> None:
+    """SO_RCVLOWAT: a reader sleeps until so much is there, and does not sleep when it is."""
+    conn = visit.connect()
+    conn.guest.set(socket.SOL_SOCKET, SO_RCVLOWAT, 200 * KIB)
+    visit.hand(conn)
+    conn.peer.send(100 * KIB)
+    wait_until(lambda: conn.guest.queues()["in"] == 100 * KIB, "the first half", 10, 0.05)
+    assert conn.guest.do("poll", 200, POLLIN)["events"] == 0
+    waiting = conn.guest.begin("poll", 10000, POLLIN)
+    conn.peer.send(110 * KIB)
+    assert waiting.wait()["events"] == POLLIN
+    conn.guest.recv(210 * KIB)
+
+
+def test_low_water_mark_beyond_the_window(visit: Visit) -> None:
+    """A mark that the window never reaches: the reader is woken when no more can come."""
+    conn = visit.connect(prepare=small_buffer)
+    conn.guest.set(socket.SOL_SOCKET, SO_RCVLOWAT, 1 << 30)
+    visit.hand(conn)
+    waiting = conn.guest.begin("poll", 15000, POLLIN)
+    count = conn.peer.do("fill", 500)["done"]
+    assert waiting.wait()["events"] == POLLIN
+    conn.guest.set(socket.SOL_SOCKET, SO_RCVLOWAT, 1)
+    conn.guest.recv(count)
+
+
+def small_buffer(end: object) -> None:
+    """A receive buffer that fills soon and does not grow."""
+    end.set(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * KIB)  # type: ignore[attr-defined]
+
+
+def test_queues_and_info_are_true(visit: Visit) -> None:
+    """SIOCINQ, SIOCOUTQ, TCP_INFO and ss: the numbers that monitoring programs live on."""
+    conn = visit.connect()
+    both_ways(conn, 100 * KIB)
+    visit.hand(conn)
+    conn.peer.send(30 * KIB)
+    wait_until(lambda: conn.guest.queues()["in"] == 30 * KIB, "30 KiB unread", 10, 0.05)
+    filled = conn.guest.do("fill", 500)["done"]
+    queued = conn.guest.queues()["out"]
+    unread = conn.peer.queues()["in"]
+    assert queued > 0 and unread + queued >= filled
+    conn.peer.recv(filled)
+    wait_until(lambda: conn.guest.queues()["out"] == 0, "every byte to be acknowledged", 10, 0.05)
+    info = conn.guest.info()
+    assert info["state"] == ESTABLISHED
+    # bytes_acked counts the SYN too
+    assert info["acked"] - 1 == 100 * KIB + filled
+    assert info["received"] == 130 * KIB
+    assert info["cwnd"] >= 2 and 500 <= info["mss"] <= 1460
+    assert 0 < info["rtt"] < 5_000_000 and info["rto"] >= 200_000
+    shown = visit.vm.run(["ss", "-Htni", "sport", "=", f":{conn.guest_port}"]).text
+    row = re.match(r"ESTAB +(\d+) +(\d+) ", shown)
+    assert row is not None, shown
+    assert (int(row[1]), int(row[2])) == (30 * KIB, 0)
+    conn.guest.recv(30 * KIB)
+
+
+def test_splice_from_the_socket(visit: Visit) -> None:
+    """splice() takes received pages out of the socket, across a hand-over."""
+    conn = visit.connect()
+    visit.hand(conn)
+    conn.peer.send(100 * KIB)
+    assert conn.guest.do("splice", 60 * KIB)["done"] == 60 * KIB
+    visit.back(conn)
+    conn.peer.send(100 * KIB)
+    visit.hand(conn)
+    assert conn.guest.do("splice", 140 * KIB)["done"] == 140 * KIB
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_zero_copy_send(visit: Visit, family: int) -> None:
+    """MSG_ZEROCOPY: a page is given back when nobody reads it any more, whoever has the
+    connection; the program overwrites it at once (SND-8).
+    """
+    conn = visit.connect(family)
+    for way in (visit.hand, visit.back, visit.hand):
+        sending = conn.guest.begin("zerocopy", 3 * KIB * KIB)
+        conn.peer.recv(1 * KIB * KIB)
+        way(conn)
+        conn.peer.recv(2 * KIB * KIB)
+        assert sending.wait()["done"] == 3 * KIB * KIB
+    both_ways(conn)
