@@ -73,7 +73,8 @@ struct chimdrv_send {
 	u32 len;
 	u32 flags;		/* enum chim_send_flags */
 	u32 nsge;
-	bool done;		/* completed, unmapped; waits to be taken off the write queue */
+	bool done;		/* acknowledged; waits to be taken off the write queue */
+	bool back;		/* came back undone: nothing behind it is taken off either */
 	struct chimdrv_sge sge[CHIMDRV_SEND_SGES];
 };
 

@@ -37,11 +37,11 @@ static int sq_post(struct chimdrv_conn *conn, const struct sq_cmd *cmd)
 	u32 more = cmd->nsge > CHIM_SQE_SGES ?
 		   DIV_ROUND_UP(cmd->nsge - CHIM_SQE_SGES, CHIM_SG_SGES) : 0;
 	struct chimdrv_pair *pair = conn->pair;
-	struct chim_sqe_sg *sg;
+	struct chim_sqe_sg *sg = NULL;
 	struct chim_sqe *sqe;
 	struct chim_sge *e;
 	int err = 0;
-	u32 i;
+	u32 i, k;
 
 	spin_lock_bh(&pair->sq_lock);
 	if (!pair->sq_open || !chimdrv_dev_alive(conn->cd)) {
@@ -61,8 +61,10 @@ static int sq_post(struct chimdrv_conn *conn, const struct sq_cmd *cmd)
 		if (i < CHIM_SQE_SGES) {
 			e = &sqe->sge[i];
 		} else {
-			sg = chimdrv_ring_slot(&pair->sq, 1 + (i - CHIM_SQE_SGES) / CHIM_SG_SGES);
-			e = &sg->sge[(i - CHIM_SQE_SGES) % CHIM_SG_SGES];
+			k = i - CHIM_SQE_SGES;
+			if (k % CHIM_SG_SGES == 0)
+				sg = chimdrv_ring_slot(&pair->sq, 1 + k / CHIM_SG_SGES);
+			e = &sg->sge[k % CHIM_SG_SGES];
 		}
 		e->addr = cpu_to_le64(cmd->sge[i].addr);
 		e->len = cpu_to_le32(cmd->sge[i].len);
@@ -145,8 +147,7 @@ static void sges_unmap(struct chimdrv_conn *conn, struct chimdrv_sge *sge, u32 n
 
 static void send_free(struct chimdrv_conn *conn, struct chimdrv_send *send)
 {
-	if (!send->done)
-		sges_unmap(conn, send->sge, send->nsge);
+	sges_unmap(conn, send->sge, send->nsge);
 	list_del(&send->node);
 	conn->nsends--;
 	conn->posted_bytes -= send->len;
@@ -247,6 +248,7 @@ static struct chimdrv_send *send_make(struct chimdrv_conn *conn, u32 seq, u32 ma
 	send->len = 0;
 	send->nsge = 0;
 	send->done = false;
+	send->back = false;
 	send->flags = 0;
 	skb_queue_walk_from(&sk->sk_write_queue, skb) {
 		u32 off = seq + send->len - TCP_SKB_CB(skb)->seq;
@@ -392,25 +394,26 @@ void chimdrv_io_send_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 	struct chimdrv_send *send;
 
 	list_for_each_entry(send, &conn->sends, node)
-		if (!send->done && send->cookie == le64_to_cpu(cqe->cookie))
+		if (!send->done && !send->back && send->cookie == le64_to_cpu(cqe->cookie))
 			break;
 	if (list_entry_is_head(send, &conn->sends, node)) {
 		chimdrv_count(conn->cd, bad_entries);
 		return;
 	}
 	chimdrv_count(conn->cd, send_completions);
+	sges_unmap(conn, send->sge, send->nsge);
+	send->nsge = 0;
 	if (status == CHIM_ST_SUCCESS && le32_to_cpu(cqe->bytes) == send->len) {
-		sges_unmap(conn, send->sge, send->nsge);
 		send->done = true;
 		conn->cwnd_bytes = le32_to_cpu(cqe->cwnd);
 		conn->srtt_us = le32_to_cpu(cqe->srtt_us);
 		return;
 	}
-	/* the bytes are still in the write queue; sequence numbers tell the rest (TRM-42) */
+	/* its bytes stay in the write queue; sequence numbers tell the rest (TRM-42) */
+	send->back = true;
 	if (status == CHIM_ST_UPLOAD_IN_PROGRESS)
 		chimdrv_count(conn->cd, send_back_completed);
 	set_bit(CHIMDRV_C_QUIET, &conn->bits);
-	send_free(conn, send);
 	if (!test_bit(CHIMDRV_C_UPLOAD, &conn->bits))
 		chimdrv_conn_upload(conn, CHIMDRV_WHY_CARD);
 }
@@ -512,30 +515,44 @@ static bool has_half(const struct chimdrv_conn *conn)
 	       READ_ONCE(conn->sk->sk_rcvbuf);
 }
 
-/* Queues ours. Make room at [seq, end) among what is queued already: new bytes replace old. */
-static struct sk_buff *displace(struct sock *sk, u32 seq, u32 end)
+/*
+ * Queues ours. Put new bytes at their place among queued ones; old bytes that they
+ * cover go, and nothing overlaps afterwards. False: they are all there already.
+ */
+static bool insert(struct sock *sk, struct sk_buff *new)
 {
-	struct sk_buff *skb, *next, *before_it = NULL;
+	struct tcp_skb_cb *n = TCP_SKB_CB(new), *o;
+	struct sk_buff *old, *next, *prev = NULL;
 
-	skb_queue_walk_safe(&sk->sk_receive_queue, skb, next) {
-		struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
-
-		if (!after(cb->end_seq, seq)) {
-			before_it = skb;
+	skb_queue_walk_safe(&sk->sk_receive_queue, old, next) {
+		o = TCP_SKB_CB(old);
+		if (!after(o->end_seq, n->seq)) {
+			prev = old;
 			continue;
 		}
-		if (before(cb->seq, seq)) {	/* its tail is replaced */
-			if (!pskb_trim(skb, seq - cb->seq))
-				cb->end_seq = seq;
-			before_it = skb;
-		} else if (!after(cb->end_seq, end)) {
-			__skb_unlink(skb, &sk->sk_receive_queue);
-			__kfree_skb(skb);
-		} else {
-			break;			/* starts inside or behind: an overlap may stay */
+		if (!before(o->seq, n->end_seq))
+			break;
+		if (after(o->end_seq, n->end_seq)) {	/* reaches further than the new */
+			if (!after(o->seq, n->seq) || pskb_trim(new, o->seq - n->seq))
+				return false;
+			n->end_seq = o->seq;
+			break;
 		}
+		/* what is left in front of the new bytes must still be unread */
+		if (before(o->seq, n->seq) && after(n->seq, tcp_sk(sk)->copied_seq) &&
+		    !pskb_trim(old, n->seq - o->seq)) {
+			o->end_seq = n->seq;
+			prev = old;
+			continue;
+		}
+		__skb_unlink(old, &sk->sk_receive_queue);
+		__kfree_skb(old);
 	}
-	return before_it;
+	if (prev)
+		__skb_queue_after(&sk->sk_receive_queue, prev, new);
+	else
+		__skb_queue_head(&sk->sk_receive_queue, new);
+	return true;
 }
 
 /* Queues ours. Takes the skb. */
@@ -544,7 +561,7 @@ static void deliver(struct chimdrv_conn *conn, struct sk_buff *skb)
 	struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
 	struct sock *sk = conn->sk;
 	struct tcp_sock *tp = tcp_sk(sk);
-	struct sk_buff *prev;
+	u32 end;
 
 	if (!after(cb->end_seq, tp->copied_seq) || (sk->sk_shutdown & RCV_SHUTDOWN)) {
 		if (after(cb->end_seq, tp->rcv_nxt))
@@ -558,23 +575,17 @@ static void deliver(struct chimdrv_conn *conn, struct sk_buff *skb)
 	}
 	sk_rmem_schedule(sk, skb, skb->truesize);	/* what was accepted is kept in any case */
 	skb_set_owner_r(skb, sk);
-	if (cb->seq == tp->rcv_nxt) {
+	end = cb->end_seq;
+	if (cb->seq == tp->rcv_nxt)
 		__skb_queue_tail(&sk->sk_receive_queue, skb);
-	} else {
-		prev = displace(sk, cb->seq, cb->end_seq);
-		if (prev)
-			__skb_queue_after(&sk->sk_receive_queue, prev, skb);
-		else
-			__skb_queue_head(&sk->sk_receive_queue, skb);
-	}
-	if (after(cb->end_seq, tp->rcv_nxt)) {
-		u32 new_bytes = cb->end_seq - tp->rcv_nxt;
-
-		tp->bytes_received += new_bytes;
-		conn->bytes_in += new_bytes;
-		chimdrv_count_add(conn->cd, bytes_in, new_bytes);
-		WRITE_ONCE(tp->rcv_nxt, cb->end_seq);
-		tp->rcv_wup = cb->end_seq;
+	else if (!insert(sk, skb))
+		__kfree_skb(skb);
+	if (after(end, tp->rcv_nxt)) {
+		tp->bytes_received += end - tp->rcv_nxt;
+		conn->bytes_in += end - tp->rcv_nxt;
+		chimdrv_count_add(conn->cd, bytes_in, end - tp->rcv_nxt);
+		WRITE_ONCE(tp->rcv_nxt, end);
+		tp->rcv_wup = end;
 	}
 	conn->seen_rcv_nxt = tp->rcv_nxt;
 }
