@@ -1,9 +1,10 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * conn.c - connections as objects: lookup by tuple, TCP state, and the ways a connection ends here.
  *
- * An end has three steps, each of which may come alone: halt (an upload was asked for: nothing is processed any more),
- * stop (the host uploads) and free. Nothing but the last releases anything (DIS-13).
+ * An end has three steps, each of which may come alone: halt (an upload was asked for: nothing is
+ * processed any more), stop (the host uploads) and free. Nothing but the last releases anything
+ * (DIS-13).
  */
 #include <string.h>
 
@@ -17,8 +18,8 @@ static uint32_t mix(uint32_t h, uint32_t v, uint32_t seed)
 	return h ^ (h >> 15);
 }
 
-static uint32_t hash_tuple(const struct toe *t, bool ipv6, const uint8_t *local, const uint8_t *remote,
-			   uint16_t local_port, uint16_t remote_port)
+static uint32_t hash_tuple(const struct toe *t, bool ipv6, const uint8_t *local,
+			   const uint8_t *remote, uint16_t local_port, uint16_t remote_port)
 {
 	uint32_t h = t->hash_seed[0], i, n = ipv6 ? 4 : 1;
 
@@ -33,8 +34,8 @@ static uint32_t hash_tuple(const struct toe *t, bool ipv6, const uint8_t *local,
 	return mix(h, (uint32_t)local_port << 16 | remote_port, t->hash_seed[1]);
 }
 
-struct toe_conn *toe_conn_lookup(struct toe *t, bool ipv6, const uint8_t *local, const uint8_t *remote,
-				 uint16_t local_port, uint16_t remote_port)
+struct toe_conn *toe_conn_lookup(struct toe *t, bool ipv6, const uint8_t *local,
+				 const uint8_t *remote, uint16_t local_port, uint16_t remote_port)
 {
 	uint32_t h = hash_tuple(t, ipv6, local, remote, local_port, remote_port);
 	size_t n = ipv6 ? 16 : 4;
@@ -43,8 +44,8 @@ struct toe_conn *toe_conn_lookup(struct toe *t, bool ipv6, const uint8_t *local,
 	for (c = t->hash[h & t->hash_mask]; c; c = c->hash_next) {
 		const struct toe_path_state *s = &c->p->s;
 
-		if (c->k.local_port == local_port && c->k.remote_port == remote_port && s->ipv6 == ipv6 &&
-		    !memcmp(s->dst, remote, n) && !memcmp(s->src, local, n))
+		if (c->k.local_port == local_port && c->k.remote_port == remote_port &&
+		    s->ipv6 == ipv6 && !memcmp(s->dst, remote, n) && !memcmp(s->src, local, n))
 			return c;
 	}
 	return NULL;
@@ -133,8 +134,9 @@ void toe_conn_halt(struct toe_conn *c, bool deliver)
 	c->out.wnd_probe = false;
 	c->out.tlp_probe = false;
 	toe_timer_freeze(c);
+	/* What came before is acknowledged while there is time (TRM-32). */
 	if (c->rcv.ack_owed)
-		c->rcv.ack_now = true;	/* what came before is acknowledged while there is time (TRM-32) */
+		c->rcv.ack_now = true;
 	toe_output_kick(c);
 	toe_event_kick(c);
 }
@@ -162,8 +164,8 @@ void toe_conn_invalidate(struct toe_conn *c, uint64_t now)
 }
 
 /*
- * What recovery knew is not part of the state that goes back. If data is known to be lost, SND.NXT is pulled back to it,
- * so that the host sends it again without waiting for a timeout.
+ * What recovery knew is not part of the state that goes back. If data is known to be lost, SND.NXT
+ * is pulled back to it, so that the host sends it again without waiting for a timeout.
  */
 static void pull_back(struct toe_conn *c)
 {

@@ -1,11 +1,11 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * deliver.c - the delivery algorithm: in-order data into receive requests, or indications (DLV).
  *
- * Two places hold data: the requests, and the in-order part of the receive buffer, which is the set "buffered" and what
- * an indication offers. While requests are posted and the connection is not busy, that part is empty, and data goes from
- * the frame into the request at once. Busy lasts from an indication to its verdict; a completion is never busy, since
- * it is only a list entry (M-10).
+ * Two places hold data: the requests, and the in-order part of the receive buffer, which is the set
+ * "buffered" and what an indication offers. While requests are posted and the connection is not
+ * busy, that part is empty, and data goes from the frame into the request at once. Busy lasts from
+ * an indication to its verdict; a completion is never busy, since it is only a list entry (M-10).
  */
 #include "toe_internal.h"
 
@@ -86,7 +86,8 @@ static void end_of_fill(struct toe_conn *c, const struct run *run, bool all_plac
 		complete_head(c, TOE_OK);
 		toe_timer_clear(c, TOE_TMR_PUSH);
 	} else {
-		toe_timer_set(c, TOE_TMR_PUSH, now + toe_ticks_to_ns(c->t, c->t->params.push_ticks));
+		toe_timer_set(c, TOE_TMR_PUSH,
+			      now + toe_ticks_to_ns(c->t, c->t->params.push_ticks));
 	}
 }
 
@@ -115,7 +116,10 @@ static void fill_part(struct toe_conn *c, uint32_t len, uint64_t now)
 	end_of_fill(c, &run, placed == len, now);
 }
 
-/* per_segment: what has just come into order counts up to its last PSH, and the rest behind it as another segment. */
+/*
+ * per_segment: what has just come into order counts up to its last PSH, and the rest behind it as
+ * another segment.
+ */
 static void fill_from_buffer(struct toe_conn *c, bool per_segment, uint64_t now)
 {
 	uint32_t push_len = toe_rcvbuf_push_len(&c->rcv.buf), len = toe_deliver_held(c);
@@ -132,8 +136,8 @@ static void fill_from_buffer(struct toe_conn *c, bool per_segment, uint64_t now)
 
 /* ------------------------------------------------------------------ entries */
 
-static void insert(struct toe_conn *c, uint32_t seq, const uint8_t *data, uint32_t len, bool push, uint64_t now,
-		   struct toe_rcv_result *res)
+static void insert(struct toe_conn *c, uint32_t seq, const uint8_t *data, uint32_t len, bool push,
+		   uint64_t now, struct toe_rcv_result *res)
 {
 	toe_rcvbuf_insert(&c->rcv.buf, seq, data, len, push, res);
 	if (!res->advanced || c->dlv.busy || c->dlv_off)
@@ -143,14 +147,15 @@ static void insert(struct toe_conn *c, uint32_t seq, const uint8_t *data, uint32
 	toe_event_kick(c);
 }
 
-void toe_deliver_segment(struct toe_conn *c, uint32_t seq, const uint8_t *data, uint32_t len, bool push,
-			 uint64_t now, struct toe_rcv_result *res)
+void toe_deliver_segment(struct toe_conn *c, uint32_t seq, const uint8_t *data, uint32_t len,
+			 bool push, uint64_t now, struct toe_rcv_result *res)
 {
 	struct toe_rcvbuf *b = &c->rcv.buf;
 	struct run run = { .seq = seq, .push = push, .push_end = seq + len };
 	uint32_t placed, extra;
 
-	if (!c->dlv.head || c->dlv.busy || c->dlv_off || seq != b->nxt || !toe_rcvbuf_may_bypass(b, len)) {
+	if (!c->dlv.head || c->dlv.busy || c->dlv_off || seq != b->nxt ||
+	    !toe_rcvbuf_may_bypass(b, len)) {
 		insert(c, seq, data, len, push, now, res);
 		return;
 	}
@@ -159,7 +164,8 @@ void toe_deliver_segment(struct toe_conn *c, uint32_t seq, const uint8_t *data, 
 	extra = toe_rcvbuf_bypass(b, placed);
 	end_of_fill(c, &run, placed == len, now);
 	complete_full(c);
-	*res = (struct toe_rcv_result){ .advanced = placed + extra, .stored = placed, .filled = extra };
+	*res = (struct toe_rcv_result){
+		.advanced = placed + extra, .stored = placed, .filled = extra};
 	if (placed < len) {
 		insert(c, seq + placed, data + placed, len - placed, push, now, res);
 		res->advanced += placed;
@@ -176,7 +182,8 @@ void toe_deliver_fin(struct toe_conn *c)
 		return;
 	toe_timer_clear(c, TOE_TMR_PUSH);
 	while (c->dlv.head)
-		complete_head(c, TOE_OK);	/* nothing can fill them any more (RRQ-23); empty ones: E-25 */
+		/* nothing can fill them any more (RRQ-23); empty ones: E-25 */
+		complete_head(c, TOE_OK);
 	c->dlv.closed = true;
 	toe_event_closed(c);
 }
@@ -243,7 +250,8 @@ void toe_recv(struct toe_conn *c, struct toe_req *req, uint64_t now)
 		return;
 	c->dlv.refused = false;
 	if (req == c->dlv.head && req->prefilled && is_push_mode(req))	/* RRQ-15 */
-		toe_timer_set(c, TOE_TMR_PUSH, c->t->now + toe_ticks_to_ns(c->t, c->t->params.push_ticks));
+		toe_timer_set(c, TOE_TMR_PUSH,
+			      c->t->now + toe_ticks_to_ns(c->t, c->t->params.push_ticks));
 	fill_from_buffer(c, false, c->t->now);
 	toe_deliver_fin(c);
 	toe_event_kick(c);
@@ -253,8 +261,8 @@ void toe_recv(struct toe_conn *c, struct toe_req *req, uint64_t now)
 
 bool toe_deliver_wants_indication(const struct toe_conn *c)
 {
-	return c->phase == TOE_LIVE && !c->dlv_off && !c->dlv.busy && !c->dlv.refused && !c->dlv.head &&
-	       toe_deliver_held(c);
+	return c->phase == TOE_LIVE && !c->dlv_off && !c->dlv.busy && !c->dlv.refused &&
+	       !c->dlv.head && toe_deliver_held(c);
 }
 
 void toe_deliver_indicate(struct toe_conn *c, uint32_t room, struct toe_event *ev)
@@ -278,7 +286,8 @@ void toe_deliver_indicate(struct toe_conn *c, uint32_t room, struct toe_event *e
 	c->dlv.busy = true;
 }
 
-enum toe_status toe_verdict(struct toe_conn *c, uint32_t indication, uint32_t consumed, uint64_t now)
+enum toe_status toe_verdict(struct toe_conn *c, uint32_t indication, uint32_t consumed,
+			    uint64_t now)
 {
 	struct toe *t = c->t;
 	uint32_t old;

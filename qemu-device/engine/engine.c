@@ -1,8 +1,9 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * engine.c - the engine as a whole: creation, parameters, the clock, statistics.
  *
- * Owns struct toe. Holds no TCP: it hands ticks to timer.c and knows connections only as list members.
+ * Owns struct toe. Holds no TCP: it hands ticks to timer.c and knows connections only as list
+ * members.
  */
 #include <string.h>
 
@@ -36,10 +37,11 @@ uint32_t toe_ns_to_ticks(const struct toe *t, uint64_t ns)
 
 static bool config_ok(const struct toe_config *cfg)
 {
-	return cfg->max_conns && cfg->max_conns <= (1u << 20) && cfg->max_paths && cfg->max_neighs &&
-	       cfg->max_rcv_wnd && cfg->max_rcv_wnd <= (1u << 29) && cfg->max_buffered <= (1u << 28) &&
-	       cfg->max_sends && cfg->max_recvs && cfg->max_mtu >= 576 && cfg->max_mtu <= 65535 &&
-	       cfg->max_gso <= 65535 && cfg->queues && cfg->queues <= TOE_MAX_QUEUES &&
+	return cfg->max_conns && cfg->max_conns <= (1u << 20) && cfg->max_paths &&
+	       cfg->max_neighs && cfg->max_rcv_wnd && cfg->max_rcv_wnd <= (1u << 29) &&
+	       cfg->max_buffered <= (1u << 28) && cfg->max_sends && cfg->max_recvs &&
+	       cfg->max_mtu >= 576 && cfg->max_mtu <= 65535 && cfg->max_gso <= 65535 &&
+	       cfg->queues && cfg->queues <= TOE_MAX_QUEUES &&
 	       (!cfg->ip_id_start || cfg->ip_id_start >= 0x8000);
 }
 
@@ -100,7 +102,8 @@ struct toe *toe_create(const struct toe_config *cfg, const struct toe_ops *ops, 
 	}
 	for (i = 0; i < 3; i++)
 		t->hash_seed[i] = ops->random(opaque) | 1;
-	t->ip_id = cfg->ip_id_start ? cfg->ip_id_start : (uint16_t)(0x8000 | (ops->random(opaque) & 0x7fff));
+	t->ip_id = cfg->ip_id_start ? cfg->ip_id_start :
+				      (uint16_t)(0x8000 | (ops->random(opaque) & 0x7fff));
 	init_lists(t);
 	set_params(t, &default_params);
 	return t;

@@ -1,10 +1,11 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * event.c - events on their way to the host, in order per connection.
  *
- * A finished request is its own list node, and so are the few markers that each connection has (closed, aborted,
- * retrieve, backlog), so nothing is allocated and nothing is lost. An indication is no node: it is a condition of
- * deliver.c that is looked at when everything before it has been polled, so that it carries all that has gathered.
+ * A finished request is its own list node, and so are the few markers that each connection has
+ * (closed, aborted, retrieve, backlog), so nothing is allocated and nothing is lost. An indication
+ * is no node: it is a condition of deliver.c that is looked at when everything before it has been
+ * polled, so that it carries all that has gathered.
  */
 #include <string.h>
 
@@ -89,7 +90,8 @@ static bool is_mandatory(enum toe_reason why)
 void toe_event_retrieve(struct toe_conn *c, enum toe_reason why)
 {
 	bool ended = c->state == TOE_TIME_WAIT || c->state == TOE_CLOSED;
-	bool half = c->state == TOE_FIN_WAIT1 || c->state == TOE_FIN_WAIT2 || c->state == TOE_CLOSE_WAIT;
+	bool half = c->state == TOE_FIN_WAIT1 || c->state == TOE_FIN_WAIT2 ||
+		    c->state == TOE_CLOSE_WAIT;
 
 	if (c->phase != TOE_LIVE || c->asked || c->aborted)
 		return;
@@ -200,9 +202,13 @@ bool toe_poll(struct toe *t, unsigned queue, uint32_t ind_room, struct toe_event
 	if (!queue && poll_nce(t, ev))
 		return true;
 	q = &t->q[queue];
-	/* Each turn takes a connection out of a list, or moves it from ready to waiting: the loop ends. */
+	/*
+	 * Each turn takes a connection out of a list, or moves it from ready to waiting: the loop
+	 * ends.
+	 */
 	for (;;) {
-		struct toe_link *from = ind_room && !toe_list_empty(&q->waiting) ? &q->waiting : &q->ready;
+		struct toe_link *from =
+			ind_room && !toe_list_empty(&q->waiting) ? &q->waiting : &q->ready;
 		struct toe_conn *c;
 
 		if (toe_list_empty(from))

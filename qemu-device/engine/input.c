@@ -1,10 +1,11 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * input.c - a received segment: the steps of RFC 9293 3.10.7.4 for synchronized states, in order.
  *
- * Each step is a function that says whether to go on. In front of them stand the questions whether the frame is the
- * target's at all: whatever is not, or what the host has to deal with, goes back as TOE_RX_RAW untouched. Nothing is
- * sent from here: steps only note that an ACK is wanted, and output.c sends one for all.
+ * Each step is a function that says whether to go on. In front of them stand the questions whether
+ * the frame is the target's at all: whatever is not, or what the host has to deal with, goes back
+ * as TOE_RX_RAW untouched. Nothing is sent from here: steps only note that an ACK is wanted, and
+ * output.c sends one for all.
  */
 #include <string.h>
 
@@ -83,7 +84,10 @@ static void trim(struct toe_seg *seg, uint32_t keep)
 	}
 }
 
-/* First, check sequence number. RFC 9293's table, and what it lets through for ACKs when the window is shut. */
+/*
+ * First, check sequence number. RFC 9293's table, and what it lets through for ACKs when the window
+ * is shut.
+ */
 static enum step step_sequence(struct toe_conn *c, struct toe_seg *seg, uint64_t now)
 {
 	uint32_t wnd = toe_seq_gt(c->rcv.adv, c->rcv.nxt) ? c->rcv.adv - c->rcv.nxt : 0;
@@ -92,15 +96,17 @@ static enum step step_sequence(struct toe_conn *c, struct toe_seg *seg, uint64_t
 	if (toe_seq_lt(seg->seq, c->rcv.nxt)) {
 		if (toe_seq_leq(seg->seq + space, c->rcv.nxt))
 			return old_segment(c, seg, now);
+		/* Its first number is old: neither in order nor in the window. */
 		if (seg->flags & TOE_SYN)
-			return DONE;	/* its first number is old: neither in order nor in the window */
+			return DONE;
 		trim(seg, c->rcv.nxt - seg->seq + wnd);
 		return NEXT;
 	}
 	if (seg->flags & TOE_RST)
 		return off < wnd || !off ? NEXT : DONE;
+	/* A peer that has filled the window sends its ACKs from the right edge. */
 	if (!space && off <= wnd)
-		return NEXT;	/* a peer that has filled the window sends its ACKs from the right edge */
+		return NEXT;
 	if (off >= wnd && off) {
 		ack_unacceptable(c, seg, now);
 		return DONE;
@@ -141,7 +147,8 @@ static enum step step_syn(struct toe_conn *c, const struct toe_seg *seg, uint64_
 	if (seg->seq == c->rcv.nxt) {
 		toe_conn_set_state(c, TOE_CLOSED);
 		toe_event_retrieve(c, TOE_WHY_REQUESTED);
-	} else if (!c->keep.syn_challenged || now - c->keep.syn_challenge_at >= TOE_SYN_CHALLENGE_NS) {
+	} else if (!c->keep.syn_challenged ||
+		   now - c->keep.syn_challenge_at >= TOE_SYN_CHALLENGE_NS) {
 		c->keep.syn_challenged = true;
 		c->keep.syn_challenge_at = now;
 		toe_keep_challenged(c, now);
@@ -176,8 +183,10 @@ static void accepted(struct toe_conn *c, const struct toe_seg *seg, uint64_t now
 {
 	uint32_t end = seg->seq + seg->len;
 
-	if (seg->has_ts && (c->k.flags & TOE_TIMESTAMPS) && toe_seq_leq(seg->seq, c->rcv.last_ack) &&
-	    (toe_seq_geq(seg->ts_val, c->rcv.ts_recent) || now - c->rcv.ts_recent_at > TOE_PAWS_NS)) {
+	if (seg->has_ts && (c->k.flags & TOE_TIMESTAMPS) &&
+	    toe_seq_leq(seg->seq, c->rcv.last_ack) &&
+	    (toe_seq_geq(seg->ts_val, c->rcv.ts_recent) ||
+	     now - c->rcv.ts_recent_at > TOE_PAWS_NS)) {
 		c->rcv.ts_recent = seg->ts_val;
 		c->rcv.ts_recent_at = now;
 	}
@@ -229,7 +238,8 @@ static void fin_acked(struct toe_conn *c, uint64_t now)
 	}
 }
 
-static void advance(struct toe_conn *c, const struct toe_seg *seg, struct toe_ack_info *a, uint64_t now)
+static void advance(struct toe_conn *c, const struct toe_seg *seg, struct toe_ack_info *a,
+		    uint64_t now)
 {
 	sample_rtt(c, seg, now);
 	toe_rtt_reset_backoff(&c->rtt);
@@ -244,11 +254,13 @@ static void advance(struct toe_conn *c, const struct toe_seg *seg, struct toe_ac
 }
 
 /*
- * RFC 9293: the window of the newest segment by (sequence, acknowledgement) counts. And that of any segment whose ACK
- * is the highest so far: a peer that went back to retransmit sends ACKs from a lower number, and keeping the old
- * window would move its right edge along with SND.UNA, beyond what was offered.
+ * RFC 9293: the window of the newest segment by (sequence, acknowledgement) counts. And that of any
+ * segment whose ACK is the highest so far: a peer that went back to retransmit sends ACKs from a
+ * lower number, and keeping the old window would move its right edge along with SND.UNA, beyond
+ * what was offered.
  */
-static void update_window(struct toe_conn *c, const struct toe_seg *seg, uint32_t wnd, bool advanced, uint64_t now)
+static void update_window(struct toe_conn *c, const struct toe_seg *seg, uint32_t wnd,
+			  bool advanced, uint64_t now)
 {
 	uint32_t old = c->snd.wnd;
 
@@ -278,8 +290,11 @@ static void tell_backlog(struct toe_conn *c, uint64_t now)
 {
 	uint32_t b = toe_state_backlog(c);
 
-	/* A window that was cut comes back soon: shrinking is only told when it is by much (EVT-5). */
-	if ((b <= c->snd.backlog && b > c->snd.backlog / 4) || now - c->snd.backlog_at < TOE_NSEC / 10)
+	/*
+	 * A window that was cut comes back soon: shrinking is only told when it is by much (EVT-5).
+	 */
+	if ((b <= c->snd.backlog && b > c->snd.backlog / 4) ||
+	    now - c->snd.backlog_at < TOE_NSEC / 10)
 		return;
 	c->snd.backlog = b;
 	c->snd.backlog_at = now;
@@ -324,11 +339,16 @@ static void estimate_rtt(struct toe_conn *c, const struct toe_seg *seg, uint64_t
 	if (rtt == UINT64_MAX)
 		return;
 	us = rtt / 1000 < UINT32_MAX / 8 ? rtt / 1000 : UINT32_MAX / 8;
-	c->rcv.rtt_us = c->rcv.rtt_us ? c->rcv.rtt_us - c->rcv.rtt_us / 8 + (uint32_t)us / 8 : (uint32_t)us;
+	c->rcv.rtt_us =
+		c->rcv.rtt_us ? c->rcv.rtt_us - c->rcv.rtt_us / 8 + (uint32_t)us / 8 : (uint32_t)us;
 }
 
-/* RFC 5681 4.2: at once for what is out of order or fills a gap, else after so many segments or ticks (TMR-5). */
-static void schedule_ack(struct toe_conn *c, const struct toe_seg *seg, const struct toe_rcv_result *res, uint64_t now)
+/*
+ * RFC 5681 4.2: at once for what is out of order or fills a gap, else after so many segments or
+ * ticks (TMR-5).
+ */
+static void schedule_ack(struct toe_conn *c, const struct toe_seg *seg,
+			 const struct toe_rcv_result *res, uint64_t now)
 {
 	const struct toe_params *p = &c->t->params;
 
@@ -338,8 +358,8 @@ static void schedule_ack(struct toe_conn *c, const struct toe_seg *seg, const st
 		c->rcv.dup_acks++;
 	c->rcv.ack_owed = true;
 	c->rcv.ack_segs += toe_seg_count(seg);
-	if (res->out_of_order || res->filled || res->dropped || toe_range_len(res->dup) || c->rcv.buf.nranges ||
-	    c->rcv.ack_segs >= p->ack_frequency || !p->delayed_ack_ticks)
+	if (res->out_of_order || res->filled || res->dropped || toe_range_len(res->dup) ||
+	    c->rcv.buf.nranges || c->rcv.ack_segs >= p->ack_frequency || !p->delayed_ack_ticks)
 		ack_at_once(c);
 	else if (!toe_timer_running(c, TOE_TMR_DELACK))
 		toe_timer_set(c, TOE_TMR_DELACK, now + toe_ticks_to_ns(c->t, p->delayed_ack_ticks));
@@ -493,7 +513,8 @@ enum toe_verdict_rx toe_input(struct toe *t, const struct toe_rx *rx, uint64_t n
 	return TOE_RX_TAKEN;
 }
 
-enum toe_status toe_forward(struct toe_conn *c, const uint8_t *data, uint32_t len, bool csum_ok, uint64_t now)
+enum toe_status toe_forward(struct toe_conn *c, const uint8_t *data, uint32_t len, bool csum_ok,
+			    uint64_t now)
 {
 	struct toe_seg seg;
 

@@ -1,9 +1,11 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * neighpath.c - neighbor and path objects, the links between the layers, reachability and invalidation.
+ * neighpath.c - neighbor and path objects, the links between the layers, reachability and
+ * invalidation.
  *
- * Connections point to their path, paths to their neighbor; headers are built in that order. Reachability follows the
- * chimney rules: two ages per neighbor in ticks modulo 2^32, and a question to the host when both are stale.
+ * Connections point to their path, paths to their neighbor; headers are built in that order.
+ * Reachability follows the chimney rules: two ages per neighbor in ticks modulo 2^32, and a
+ * question to the host when both are stale.
  */
 #include <string.h>
 
@@ -11,8 +13,8 @@
 
 /* ------------------------------------------------------------------ neighbor */
 
-enum toe_status toe_neigh_create(struct toe *t, const struct toe_neigh_state *s, uint64_t cookie, uint64_t now,
-				 struct toe_neigh **out)
+enum toe_status toe_neigh_create(struct toe *t, const struct toe_neigh_state *s, uint64_t cookie,
+				 uint64_t now, struct toe_neigh **out)
 {
 	struct toe_neigh *n;
 
@@ -71,7 +73,8 @@ void toe_neigh_query(const struct toe_neigh *n, struct toe_neigh_state *s, uint6
 	s->nrd = nct - n->nrt;
 }
 
-void toe_neigh_rescale(struct toe_neigh *n, uint64_t now, uint64_t old_tick_ns, uint64_t new_tick_ns)
+void toe_neigh_rescale(struct toe_neigh *n, uint64_t now, uint64_t old_tick_ns,
+		       uint64_t new_tick_ns)
 {
 	uint32_t old_nct = (uint32_t)(now / old_tick_ns), new_nct = (uint32_t)(now / new_tick_ns);
 
@@ -79,7 +82,9 @@ void toe_neigh_rescale(struct toe_neigh *n, uint64_t now, uint64_t old_tick_ns, 
 	n->nrt = new_nct - (uint32_t)((old_nct - n->nrt) * old_tick_ns / new_tick_ns);
 }
 
-/* Ask the host. Until it answers act as if it had said 0, so that one question is under way (M-11). */
+/*
+ * Ask the host. Until it answers act as if it had said 0, so that one question is under way (M-11).
+ */
 void toe_neigh_raise(struct toe_neigh *n, uint64_t now)
 {
 	uint32_t nct = toe_ticks_now(n->t, now);

@@ -1,10 +1,10 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * output.c - what to send now, and the frame for it.
  *
- * Order of precedence: RST, probes, retransmission in fast recovery, data from SND.NXT on (which is retransmission up to
- * SND.MAX), an ACK that nothing carried. Every frame carries the ACK of the moment, so one toe_output() acknowledges all
- * input before it with one frame.
+ * Order of precedence: RST, probes, retransmission in fast recovery, data from SND.NXT on (which is
+ * retransmission up to SND.MAX), an ACK that nothing carried. Every frame carries the ACK of the
+ * moment, so one toe_output() acknowledges all input before it with one frame.
  */
 #include <string.h>
 
@@ -65,7 +65,10 @@ static uint32_t window_step(const struct toe_conn *c)
 	return half < mss ? half : mss;
 }
 
-/* The window field of a segment. The right edge never moves left, as far as rounding to the scale lets us. */
+/*
+ * The window field of a segment. The right edge never moves left, as far as rounding to the scale
+ * lets us.
+ */
 static uint16_t window_field(struct toe_conn *c)
 {
 	unsigned shift = c->k.flags & TOE_WSCALE ? c->k.rcv_wscale : 0;
@@ -95,10 +98,13 @@ void toe_output_window_opened(struct toe_conn *c)
 		return;
 	gain = want - now;
 	if (gain < 2 * mss && gain < limit / 2) {
-		/* Too little to tell; but a peer that has nothing left is told in the end (TMR-26). */
+		/*
+		 * Too little to tell; but a peer that has nothing left is told in the end (TMR-26).
+		 */
 		if (now < mss && !toe_timer_running(c, TOE_TMR_WND))
 			toe_timer_set(c, TOE_TMR_WND,
-				      c->t->now + toe_ticks_to_ns(c->t, c->t->params.sws_prevention_ticks));
+				      c->t->now + toe_ticks_to_ns(
+							  c->t, c->t->params.sws_prevention_ticks));
 		return;
 	}
 	/* A peer that has a wide window left anyway needs no segment of its own for this. */
@@ -164,7 +170,8 @@ static uint16_t take_ip_ids(struct toe *t, uint32_t n)
 {
 	uint16_t id;
 
-	if (n > 0x10000u - t->ip_id)	/* the kernel behind the wire counts on, and must not leave our half */
+	/* the kernel behind the wire counts on, and must not leave our half */
+	if (n > 0x10000u - t->ip_id)
 		t->ip_id = 0x8000;
 	id = t->ip_id;
 	t->ip_id = (uint16_t)(t->ip_id + n);
@@ -251,7 +258,8 @@ static bool emit(struct toe_conn *c, struct plan *pl, uint64_t now)
 {
 	struct toe *t = c->t;
 	uint8_t header[TOE_MAX_HEADER];
-	uint32_t nsegs = pl->g.len > pl->mss ? (pl->g.len + pl->mss - 1) / pl->mss : 1, adv = c->rcv.adv;
+	uint32_t nsegs = pl->g.len > pl->mss ? (pl->g.len + pl->mss - 1) / pl->mss : 1,
+		 adv = c->rcv.adv;
 	uint16_t ip_id = t->ip_id;
 	struct toe_frame f = {
 		.header = header,
@@ -285,7 +293,10 @@ static bool emit(struct toe_conn *c, struct plan *pl, uint64_t now)
 	return true;
 }
 
-/* A sequence number for segments without data that the peer accepts: a probe may have gone beyond its window. */
+/*
+ * A sequence number for segments without data that the peer accepts: a probe may have gone beyond
+ * its window.
+ */
 static uint32_t bare_seq(const struct toe_conn *c)
 {
 	uint32_t edge = c->snd.una + c->snd.wnd;
@@ -360,8 +371,8 @@ static uint32_t largest_payload(const struct toe_conn *c, uint32_t mss)
 }
 
 /*
- * Fill a plan with up to len bytes from its seq on. Only the last segment of a frame may be short: if the number of
- * pieces ends it early, it is cut to whole segments.
+ * Fill a plan with up to len bytes from its seq on. Only the last segment of a frame may be short:
+ * if the number of pieces ends it early, it is cut to whole segments.
  */
 static void gather(struct toe_conn *c, struct plan *pl, uint32_t len)
 {
@@ -380,7 +391,8 @@ static uint32_t data_len(const struct toe_conn *c, uint32_t seq, uint32_t end)
 }
 
 /* Retransmit from r.start on, up to r.end or max bytes. *end: what was covered. */
-static enum outcome resend(struct toe_conn *c, struct toe_range r, uint32_t max, uint32_t *end, uint64_t now)
+static enum outcome resend(struct toe_conn *c, struct toe_range r, uint32_t max, uint32_t *end,
+			   uint64_t now)
 {
 	struct plan pl;
 	uint32_t len;
@@ -431,8 +443,9 @@ static enum outcome recover_sack(struct toe_conn *c, bool *go_on, uint64_t now)
 		if (!toe_sack_unsacked(&c->sack, c->snd.una, c->snd.max, c->snd.mss, &r))
 			return IDLE;
 	}
+	/* The rescue is for a lost tail, not for what is under way again. */
 	if (rule == TOE_SACK_RESCUE && toe_seq_lt(r.start, c->sack.high_rxt))
-		rule = TOE_SACK_NOTHING;	/* the rescue is for a lost tail, not for what is under way again */
+		rule = TOE_SACK_NOTHING;
 	*go_on = rule == TOE_SACK_NEW;
 	if (rule == TOE_SACK_NEW || rule == TOE_SACK_NOTHING)
 		return IDLE;
@@ -471,7 +484,8 @@ static bool is_nagled(const struct toe_conn *c)
 }
 
 /* May a frame that ends in a short segment go out? total: bytes queued from SND.NXT on. */
-static bool should_send_short(struct toe_conn *c, const struct plan *pl, uint32_t total, uint64_t now)
+static bool should_send_short(struct toe_conn *c, const struct plan *pl, uint32_t total,
+			      uint64_t now)
 {
 	if ((pl->flags & TOE_FIN) || c->snd.sws_force || toe_seq_lt(pl->seq, c->snd.max))
 		return true;
@@ -482,11 +496,15 @@ static bool should_send_short(struct toe_conn *c, const struct plan *pl, uint32_
 	if (pl->g.len != total && pl->g.len >= c->snd.max_wnd / 2)
 		return true;
 	if (!toe_timer_running(c, TOE_TMR_SWS))
-		toe_timer_set(c, TOE_TMR_SWS, now + toe_ticks_to_ns(c->t, c->t->params.sws_prevention_ticks));
+		toe_timer_set(c, TOE_TMR_SWS,
+			      now + toe_ticks_to_ns(c->t, c->t->params.sws_prevention_ticks));
 	return false;
 }
 
-/* The part of the queue that may go out from SND.NXT on: end of it, and whether anything is left at all. */
+/*
+ * The part of the queue that may go out from SND.NXT on: end of it, and whether anything is left at
+ * all.
+ */
 static bool sendable(struct toe_conn *c, uint32_t *end)
 {
 	uint32_t edge = c->snd.una + c->snd.wnd, limit = toe_snd_limit(c);
@@ -512,16 +530,19 @@ static void idle_restart(struct toe_conn *c, uint64_t now)
 }
 
 /*
- * With large frames, wait while ACKs are due anyway: frames that only use what one ACK freed get smaller and smaller.
- * room: what the windows allow now, of total bytes queued. What is in flight is at least as much, so ACKs do come.
+ * With large frames, wait while ACKs are due anyway: frames that only use what one ACK freed get
+ * smaller and smaller. room: what the windows allow now, of total bytes queued. What is in flight
+ * is at least as much, so ACKs do come.
  */
 static bool should_defer(const struct toe_conn *c, uint32_t mss, uint32_t room, uint32_t total)
 {
-	uint32_t wnd = c->cc.cwnd < c->snd.wnd ? c->cc.cwnd : c->snd.wnd, least = largest_payload(c, mss);
+	uint32_t wnd = c->cc.cwnd < c->snd.wnd ? c->cc.cwnd : c->snd.wnd,
+		 least = largest_payload(c, mss);
 
 	if (least > wnd / 3)
 		least = wnd / 3;
-	return c->rec.state == TOE_REC_OPEN && room < total && room < least && c->snd.nxt - c->snd.una > room + mss;
+	return c->rec.state == TOE_REC_OPEN && room < total && room < least &&
+	       c->snd.nxt - c->snd.una > room + mss;
 }
 
 /* Data from SND.NXT on, as much as windows and rules allow. force: one segment beyond cwnd. */
@@ -543,7 +564,8 @@ static enum outcome send_next(struct toe_conn *c, bool force, uint64_t now)
 		c->snd.cwnd_limited = true;
 	if (space < pl.mss && space < total)
 		return IDLE;
-	if (!force && should_defer(c, pl.mss, space < total ? space : total, data_len(c, c->snd.nxt, c->snd.end)))
+	if (!force && should_defer(c, pl.mss, space < total ? space : total,
+				   data_len(c, c->snd.nxt, c->snd.end)))
 		return IDLE;
 	gather(c, &pl, space < total ? space - space % pl.mss : total);
 	if (c->snd.fin && pl.seq + pl.g.len == c->snd.end && toe_seq_gt(end, c->snd.end))
@@ -564,7 +586,10 @@ static enum outcome send_next(struct toe_conn *c, bool force, uint64_t now)
 	return got;
 }
 
-/* One byte, or the FIN, whatever the window says (RFC 9293 3.8.6.1). It is sent again once the window opens. */
+/*
+ * One byte, or the FIN, whatever the window says (RFC 9293 3.8.6.1). It is sent again once the
+ * window opens.
+ */
 static enum outcome send_window_probe(struct toe_conn *c, uint64_t now)
 {
 	struct plan pl;
@@ -668,7 +693,10 @@ static enum outcome output_one(struct toe_conn *c, uint64_t now)
 	return c->rcv.ack_now ? send_bare(c, bare_seq(c), now) : IDLE;
 }
 
-/* Up to budget frames of one connection; takes what it used. Leaves it in the list if there may be more. */
+/*
+ * Up to budget frames of one connection; takes what it used. Leaves it in the list if there may be
+ * more.
+ */
 static void output_conn(struct toe_conn *c, uint64_t now, unsigned *budget)
 {
 	struct toe_link *list = &c->t->q[c->k.queue].out;
@@ -689,7 +717,10 @@ static void output_conn(struct toe_conn *c, uint64_t now, unsigned *budget)
 		toe_list_append(list, &c->out_link);
 		return;
 	}
-	/* Data that the peer's window holds back needs the persist timer even though nothing was sent. */
+	/*
+	 * Data that the peer's window holds back needs the persist timer even though nothing was
+	 * sent.
+	 */
 	if (!c->tx_off)
 		toe_recovery_arm(c, false, now);
 }
@@ -703,7 +734,8 @@ bool toe_output(struct toe *t, unsigned queue, uint64_t now, unsigned max_frames
 		return false;
 	q = &t->q[queue];
 	while (!q->blocked && max_frames && !toe_list_empty(&q->out))
-		output_conn(toe_container(q->out.next, struct toe_conn, out_link), t->now, &max_frames);
+		output_conn(toe_container(q->out.next, struct toe_conn, out_link), t->now,
+			    &max_frames);
 	toe_timer_settle(t);
 	return !q->blocked && !toe_list_empty(&q->out);
 }

@@ -1,10 +1,11 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * recovery.c - what is lost, and what the shared timer does: RFC 6675 and 6582 recovery, RFC 6298 timeouts, the persist
- * timer's rounds, FIN_WAIT_2, and a tail loss probe.
+ * recovery.c - what is lost, and what the shared timer does: RFC 6675 and 6582 recovery, RFC 6298
+ * timeouts, the persist timer's rounds, FIN_WAIT_2, and a tail loss probe.
  *
- * Decides states, counts and deadlines; output.c sends what follows from them. There is no window inflation: pipe is an
- * estimate of what is in the network, and duplicate ACKs make it smaller, which is also limited transmit (RFC 3042).
+ * Decides states, counts and deadlines; output.c sends what follows from them. There is no window
+ * inflation: pipe is an estimate of what is in the network, and duplicate ACKs make it smaller,
+ * which is also limited transmit (RFC 3042).
  */
 #include "toe_internal.h"
 
@@ -32,14 +33,15 @@ uint32_t toe_recovery_pipe(const struct toe_conn *c)
 {
 	uint32_t sent = c->snd.nxt - c->snd.una, dup;
 
-	if (c->rec.state == TOE_REC_LOSS)	/* what lies behind SND.NXT is not in the network any more */
+	/* what lies behind SND.NXT is not in the network any more */
+	if (c->rec.state == TOE_REC_LOSS)
 		return sent - sacked_below(&c->sack, c->snd.nxt);
 	if (has_sack(c)) {
 		if (!c->sack.nranges && c->rec.state == TOE_REC_OPEN)
 			return sent;
 		return toe_sack_pipe(&c->sack, c->snd.nxt, c->snd.mss, dup_thresh(c));
 	}
-	dup = c->rec.dupacks < 1024 ? c->rec.dupacks * c->snd.mss : UINT32_MAX;
+	dup = c->rec.dupacks * c->snd.mss;	/* both are below 2^16 */
 	return sent > dup ? sent - dup : 0;
 }
 
@@ -138,7 +140,7 @@ void toe_recovery_ack(struct toe_conn *c, const struct toe_ack_info *a, uint64_t
 {
 	if (a->acked)
 		progress(c, a, now);
-	if (a->dup && c->rec.dupacks < UINT8_MAX)
+	if (a->dup && c->rec.dupacks < UINT16_MAX)
 		c->rec.dupacks++;
 	if (should_enter_fast(c))
 		enter_fast(c, now);
@@ -182,7 +184,8 @@ static void arm_tlp(struct toe_conn *c, uint64_t now)
 {
 	uint64_t pto = (uint64_t)toe_rtt_srtt_us(&c->rtt) * 2000;
 
-	if (!has_sack(c) || !pto || c->rec.tlp_sent || c->rec.state != TOE_REC_OPEN || c->sack.nranges) {
+	if (!has_sack(c) || !pto || c->rec.tlp_sent || c->rec.state != TOE_REC_OPEN ||
+	    c->sack.nranges) {
 		toe_timer_clear(c, TOE_TMR_TLP);
 		return;
 	}
@@ -232,12 +235,16 @@ void toe_recovery_arm(struct toe_conn *c, bool restart, uint64_t now)
 
 void toe_recovery_window(struct toe_conn *c, uint32_t old_wnd, bool zero_answer, uint64_t now)
 {
-	/* Only the answer to a probe begins a round: a peer that sends data while its window is shut must not put it off. */
+	/*
+	 * Only the answer to a probe begins a round: a peer that sends data while its window is
+	 * shut must not put it off.
+	 */
 	if (!c->snd.wnd && c->rec.persist && zero_answer && c->rec.rexmits) {
 		if (c->rec.probe_round < UINT8_MAX)
 			c->rec.probe_round++;
 		c->rec.rexmits = 0;
-		toe_timer_set(c, TOE_TMR_REXMT, now + toe_rtt_rto_shifted(&c->rtt, c->rec.probe_round));
+		toe_timer_set(c, TOE_TMR_REXMT,
+			      now + toe_rtt_rto_shifted(&c->rtt, c->rec.probe_round));
 	}
 	if (c->snd.wnd != old_wnd)
 		toe_recovery_arm(c, false, now);
@@ -326,10 +333,14 @@ void toe_recovery_timeout(struct toe_conn *c, uint64_t now)
 	}
 }
 
-/* Twice the round-trip time without an ACK: send something, so that SACK can tell what is missing (RFC 8985 7). */
+/*
+ * Twice the round-trip time without an ACK: send something, so that SACK can tell what is missing
+ * (RFC 8985 7).
+ */
 void toe_recovery_tlp(struct toe_conn *c, uint64_t now)
 {
-	if (c->rec.state != TOE_REC_OPEN || c->snd.una == c->snd.max || c->rec.persist || c->rec.tlp_sent)
+	if (c->rec.state != TOE_REC_OPEN || c->snd.una == c->snd.max || c->rec.persist ||
+	    c->rec.tlp_sent)
 		return;
 	c->rec.tlp_sent = true;
 	c->out.tlp_probe = true;

@@ -1,10 +1,11 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * sendq.c - send requests: where a sequence number lies in them, and when they are done.
  *
- * The first byte of the list belongs to SND.UNA or lies before it in the first request; bytes stay in the host's memory
- * and are named by (request, offset, length) for each transmission. A request is done when SND.UNA has passed its last
- * byte, a graceful disconnect when its FIN is acknowledged as well (SND-8, DIS-6).
+ * The first byte of the list belongs to SND.UNA or lies before it in the first request; bytes stay
+ * in the host's memory and are named by (request, offset, length) for each transmission. A request
+ * is done when SND.UNA has passed its last byte, a graceful disconnect when its FIN is acknowledged
+ * as well (SND-8, DIS-6).
  */
 #include "toe_internal.h"
 
@@ -24,8 +25,6 @@ static void push_back(struct toe_conn *c, struct toe_req *req)
 	else
 		c->snd.head = req;
 	c->snd.tail = req;
-	if (!c->snd.cur)
-		c->snd.cur = c->snd.head;
 }
 
 void toe_sendq_append(struct toe_conn *c, struct toe_req *req)
@@ -46,8 +45,10 @@ static struct toe_req *pop(struct toe_conn *c)
 	c->snd.head = r->next;
 	if (!c->snd.head)
 		c->snd.tail = NULL;
-	if (c->snd.cur == r)
-		c->snd.cur = c->snd.head;
+	if (c->snd.cur[0] == r)
+		c->snd.cur[0] = c->snd.head;
+	if (c->snd.cur[1] == r)
+		c->snd.cur[1] = c->snd.head;
 	if (r->kind == TOE_REQ_DISCONNECT)
 		c->snd.disc = NULL;
 	else
@@ -93,7 +94,10 @@ void toe_sendq_fail(struct toe_conn *c, enum toe_status status)
 		fail_first(c, status);
 }
 
-/* TRM-16: the disconnect, which is last, is completed in any case; it is never handed back (TRM-41). */
+/*
+ * TRM-16: the disconnect, which is last, is completed in any case; it is never handed back
+ * (TRM-41).
+ */
 void toe_sendq_stop(struct toe_conn *c, enum toe_stop_sends how)
 {
 	uint32_t fail = 0;
@@ -116,7 +120,8 @@ void toe_sendq_stop(struct toe_conn *c, enum toe_stop_sends how)
 	else
 		c->snd.head = NULL;
 	c->snd.tail = prev;
-	c->snd.cur = c->snd.head;
+	c->snd.cur[0] = c->snd.head;
+	c->snd.cur[1] = c->snd.head;
 	c->snd.disc = NULL;
 	r->done = acked_part(c, r);
 	toe_event_req(c, r, TOE_UPLOADING);
@@ -130,7 +135,8 @@ struct toe_req *toe_conn_take_sends(struct toe_conn *c)
 		return NULL;
 	c->snd.head = NULL;
 	c->snd.tail = NULL;
-	c->snd.cur = NULL;
+	c->snd.cur[0] = NULL;
+	c->snd.cur[1] = NULL;
 	c->snd.nreqs = 0;
 	return list;
 }
@@ -145,15 +151,18 @@ void toe_conn_bounds(const struct toe_conn *c, uint32_t *sends, uint32_t *buffer
 
 static struct toe_req *find(struct toe_conn *c, uint32_t seq)
 {
-	struct toe_req *r = c->snd.cur;
+	struct toe_req **cur = &c->snd.cur[toe_seq_geq(seq, c->snd.max)], *r = *cur;
 
 	if (!r || toe_seq_lt(seq, r->seq))
 		r = c->snd.head;
-	/* New data is at the cursor; only a retransmission walks, from the oldest request. */
+	/*
+	 * Either kind of sending goes forward from its cursor; only a new round of retransmission
+	 * begins at the head.
+	 */
 	while (r && toe_seq_geq(seq, req_end(r)))
 		r = r->next;
 	if (r)
-		c->snd.cur = r;
+		*cur = r;
 	return r;
 }
 
@@ -187,12 +196,14 @@ void toe_sendq_gather(struct toe_conn *c, uint32_t seq, uint32_t max, struct toe
 				g->full = true;
 				return;
 			}
-			g->pieces[g->npieces++] = (struct toe_piece){ .req = r, .off = off, .len = n };
+			g->pieces[g->npieces++] =
+				(struct toe_piece){.req = r, .off = off, .len = n};
 			g->len += n;
 		}
 		g->req_end = off + n == r->len;
 		if (g->req_end) {
-			g->more = r->kind == TOE_REQ_SEND && (r->flags & TOE_SEND_MORE);
+			g->more = r->kind == TOE_REQ_SEND && (r->flags & TOE_SEND_MORE) &&
+				  !(r->flags & TOE_SEND_PUSH);
 			g->push = wants_push(r);
 			if (g->push)
 				return;
@@ -261,7 +272,8 @@ void toe_disconnect(struct toe_conn *c, struct toe_req *req, uint64_t now)
 		status = TOE_UPLOADING;
 	else if (abortive == !!(req->flags & TOE_DISC_GRACEFUL) || (abortive && req->len))
 		status = TOE_BAD_FIELD;
-	else if (!abortive && (c->snd.fin || (c->state != TOE_ESTABLISHED && c->state != TOE_CLOSE_WAIT)))
+	else if (!abortive &&
+		 (c->snd.fin || (c->state != TOE_ESTABLISHED && c->state != TOE_CLOSE_WAIT)))
 		status = TOE_BAD_STATE;
 	else if (!abortive && req->len > TOE_MAX_QUEUED - (c->snd.end - c->snd.una))
 		status = TOE_TOO_MANY;

@@ -1,9 +1,11 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * state.c - a connection's state in and out: import in two steps, update, query, and the invariants.
+ * state.c - a connection's state in and out: import in two steps, update, query, and the
+ * invariants.
  *
- * The one place that turns ticks into time and trusts nothing: whatever passes here may hold any bits, and what has
- * passed cannot hurt the rest. Import reserves all memory, so that nothing later can fail for want of it.
+ * The one place that turns ticks into time and trusts nothing: whatever passes here may hold any
+ * bits, and what has passed cannot hurt the rest. Import reserves all memory, so that nothing later
+ * can fail for want of it.
  */
 #include <string.h>
 
@@ -23,7 +25,8 @@ static bool has_received_fin_state(enum toe_tcp_state s)
 
 /* ------------------------------------------------------------------ import */
 
-static enum toe_status check_const(const struct toe *t, const struct toe_path *p, const struct toe_tcp_const *c)
+static enum toe_status check_const(const struct toe *t, const struct toe_path *p,
+				   const struct toe_tcp_const *c)
 {
 	if (c->snd_wscale > 14 || c->rcv_wscale > 14 || c->queue >= t->cfg.queues)
 		return TOE_BAD_FIELD;
@@ -45,7 +48,8 @@ static enum toe_status check_delegated(const struct toe *t, const struct toe_tcp
 		return TOE_BAD_STATE;
 	if (d->rcv_wnd > t->cfg.max_rcv_wnd)
 		return TOE_BAD_WINDOW;
-	if (d->snd_nxt - d->snd_una > TOE_MAX_QUEUED + 1 || d->snd_max - d->snd_una > TOE_MAX_QUEUED + 1 ||
+	if (d->snd_nxt - d->snd_una > TOE_MAX_QUEUED + 1 ||
+	    d->snd_max - d->snd_una > TOE_MAX_QUEUED + 1 ||
 	    d->snd_nxt - d->snd_una > d->snd_max - d->snd_una)
 		return TOE_BAD_SEQUENCE;
 	if (d->snd_wnd > (1u << 30) || d->max_snd_wnd > (1u << 30))
@@ -55,9 +59,9 @@ static enum toe_status check_delegated(const struct toe *t, const struct toe_tcp
 	return TOE_OK;
 }
 
-static enum toe_status check_import(const struct toe *t, const struct toe_path *p, const struct toe_tcp_const *c,
-				    const struct toe_tcp_cached *k, const struct toe_tcp_delegated *d,
-				    uint32_t buffered)
+static enum toe_status check_import(const struct toe *t, const struct toe_path *p,
+				    const struct toe_tcp_const *c, const struct toe_tcp_cached *k,
+				    const struct toe_tcp_delegated *d, uint32_t buffered)
 {
 	enum toe_status s = check_const(t, p, c);
 
@@ -86,8 +90,8 @@ static void import_send(struct toe_conn *c, const struct toe_tcp_delegated *d)
 	s->fin = has_sent_fin_state(d->state);
 }
 
-static void import_receive(struct toe_conn *c, const struct toe_tcp_delegated *d, uint8_t *mem, uint32_t cap,
-			   uint32_t buffered, uint64_t now)
+static void import_receive(struct toe_conn *c, const struct toe_tcp_delegated *d, uint8_t *mem,
+			   uint32_t cap, uint32_t buffered, uint64_t now)
 {
 	unsigned shift = c->k.flags & TOE_WSCALE ? c->k.rcv_wscale : 0;
 	uint32_t most = 65535u << shift, wnd = d->rcv_wnd < most ? d->rcv_wnd : most;
@@ -114,7 +118,10 @@ static void import_timestamps(struct toe_conn *c, const struct toe_tcp_delegated
 	c->ts_unit = c->k.flags & TOE_TS_USEC ? 1000 : c->t->tick_ns;
 	minute = (uint32_t)(60 * TOE_NSEC / c->ts_unit);
 	c->ts_delta = d->ts_time - (uint32_t)(now / c->ts_unit);
-	/* A value that was sent must not be followed by a smaller one (TSP-1); nonsense must not stop the clock. */
+	/*
+	 * A value that was sent must not be followed by a smaller one (TSP-1); nonsense must not
+	 * stop the clock.
+	 */
 	c->last_ts = ahead <= minute ? d->last_ts_val : d->ts_time;
 }
 
@@ -130,7 +137,8 @@ static void import_recovery(struct toe_conn *c, const struct toe_tcp_delegated *
 	r->probe_round = persist ? d->snd_wnd_probe_count : 0;
 	r->rt_running = d->total_rt && c->snd.una != c->snd.max;
 	r->rt_since = now - toe_ticks_to_ns(c->t, d->total_rt);
-	toe_rtt_import(&c->rtt, d->srtt_us, d->rttvar_us, d->srtt, d->rttvar, c->t->params.ticks_per_second,
+	toe_rtt_import(&c->rtt, d->srtt_us, d->rttvar_us, d->srtt, d->rttvar,
+		       c->t->params.ticks_per_second,
 		       persist || d->state == TOE_FIN_WAIT2 ? 0 : d->rexmit_count);
 	toe_sack_init(&c->sack, d->snd_una);
 	toe_cc_init(&c->cc, &toe_cc_newreno, c->snd.mss, d->cwnd, d->ssthresh, now);
@@ -150,7 +158,8 @@ static struct toe_conn *alloc_conn(struct toe *t, uint32_t cap, uint8_t **mem)
 	return c;
 }
 
-static uint32_t buffer_size(const struct toe_tcp_cached *k, const struct toe_tcp_delegated *d, uint32_t buffered)
+static uint32_t buffer_size(const struct toe_tcp_cached *k, const struct toe_tcp_delegated *d,
+			    uint32_t buffered)
 {
 	uint32_t need = d->rcv_wnd + buffered;
 
@@ -213,7 +222,8 @@ enum toe_status toe_conn_import_send(struct toe_conn *c, struct toe_req *req)
 {
 	if (c->phase != TOE_IMPORTED || req->kind != TOE_REQ_SEND || c->state == TOE_FIN_WAIT2)
 		return TOE_BAD_STATE;
-	if (c->snd.nreqs >= c->t->cfg.max_sends || req->len > TOE_MAX_QUEUED - (c->snd.end - c->snd.una))
+	if (c->snd.nreqs >= c->t->cfg.max_sends ||
+	    req->len > TOE_MAX_QUEUED - (c->snd.end - c->snd.una))
 		return TOE_TOO_MANY;
 	req->push = false;
 	toe_sendq_append(c, req);
@@ -230,7 +240,10 @@ void toe_conn_import_buffered(struct toe_conn *c, uint8_t *span[2], uint32_t spa
 	toe_rcvbuf_import(&c->rcv.buf, c->dlv.old_bytes, span, span_len);
 }
 
-/* What has been sent cannot be more than what there is. In FIN_WAIT_2 the FIN's number lies before SND.UNA. */
+/*
+ * What has been sent cannot be more than what there is. In FIN_WAIT_2 the FIN's number lies before
+ * SND.UNA.
+ */
 static enum toe_status check_sends(struct toe_conn *c)
 {
 	if (c->state == TOE_FIN_WAIT2) {
@@ -257,13 +270,17 @@ static void start_timers(struct toe_conn *c, uint64_t now)
 		else
 			toe_timer_set(c, TOE_TMR_KEEP, now + toe_ticks_to_ns(c->t, c->keep_in));
 	} else if (c->keep_in != TOE_TICKS_IDLE) {
-		/* Without keepalive only the validation after a blind attack runs it (BRA-8, BRA-12). */
+		/*
+		 * Without keepalive only the validation after a blind attack runs it (BRA-8,
+		 * BRA-12).
+		 */
 		c->keep.bra = true;
 		c->keep.bra_timer = true;
 		toe_timer_set(c, TOE_TMR_KEEP, now + toe_ticks_to_ns(c->t, c->keep_in));
 	}
 	if (toe_deliver_held(c))	/* BRD-10 */
-		toe_timer_set(c, TOE_TMR_PUSH, now + toe_ticks_to_ns(c->t, c->t->params.push_ticks));
+		toe_timer_set(c, TOE_TMR_PUSH,
+			      now + toe_ticks_to_ns(c->t, c->t->params.push_ticks));
 }
 
 static void count_imported(struct toe_conn *c)
@@ -316,7 +333,9 @@ enum toe_status toe_conn_start(struct toe_conn *c, uint64_t now)
 
 /* ------------------------------------------------------------------ update */
 
-/* Larger memory for a larger window. An indication under way keeps the old one until its verdict. */
+/*
+ * Larger memory for a larger window. An indication under way keeps the old one until its verdict.
+ */
 static enum toe_status grow_buffer(struct toe_conn *c, uint32_t wnd)
 {
 	struct toe *t = c->t;
@@ -395,7 +414,10 @@ static uint32_t remaining(const struct toe_conn *c, enum toe_timer which, uint64
 	return at > now ? toe_ns_to_ticks(c->t, at - now) : 0;
 }
 
-/* STA-19: twice what the network takes in a round trip, in powers of two; what is posted plays no part. */
+/*
+ * STA-19: twice what the network takes in a round trip, in powers of two; what is posted plays no
+ * part.
+ */
 uint32_t toe_state_backlog(const struct toe_conn *c)
 {
 	uint32_t want = c->cc.cwnd < c->snd.max_wnd ? c->cc.cwnd : c->snd.max_wnd, b = 64u << 10;
@@ -427,7 +449,8 @@ static void query_delegated(const struct toe_conn *c, struct toe_tcp_delegated *
 	d->ts_time = (uint32_t)(now / c->ts_unit) + c->ts_delta;
 	d->last_ts_val = c->last_ts;
 	d->total_rt = toe_ns_to_ticks(c->t, toe_recovery_total_rt(c, now));
-	d->dup_ack_count = c->rec.state == TOE_REC_OPEN ? (uint8_t)c->rec.dupacks : 0;
+	if (c->rec.state == TOE_REC_OPEN)
+		d->dup_ack_count = c->rec.dupacks < UINT8_MAX ? (uint8_t)c->rec.dupacks : UINT8_MAX;
 	d->snd_wnd_probe_count = (uint8_t)c->rec.probe_round;
 	d->ka_probe_count = (uint8_t)c->keep.probes;
 	d->rexmit_count = (uint8_t)c->rec.rexmits;
@@ -482,7 +505,8 @@ static const char *check_send(const struct toe_conn *c)
 		return "the send queue's length does not equal its sequence span";
 	if (s->head && toe_seq_gt(s->head->seq, s->una))
 		return "the send queue begins behind SND.UNA";
-	if (s->head && s->head->len && toe_seq_leq(s->head->seq + s->head->len, s->una) && s->head != s->disc)
+	if (s->head && s->head->len && toe_seq_leq(s->head->seq + s->head->len, s->una) &&
+	    s->head != s->disc)
 		return "an acknowledged request is still queued";
 	return NULL;
 }

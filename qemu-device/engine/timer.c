@@ -1,11 +1,12 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * timer.c - deadlines of connections, the heap over them, and what their expiry does.
  *
- * A connection is in the heap once, under a key not later than its earliest deadline. Postponing or stopping a timer
- * touches only the connection; the key is put right when it comes to the top. So an ACK that restarts the retransmission
- * timer costs nothing, and the heap is exact at its top after toe_timer_settle(). Keepalive with its use as validation
- * after blind attacks (BRA) is here too; retransmission is recovery.c's.
+ * A connection is in the heap once, under a key not later than its earliest deadline. Postponing or
+ * stopping a timer touches only the connection; the key is put right when it comes to the top. So
+ * an ACK that restarts the retransmission timer costs nothing, and the heap is exact at its top
+ * after toe_timer_settle(). Keepalive with its use as validation after blind attacks (BRA) is here
+ * too; retransmission is recovery.c's.
  */
 #include "toe_internal.h"
 
@@ -239,7 +240,10 @@ static void expired(struct toe_conn *c, enum toe_timer which, uint64_t now)
 
 void toe_timer_expire(struct toe *t, uint64_t now)
 {
-	/* A handler never arms a timer for now or earlier, so each connection comes up once; the count is a guard. */
+	/*
+	 * A handler never arms a timer for now or earlier, so each connection comes up once; the
+	 * count is a guard.
+	 */
 	uint32_t left = 2 * t->heap_len + 2;
 
 	toe_timer_settle(t);

@@ -2,9 +2,10 @@
 /*
  * toe_internal.h - the engine's own structures, and what its files call of each other.
  *
- * Everything hangs off struct toe (engine.c). A connection is cut into parts, and each part names the one file that
- * writes it; others ask through the functions below. No list here is searched on the data path: connections sit in
- * intrusive lists (events ready, output pending), in one hash table, and in one heap of timers.
+ * Everything hangs off struct toe (engine.c). A connection is cut into parts, and each part names
+ * the one file that writes it; others ask through the functions below. No list here is searched on
+ * the data path: connections sit in intrusive lists (events ready, output pending), in one hash
+ * table, and in one heap of timers.
  */
 #ifndef TOE_INTERNAL_H
 #define TOE_INTERNAL_H
@@ -19,7 +20,8 @@
 
 #define TOE_NSEC		1000000000ull
 #define TOE_MAX_QUEUED		(1u << 30)	/* bytes queued for sending on one connection */
-#define TOE_MIN_MSS		48		/* a smaller announcement is taken as this: options must fit */
+/* a smaller announcement is taken as this: options must fit */
+#define TOE_MIN_MSS		48
 #define TOE_FIN_WAIT2_NS	(120 * TOE_NSEC)
 #define TOE_PAWS_NS		(24ull * 86400 * TOE_NSEC)
 #define TOE_CHALLENGE_NS	(TOE_NSEC / 2)	/* least distance of answers to foreign pure ACKs */
@@ -29,8 +31,16 @@
 
 /* Upload reasons, UPR-1 .. UPR-11. */
 enum toe_reason {
-	TOE_WHY_LOW_ACTIVITY = 1, TOE_WHY_DROP_RATE, TOE_WHY_SMALL_IO, TOE_WHY_NO_PREPOST, TOE_WHY_URGENT,
-	TOE_WHY_FRAGMENTS, TOE_WHY_OUT_OF_ORDER, TOE_WHY_TIMEOUT, TOE_WHY_INVALID, TOE_WHY_REQUESTED,
+	TOE_WHY_LOW_ACTIVITY = 1,
+	TOE_WHY_DROP_RATE,
+	TOE_WHY_SMALL_IO,
+	TOE_WHY_NO_PREPOST,
+	TOE_WHY_URGENT,
+	TOE_WHY_FRAGMENTS,
+	TOE_WHY_OUT_OF_ORDER,
+	TOE_WHY_TIMEOUT,
+	TOE_WHY_INVALID,
+	TOE_WHY_REQUESTED,
 	TOE_WHY_HARDWARE,
 };
 
@@ -73,7 +83,8 @@ static inline void toe_list_remove(struct toe_link *l)
 
 struct toe_queue {
 	struct toe_link ready;		/* connections with events */
-	struct toe_link waiting;	/* connections whose next event is an indication, while there is no room */
+	/* connections whose next event is an indication, while there is no room */
+	struct toe_link waiting;
 	struct toe_link out;		/* connections that may have something to send */
 	bool blocked;			/* the backend takes nothing until toe_writable() */
 };
@@ -125,7 +136,8 @@ struct toe_snd {
 	bool     cwnd_limited;		/* cwnd held data back since the last ACK */
 	/* sendq.c: requests not wholly acknowledged. A graceful disconnect is the last one. */
 	struct toe_req *head, *tail;
-	struct toe_req *cur;		/* where the last lookup ended */
+	/* where the last lookups ended: in sent data, in new data */
+	struct toe_req *cur[2];
 	struct toe_req *disc;		/* the graceful disconnect in the queue */
 	uint32_t nreqs;
 	uint32_t end;			/* behind the last byte queued; the FIN's number if fin */
@@ -144,9 +156,11 @@ struct toe_rcv {			/* input.c; the window by output.c */
 	bool     ack_now, ack_owed;	/* at once; some time */
 	uint32_t ack_segs;		/* segments since the last ACK */
 	bool     sws_force;		/* the next window may grow by little */
-	uint8_t  dup_acks;		/* more ACKs of the same number to send (peers without SACK count them) */
+	/* more ACKs of the same number to send (peers without SACK count them) */
+	uint8_t  dup_acks;
 	struct toe_range dsack;		/* to report once; empty: none */
-	uint32_t progress_edge;		/* data beyond it shows that the peer got an ACK of ours (NCE-4) */
+	/* data beyond it shows that the peer got an ACK of ours (NCE-4) */
+	uint32_t progress_edge;
 	uint32_t ts_recent;
 	uint64_t ts_recent_at;
 	uint64_t answered_at;		/* last rate-limited answer */
@@ -154,7 +168,8 @@ struct toe_rcv {			/* input.c; the window by output.c */
 	uint32_t mss_est;		/* largest segment seen */
 	uint32_t rtt_us;		/* estimate for the host */
 	struct toe_rcvbuf buf;
-	uint8_t *old_mem;		/* kept until the verdict, since an indication points into it */
+	/* kept until the verdict, since an indication points into it */
+	uint8_t *old_mem;
 	uint32_t old_cap;
 };
 
@@ -165,7 +180,8 @@ struct toe_rec {			/* recovery.c */
 	uint32_t rexmits;		/* Retransmit.Count */
 	uint32_t probe_round;		/* SndWndProbeCount */
 	bool     force;			/* one segment goes out whatever cwnd says */
-	bool     persist;		/* the persist timer's turn: the window is zero and data waits */
+	/* the persist timer's turn: the window is zero and data waits */
+	bool     persist;
 	bool     rt_running;		/* TotalRT counts */
 	uint64_t rt_since;
 	bool     tlp_sent;
@@ -180,9 +196,11 @@ struct toe_dlv {			/* deliver.c */
 	uint32_t nreqs;
 	bool     busy;			/* an indication waits for its verdict */
 	bool     refused;		/* nothing is indicated until a request is posted */
-	bool     closed;		/* PEER_CLOSED has been raised, or was known before import */
+	/* PEER_CLOSED has been raised, or was known before import */
+	bool     closed;
 	uint32_t ind_no, ind_len;
-	uint32_t old_bytes;		/* bytes at the front of the buffer that came as BufferedData */
+	/* bytes at the front of the buffer that came as BufferedData */
+	uint32_t old_bytes;
 };
 
 struct toe_keep {			/* timer.c */
@@ -213,7 +231,8 @@ struct toe_conn {
 	enum toe_phase phase;
 	enum toe_tcp_state state;
 	bool rx_off;			/* segments go to the raw path */
-	bool tx_off;			/* nothing is sent any more but an ACK that was owed, and an RST */
+	/* nothing is sent any more but an ACK that was owed, and an RST */
+	bool tx_off;
 	bool dlv_off;			/* nothing is delivered any more */
 	bool aborted;			/* RST received, or abortive disconnect */
 	bool invalid;
@@ -236,7 +255,8 @@ struct toe_conn {
 	uint64_t tmr[TOE_TMRS];		/* deadlines */
 	uint64_t heap_key;
 	uint32_t heap_pos;		/* 1-based; 0: not in the heap */
-	bool frozen;			/* out of the heap; REXMT and KEEP are kept for the export */
+	/* out of the heap; REXMT and KEEP are kept for the export */
+	bool frozen;
 	uint32_t rexmt_in, keep_in;	/* as imported, ticks */
 
 	/* events: finished requests and markers, in order */
@@ -301,12 +321,15 @@ bool toe_event_pending(const struct toe_conn *c);
 
 /* ------------------------------------------------------------------ conn.c */
 
-struct toe_conn *toe_conn_lookup(struct toe *t, bool ipv6, const uint8_t *local, const uint8_t *remote,
-				 uint16_t local_port, uint16_t remote_port);
+struct toe_conn *toe_conn_lookup(struct toe *t, bool ipv6, const uint8_t *local,
+				 const uint8_t *remote, uint16_t local_port, uint16_t remote_port);
 bool toe_conn_hash_add(struct toe_conn *c);	/* false: the tuple is taken */
 void toe_conn_hash_del(struct toe_conn *c);
 void toe_conn_set_state(struct toe_conn *c, enum toe_tcp_state state);
-/* No input, no data out, no timer any more; waits for the upload. deliver: what has been received may still be. */
+/*
+ * No input, no data out, no timer any more; waits for the upload. deliver: what has been received
+ * may still be.
+ */
 void toe_conn_halt(struct toe_conn *c, bool deliver);
 /* The connection is dead by RST, ours or theirs: all requests come back with TOE_ABORTED. */
 void toe_conn_abort(struct toe_conn *c);
@@ -329,7 +352,8 @@ static inline void toe_neigh_confirm(struct toe_neigh *n, uint64_t now)
 	n->nrt = toe_ticks_now(n->t, now);
 }
 void toe_neigh_raise(struct toe_neigh *n, uint64_t now);
-void toe_neigh_rescale(struct toe_neigh *n, uint64_t now, uint64_t old_tick_ns, uint64_t new_tick_ns);
+void toe_neigh_rescale(struct toe_neigh *n, uint64_t now, uint64_t old_tick_ns,
+		       uint64_t new_tick_ns);
 
 /* ------------------------------------------------------------------ input.c */
 
@@ -381,9 +405,12 @@ void toe_sendq_gather(struct toe_conn *c, uint32_t seq, uint32_t max, struct toe
 
 /* ------------------------------------------------------------------ deliver.c */
 
-/* Data of a segment, cut to the window: place it in requests, buffer it, or leave it for an indication. */
-void toe_deliver_segment(struct toe_conn *c, uint32_t seq, const uint8_t *data, uint32_t len, bool push,
-			 uint64_t now, struct toe_rcv_result *res);
+/*
+ * Data of a segment, cut to the window: place it in requests, buffer it, or leave it for an
+ * indication.
+ */
+void toe_deliver_segment(struct toe_conn *c, uint32_t seq, const uint8_t *data, uint32_t len,
+			 bool push, uint64_t now, struct toe_rcv_result *res);
 void toe_deliver_push_timer(struct toe_conn *c);
 /* The peer's FIN is next to be delivered: raise the event if everything before it is consumed. */
 void toe_deliver_fin(struct toe_conn *c);
@@ -425,7 +452,10 @@ uint32_t toe_state_backlog(const struct toe_conn *c);
 
 void toe_timer_set(struct toe_conn *c, enum toe_timer which, uint64_t deadline);
 void toe_timer_clear(struct toe_conn *c, enum toe_timer which);
-/* The connection ends here: no timer runs any more, and what is left of REXMT and KEEP is for the export (TRM-34). */
+/*
+ * The connection ends here: no timer runs any more, and what is left of REXMT and KEEP is for the
+ * export (TRM-34).
+ */
 void toe_timer_freeze(struct toe_conn *c);
 void toe_timer_init(struct toe_conn *c);
 static inline bool toe_timer_running(const struct toe_conn *c, enum toe_timer which)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * rig.h - one engine, one connection and a wire that the test holds: segments in by one line, frames out as they left,
- * checked for checksums and contents. Byte s of either stream has the value rig_byte(s), so each byte tells its place.
- * Included by one test file per program, hence static.
+ * rig.h - one engine, one connection and a wire that the test holds: segments in by one line,
+ * frames out as they left, checked for checksums and contents. Byte s of either stream has the
+ * value rig_byte(s), so each byte tells its place. Included by one test file per program, hence
+ * static.
  */
 #ifndef TOE_RIG_H
 #define TOE_RIG_H
@@ -104,7 +105,8 @@ static inline bool rig_emit(void *opaque, const struct toe_frame *f)
 	for (i = 0; i < f->npieces; i++) {
 		const struct rig_req *q = toe_container(f->pieces[i].req, struct rig_req, r);
 
-		CHECK(f->pieces[i].len && f->pieces[i].off + f->pieces[i].len <= q->r.len && !q->back);
+		CHECK(f->pieces[i].len && f->pieces[i].off + f->pieces[i].len <= q->r.len &&
+		      !q->back);
 		for (k = 0; k < f->pieces[i].len; k++)
 			o->data[at++] = rig_byte(q->base + f->pieces[i].off + k);
 	}
@@ -112,7 +114,8 @@ static inline bool rig_emit(void *opaque, const struct toe_frame *f)
 	o->len = at;
 	/* The checksum as an offloading backend completes it. */
 	{
-		uint16_t sum = (uint16_t)~toe_csum_fold(toe_csum_add(0, o->data + f->l4_off, at - f->l4_off));
+		uint16_t sum = (uint16_t)~toe_csum_fold(
+			toe_csum_add(0, o->data + f->l4_off, at - f->l4_off));
 
 		memcpy(o->data + f->l4_off + 16, &sum, 2);
 	}
@@ -132,7 +135,8 @@ static inline bool rig_emit(void *opaque, const struct toe_frame *f)
 	return true;
 }
 
-static inline void rig_place(void *opaque, struct toe_req *req, uint32_t off, const uint8_t *src, uint32_t len)
+static inline void rig_place(void *opaque, struct toe_req *req, uint32_t off, const uint8_t *src,
+			     uint32_t len)
 {
 	struct rig_req *q = toe_container(req, struct rig_req, r);
 
@@ -157,25 +161,54 @@ static inline void rig_init(void)
 	R.now = 100 * RIG_SEC;
 	R.peer_ts = 700000;
 	R.cfg = (struct toe_config){
-		.max_conns = 8, .max_paths = 4, .max_neighs = 4, .max_rcv_wnd = 1 << 20, .max_buffered = 1 << 20,
-		.max_sends = 64, .max_recvs = 16, .max_mtu = 9000, .max_gso = 65536 - 1, .queues = 2,
-		.mac = { 2, 0, 0, 0, 0, 1 }, .ip_id_start = 0x8000,
+		.max_conns = 8,
+		.max_paths = 4,
+		.max_neighs = 4,
+		.max_rcv_wnd = 1 << 20,
+		.max_buffered = 1 << 20,
+		.max_sends = 64,
+		.max_recvs = 16,
+		.max_mtu = 9000,
+		.max_gso = 65536 - 1,
+		.queues = 2,
+		.mac = {2, 0, 0, 0, 0, 1},
+		.ip_id_start = 0x8000,
 	};
 	R.params = (struct toe_params){
-		.ticks_per_second = 1000, .ack_frequency = 2, .delayed_ack_ticks = 40, .max_retransmissions = 5,
-		.doubt_retransmissions = 3, .sws_prevention_ticks = 200, .dup_ack_threshold = 3,
-		.push_ticks = 500, .nce_stale_ticks = 1000000,
+		.ticks_per_second = 1000,
+		.ack_frequency = 2,
+		.delayed_ack_ticks = 40,
+		.max_retransmissions = 5,
+		.doubt_retransmissions = 3,
+		.sws_prevention_ticks = 200,
+		.dup_ack_threshold = 3,
+		.push_ticks = 500,
+		.nce_stale_ticks = 1000000,
 	};
 	R.ns = (struct toe_neigh_state){ .dst_mac = { 2, 0, 0, 0, 0, 2 } };
-	R.ps = (struct toe_path_state){ .src = { 10, 77, 0, 2 }, .dst = { 10, 77, 0, 1 }, .mtu = 1500 };
-	R.k = (struct toe_tcp_const){ .remote_port = 80, .local_port = 4000, .remote_mss = RIG_MSS, .cookie = 77 };
+	R.ps = (struct toe_path_state){.src = {10, 77, 0, 2}, .dst = {10, 77, 0, 1}, .mtu = 1500};
+	R.k = (struct toe_tcp_const){
+		.remote_port = 80, .local_port = 4000, .remote_mss = RIG_MSS, .cookie = 77};
 	R.k2 = (struct toe_tcp_cached){ .ttl = 64, .initial_rcv_wnd = 65535 };
 	R.d = (struct toe_tcp_delegated){
-		.state = TOE_ESTABLISHED, .rcv_nxt = RIG_RCV, .rcv_wnd = 65535, .snd_una = RIG_UNA,
-		.snd_nxt = RIG_UNA, .snd_max = RIG_UNA, .snd_wnd = 65535, .max_snd_wnd = 65535,
-		.snd_wl1 = RIG_RCV, .cwnd = 100 * RIG_MSS, .ssthresh = TOE_SSTHRESH_INF, .srtt_us = 8 * 10000,
-		.rttvar_us = 4 * 1000, .ts_recent = 700000, .ts_time = 100, .last_ts_val = 100,
-		.ka_timeout_delta = TOE_TICKS_IDLE, .rexmit_timeout_delta = TOE_TICKS_IDLE,
+		.state = TOE_ESTABLISHED,
+		.rcv_nxt = RIG_RCV,
+		.rcv_wnd = 65535,
+		.snd_una = RIG_UNA,
+		.snd_nxt = RIG_UNA,
+		.snd_max = RIG_UNA,
+		.snd_wnd = 65535,
+		.max_snd_wnd = 65535,
+		.snd_wl1 = RIG_RCV,
+		.cwnd = 100 * RIG_MSS,
+		.ssthresh = TOE_SSTHRESH_INF,
+		.srtt_us = 8 * 10000,
+		.rttvar_us = 4 * 1000,
+		.ts_recent = 700000,
+		.ts_time = 100,
+		.last_ts_val = 100,
+		.ka_timeout_delta = TOE_TICKS_IDLE,
+		.rexmit_timeout_delta = TOE_TICKS_IDLE,
 	};
 }
 
@@ -288,12 +321,27 @@ static inline enum toe_verdict_rx rig_in(struct rig_in *in)
 	static uint8_t buf[70000];
 	uint16_t l3, l4, sum;
 	struct toe_hdr h = {
-		.src_mac = R.ns.dst_mac, .dst_mac = R.cfg.mac, .tagged = in->tagged, .tci = in->tci, .ipv6 = R.ps.ipv6,
-		.src = R.ps.dst, .dst = R.ps.src, .ttl = 64, .src_port = R.k.remote_port, .dst_port = R.k.local_port,
-		.seq = in->seq, .ack = in->ack, .flags = (uint16_t)(in->flags | (in->no_ack ? 0 : TOE_ACK)),
-		.wnd = (uint16_t)(in->wnd < 0 ? 0 : in->wnd ? in->wnd : 65535),
-		.has_ts = (R.k.flags & TOE_TIMESTAMPS) && !in->no_ts, .ts_val = in->ts_val ? in->ts_val : R.peer_ts,
-		.ts_ecr = in->ts_ecr, .nsacks = in->nsacks, .payload_len = in->len,
+		.src_mac = R.ns.dst_mac,
+		.dst_mac = R.cfg.mac,
+		.tagged = in->tagged,
+		.tci = in->tci,
+		.ipv6 = R.ps.ipv6,
+		.src = R.ps.dst,
+		.dst = R.ps.src,
+		.ttl = 64,
+		.src_port = R.k.remote_port,
+		.dst_port = R.k.local_port,
+		.seq = in->seq,
+		.ack = in->ack,
+		.flags = (uint16_t)(in->flags | (in->no_ack ? 0 : TOE_ACK)),
+		.wnd = (uint16_t)(in->wnd < 0 ? 0 :
+				  in->wnd     ? in->wnd :
+						65535),
+		.has_ts = (R.k.flags & TOE_TIMESTAMPS) && !in->no_ts,
+		.ts_val = in->ts_val ? in->ts_val : R.peer_ts,
+		.ts_ecr = in->ts_ecr,
+		.nsacks = in->nsacks,
+		.payload_len = in->len,
 	};
 	uint32_t hl, i;
 	struct toe_rx rx = { .data = buf, .gso_size = in->gso };

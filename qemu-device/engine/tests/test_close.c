@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_close.c - the closing states: graceful and abortive disconnects, the peer's FIN in every state, FIN_WAIT_2's
- * timer, imports of half-closed connections, and what a finished connection asks for.
+ * test_close.c - the closing states: graceful and abortive disconnects, the peer's FIN in every
+ * state, FIN_WAIT_2's timer, imports of half-closed connections, and what a finished connection
+ * asks for.
  */
 #include "tests/rig.h"
 
@@ -268,7 +269,9 @@ TEST(imported_half_closed)	/* OSD-15 */
 	static const struct {
 		enum toe_tcp_state from, to;
 	} cases[] = {
-		{ TOE_FIN_WAIT1, TOE_FIN_WAIT2 }, { TOE_CLOSING, TOE_TIME_WAIT }, { TOE_LAST_ACK, TOE_CLOSED },
+		{TOE_FIN_WAIT1, TOE_FIN_WAIT2},
+		{TOE_CLOSING, TOE_TIME_WAIT},
+		{TOE_LAST_ACK, TOE_CLOSED},
 	};
 	unsigned i;
 

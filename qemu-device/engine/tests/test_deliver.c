@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_deliver.c - the delivery algorithm (DLV) and its traps: push and nonpush requests, zero-byte requests, refused,
- * partial and accepted indications, BufferedData, the FIN behind them, and the window that follows.
+ * test_deliver.c - the delivery algorithm (DLV) and its traps: push and nonpush requests, zero-byte
+ * requests, refused, partial and accepted indications, BufferedData, the FIN behind them, and the
+ * window that follows.
  */
 #include "tests/rig.h"
 
@@ -532,7 +533,8 @@ TEST(update_grows_window_during_indication)	/* UPD-7 */
 	R.k2.initial_rcv_wnd = 10000;
 	CHECK_EQ(toe_conn_update(R.c, &R.k2, R.now), TOE_OK);
 	rig_out();
-	CHECK_EQ(R.f[0].seg.ack + ((uint32_t)R.f[0].seg.wnd << 2), RIG_RCV + 200000);	/* never left */
+	/* never left */
+	CHECK_EQ(R.f[0].seg.ack + ((uint32_t)R.f[0].seg.wnd << 2), RIG_RCV + 200000);
 	rig_end();
 }
 

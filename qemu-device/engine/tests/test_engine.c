@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_engine.c - the engine around its connections: refusals at creation, limits, many connections at once in lookup,
- * heap and lists, queues that do not disturb each other, reset.
+ * test_engine.c - the engine around its connections: refusals at creation, limits, many connections
+ * at once in lookup, heap and lists, queues that do not disturb each other, reset.
  */
 #include "tests/rig.h"
 
@@ -153,7 +153,8 @@ TEST(lookup_among_many)
 		toe_conn_stop(conns[i], TOE_STOP_RETURN, R.now);
 	for (i = 0; i < MANY; i++) {
 		R.k.local_port = (uint16_t)(4000 + i);
-		CHECK_EQ(IN(.seq = RIG_RCV + 1 + i, .ack = RIG_UNA, .len = 1), i % 3 ? TOE_RX_TAKEN : TOE_RX_RAW);
+		CHECK_EQ(IN(.seq = RIG_RCV + 1 + i, .ack = RIG_UNA, .len = 1),
+			 i % 3 ? TOE_RX_TAKEN : TOE_RX_RAW);
 	}
 	rig_end();
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_input.c - received segments: which frames are the target's, acceptability, PAWS, blind attacks (BRA), URG,
- * delayed and quick ACKs, SACK and DSACK blocks, forwarded segments, statistics.
+ * test_input.c - received segments: which frames are the target's, acceptability, PAWS, blind
+ * attacks (BRA), URG, delayed and quick ACKs, SACK and DSACK blocks, forwarded segments,
+ * statistics.
  */
 #include "tests/rig.h"
 
@@ -30,9 +31,11 @@ TEST(raw_frames)
 	port = R.k.remote_port++;
 	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA, .len = 10), TOE_RX_RAW);	/* another tuple */
 	R.k.remote_port = port;
-	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA, .len = 10, .bad_csum = true), TOE_RX_RAW);	/* STT-8 */
+	/* STT-8 */
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA, .len = 10, .bad_csum = true), TOE_RX_RAW);
 	R.cfg.mac[5] ^= 1;
-	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA, .len = 10), TOE_RX_RAW);	/* another station's */
+	/* another station's */
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA, .len = 10), TOE_RX_RAW);
 	R.cfg.mac[5] ^= 1;
 	R.ps.dst[3] ^= 1;
 	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA, .len = 10), TOE_RX_RAW);
@@ -101,14 +104,17 @@ TEST(vlan_filter)	/* VLN-6 */
 	R.ns.vlan_id = 7;
 	rig_start();
 	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA, .len = 10), TOE_RX_TAKEN);	/* dropped */
-	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA, .len = 10, .tagged = true, .tci = 8), TOE_RX_TAKEN);
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA, .len = 10, .tagged = true, .tci = 8),
+		 TOE_RX_TAKEN);
 	CHECK_EQ(R.c->rcv.nxt, RIG_RCV);
-	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA, .len = 10, .tagged = true, .tci = 0x6007), TOE_RX_TAKEN);
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA, .len = 10, .tagged = true, .tci = 0x6007),
+		 TOE_RX_TAKEN);
 	CHECK_EQ(R.c->rcv.nxt, RIG_RCV + 10);
 	rig_end();
 	rig_init();
 	rig_start();
-	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA, .len = 10, .tagged = true, .tci = 9), TOE_RX_TAKEN);
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA, .len = 10, .tagged = true, .tci = 9),
+		 TOE_RX_TAKEN);
 	CHECK_EQ(R.c->rcv.nxt, RIG_RCV + 10);
 	rig_end();
 }
@@ -246,7 +252,8 @@ TEST(overlaps_and_edges)
 	rig_data(RIG_RCV - 100, 200, 0);	/* half old */
 	CHECK_EQ(R.c->rcv.nxt, RIG_RCV + 100);
 	rig_out();
-	rig_data(RIG_RCV + 100, 2000, TOE_PSH | TOE_FIN);	/* beyond the right edge: cut, and no FIN */
+	/* beyond the right edge: cut, and no FIN */
+	rig_data(RIG_RCV + 100, 2000, TOE_PSH | TOE_FIN);
 	CHECK_EQ(R.c->rcv.nxt, RIG_RCV + 1000);
 	CHECK_EQ(R.c->state, TOE_ESTABLISHED);
 	rig_out();
@@ -289,7 +296,8 @@ TEST(foreign_acks)	/* RFC 5961 5 */
 	CHECK_EQ(R.c->rcv.nxt, RIG_RCV);	/* too old: data not taken */
 	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA - 65535, .len = 10), TOE_RX_TAKEN);
 	CHECK_EQ(R.c->rcv.nxt, RIG_RCV + 10);
-	CHECK_EQ(IN(.seq = RIG_RCV + 10, .ack = RIG_UNA + 100, .len = 10, .no_ack = true), TOE_RX_TAKEN);
+	CHECK_EQ(IN(.seq = RIG_RCV + 10, .ack = RIG_UNA + 100, .len = 10, .no_ack = true),
+		 TOE_RX_TAKEN);
 	CHECK_EQ(R.c->rcv.nxt, RIG_RCV + 10);	/* no ACK bit */
 	rig_end();
 }
@@ -321,7 +329,8 @@ TEST(paws)	/* TSP-8, RFC 7323 5 */
 	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA, .len = 10, .ts_val = 700001), TOE_RX_TAKEN);
 	CHECK_EQ(R.c->rcv.nxt, RIG_RCV + 10);
 	CHECK_EQ(R.c->rcv.ts_recent, 700001);
-	CHECK_EQ(IN(.seq = RIG_RCV + 100, .ack = RIG_UNA, .len = 10, .ts_val = 700005), TOE_RX_TAKEN);
+	CHECK_EQ(IN(.seq = RIG_RCV + 100, .ack = RIG_UNA, .len = 10, .ts_val = 700005),
+		 TOE_RX_TAKEN);
 	CHECK_EQ(R.c->rcv.ts_recent, 700001);	/* only from the left edge (RFC 7323 4.3) */
 	rig_end();
 	ts_start();
@@ -474,8 +483,10 @@ TEST(urgent_data)	/* NSP-9 .. NSP-14, SEC-2 */
 	rig_start();
 	s = rig_send(100, 0);
 	rig_out();
-	CHECK_EQ(IN(.seq = RIG_RCV + 70000, .ack = RIG_UNA, .len = 5, .flags = TOE_URG), TOE_RX_TAKEN);
-	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA + 200, .len = 5, .flags = TOE_URG), TOE_RX_TAKEN);
+	CHECK_EQ(IN(.seq = RIG_RCV + 70000, .ack = RIG_UNA, .len = 5, .flags = TOE_URG),
+		 TOE_RX_TAKEN);
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA + 200, .len = 5, .flags = TOE_URG),
+		 TOE_RX_TAKEN);
 	CHECK_QUIET();			/* not valid: discarded */
 	rig_out();
 	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA + 100, .len = 5, .flags = TOE_URG), TOE_RX_RAW);
@@ -494,7 +505,8 @@ TEST(urgent_data)	/* NSP-9 .. NSP-14, SEC-2 */
 
 TEST(urgent_forwarded)
 {
-	struct rig_in in = { .seq = RIG_RCV, .ack = RIG_UNA, .len = 5, .flags = TOE_URG, .tcp_only = true };
+	struct rig_in in = {
+		.seq = RIG_RCV, .ack = RIG_UNA, .len = 5, .flags = TOE_URG, .tcp_only = true};
 
 	rig_init();
 	rig_start();
@@ -593,11 +605,15 @@ TEST(noise)
 			uint32_t una = R.c->snd.una, span = R.c->snd.max - una + 3;
 			struct rig_in in = {
 				.seq = R.c->rcv.nxt + test_below(&rng, 4000) - 1000,
-				.ack = una + test_below(&rng, span) - 1, .len = test_below(&rng, 3000),
-				.flags = (uint16_t)(test_below(&rng, 20) ? test_below(&rng, 2) * TOE_PSH :
-						    test_below(&rng, 256)),
-				.wnd = test_below(&rng, 6) ? 0 : -1, .ts_val = R.peer_ts + test_below(&rng, 20) - 3,
-				.ts_ecr = test_rand(&rng), .gso = (uint16_t)(test_below(&rng, 3) * 500),
+				.ack = una + test_below(&rng, span) - 1,
+				.len = test_below(&rng, 3000),
+				.flags = (uint16_t)(test_below(&rng, 20) ?
+							    test_below(&rng, 2) * TOE_PSH :
+							    test_below(&rng, 256)),
+				.wnd = test_below(&rng, 6) ? 0 : -1,
+				.ts_val = R.peer_ts + test_below(&rng, 20) - 3,
+				.ts_ecr = test_rand(&rng),
+				.gso = (uint16_t)(test_below(&rng, 3) * 500),
 				.nsacks = (uint8_t)test_below(&rng, 4),
 			};
 			uint32_t k;
@@ -612,7 +628,8 @@ TEST(noise)
 				rig_send(test_below(&rng, 8000), test_below(&rng, 4));
 				break;
 			case 1:
-				rig_recv(test_below(&rng, 4000), test_below(&rng, 2) * TOE_RECV_NONPUSH);
+				rig_recv(test_below(&rng, 4000),
+					 test_below(&rng, 2) * TOE_RECV_NONPUSH);
 				break;
 			case 2:
 				if (rig_poll_room(test_below(&rng, 3000)) == TOE_EV_INDICATE)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_output.c - what leaves: segmentation and large frames, PSH, IP IDs, Nagle and SWS, cwnd, recovery with and
- * without SACK, the timers of transmission (retransmit, persist, keepalive) and their limits.
+ * test_output.c - what leaves: segmentation and large frames, PSH, IP IDs, Nagle and SWS, cwnd,
+ * recovery with and without SACK, the timers of transmission (retransmit, persist, keepalive) and
+ * their limits.
  */
 #include "tests/rig.h"
 
@@ -303,7 +304,8 @@ TEST(sws_avoidance)	/* TMR-25 */
 	R.d.max_snd_wnd = 4000;
 	rig_start();
 	rig_send(5000, 0);
-	CHECK_EQ(rig_out(), 0);		/* short, no boundary, less than half of the largest window */
+	/* short, no boundary, less than half of the largest window */
+	CHECK_EQ(rig_out(), 0);
 	CHECK_EQ(rig_tick(200 * RIG_MS), 1);
 	CHECK_EQ(R.f[0].seg.len, 1000);
 	rig_end();
@@ -343,7 +345,8 @@ TEST(cwnd_limits)
 
 static void sack(uint32_t ack, uint32_t start, uint32_t end)
 {
-	CHECK_EQ(IN(.seq = R.c->rcv.nxt, .ack = ack, .nsacks = 1, .sacks = { { start, end } }), TOE_RX_TAKEN);
+	CHECK_EQ(IN(.seq = R.c->rcv.nxt, .ack = ack, .nsacks = 1, .sacks = {{start, end}}),
+		 TOE_RX_TAKEN);
 }
 
 TEST(fast_retransmit_newreno)	/* TMR-9 */
@@ -570,7 +573,8 @@ TEST(rtt_by_timestamp_after_retransmission)
 	rig_out();
 	rig_tick(rig_deadline());
 	R.now += 30 * RIG_MS;
-	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA + 100, .ts_ecr = R.f[0].seg.ts_val), TOE_RX_TAKEN);
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA + 100, .ts_ecr = R.f[0].seg.ts_val),
+		 TOE_RX_TAKEN);
 	CHECK_EQ(R.c->rtt.srtt8_us, 80000 - 10000 + 30000);
 	rig_end();
 }
@@ -582,7 +586,8 @@ static void zero_window(uint32_t ack)
 	CHECK_EQ(IN(.seq = R.c->rcv.nxt, .ack = ack, .wnd = -1), TOE_RX_TAKEN);
 }
 
-TEST(persist_sequence)	/* TMR-14: RTO | probe, RTO | probe, 2 RTO | probe, 4 RTO | zero-window ACK, 2 RTO | probe, RTO */
+/* TMR-14: RTO | probe, RTO | probe, 2 RTO | probe, 4 RTO | zero-window ACK, 2 RTO | probe, RTO */
+TEST(persist_sequence)
 {
 	const uint64_t rto = 210 * RIG_MS;
 
@@ -701,7 +706,8 @@ TEST(peers_data_does_not_put_probes_off)
 	rig_send(10, 0);
 	rig_out();
 	for (i = 0; i < 20; i++) {
-		CHECK_EQ(IN(.seq = RIG_RCV + 100 * i, .ack = RIG_UNA, .len = 100, .wnd = -1), TOE_RX_TAKEN);
+		CHECK_EQ(IN(.seq = RIG_RCV + 100 * i, .ack = RIG_UNA, .len = 100, .wnd = -1),
+			 TOE_RX_TAKEN);
 		rig_out();
 	}
 	CHECK_EQ(rig_query().snd_wnd_probe_count, 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_state.c - the state in and out: what import refuses, that a round trip loses nothing, the timestamp vectors
- * (TSP-10, TSP-11), and the timers' fields.
+ * test_state.c - the state in and out: what import refuses, that a round trip loses nothing, the
+ * timestamp vectors (TSP-10, TSP-11), and the timers' fields.
  */
 #include "tests/rig.h"
 
@@ -128,7 +128,10 @@ TEST(fin_wait2_takes_no_sends)
 	rig_end();
 }
 
-/* OSD-9 .. OSD-12: what was sent is left alone, then [SND.NXT, SND.MAX), then what was never sent, then later sends. */
+/*
+ * OSD-9 .. OSD-12: what was sent is left alone, then [SND.NXT, SND.MAX), then what was never sent,
+ * then later sends.
+ */
 TEST(send_order_at_import)
 {
 	struct rig_req *a, *b;
@@ -461,7 +464,8 @@ TEST(import_of_noise)
 				for (k = 0; k < 20; k++) {
 					IN(.seq = R.d.rcv_nxt + test_below(&rng, 3000),
 					   .ack = R.d.snd_una + test_below(&rng, 3000),
-					   .len = test_below(&rng, 3000), .flags = test_below(&rng, 256));
+					   .len = test_below(&rng, 3000),
+					   .flags = test_below(&rng, 256));
 					rig_tick(test_below(&rng, 1000) * RIG_MS);
 					rig_poll();
 				}

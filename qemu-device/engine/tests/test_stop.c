@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_stop.c - the upload: owed ACKs, what happens to requests and data, the three ways for sends, exact sequence
- * numbers, frozen timers, and two halves of a connection's life in two engines.
+ * test_stop.c - the upload: owed ACKs, what happens to requests and data, the three ways for sends,
+ * exact sequence numbers, frozen timers, and two halves of a connection's life in two engines.
  */
 #include "tests/rig.h"
 
@@ -296,7 +296,8 @@ TEST(urgent_connection_keeps_its_numbers)
 	rig_send(100, 0);
 	rig_out();
 	rig_data(RIG_RCV, 10, 0);
-	CHECK_EQ(IN(.seq = RIG_RCV + 10, .ack = RIG_UNA + 50, .len = 5, .flags = TOE_URG), TOE_RX_RAW);
+	CHECK_EQ(IN(.seq = RIG_RCV + 10, .ack = RIG_UNA + 50, .len = 5, .flags = TOE_URG),
+		 TOE_RX_RAW);
 	CHECK_EQ(rig_out(), 1);			/* what came before is acknowledged */
 	CHECK_EQ(R.f[0].seg.ack, RIG_RCV + 10);
 	CHECK_EQ(rig_poll(), TOE_EV_RETRIEVE);
