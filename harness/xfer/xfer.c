@@ -39,6 +39,7 @@ struct options {
 	unsigned int timeout;	/* seconds without any progress */
 	unsigned int pause_us;	/* reader and writer sleep up to so long between calls, at random */
 	unsigned int chunk;	/* bytes per call at most */
+	int rcvbuf;		/* SO_RCVBUF, 0: leave it */
 };
 
 struct half {
@@ -292,6 +293,8 @@ static int open_socket(const struct options *opt)
 	for (int tries = 0; tries < 100; tries++) {
 		fd = socket(ai->ai_family, SOCK_STREAM, 0);
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+		if (opt->rcvbuf)
+			setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &opt->rcvbuf, sizeof(opt->rcvbuf));
 		if (opt->listen) {
 			int l = fd;
 
@@ -381,6 +384,7 @@ static const char usage[] =
 	"  --mode MODE      plain: read and write; mixed: peek, epoll, WAITALL, MORE, splice too\n"
 	"  --pause US       sleep up to US microseconds between calls\n"
 	"  --chunk N        bytes per call at most (default 65536)\n"
+	"  --rcvbuf N       set SO_RCVBUF, which ends the kernel's own sizing\n"
 	"  --timeout S      give up after S seconds in which no byte moved (default 60)\n";
 
 static bool parse(int argc, char **argv, struct options *opt)
@@ -390,7 +394,8 @@ static bool parse(int argc, char **argv, struct options *opt)
 		{ "bytes", required_argument, NULL, 'b' }, { "until", required_argument, NULL, 'u' },
 		{ "seed", required_argument, NULL, 's' }, { "mode", required_argument, NULL, 'm' },
 		{ "pause", required_argument, NULL, 'p' }, { "chunk", required_argument, NULL, 'k' },
-		{ "timeout", required_argument, NULL, 't' }, { "help", no_argument, NULL, 'h' }, { 0 },
+		{ "timeout", required_argument, NULL, 't' },
+		{ "rcvbuf", required_argument, NULL, 'r' }, { "help", no_argument, NULL, 'h' }, { 0 },
 	};
 	int c, ends = 0;
 
@@ -407,6 +412,7 @@ static bool parse(int argc, char **argv, struct options *opt)
 			break;
 		case 'p': opt->pause_us = (unsigned int)strtoul(optarg, NULL, 0); break;
 		case 'k': opt->chunk = (unsigned int)strtoul(optarg, NULL, 0); break;
+		case 'r': opt->rcvbuf = atoi(optarg); break;
 		case 't': opt->timeout = (unsigned int)strtoul(optarg, NULL, 0); break;
 		default: return false;
 		}

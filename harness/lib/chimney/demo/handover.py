@@ -72,6 +72,14 @@ class Outcome:
         return asdict(self)
 
 
+def report_of(text: str, who: str) -> dict[str, Any]:
+    """What xfer says at its end."""
+    lines = [line for line in text.splitlines() if line.startswith("{")]
+    if not lines:
+        raise HarnessError(f"xfer of the {who} printed no report: {text.strip()[-300:]}")
+    return dict(json.loads(lines[-1]))
+
+
 class Handover:
     """Runs xfer between guest and peer of a running VM while connections change hands."""
 
@@ -106,9 +114,7 @@ class Handover:
         driver = {key: value - self.before[0].get(key, 0) for key, value in self.after[0].items()}
         device = {key: value - self.before[1].get(key, 0) for key, value in self.after[1].items()}
         rows = [
-            row
-            for row in wire_rows.read(capture, PORT)
-            if (":" in row.src) == (self.family == 6)
+            row for row in wire_rows.read(capture, PORT) if (":" in row.src) == (self.family == 6)
         ]
         self._judge_wire(rows)
         self._judge_shares(rows, device)
@@ -153,9 +159,7 @@ class Handover:
         self.vm.agent.put(GUEST_STOP, b"")
         result = guest.wait(60)
         status = peer.wait(60)
-        here, there = self._report(result.text, "guest"), self._report(
-            self._peer_text(peer), "peer"
-        )
+        here, there = report_of(result.text, "guest"), report_of(self._peer_text(peer), "peer")
         self.outcome.sent, self.outcome.received = here["sent"], here["received"]
         for who, report in (("guest", here), ("peer", there)):
             for key in ("send_error", "recv_error"):
@@ -172,13 +176,6 @@ class Handover:
 
     def _peer_text(self, peer: Child) -> str:
         return self.vm.peer_log(self.vm.peers.index(peer))
-
-    @staticmethod
-    def _report(text: str, who: str) -> dict[str, Any]:
-        lines = [line for line in text.splitlines() if line.startswith("{")]
-        if not lines:
-            raise HarnessError(f"xfer of the {who} printed no report: {text.strip()[-300:]}")
-        return dict(json.loads(lines[-1]))
 
     def _until_enough(self, guest: Command) -> None:
         """Until bytes and hand-overs should suffice; the capture has the last word on cycles."""
