@@ -131,7 +131,7 @@ static void fill_from_buffer(struct toe_conn *c, bool per_segment, uint64_t now)
 	if (len && c->dlv.head)
 		fill_part(c, len, now);
 	complete_full(c);
-	toe_output_window_opened(c);
+	toe_frame_window_opened(c);
 }
 
 /* ------------------------------------------------------------------ entries */
@@ -310,7 +310,7 @@ enum toe_status toe_verdict(struct toe_conn *c, uint32_t indication, uint32_t co
 		fill_from_buffer(c, false, t->now);
 	else
 		c->dlv.refused = consumed < c->dlv.ind_len;
-	toe_output_window_opened(c);
+	toe_frame_window_opened(c);
 	toe_deliver_fin(c);
 	toe_event_kick(c);
 	return TOE_OK;

@@ -166,58 +166,63 @@ static bool poll_nce(struct toe *t, struct toe_event *ev)
 	return true;
 }
 
-/* The next event of one connection, which is in no list now; false if it has to wait for room. */
-static bool poll_conn(struct toe_conn *c, uint32_t ind_room, struct toe_event *ev)
+/* Take the first connection whose turn it is out of its list. */
+static struct toe_conn *take_first(struct toe_queue *q, bool room)
+{
+	struct toe_link *from = room && !toe_list_empty(&q->waiting) ? &q->waiting : &q->ready;
+	struct toe_conn *c;
+
+	if (toe_list_empty(from))
+		return NULL;
+	c = toe_container(from->next, struct toe_conn, ev_link);
+	toe_list_remove(&c->ev_link);
+	c->ev_waiting = false;
+	return c;
+}
+
+static void pop_node(struct toe_conn *c, struct toe_event *ev)
 {
 	struct toe_req *node = c->ev_head;
 
-	ev->conn = c;
-	ev->cookie = c->k.cookie;
-	if (node) {
-		c->ev_head = node->next;
-		if (!c->ev_head)
-			c->ev_tail = NULL;
-		fill_node(c, node, ev);
-		node->next = NULL;
-	} else if (!toe_deliver_wants_indication(c)) {
+	c->ev_head = node->next;
+	if (!c->ev_head)
+		c->ev_tail = NULL;
+	fill_node(c, node, ev);
+	node->next = NULL;
+}
+
+/* The next event of one connection, which is in no list now; false if it has to wait for room. */
+static bool poll_conn(struct toe_conn *c, uint32_t ind_room, struct toe_event *ev)
+{
+	if (!c->ev_head && !toe_deliver_wants_indication(c))
 		return false;
-	} else if (!ind_room) {
+	if (!c->ev_head && !ind_room) {
 		c->ev_waiting = true;
 		toe_list_append(&queue_of(c)->waiting, &c->ev_link);
 		return false;
-	} else {
-		toe_deliver_indicate(c, ind_room, ev);
 	}
+	ev->conn = c;
+	ev->cookie = c->k.cookie;
+	if (c->ev_head)
+		pop_node(c, ev);
+	else
+		toe_deliver_indicate(c, ind_room, ev);
 	toe_event_kick(c);
 	return true;
 }
 
 bool toe_poll(struct toe *t, unsigned queue, uint32_t ind_room, struct toe_event *ev)
 {
-	struct toe_queue *q;
+	struct toe_conn *c;
 
 	memset(ev, 0, sizeof(*ev));
 	if (queue >= t->cfg.queues)
 		return false;
 	if (!queue && poll_nce(t, ev))
 		return true;
-	q = &t->q[queue];
-	/*
-	 * Each turn takes a connection out of a list, or moves it from ready to waiting: the loop
-	 * ends.
-	 */
-	for (;;) {
-		struct toe_link *from =
-			ind_room && !toe_list_empty(&q->waiting) ? &q->waiting : &q->ready;
-		struct toe_conn *c;
-
-		if (toe_list_empty(from))
-			return false;
-		c = toe_container(from->next, struct toe_conn, ev_link);
-		toe_list_remove(&c->ev_link);
-		c->ev_waiting = false;
+	/* Each turn takes a connection out of a list or from ready to waiting: the loop ends. */
+	while ((c = take_first(&t->q[queue], ind_room)))
 		if (poll_conn(c, ind_room, ev))
 			return true;
-		memset(ev, 0, sizeof(*ev));
-	}
+	return false;
 }

@@ -364,11 +364,6 @@ enum toe_verdict_rx toe_input_segment(struct toe_conn *c, struct toe_seg *seg, u
 /* Something may be sendable: look at the connection in the next toe_output(). */
 void toe_output_kick(struct toe_conn *c);
 bool toe_output_queued(const struct toe_conn *c);
-uint32_t toe_output_ts(struct toe_conn *c, uint64_t now);
-/* Bytes that may be offered from RCV.NXT on. */
-uint32_t toe_output_window(const struct toe_conn *c);
-/* The reader made room: tell the peer if it is worth a segment. */
-void toe_output_window_opened(struct toe_conn *c);
 /* Bytes, or a FIN, not sent yet or to be sent again. */
 bool toe_output_has_data(const struct toe_conn *c);
 /* SND.MAX cannot pass this. */
@@ -402,6 +397,29 @@ struct toe_gather {
 
 /* Up to max bytes from seq on, not across a request end that wants PSH. */
 void toe_sendq_gather(struct toe_conn *c, uint32_t seq, uint32_t max, struct toe_gather *g);
+
+/* ------------------------------------------------------------------ frame.c */
+
+/* What a frame is to hold. */
+struct toe_plan {
+	uint32_t seq;
+	uint32_t ack;
+	uint16_t flags;
+	uint32_t mss;			/* payload per segment */
+	uint8_t  nsacks;
+	struct toe_range sacks[TOE_MAX_SACKS];
+	struct toe_gather g;
+};
+
+/* A plan with everything but what to send. data: leave room for it beside the SACK blocks. */
+void toe_frame_begin(struct toe_conn *c, struct toe_plan *pl, uint32_t seq, bool data);
+/* Send it. false: the backend takes nothing now, and nothing has changed. */
+bool toe_frame_emit(struct toe_conn *c, struct toe_plan *pl, uint64_t now);
+uint32_t toe_frame_ts(struct toe_conn *c, uint64_t now);
+/* Bytes that may be offered from RCV.NXT on. */
+uint32_t toe_frame_window(const struct toe_conn *c);
+/* The reader made room: tell the peer if it is worth a segment. */
+void toe_frame_window_opened(struct toe_conn *c);
 
 /* ------------------------------------------------------------------ deliver.c */
 
