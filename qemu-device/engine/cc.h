@@ -3,8 +3,9 @@
  * cc.h - congestion control: a table of hooks, and what the algorithms share.
  *
  * recovery.c and input.c say what happened, the algorithm sets cwnd and ssthresh (bytes). During
- * recovery the caller compares toe_sack_pipe(), or its estimate from duplicate ACKs, with cwnd: there
- * is no inflation by duplicate ACKs. Algorithms have no memory beyond struct toe_cc, no clock and no I/O.
+ * recovery the caller compares toe_sack_pipe(), or its estimate from duplicate ACKs, with cwnd:
+ * there is no inflation by duplicate ACKs. Algorithms have no memory beyond struct toe_cc, no clock
+ * and no I/O.
  */
 #ifndef TOE_CC_H
 #define TOE_CC_H
@@ -35,7 +36,10 @@ struct toe_cc_ops {
 	void (*on_loss)(struct toe_cc *cc, uint32_t flight, uint64_t now);
 	/* Recovery is over: everything up to the recovery point is acknowledged. */
 	void (*on_recovered)(struct toe_cc *cc, uint32_t flight, uint64_t now);
-	/* The retransmission timer expired. first: not yet for this SND.UNA (RFC 5681 (4) holds ssthresh otherwise). */
+	/*
+	 * The retransmission timer expired. first: not yet for this SND.UNA (RFC 5681 (4) holds
+	 * ssthresh otherwise).
+	 */
 	void (*on_rto)(struct toe_cc *cc, uint32_t flight, bool first, uint64_t now);
 	/* Nothing was sent for longer than an RTO (RFC 5681 4.1). */
 	void (*after_idle)(struct toe_cc *cc, uint64_t now);
@@ -47,7 +51,7 @@ struct toe_cc {
 	uint32_t smss;			/* bytes of payload */
 	union {
 		struct {
-			uint32_t acked;		/* bytes counted towards the next increase (RFC 3465) */
+			uint32_t acked; /* bytes counted towards the next increase (RFC 3465) */
 		} newreno;
 		struct {
 			uint64_t epoch_ns;	/* start of the avoidance epoch, if epoch */
@@ -67,8 +71,8 @@ extern const struct toe_cc_ops toe_cc_newreno;
 extern const struct toe_cc_ops toe_cc_cubic;
 
 /*
- * Begin, or take over. cwnd 0: the initial window of RFC 6928; other values are cut to 1 SMSS .. TOE_CWND_MAX.
- * ssthresh 0: no threshold yet.
+ * Begin, or take over. cwnd 0: the initial window of RFC 6928; other values are cut to 1 SMSS ..
+ * TOE_CWND_MAX. ssthresh 0: no threshold yet.
  */
 void toe_cc_init(struct toe_cc *cc, const struct toe_cc_ops *ops, uint32_t smss, uint32_t cwnd,
 		 uint32_t ssthresh, uint64_t now);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * cc_cubic.c - CUBIC of RFC 9438: beta 0.7, C 0.4, fast convergence, the Reno-friendly region. Times
- * in milliseconds, windows in bytes, no floating point. A connection that is taken over begins a new
- * epoch at its cwnd, as after slow start: the delegated state has no place for W_max.
+ * cc_cubic.c - CUBIC of RFC 9438: beta 0.7, C 0.4, fast convergence, the Reno-friendly region.
+ * Times in milliseconds, windows in bytes, no floating point. A connection that is taken over
+ * begins a new epoch at its cwnd, as after slow start: the delegated state has no place for W_max.
  */
 #include "cc.h"
 
@@ -168,7 +168,7 @@ static void cubic_on_rto(struct toe_cc *cc, uint32_t flight, bool first, uint64_
 	if (first)
 		reduce(cc, flight);
 	cc->u.cubic.epoch = false;
-	cc->u.cubic.w_max = 0;		/* the next epoch begins where slow start ends (RFC 9438 4.8) */
+	cc->u.cubic.w_max = 0; /* the next epoch begins where slow start ends (RFC 9438 4.8) */
 	cc->cwnd = cc->smss;
 }
 

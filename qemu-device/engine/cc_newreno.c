@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * cc_newreno.c - slow start and congestion avoidance of RFC 5681 with byte counting (RFC 3465, limit
- * 2), and what all algorithms share: start values and bounds of cwnd. Which segments recovery sends is recovery.c's.
+ * cc_newreno.c - slow start and congestion avoidance of RFC 5681 with byte counting (RFC 3465,
+ * limit 2), and what all algorithms share: start values and bounds of cwnd. Which segments recovery
+ * sends is recovery.c's.
  */
 #include "cc.h"
 
@@ -92,7 +93,10 @@ static void newreno_on_recovered(struct toe_cc *cc, uint32_t flight, uint64_t no
 	uint32_t low = (flight > cc->smss ? flight : cc->smss) + cc->smss;
 
 	(void)now;
-	/* RFC 6582 3.2 step 3, option 1: no burst if little is left in flight; ssthresh brings it back. */
+	/*
+	 * RFC 6582 3.2 step 3, option 1: no burst if little is left in flight; ssthresh brings it
+	 * back.
+	 */
 	cc->cwnd = low < cc->ssthresh ? low : cc->ssthresh;
 	cc->u.newreno.acked = 0;
 }

@@ -97,7 +97,7 @@ static bool absorb(struct toe_rcvbuf *b)
 
 		b->ooo_bytes -= toe_range_len(r->r);
 		b->nxt = toe_seq_max(b->nxt, r->r.end);
-		/* A mark that in-order bytes have overtaken is still a mark; base is not past it. */
+		/* A mark that in-order bytes have overtaken is still one: base is not past it. */
 		if (r->push)
 			mark_push(b, r->push_end);
 		n++;

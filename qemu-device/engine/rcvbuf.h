@@ -3,8 +3,8 @@
  * rcvbuf.h - received bytes of one connection: a circular buffer addressed by sequence number.
  *
  * Bytes [base, nxt) are in order, acknowledged and not delivered yet. Out-of-order data lies in the
- * same memory at the place where it will be wanted, with a bounded, sorted list of ranges above nxt.
- * Serves input (insert, SACK blocks), deliver (spans, consume, push marks) and state (import,
+ * same memory at the place where it will be wanted, with a bounded, sorted list of ranges above
+ * nxt. Serves input (insert, SACK blocks), deliver (spans, consume, push marks) and state (import,
  * export). FIN has no place in here: nxt counts data only, and the caller keeps the FIN's number.
  * Memory is the caller's; nothing here allocates, and every loop is bounded by TOE_RCV_RANGES.
  */
@@ -35,7 +35,8 @@ struct toe_rcvbuf {
 	uint32_t stamp;		/* counts segments that were put out of order */
 	uint32_t nranges;
 	uint32_t ooo_bytes;	/* in ranges */
-	struct toe_rcv_range ranges[TOE_RCV_RANGES];	/* sorted, disjoint, not touching, above nxt */
+	/* sorted, disjoint, not touching, above nxt */
+	struct toe_rcv_range ranges[TOE_RCV_RANGES];
 };
 
 /* What an insert did. */
@@ -43,17 +44,18 @@ struct toe_rcv_result {
 	uint32_t advanced;	/* bytes that nxt moved forward, filled gaps included */
 	uint32_t stored;	/* new bytes taken, in order or not */
 	bool     out_of_order;	/* the segment, cut to what is new, begins above nxt */
-	bool     filled;	/* nxt moved over data that was out of order before: acknowledge at once */
+	bool     filled;	/* nxt moved over data that was out of order: acknowledge at once */
 	bool     dropped;	/* bytes refused: beyond the capacity, or no range was free */
-	struct toe_range dup;	/* first duplicate part, for a DSACK block; empty if none (RFC 2883) */
+	struct toe_range dup;	/* first duplicate part, for a DSACK block, or empty (RFC 2883) */
 };
 
 /* An empty buffer over cap bytes of mem (1 .. 2^30) whose next byte is seq. */
 void toe_rcvbuf_init(struct toe_rcvbuf *b, uint8_t *mem, uint32_t cap, uint32_t seq);
 
 /*
- * Make the first len bytes (cap at most) from base on in-order data, and say where to write them: two spans, the second
- * NULL if not needed. Only for an empty buffer: import of BufferedData. nxt moves by len.
+ * Make the first len bytes (cap at most) from base on in-order data, and say where to write them:
+ * two spans, the second NULL if not needed. Only for an empty buffer: import of BufferedData. nxt
+ * moves by len.
  */
 void toe_rcvbuf_import(struct toe_rcvbuf *b, uint32_t len, uint8_t *span[2], uint32_t span_len[2]);
 
@@ -76,17 +78,18 @@ static inline uint32_t toe_rcvbuf_room(const struct toe_rcvbuf *b)
 }
 
 /*
- * Put a segment's data in. seq may be anything: what lies before nxt is a duplicate (a part of it before base is never
- * written), what does not fit is refused. The caller has checked the segment against its window. push: PSH, of the last
- * byte. len 0 does nothing.
+ * Put a segment's data in. seq may be anything: what lies before nxt is a duplicate (a part of it
+ * before base is never written), what does not fit is refused. The caller has checked the segment
+ * against its window. push: PSH, of the last byte. len 0 does nothing.
  */
 void toe_rcvbuf_insert(struct toe_rcvbuf *b, uint32_t seq, const uint8_t *data, uint32_t len,
 		       bool push, struct toe_rcv_result *res);
 
 /*
- * Short cut past the memory: may the len bytes at nxt be given to their reader directly? True if nothing is buffered
- * in order and no out-of-order data overlaps them. Then toe_rcvbuf_bypass() moves base and nxt over them; returns how
- * far nxt moved beyond len, because out-of-order data followed (that part is in the buffer, in order).
+ * Short cut past the memory: may the len bytes at nxt be given to their reader directly? True if
+ * nothing is buffered in order and no out-of-order data overlaps them. Then toe_rcvbuf_bypass()
+ * moves base and nxt over them; returns how far nxt moved beyond len, because out-of-order data
+ * followed (that part is in the buffer, in order).
  */
 bool toe_rcvbuf_may_bypass(const struct toe_rcvbuf *b, uint32_t len);
 uint32_t toe_rcvbuf_bypass(struct toe_rcvbuf *b, uint32_t len);

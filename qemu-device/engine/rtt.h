@@ -2,8 +2,9 @@
 /*
  * rtt.h - round-trip time estimator and retransmission timeout of one connection (RFC 6298).
  *
- * Serves input (samples), timer (timeout, backoff) and state (import, export). Which samples may be taken (Karn's
- * rule) is the caller's business. Arithmetic in microseconds, scaled by 8 and 4, as the delegated state carries it.
+ * Serves input (samples), timer (timeout, backoff) and state (import, export). Which samples may be
+ * taken (Karn's rule) is the caller's business. Arithmetic in microseconds, scaled by 8 and 4, as
+ * the delegated state carries it.
  */
 #ifndef TOE_RTT_H
 #define TOE_RTT_H
@@ -11,7 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TOE_RTO_MIN_US		200000u		/* also the least that is added to SRTT, so that a delayed ACK is no timeout */
+/* The least timeout, and the least that is added to SRTT: a delayed ACK is no loss. */
+#define TOE_RTO_MIN_US		200000u
 #define TOE_RTO_INITIAL_US	1000000u
 #define TOE_RTO_MAX_US		120000000u
 #define TOE_RTT_MAX_US		(UINT32_MAX / 8)	/* samples are cut to this */
@@ -26,12 +28,18 @@ struct toe_rtt {
 
 void toe_rtt_init(struct toe_rtt *r);
 
-/* A sample in nanoseconds; 0 counts as 1 us. Ends backoff (RFC 6298 5.7 and Karn: a sample is of new data). */
+/*
+ * A sample in nanoseconds; 0 counts as 1 us. Ends backoff (RFC 6298 5.7 and Karn: a sample is of
+ * new data).
+ */
 void toe_rtt_sample(struct toe_rtt *r, uint64_t rtt_ns);
 
 /* The timeout in nanoseconds, with backoff, 120 s at most. */
 uint64_t toe_rtt_rto(const struct toe_rtt *r);
-/* The timeout in nanoseconds with a shift of the caller's instead: persist timer (TMR-11 .. TMR-13). */
+/*
+ * The timeout in nanoseconds with a shift of the caller's instead: persist timer (TMR-11 ..
+ * TMR-13).
+ */
 uint64_t toe_rtt_rto_shifted(const struct toe_rtt *r, unsigned shift);
 /* SRTT in microseconds; 0: no sample yet. */
 static inline uint32_t toe_rtt_srtt_us(const struct toe_rtt *r)
@@ -44,13 +52,16 @@ void toe_rtt_backoff(struct toe_rtt *r);
 void toe_rtt_reset_backoff(struct toe_rtt *r);
 
 /*
- * Take over an estimate. Microsecond values win; if both are 0 the values in ticks are used, and if these are 0 too
- * there is no estimate. shift is the number of expirations so far.
+ * Take over an estimate. Microsecond values win; if both are 0 the values in ticks are used, and if
+ * these are 0 too there is no estimate. shift is the number of expirations so far.
  */
 void toe_rtt_import(struct toe_rtt *r, uint32_t srtt8_us, uint32_t rttvar4_us, uint16_t srtt8_ticks,
 		    uint16_t rttvar4_ticks, uint32_t ticks_per_second, uint8_t shift);
 
-/* SRTT x 8 and RTTVAR x 4 in ticks, rounded up (an estimate never becomes 0, "none") and saturated (STA-15). */
+/*
+ * SRTT x 8 and RTTVAR x 4 in ticks, rounded up (an estimate never becomes 0, "none") and saturated
+ * (STA-15).
+ */
 void toe_rtt_export_ticks(const struct toe_rtt *r, uint32_t ticks_per_second, uint16_t *srtt8,
 			  uint16_t *rttvar4);
 

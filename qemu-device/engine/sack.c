@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * sack.c - the scoreboard of sack.h. A "hole" is what lies between two ranges, or between una and
- * the first one; all bytes of a hole have the same ranges above them, so each question of RFC 6675 is
- * answered by one walk over the ranges.
+ * the first one; all bytes of a hole have the same ranges above them, so each question of RFC 6675
+ * is answered by one walk over the ranges.
  */
 #include <string.h>
 
@@ -51,7 +51,10 @@ static uint32_t top_of_new(const struct toe_sack *s, struct toe_range b)
 	return top;
 }
 
-/* Add a valid block. Returns the bytes that are new; 0 with *full set if it would need a range too many. */
+/*
+ * Add a valid block. Returns the bytes that are new; 0 with *full set if it would need a range too
+ * many.
+ */
 static uint32_t add(struct toe_sack *s, struct toe_range b, bool *full)
 {
 	struct toe_range n = b;
@@ -104,7 +107,10 @@ void toe_sack_update(struct toe_sack *s, uint32_t max, const struct toe_range *b
 			res->dup = b;
 			continue;
 		}
-		/* Both ends in una .. max, in this order, is the whole check: nothing of it can overflow. */
+		/*
+		 * Both ends in una .. max, in this order, is the whole check: nothing of it can
+		 * overflow.
+		 */
 		if (b.start == b.end || b.end - s->una > max - s->una ||
 		    b.start - s->una >= b.end - s->una) {
 			res->ignored++;

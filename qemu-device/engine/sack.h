@@ -3,9 +3,10 @@
  * sack.h - the sender's SACK scoreboard over [SND.UNA, SND.MAX): which ranges the wire peer has,
  * which are lost (RFC 6675), how much is in flight, and what to retransmit next.
  *
- * Knows sequence numbers only. The list of ranges is bounded; a block that would need one more is ignored, which costs
- * a retransmission at worst. Every function takes time in proportion to TOE_SACK_RANGES, whatever the peer sends.
- * Without SACK the board stays empty, and the caller counts duplicate ACKs itself (RFC 6582).
+ * Knows sequence numbers only. The list of ranges is bounded; a block that would need one more is
+ * ignored, which costs a retransmission at worst. Every function takes time in proportion to
+ * TOE_SACK_RANGES, whatever the peer sends. Without SACK the board stays empty, and the caller
+ * counts duplicate ACKs itself (RFC 6582).
  */
 #ifndef TOE_SACK_H
 #define TOE_SACK_H
@@ -19,12 +20,13 @@
 
 struct toe_sack {
 	uint32_t una;		/* everything below is acknowledged */
-	uint32_t high_rxt;	/* everything below is acknowledged or retransmitted in this recovery */
+	uint32_t high_rxt;	/* all below is acknowledged or retransmitted in this recovery */
 	uint32_t high_rescue;	/* RescueRxt of RFC 6675, if rescued */
 	bool     rescued;
 	uint32_t bytes;		/* in ranges */
 	uint32_t nranges;
-	struct toe_range ranges[TOE_SACK_RANGES];	/* sorted, disjoint, not touching, above una */
+	/* sorted, disjoint, not touching, not below una */
+	struct toe_range ranges[TOE_SACK_RANGES];
 };
 
 /* What the blocks of a segment told. */
@@ -45,8 +47,9 @@ void toe_sack_init(struct toe_sack *s, uint32_t una);
 void toe_sack_advance(struct toe_sack *s, uint32_t una);
 
 /*
- * Take the blocks of an acceptable ACK; max is SND.MAX. Valid is a block that lies in una .. max and is not empty; a
- * first block below una, or inside the second one, is a DSACK (RFC 2883); all else is ignored.
+ * Take the blocks of an acceptable ACK; max is SND.MAX. Valid is a block that lies in una .. max
+ * and is not empty; a first block below una, or inside the second one, is a DSACK (RFC 2883); all
+ * else is ignored.
  */
 void toe_sack_update(struct toe_sack *s, uint32_t max, const struct toe_range *blocks, unsigned n,
 		     struct toe_sack_result *res);
@@ -60,7 +63,10 @@ bool toe_sack_is_sacked(const struct toe_sack *s, uint32_t seq);
 /* One past the highest byte reported; una if nothing was. */
 uint32_t toe_sack_highest(const struct toe_sack *s);
 
-/* SetPipe of RFC 6675: bytes believed to be in the network, of those below max (SND.NXT or SND.MAX). */
+/*
+ * SetPipe of RFC 6675: bytes believed to be in the network, of those below max (SND.NXT or
+ * SND.MAX).
+ */
 uint32_t toe_sack_pipe(const struct toe_sack *s, uint32_t max, uint32_t smss, uint32_t dup_thresh);
 
 enum toe_sack_rule {	/* which rule of NextSeg() chose */
@@ -73,9 +79,10 @@ enum toe_sack_rule {	/* which rule of NextSeg() chose */
 
 /*
  * NextSeg of RFC 6675. max is the end of what was sent, have_new whether new data could be sent
- * now. For LOST and HOLE r is the rest of the hole; the caller retransmits its first segment or large
- * frame. For RESCUE r is what to retransmit, at most smss. Then it calls toe_sack_retransmitted().
- * The first retransmission of a recovery, at una, is the caller's, whatever this says (step 4.3).
+ * now. For LOST and HOLE r is the rest of the hole; the caller retransmits its first segment or
+ * large frame. For RESCUE r is what to retransmit, at most smss. Then it calls
+ * toe_sack_retransmitted(). The first retransmission of a recovery, at una, is the caller's,
+ * whatever this says (step 4.3).
  */
 enum toe_sack_rule toe_sack_next(const struct toe_sack *s, uint32_t max, uint32_t smss,
 				 uint32_t dup_thresh, bool have_new, struct toe_range *r);
@@ -88,8 +95,9 @@ void toe_sack_retransmitted(struct toe_sack *s, struct toe_range r, enum toe_sac
 void toe_sack_restart(struct toe_sack *s);
 
 /*
- * Retransmission timeout: nothing counts as retransmitted any more. If the first range begins at una the peer has
- * reneged (it would have acknowledged it), and all ranges are forgotten; else they are kept. Returns whether it reneged.
+ * Retransmission timeout: nothing counts as retransmitted any more. If the first range begins at
+ * una the peer has reneged (it would have acknowledged it), and all ranges are forgotten; else they
+ * are kept. Returns whether it reneged.
  */
 bool toe_sack_rto(struct toe_sack *s);
 

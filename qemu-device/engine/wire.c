@@ -45,7 +45,10 @@ uint64_t toe_csum_add(uint64_t sum, const void *p, size_t len)
 {
 	const uint8_t *b = p;
 
-	/* 32-bit words into 64-bit sums: no carry is lost for any length that fits in memory we see. */
+	/*
+	 * 32-bit words into 64-bit sums: no carry is lost for any length that fits in memory we
+	 * see.
+	 */
 	while (len >= 32) {
 		uint32_t w[8];
 

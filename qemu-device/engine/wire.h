@@ -26,16 +26,23 @@
 #define TOE_OPT_TS_LEN		12	/* two NOPs and the timestamps option */
 
 enum toe_tcp_flags {
-	TOE_FIN = 0x01, TOE_SYN = 0x02, TOE_RST = 0x04, TOE_PSH = 0x08, TOE_ACK = 0x10, TOE_URG = 0x20,
+	TOE_FIN = 0x01,
+	TOE_SYN = 0x02,
+	TOE_RST = 0x04,
+	TOE_PSH = 0x08,
+	TOE_ACK = 0x10,
+	TOE_URG = 0x20,
 	TOE_ECE = 0x40, TOE_CWR = 0x80, TOE_AE = 0x100,
 };
 
 enum toe_wire_verdict {
 	TOE_WIRE_TCP,		/* a TCP segment; its TCP checksum is not looked at yet */
-	TOE_WIRE_OTHER,		/* not for the target: ARP, other protocol, fragment, IPv4 options,
-				   IPv6 extension headers, jumbogram, LLC, stacked tags (NSP-1 .. NSP-3, NSP-8) */
+	TOE_WIRE_OTHER, /* not for the target: ARP, other protocol, fragment, IPv4 options,
+			   IPv6 extension headers, jumbogram, LLC, stacked tags (NSP-1 .. NSP-3,
+			   NSP-8) */
 	TOE_WIRE_TRUNCATED,	/* shorter than a header or than the IP length says */
-	TOE_WIRE_BAD_IP,	/* version, IHL or total length impossible, or IPv4 header checksum wrong */
+	TOE_WIRE_BAD_IP, /* version, IHL or total length impossible, or IPv4 header checksum wrong
+			  */
 	TOE_WIRE_BAD_TCP,	/* TCP data offset below 5 or beyond the segment */
 };
 
@@ -64,7 +71,7 @@ struct toe_seg {
 	uint16_t urg;
 	bool     has_ts;
 	uint32_t ts_val, ts_ecr;
-	bool     bad_options;		/* an option's length was impossible; it and what follows is ignored */
+	bool bad_options; /* an option's length was impossible; it and what follows is ignored */
 	uint8_t  nsacks;
 	struct toe_range sacks[TOE_MAX_SACKS];	/* as on the wire: not checked against anything */
 
@@ -125,10 +132,13 @@ struct toe_hdr {
 	uint32_t ts_val, ts_ecr;
 	uint8_t  nsacks;		/* in the order given; the caller puts a DSACK first */
 	struct toe_range sacks[TOE_MAX_SACKS];
-	uint32_t payload_len;		/* so that header and payload stay within 65535 bytes of IP */
+	uint32_t payload_len; /* so that header and payload stay within 65535 bytes of IP */
 };
 
-/* Bytes of TCP options for a header; always a multiple of 4. At most toe_wire_max_sacks() blocks fit. */
+/*
+ * Bytes of TCP options for a header; always a multiple of 4. At most toe_wire_max_sacks() blocks
+ * fit.
+ */
 unsigned toe_wire_options_len(bool has_ts, unsigned nsacks);
 static inline unsigned toe_wire_max_sacks(bool has_ts)
 {
@@ -144,9 +154,10 @@ uint32_t toe_wire_build(const struct toe_hdr *h, uint8_t buf[TOE_MAX_HEADER], ui
 			uint16_t *l4_off);
 
 /*
- * Internet checksum (RFC 1071) over bytes in memory order. toe_csum_add continues a sum; each piece but the last has an
- * even length. toe_csum_fold ends it: the result is stored to memory as it is (no byte swap), complemented where the
- * protocol wants that. A region with its right checksum inside folds to 0xffff.
+ * Internet checksum (RFC 1071) over bytes in memory order. toe_csum_add continues a sum; each piece
+ * but the last has an even length. toe_csum_fold ends it: the result is stored to memory as it is
+ * (no byte swap), complemented where the protocol wants that. A region with its right checksum
+ * inside folds to 0xffff.
  */
 uint64_t toe_csum_add(uint64_t sum, const void *p, size_t len);
 uint16_t toe_csum_fold(uint64_t sum);

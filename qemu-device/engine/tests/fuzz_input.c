@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * fuzz_input.c - libFuzzer target: the input is a program for one engine with one connection. Each
- * instruction is a frame of foreign bytes, a segment whose fields lie near the connection's numbers, a
- * command of the host, or time. The invariants are checked after each. A stop, export and import in
- * the middle takes any state that came about, and the first bytes choose an imported state freely.
+ * instruction is a frame of foreign bytes, a segment whose fields lie near the connection's
+ * numbers, a command of the host, or time. The invariants are checked after each. A stop, export
+ * and import in the middle takes any state that came about, and the first bytes choose an imported
+ * state freely.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,7 +104,8 @@ static bool f_emit(void *opaque, const struct toe_frame *f)
 	return F.emitted % 7 != 3;
 }
 
-static void f_place(void *opaque, struct toe_req *req, uint32_t off, const uint8_t *src, uint32_t len)
+static void f_place(void *opaque, struct toe_req *req, uint32_t off, const uint8_t *src,
+		    uint32_t len)
 {
 	struct fuzz_req *r = of(req);
 
@@ -222,13 +224,28 @@ static void import(const struct toe_tcp_delegated *d, uint32_t buffered, bool ou
 static void import_anything(void)
 {
 	struct toe_tcp_delegated d = {
-		.state = (enum toe_tcp_state)(take(1) % 12), .rcv_nxt = take(4), .rcv_wnd = take(3),
-		.snd_una = take(4), .snd_wnd = take(4), .max_snd_wnd = take(4), .snd_wl1 = take(4),
-		.cwnd = take(4), .ssthresh = take(4), .srtt = (uint16_t)take(2), .rttvar = (uint16_t)take(2),
-		.srtt_us = take(4), .rttvar_us = take(4), .ts_recent = take(4), .ts_recent_age = take(4),
-		.ts_time = take(4), .total_rt = take(4), .dup_ack_count = (uint8_t)take(1),
-		.snd_wnd_probe_count = (uint8_t)take(1), .ka_probe_count = (uint8_t)take(1),
-		.rexmit_count = (uint8_t)take(1), .ka_timeout_delta = take(4),
+		.state = (enum toe_tcp_state)(take(1) % 12),
+		.rcv_nxt = take(4),
+		.rcv_wnd = take(3),
+		.snd_una = take(4),
+		.snd_wnd = take(4),
+		.max_snd_wnd = take(4),
+		.snd_wl1 = take(4),
+		.cwnd = take(4),
+		.ssthresh = take(4),
+		.srtt = (uint16_t)take(2),
+		.rttvar = (uint16_t)take(2),
+		.srtt_us = take(4),
+		.rttvar_us = take(4),
+		.ts_recent = take(4),
+		.ts_recent_age = take(4),
+		.ts_time = take(4),
+		.total_rt = take(4),
+		.dup_ack_count = (uint8_t)take(1),
+		.snd_wnd_probe_count = (uint8_t)take(1),
+		.ka_probe_count = (uint8_t)take(1),
+		.rexmit_count = (uint8_t)take(1),
+		.ka_timeout_delta = take(4),
 		.rexmit_timeout_delta = take(4),
 	};
 
@@ -251,10 +268,21 @@ static void import_anything(void)
 static void import_plain(void)
 {
 	struct toe_tcp_delegated d = {
-		.state = TOE_ESTABLISHED, .rcv_nxt = 0xfffff000u, .rcv_wnd = 30000, .snd_una = 0xffffe000u,
-		.snd_nxt = 0xffffe000u, .snd_max = 0xffffe000u, .snd_wnd = 20000, .max_snd_wnd = 20000,
-		.snd_wl1 = 0xfffff000u, .cwnd = 14600, .ssthresh = 0x7fffffff, .ts_recent = 1000,
-		.ts_time = 5000, .ka_timeout_delta = 0xffffffffu, .rexmit_timeout_delta = 0xffffffffu,
+		.state = TOE_ESTABLISHED,
+		.rcv_nxt = 0xfffff000u,
+		.rcv_wnd = 30000,
+		.snd_una = 0xffffe000u,
+		.snd_nxt = 0xffffe000u,
+		.snd_max = 0xffffe000u,
+		.snd_wnd = 20000,
+		.max_snd_wnd = 20000,
+		.snd_wl1 = 0xfffff000u,
+		.cwnd = 14600,
+		.ssthresh = 0x7fffffff,
+		.ts_recent = 1000,
+		.ts_time = 5000,
+		.ka_timeout_delta = 0xffffffffu,
+		.rexmit_timeout_delta = 0xffffffffu,
 	};
 
 	F.k.flags = TOE_TIMESTAMPS * (take(1) & 1) | TOE_SACK | TOE_WSCALE;
@@ -319,8 +347,13 @@ static void segment(void)
 	static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 1 }, own[6] = { 2, 0, 0, 0, 0, 2 };
 	static const uint8_t a[4] = { 10, 0, 0, 1 }, b[4] = { 10, 0, 0, 2 };
 	struct toe_tcp_delegated d;
-	struct toe_hdr h = { .src_mac = mac, .dst_mac = own, .src = b, .dst = a, .ttl = 64, .src_port = 2,
-			     .dst_port = 1 };
+	struct toe_hdr h = {.src_mac = mac,
+			    .dst_mac = own,
+			    .src = b,
+			    .dst = a,
+			    .ttl = 64,
+			    .src_port = 2,
+			    .dst_port = 1};
 	uint8_t buf[TOE_MAX_HEADER + 4096];
 	uint16_t l3, l4;
 	uint32_t hlen, kind = take(1);
@@ -373,7 +406,8 @@ static void command(void)
 		toe_recv(F.c, r, F.now);
 		break;
 	case 4:
-		r = new_req(TOE_REQ_DISCONNECT, what & 16 && what & 32 ? TOE_DISC_ABORTIVE : TOE_DISC_GRACEFUL,
+		r = new_req(TOE_REQ_DISCONNECT,
+			    what & 16 && what & 32 ? TOE_DISC_ABORTIVE : TOE_DISC_GRACEFUL,
 			    what & 64 ? take(2) : 0);
 		if (r)
 			toe_disconnect(F.c, r, F.now);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * peer.c - a small, strict TCP that is the other end of a simulated connection: delayed ACKs, SACK and
- * DSACK as a receiver, slow start, fast retransmit and go-back-N as a sender, timestamps with PAWS,
- * zero windows while its program does not read. Bytes are compared with the stream as they arrive.
+ * peer.c - a small, strict TCP that is the other end of a simulated connection: delayed ACKs, SACK
+ * and DSACK as a receiver, slow start, fast retransmit and go-back-N as a sender, timestamps with
+ * PAWS, zero windows while its program does not read. Bytes are compared with the stream as they
+ * arrive.
  */
 #include "tests/peer.h"
 
@@ -30,7 +31,8 @@ static void offer(struct peer *p)
 	uint64_t data = p->rcv_nxt < FIN0(p) ? p->rcv_nxt : FIN0(p);
 	uint64_t could = p->read + p->sim->set.wnd[1], step = p->sim->set.wnd[1] / 2;
 
-	could = data + (((could > data ? could - data : 0) >> p->sim->set.shift[1]) << p->sim->set.shift[1]);
+	could = data + (((could > data ? could - data : 0) >> p->sim->set.shift[1])
+			<< p->sim->set.shift[1]);
 	if (step > p->mss)
 		step = p->mss;
 	/* What is left of the old offer may be too little to be told at this scale. */
@@ -170,7 +172,9 @@ static void build(struct peer *p, uint64_t off, uint32_t len, bool fin, bool pro
 	put(&at, 2, SIM_PORT(0));
 	put(&at, 4, (uint32_t)(t->isn[1] + off));
 	put(&at, 4, (uint32_t)(t->isn[0] + p->rcv_nxt));
-	put(&at, 2, (20 + options) / 4 << 12 | 0x10 | (fin ? 1 : 0) | (len && sim_chance(p->sim, 5000) ? 8 : 0));
+	put(&at, 2,
+	    (20 + options) / 4 << 12 | 0x10 | (fin ? 1 : 0) |
+		    (len && sim_chance(p->sim, 5000) ? 8 : 0));
 	put(&at, 2, window < 65535 ? window : 65535);
 	put(&at, 4, 0);
 	if (t->timestamps) {
@@ -273,7 +277,8 @@ static void timeout(struct peer *p)
 {
 	p->rto = p->rto < 8000 * SIM_MS ? p->rto * 2 : p->rto;
 	p->rto_at = p->sim->now + p->rto;
-	if (p->una == p->peer_edge && p->una <= FIN1(p) && (p->written > p->una || p->written == FIN1(p))) {
+	if (p->una == p->peer_edge && p->una <= FIN1(p) &&
+	    (p->written > p->una || p->written == FIN1(p))) {
 		/* Zero window: one octet beyond it. */
 		bool fin = p->una == FIN1(p);
 
@@ -384,9 +389,12 @@ static void peer_describe(struct sim_end *end, FILE *to)
 {
 	struct peer *p = (struct peer *)end;
 
-	fprintf(to, "independent peer: read %" PRIu64 ", RCV.NXT +%" PRIu64 ", edge +%" PRIu64 "; UNA +%" PRIu64
-		" NXT +%" PRIu64 " MAX +%" PRIu64 " peer's edge +%" PRIu64 ", cwnd %u, written %" PRIu64 "\n",
-		p->read, p->rcv_nxt, p->edge, p->una, p->nxt, p->max, p->peer_edge, p->cwnd, p->written);
+	fprintf(to,
+		"independent peer: read %" PRIu64 ", RCV.NXT +%" PRIu64 ", edge +%" PRIu64
+		"; UNA +%" PRIu64 " NXT +%" PRIu64 " MAX +%" PRIu64 " peer's edge +%" PRIu64
+		", cwnd %u, written %" PRIu64 "\n",
+		p->read, p->rcv_nxt, p->edge, p->una, p->nxt, p->max, p->peer_edge, p->cwnd,
+		p->written);
 }
 
 static void peer_destroy(struct sim_end *end)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * peer_watch.c - reads frames for the independent TCP, and holds each frame that the engine sends
- * against what it may send: header fields, checksums, IP IDs, windows, acknowledgements, timestamps,
- * SACK blocks and the bytes themselves.
+ * against what it may send: header fields, checksums, IP IDs, windows, acknowledgements,
+ * timestamps, SACK blocks and the bytes themselves.
  */
 #include "tests/peer.h"
 
@@ -161,7 +161,10 @@ static const char *check_blocks(struct peer *p, const struct peer_seg *g, uint64
 			return "a SACK block of what was never sent";
 		if (b[i][0] <= ack && !may_be_dsack)
 			return "a SACK block of what is acknowledged";
-		/* The first may be a DSACK: then it may lie anywhere. The others exclude each other. */
+		/*
+		 * The first may be a DSACK: then it may lie anywhere. The others exclude each
+		 * other.
+		 */
 		for (unsigned k = 1; k < i; k++)
 			if (b[i][0] < b[k][1] && b[k][0] < b[i][1])
 				return "SACK blocks that overlap";
@@ -243,8 +246,8 @@ static const char *check_id(struct peer *p, const struct peer_seg *g, uint16_t g
 		return NULL;
 	if (g->ip_id < 0x8000 || g->ip_id + n - 1 > 0xffff)
 		return "an IP ID outside of the upper half";
-	if (p->seen.any && p->seen.moves == p->sim->handovers && g->ip_id != p->seen.id_first + p->seen.id_count &&
-	    g->ip_id != 0x8000)
+	if (p->seen.any && p->seen.moves == p->sim->handovers &&
+	    g->ip_id != p->seen.id_first + p->seen.id_count && g->ip_id != 0x8000)
 		return "an IP ID out of turn";
 	p->seen.id_first = g->ip_id;
 	p->seen.id_count = n;
@@ -266,7 +269,8 @@ void peer_watch(struct sim *s, const uint8_t *frame, uint32_t len, uint16_t gso_
 			why = "TTL wrong";
 		if (!why && g.len && gso_size && g.len <= gso_size)
 			why = "gso_size for one segment";
-		if (!why && (gso_size && g.len > gso_size ? gso_size : g.len) > p->mss - (g.tcp_header - 20))
+		if (!why && (gso_size && g.len > gso_size ? gso_size : g.len) >
+				    p->mss - (g.tcp_header - 20))
 			why = "a segment larger than the MSS allows";
 		why = why ? why : check_time(p, &g);
 		why = why ? why : check_ack(p, &g);
@@ -275,7 +279,7 @@ void peer_watch(struct sim *s, const uint8_t *frame, uint32_t len, uint16_t gso_
 		p->seen.any = true;
 	}
 	if (why)
-		sim_fail(s, "the engine sent %s (seq +%" PRId64 ", %u bytes, ack +%" PRId64 ")", why,
-			 peer_offset(p, 0, g.seq, p->seen.max), g.len,
+		sim_fail(s, "the engine sent %s (seq +%" PRId64 ", %u bytes, ack +%" PRId64 ")",
+			 why, peer_offset(p, 0, g.seq, p->seen.max), g.len,
 			 peer_offset(p, 1, g.ack, p->seen.ack));
 }

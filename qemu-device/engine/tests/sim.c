@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sim.c - runs simulated connections: "sim --seed N [--runs K] [--peer engine|independent] [--verbose]".
+ * sim.c - runs simulated connections: "sim --seed N [--runs K] [--peer engine|independent]
+ * [--verbose]".
  *
- * "sim --bulk" sends a few megabytes over plain links of some loss rates and compares the time with what RFC 5681's
- * algorithms should take.
+ * "sim --bulk" sends a few megabytes over plain links of some loss rates and compares the time with
+ * what RFC 5681's algorithms should take.
  *
- * Each run makes a world from its seed, lets two ends exchange two byte streams over a bad link with hand-overs in the
- * middle, and ends when both streams have arrived whole and both ends have closed. A run that fails prints one line
- * with its reason and the command that repeats it. Virtual time only: nothing here waits.
+ * Each run makes a world from its seed, lets two ends exchange two byte streams over a bad link
+ * with hand-overs in the middle, and ends when both streams have arrived whole and both ends have
+ * closed. A run that fails prints one line with its reason and the command that repeats it. Virtual
+ * time only: nothing here waits.
  */
 #include <stdarg.h>
 
@@ -74,8 +76,8 @@ void sim_compare(struct sim *s, unsigned writer, uint64_t pos, const uint8_t *p,
 
 		if (p[i] == want)
 			continue;
-		sim_fail(s, "byte %" PRIu64 " of end %u's stream is %#x, not %#x", pos + i, writer, p[i],
-			 want);
+		sim_fail(s, "byte %" PRIu64 " of end %u's stream is %#x, not %#x", pos + i, writer,
+			 p[i], want);
 		return;
 	}
 	s->bytes += len;
@@ -103,6 +105,7 @@ static void choose(struct sim *s, bool strict_peer)
 {
 	static const uint32_t tps[] = { 10, 100, 1000, 1000, 1000 };
 	struct sim_settings *t = &s->set;
+	uint32_t most;
 
 	choose_link(s);
 	t->strict_peer = strict_peer;
@@ -121,10 +124,12 @@ static void choose(struct sim *s, bool strict_peer)
 		t->total[i] = sim_chance(s, 1000) ? sim_below(s, 3) :
 			      sim_below(s, sim_chance(s, 1000) ? 1500000 : 120000);
 		t->shift[i] = (uint8_t)(t->wscale ? sim_below(s, sim_chance(s, 1000) ? 15 : 9) : 0);
-		t->wnd[i] = 3000 + sim_below(s, sim_chance(s, 3000) ? 4000 : t->wscale ? 200000 : 62000);
+		most = t->wscale ? 200000 : 62000;
+		t->wnd[i] = 3000 + sim_below(s, sim_chance(s, 3000) ? 4000 : most);
 		if (t->wnd[i] >> t->shift[i] > 65535)
 			t->wnd[i] = 65535u << t->shift[i];
-		t->wnd[i] = (t->wnd[i] >> t->shift[i] ? t->wnd[i] >> t->shift[i] : 1) << t->shift[i];
+		t->wnd[i] = (t->wnd[i] >> t->shift[i] ? t->wnd[i] >> t->shift[i] : 1)
+			    << t->shift[i];
 		t->isn[i] = sim_chance(s, 3000) ? 0u - sim_below(s, 60000) : sim_rand(s);
 		t->ts[i] = sim_chance(s, 3000) ? 0u - sim_below(s, 3000) : sim_rand(s);
 	}
@@ -180,7 +185,8 @@ static void loop(struct sim *s)
 		if (next == SIM_NEVER)
 			sim_fail(s, "both ends sleep for ever");
 		else if (next > MAX_TIME)
-			sim_fail(s, "not finished after %llu virtual seconds", MAX_TIME / 1000000000);
+			sim_fail(s, "not finished after %llu virtual seconds",
+				 MAX_TIME / 1000000000);
 		else if (++s->steps > MAX_STEPS)
 			sim_fail(s, "not finished after %u steps", MAX_STEPS);
 		else
@@ -194,12 +200,13 @@ static void describe(struct sim *s)
 {
 	const struct sim_settings *t = &s->set;
 
-	printf("  at %.6f s, %s%s%s%s%s%s%s%s mtu %u, loss %u dup %u corrupt %u reorder %u /10000, delay %.3f ms, "
-	       "%llu ns/byte, %s frames, tps %u, bytes %llu and %llu\n", (double)s->now / 1e9,
-	       t->ipv6 ? "IPv6" : "IPv4", t->vlan ? " vlan" : "", t->timestamps ? " ts" : "",
-	       t->sack ? " sack" : "", t->wscale ? " wscale" : "", t->ts_usec ? " us" : "",
-	       t->attacks ? " attacks" : "", t->side ? " side" : "", t->mtu, t->loss,
-	       t->dup, t->corrupt, t->reorder, (double)t->delay / 1e6,
+	printf("  at %.6f s, %s%s%s%s%s%s%s%s mtu %u, loss %u dup %u corrupt %u reorder %u "
+	       "/10000, delay %.3f ms, "
+	       "%llu ns/byte, %s frames, tps %u, bytes %llu and %llu\n",
+	       (double)s->now / 1e9, t->ipv6 ? "IPv6" : "IPv4", t->vlan ? " vlan" : "",
+	       t->timestamps ? " ts" : "", t->sack ? " sack" : "", t->wscale ? " wscale" : "",
+	       t->ts_usec ? " us" : "", t->attacks ? " attacks" : "", t->side ? " side" : "",
+	       t->mtu, t->loss, t->dup, t->corrupt, t->reorder, (double)t->delay / 1e6,
 	       (unsigned long long)t->ns_per_byte, t->large_frames ? "large" : "small", t->tps,
 	       (unsigned long long)t->total[0], (unsigned long long)t->total[1]);
 	for (unsigned i = 0; i < 2; i++) {
@@ -209,8 +216,9 @@ static void describe(struct sim *s)
 }
 
 /*
- * A bulk transfer with losses only: 100 Mbit/s, 10 ms of round-trip time. Mathis et al. give the rate of such a TCP as
- * about 1.2 MSS / (RTT sqrt(loss)) with every segment acknowledged and 0.9 with delayed ACKs; half of that must be reached.
+ * A bulk transfer with losses only: 100 Mbit/s, 10 ms of round-trip time. Mathis et al. give the
+ * rate of such a TCP as about 1.2 MSS / (RTT sqrt(loss)) with every segment acknowledged and 0.9
+ * with delayed ACKs; half of that must be reached.
  */
 static bool bulk(uint32_t loss, bool sack, uint64_t seed)
 {
@@ -219,9 +227,19 @@ static bool bulk(uint32_t loss, bool sack, uint64_t seed)
 	bool ok;
 
 	s.set = (struct sim_settings){
-		.timestamps = true, .sack = sack, .wscale = true, .mtu = 1500, .loss = loss,
-		.delay = 5 * SIM_MS, .ns_per_byte = 80, .link_queue = 100000, .tps = 1000,
-		.total = { 8000000, 0 }, .wnd = { 262144, 262144 }, .shift = { 7, 7 }, .eager = true,
+		.timestamps = true,
+		.sack = sack,
+		.wscale = true,
+		.mtu = 1500,
+		.loss = loss,
+		.delay = 5 * SIM_MS,
+		.ns_per_byte = 80,
+		.link_queue = 100000,
+		.tps = 1000,
+		.total = {8000000, 0},
+		.wnd = {262144, 262144},
+		.shift = {7, 7},
+		.eager = true,
 	};
 	s.end[0] = sim_host_create(&s, 0);
 	s.end[1] = sim_host_create(&s, 1);
@@ -231,9 +249,10 @@ static bool bulk(uint32_t loss, bool sack, uint64_t seed)
 	expected = loss ? 8e6 * 0.010 * root((double)loss / 10000) / (0.9 * 1448) : 0;
 	expected = (expected > wire ? expected : wire) + 0.3;
 	ok = !s.failure && took <= 2 * expected;
-	printf("%s %u/10000 lost, %s: 8 MB in %.2f s, expected about %.2f; %" PRIu64 " frames, %" PRIu64 " lost%s%s\n",
-	       ok ? "ok:    " : "FAILED:", loss, sack ? "SACK" : "no SACK", took, expected, s.frames,
-	       s.dropped, s.failure ? "; " : "", s.failure ? s.failure : "");
+	printf("%s %u/10000 lost, %s: 8 MB in %.2f s, expected about %.2f; %" PRIu64
+	       " frames, %" PRIu64 " lost%s%s\n",
+	       ok ? "ok:    " : "FAILED:", loss, sack ? "SACK" : "no SACK", took, expected,
+	       s.frames, s.dropped, s.failure ? "; " : "", s.failure ? s.failure : "");
 	for (unsigned i = 0; i < 2; i++)
 		s.end[i]->ops->destroy(s.end[i]);
 	sim_link_clear(&s);
@@ -255,7 +274,8 @@ static int all_bulk(void)
 /* One run; true if it passed. */
 static bool run(uint64_t seed, bool strict_peer, bool verbose, uint64_t total[5])
 {
-	struct sim s = { .seed = seed, .rng = seed * 0x2545f4914f6cdd1du + strict_peer, .verbose = verbose };
+	struct sim s = {
+		.seed = seed, .rng = seed * 0x2545f4914f6cdd1du + strict_peer, .verbose = verbose};
 	bool ok;
 
 	choose(&s, strict_peer);
@@ -264,8 +284,8 @@ static bool run(uint64_t seed, bool strict_peer, bool verbose, uint64_t total[5]
 	loop(&s);
 	ok = !s.failure;
 	if (!ok) {
-		printf("FAILED seed %" PRIu64 ": %s; again: sim%s --seed %" PRIu64 " --verbose\n", seed,
-		       s.failure, strict_peer ? " --peer independent" : "", seed);
+		printf("FAILED seed %" PRIu64 ": %s; again: sim%s --seed %" PRIu64 " --verbose\n",
+		       seed, s.failure, strict_peer ? " --peer independent" : "", seed);
 		describe(&s);
 	} else if (verbose) {
 		describe(&s);
@@ -307,21 +327,26 @@ int main(int argc, char **argv)
 			return all_bulk();
 		else if (!strcmp(argv[i], "--verbose"))
 			verbose = true;
-		else if (!strcmp(argv[i], "--peer") && argv[i + 1] && !strcmp(argv[i + 1], "independent"))
+		else if (!strcmp(argv[i], "--peer") && argv[i + 1] &&
+			 !strcmp(argv[i + 1], "independent"))
 			strict_peer = argv[++i];
-		else if (!strcmp(argv[i], "--peer") && argv[i + 1] && !strcmp(argv[i + 1], "engine"))
+		else if (!strcmp(argv[i], "--peer") && argv[i + 1] &&
+			 !strcmp(argv[i + 1], "engine"))
 			i++;
 		else {
-			fprintf(stderr, "usage: sim [--seed N] [--runs K] [--peer engine|independent] "
-					"[--verbose]\n");
+			fprintf(stderr,
+				"usage: sim [--seed N] [--runs K] [--peer engine|independent] "
+				"[--verbose]\n");
 			return 2;
 		}
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (uint64_t k = 0; k < runs && failed < 10; k++)
 		failed += !run(seed + k, strict_peer, verbose, total);
-	printf("%s: %" PRIu64 " runs from seed %" PRIu64 ", %" PRIu64 " failed; %" PRIu64 " bytes, %" PRIu64
-	       " hand-overs, %" PRIu64 " frames, %" PRIu64 " lost, %" PRIu64 " corrupted\n",
-	       failed ? "FAIL" : "ok", runs, seed, failed, total[0], total[1], total[2], total[3], total[4]);
+	printf("%s: %" PRIu64 " runs from seed %" PRIu64 ", %" PRIu64 " failed; %" PRIu64
+	       " bytes, %" PRIu64 " hand-overs, %" PRIu64 " frames, %" PRIu64 " lost, %" PRIu64
+	       " corrupted\n",
+	       failed ? "FAIL" : "ok", runs, seed, failed, total[0], total[1], total[2], total[3],
+	       total[4]);
 	return failed ? 1 : 0;
 }

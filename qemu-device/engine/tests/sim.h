@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sim.h - what the parts of the simulation share: the world of one run (time, randomness, settings),
- * the link, and an end of a connection as the main loop sees it. Everything in a run follows from its
- * seed. sim.c has the loop, sim_link.c the link, sim_host.c an engine with its host and program, and
- * peer.c a TCP of its own.
+ * sim.h - what the parts of the simulation share: the world of one run (time, randomness,
+ * settings), the link, and an end of a connection as the main loop sees it. Everything in a run
+ * follows from its seed. sim.c has the loop, sim_link.c the link, sim_host.c an engine with its
+ * host and program, and peer.c a TCP of its own.
  */
 #ifndef TOE_SIM_H
 #define TOE_SIM_H
@@ -30,12 +30,12 @@ struct sim_settings {
 	bool large_frames;			/* the link carries large frames uncut */
 	uint32_t handovers;			/* per end, at most */
 	uint32_t attacks;			/* forged segments per 10000 frames */
-	bool eager;				/* the programs write and read as fast as they may */
+	bool eager; /* the programs write and read as fast as they may */
 	bool side;				/* updates, queries, relinks, other MTUs */
 	uint32_t tps;				/* ticks per second */
 	uint64_t total[2];			/* bytes of the stream that end 0 and end 1 write */
 	uint32_t wnd[2], isn[2], ts[2];
-	uint8_t  shift[2];			/* window scale of the windows that end 0 and 1 offer */
+	uint8_t shift[2]; /* window scale of the windows that end 0 and 1 offer */
 };
 
 struct sim_frame {
@@ -101,8 +101,8 @@ void sim_compare(struct sim *s, unsigned writer, uint64_t pos, const uint8_t *p,
 /* Is there room for one more frame from end i? */
 bool sim_link_ready(struct sim *s, unsigned from);
 /*
- * Hand a frame with a finished TCP checksum to the link, l3 and l4 being the offsets of its headers. Large frames are
- * cut unless the link carries them.
+ * Hand a frame with a finished TCP checksum to the link, l3 and l4 being the offsets of its
+ * headers. Large frames are cut unless the link carries them.
  */
 void sim_link_send(struct sim *s, unsigned from, const uint8_t *frame, uint32_t len, uint16_t l3,
 		   uint16_t l4, uint16_t gso_size);

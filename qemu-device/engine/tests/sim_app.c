@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sim_app.c - the program at an end: writes its stream in requests of odd sizes, reads the other one
- * by indications and posted requests in all modes, stops reading for a while, and closes.
+ * sim_app.c - the program at an end: writes its stream in requests of odd sizes, reads the other
+ * one by indications and posted requests in all modes, stops reading for a while, and closes.
  */
 #include "tests/sim_host.h"
 
@@ -58,13 +58,13 @@ void app_received(struct host *h, struct host_recv *r)
 	if (!h->recvs)
 		h->recvs_end = &h->recvs;
 	h->nrecvs--;
-	sim_say(s, "%u: received %u of %u, status %d%s", h->end.id, r->r.done, r->r.len, r->r.status,
-		r->r.push ? " push" : "");
+	sim_say(s, "%u: received %u of %u, status %d%s", h->end.id, r->r.done, r->r.len,
+		r->r.status, r->r.push ? " push" : "");
 	if (r->r.status == TOE_ABORTED)
 		sim_fail(s, "end %u: a receive request was aborted", h->end.id);
 	if (r->r.done > r->r.len || r->r.done < r->r.prefilled)
-		sim_fail(s, "end %u: %u bytes in a request of %u with %u before", h->end.id, r->r.done,
-			 r->r.len, r->r.prefilled);
+		sim_fail(s, "end %u: %u bytes in a request of %u with %u before", h->end.id,
+			 r->r.done, r->r.len, r->r.prefilled);
 	else if (r->r.status == TOE_OK && r->r.flags == TOE_RECV_NONPUSH && r->r.done < r->r.len &&
 		 h->pos + r->r.done - r->r.prefilled < s->set.total[!h->end.id])
 		sim_fail(s, "end %u: a nonpush request came back with %u of %u bytes", h->end.id,
@@ -129,7 +129,9 @@ static void choose_mode(struct host *h)
 
 	if (s->now < h->mode_until)
 		return;
-	h->mode = sim_chance(s, 1500) ? READ_NOTHING : sim_chance(s, 5000) ? READ_POSTED : READ_INDICATED;
+	h->mode = sim_chance(s, 1500) ? READ_NOTHING :
+		  sim_chance(s, 5000) ? READ_POSTED :
+					READ_INDICATED;
 	h->mode_until = s->now + sim_below(s, h->mode == READ_NOTHING && sim_chance(s, 1000) ?
 					   2000000000 : 60000000);
 }

@@ -47,7 +47,8 @@ static bool gather(struct host *h, const struct toe_frame *f, uint8_t *to)
 
 		if (!s || p->off > s->r.len || p->len > s->r.len - p->off || !p->len) {
 			sim_fail(h->sim, "end %u: a frame reads bytes %u + %u of a request that %s",
-				 h->end.id, p->off, p->len, s ? "has fewer" : "is not the engine's");
+				 h->end.id, p->off, p->len,
+				 s ? "has fewer" : "is not the engine's");
 			return false;
 		}
 		for (uint32_t k = 0; k < p->len; k++)
@@ -60,7 +61,7 @@ static bool gather(struct host *h, const struct toe_frame *f, uint8_t *to)
 	return sum == f->payload_len;
 }
 
-/* The frame that empties the queue carries PSH, unless its request says that more follows (SND-15). */
+/* The frame that empties the queue carries PSH, unless its request says MORE (SND-15). */
 static void check_push(struct host *h, const struct toe_frame *f, bool push)
 {
 	const struct toe_piece *last = f->npieces ? &f->pieces[f->npieces - 1] : NULL;
@@ -98,7 +99,10 @@ static bool host_emit(void *opaque, const struct toe_frame *f)
 	buf = malloc(len);
 	memcpy(buf, f->header, f->header_len);
 	if (gather(h, f, buf + f->header_len)) {
-		/* Finish the checksum as hardware does, from the partial sum, and compare with the whole one. */
+		/*
+		 * Finish the checksum as hardware does, from the partial sum, and compare with the
+		 * whole one.
+		 */
 		sum = (uint16_t)~toe_csum_fold(toe_csum_add(0, buf + f->l4_off, len - f->l4_off));
 		memcpy(partial, &sum, 2);
 		sim_finish_tcp(buf, len, f->l3_off, f->l4_off);
@@ -108,9 +112,10 @@ static bool host_emit(void *opaque, const struct toe_frame *f)
 			struct toe_seg g;
 
 			toe_wire_parse(buf, len, 0, &g);
-			sim_say(s, "%u> seq +%u len %u ack +%u flags %#x wnd %u sacks %u", h->end.id,
-				g.seq - s->set.isn[h->end.id], g.len, g.ack - s->set.isn[!h->end.id],
-				g.flags, g.wnd << s->set.shift[h->end.id], g.nsacks);
+			sim_say(s, "%u> seq +%u len %u ack +%u flags %#x wnd %u sacks %u",
+				h->end.id, g.seq - s->set.isn[h->end.id], g.len,
+				g.ack - s->set.isn[!h->end.id], g.flags,
+				g.wnd << s->set.shift[h->end.id], g.nsacks);
 		}
 		check_push(h, f, buf[f->l4_off + 13] & 8);
 		if (s->watch)
@@ -121,7 +126,8 @@ static bool host_emit(void *opaque, const struct toe_frame *f)
 	return true;
 }
 
-static void host_place(void *opaque, struct toe_req *req, uint32_t off, const uint8_t *src, uint32_t len)
+static void host_place(void *opaque, struct toe_req *req, uint32_t off, const uint8_t *src,
+		       uint32_t len)
 {
 	struct host_engine *e = opaque;
 	struct host_recv *r = e->h->recvs;
@@ -129,7 +135,8 @@ static void host_place(void *opaque, struct toe_req *req, uint32_t off, const ui
 	while (r && &r->r != req)
 		r = r->next;
 	if (!r || off > r->r.len || len > r->r.len - off || off < r->r.prefilled)
-		sim_fail(e->h->sim, "end %u: %u bytes placed at %u of a request", e->h->end.id, len, off);
+		sim_fail(e->h->sim, "end %u: %u bytes placed at %u of a request", e->h->end.id, len,
+			 off);
 	else
 		memcpy(r->buf + off, src, len);
 }
@@ -156,8 +163,8 @@ static void send_done(struct host *h, struct host_send *s)
 {
 	struct sim *sim = h->sim;
 
-	sim_say(sim, "%u: request at %" PRIu64 " done, %u of %u, status %d", h->end.id, s->pos, s->r.done,
-		s->r.len, s->r.status);
+	sim_say(sim, "%u: request at %" PRIu64 " done, %u of %u, status %d", h->end.id, s->pos,
+		s->r.done, s->r.len, s->r.status);
 	if (!s->with_engine)
 		sim_fail(sim, "end %u: a request came back twice", h->end.id);
 	s->with_engine = false;
@@ -212,7 +219,8 @@ static void event(struct host *h, struct host_engine *e, const struct toe_event 
 		sim_fail(h->sim, "end %u: the connection was aborted", h->end.id);
 		break;
 	case TOE_EV_RETRIEVE:
-		sim_say(h->sim, "%u: asked to take the connection back, reason %u", h->end.id, ev->info);
+		sim_say(h->sim, "%u: asked to take the connection back, reason %u", h->end.id,
+			ev->info);
 		h->retrieve = true;
 		break;
 	case TOE_EV_BACKLOG:
@@ -236,7 +244,8 @@ static void drain(struct host *h, unsigned i)
 			struct toe_event ev;
 			uint32_t room = sim_chance(s, 8000) ? 65536 : sim_below(s, 3000);
 
-			for (unsigned n = 0; n < 64 && !s->failure && toe_poll(e->t, q, room, &ev); n++) {
+			for (unsigned n = 0; n < 64 && !s->failure && toe_poll(e->t, q, room, &ev);
+			     n++) {
 				event(h, e, &ev);
 				more = true;
 			}
@@ -283,7 +292,8 @@ static void answer_in_time_wait(struct host *h, const struct toe_seg *seg)
 
 	if (h->d.state != TOE_TIME_WAIT || !toe_seg_space(seg))
 		return;
-	hdr.ts_val = h->d.ts_time + (uint32_t)(t->ts_usec ? away / 1000 : away * t->tps / 1000000000);
+	hdr.ts_val =
+		h->d.ts_time + (uint32_t)(t->ts_usec ? away / 1000 : away * t->tps / 1000000000);
 	len = toe_wire_build(&hdr, buf, &l3, &l4);
 	sim_finish_tcp(buf, len, l3, l4);
 	sim_link_send(h->sim, h->end.id, buf, len, l3, l4, 0);
@@ -305,7 +315,8 @@ static void raw(struct host *h, const struct sim_frame *f)
 		toe_conn_query(h->conn, NULL, NULL, &d, host_now(h));
 		if (d.state != TOE_TIME_WAIT && d.state != TOE_CLOSED &&
 		    (!h->sim->set.vlan || (seg.tagged && (seg.tci & 0xfff) == SIM_VLAN)))
-			sim_fail(h->sim, "end %u: a segment of the live connection went raw", h->end.id);
+			sim_fail(h->sim, "end %u: a segment of the live connection went raw",
+				 h->end.id);
 		move_hold(h, f);
 	} else {
 		move_hold(h, f);
@@ -407,28 +418,33 @@ static void finish(struct host *h)
 	if (h->pos != s->set.total[!h->end.id])
 		sim_fail(s, "end %u: closed with %" PRIu64 " bytes received", h->end.id, h->pos);
 	if (!h->fin_acked || !h->peer_closed || h->nsends)
-		sim_fail(s, "end %u: closed, but FIN acked %d, peer closed %d, %u sends left", h->end.id,
-			 h->fin_acked, h->peer_closed, h->nsends);
+		sim_fail(s, "end %u: closed, but FIN acked %d, peer closed %d, %u sends left",
+			 h->end.id, h->fin_acked, h->peer_closed, h->nsends);
 }
 
 static void host_describe(struct sim_end *end, FILE *to)
 {
 	struct host *h = (struct host *)end;
 
-	fprintf(to, "phase %d, written %" PRIu64 " of %" PRIu64 ", read %" PRIu64 " of %" PRIu64
-		", %u sends, %u receives, mode %d, rearm %d, verdict due %d, closed %d, fin acked %d, moves %u\n",
-		h->phase, h->written, h->sim->set.total[end->id], h->pos, h->sim->set.total[!end->id],
-		h->nsends, h->nrecvs, h->mode, h->rearm, h->verdict_due, h->peer_closed, h->fin_acked,
-		h->moves);
+	fprintf(to,
+		"phase %d, written %" PRIu64 " of %" PRIu64 ", read %" PRIu64 " of %" PRIu64
+		", %u sends, %u receives, mode %d, rearm %d, verdict due %d, closed %d, "
+		"fin acked %d, moves %u\n",
+		h->phase, h->written, h->sim->set.total[end->id], h->pos,
+		h->sim->set.total[!end->id], h->nsends, h->nrecvs, h->mode, h->rearm,
+		h->verdict_due, h->peer_closed, h->fin_acked, h->moves);
 	if (h->conn) {
 		struct toe_tcp_delegated d;
 
 		toe_conn_query(h->conn, NULL, NULL, &d, host_now(h));
-		fprintf(to, "    state %d UNA +%u NXT +%u MAX +%u wnd %u cwnd %u ssthresh %u srtt %u us, "
-			"rexmit #%u in %d, RCV.NXT +%u wnd %u\n", d.state,
-			d.snd_una - h->sim->set.isn[end->id], d.snd_nxt - d.snd_una, d.snd_max - d.snd_una,
-			d.snd_wnd, d.cwnd, d.ssthresh, d.srtt_us / 8, d.rexmit_count,
-			(int)d.rexmit_timeout_delta, d.rcv_nxt - h->sim->set.isn[!end->id], d.rcv_wnd);
+		fprintf(to,
+			"    state %d UNA +%u NXT +%u MAX +%u wnd %u cwnd %u ssthresh %u "
+			"srtt %u us, "
+			"rexmit #%u in %d, RCV.NXT +%u wnd %u\n",
+			d.state, d.snd_una - h->sim->set.isn[end->id], d.snd_nxt - d.snd_una,
+			d.snd_max - d.snd_una, d.snd_wnd, d.cwnd, d.ssthresh, d.srtt_us / 8,
+			d.rexmit_count, (int)d.rexmit_timeout_delta,
+			d.rcv_nxt - h->sim->set.isn[!end->id], d.rcv_wnd);
 	}
 }
 
@@ -465,8 +481,12 @@ static void host_step_and_finish(struct sim_end *end)
 }
 
 static const struct sim_end_ops host_end_ops = {
-	.input = host_input, .step = host_step_and_finish, .deadline = host_deadline, .done = host_done,
-	.describe = host_describe, .destroy = host_destroy,
+	.input = host_input,
+	.step = host_step_and_finish,
+	.deadline = host_deadline,
+	.done = host_done,
+	.describe = host_describe,
+	.destroy = host_destroy,
 };
 
 static void make_engine(struct host *h, unsigned i)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sim_host.h - one end of a simulated connection: two engines, a host that moves the connection into
- * and out of them, and a program that writes and reads a stream. sim_host.c drives the engines and
- * their events, sim_app.c is the program, sim_move.c the hand-over, sim_side.c all the rest.
+ * sim_host.h - one end of a simulated connection: two engines, a host that moves the connection
+ * into and out of them, and a program that writes and reads a stream. sim_host.c drives the engines
+ * and their events, sim_app.c is the program, sim_move.c the hand-over, sim_side.c all the rest.
  */
 #ifndef TOE_SIM_HOST_H
 #define TOE_SIM_HOST_H
@@ -77,7 +77,7 @@ struct host {
 	enum host_mode mode;
 	uint64_t mode_until;
 	bool rearm;		/* the engine is silent until a request is posted */
-	bool peer_closed;	/* told by an event, or the FIN was in an exported state and all is read */
+	bool peer_closed;	/* told by an event, or by an exported state and all is read */
 	bool fin_received;	/* an exported state said so */
 	bool verdict_due;
 	uint64_t verdict_at;

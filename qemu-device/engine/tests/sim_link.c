@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * sim_link.c - the wire of the simulation: cuts large frames as a NIC does, and then loses, delays,
- * reorders, doubles and corrupts what passes. It knows headers by itself: no code of the engine is used.
+ * reorders, doubles and corrupts what passes. It knows headers by itself: no code of the engine is
+ * used.
  */
 #include "tests/sim.h"
 
@@ -41,8 +42,8 @@ bool sim_link_ready(struct sim *s, unsigned from)
 	return s->link[from].frames < s->set.link_queue;
 }
 
-static void enqueue(struct sim *s, unsigned from, const uint8_t *data, uint32_t len, uint16_t gso_size,
-		    uint64_t at)
+static void enqueue(struct sim *s, unsigned from, const uint8_t *data, uint32_t len,
+		    uint16_t gso_size, uint64_t at)
 {
 	struct sim_link *l = &s->link[from];
 	struct sim_frame *f = malloc(sizeof(*f) + len), **p = &l->queue;
@@ -63,7 +64,8 @@ static void enqueue(struct sim *s, unsigned from, const uint8_t *data, uint32_t 
 	l->frames++;
 }
 
-static void transmit(struct sim *s, unsigned from, const uint8_t *data, uint32_t len, uint16_t gso_size)
+static void transmit(struct sim *s, unsigned from, const uint8_t *data, uint32_t len,
+		     uint16_t gso_size)
 {
 	struct sim_link *l = &s->link[from];
 	uint64_t start = l->free_at > s->now ? l->free_at : s->now, at;
@@ -79,7 +81,8 @@ static void transmit(struct sim *s, unsigned from, const uint8_t *data, uint32_t
 		at += sim_below(s, (uint32_t)s->set.jitter);
 	enqueue(s, from, data, len, gso_size, at);
 	if (sim_chance(s, s->set.dup))
-		enqueue(s, from, data, len, gso_size, at + sim_below(s, (uint32_t)s->set.delay + 1));
+		enqueue(s, from, data, len, gso_size,
+			at + sim_below(s, (uint32_t)s->set.delay + 1));
 }
 
 /* A segment of a large frame: bytes off .. off + n of its payload. */
@@ -91,8 +94,8 @@ static void cut(struct sim *s, unsigned from, const uint8_t *frame, uint32_t hle
 
 	memcpy(seg, frame, hlen);
 	memcpy(seg + hlen, frame + hlen + off, n);
-	seq = (uint32_t)seg[l4 + 4] << 24 | (uint32_t)seg[l4 + 5] << 16 | (uint32_t)seg[l4 + 6] << 8 |
-	      seg[l4 + 7];
+	seq = (uint32_t)seg[l4 + 4] << 24 | (uint32_t)seg[l4 + 5] << 16 |
+	      (uint32_t)seg[l4 + 6] << 8 | seg[l4 + 7];
 	seq += off;
 	for (int i = 0; i < 4; i++)
 		seg[l4 + 4 + i] = (uint8_t)(seq >> (24 - 8 * i));
@@ -129,7 +132,8 @@ void sim_link_send(struct sim *s, unsigned from, const uint8_t *frame, uint32_t 
 		return;
 	}
 	if (hlen - l3 + gso_size > s->set.mtu) {
-		sim_fail(s, "end %u: gso_size %u is too large for MTU %u", from, gso_size, s->set.mtu);
+		sim_fail(s, "end %u: gso_size %u is too large for MTU %u", from, gso_size,
+			 s->set.mtu);
 		return;
 	}
 	for (uint32_t off = 0; off < total; off += gso_size, index++)

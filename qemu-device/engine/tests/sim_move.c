@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * sim_move.c - the hand-over: stop, export, a while with the host, import into the same engine or
- * another one with another clock. Does what a host must do: keeps segments that arrive meanwhile and
- * forwards them, gives sends that came back again from SND.UNA on, gives unread bytes back, carries
- * clocks and remaining times on.
+ * another one with another clock. Does what a host must do: keeps segments that arrive meanwhile
+ * and forwards them, gives sends that came back again from SND.UNA on, gives unread bytes back,
+ * carries clocks and remaining times on.
  */
 #include "tests/sim_host.h"
 
@@ -23,7 +23,8 @@ static bool has_fin_received(const struct host *h)
 
 	if (fin != (state == TOE_CLOSE_WAIT || state == TOE_CLOSING || state == TOE_LAST_ACK ||
 		    state == TOE_TIME_WAIT || state == TOE_CLOSED))
-		sim_fail(h->sim, "end %u: RCV.NXT and state %d contradict each other", h->end.id, state);
+		sim_fail(h->sim, "end %u: RCV.NXT and state %d contradict each other", h->end.id,
+			 state);
 	return fin;
 }
 
@@ -32,7 +33,7 @@ static bool has_fin_received(const struct host *h)
 void move_begin(struct host *h)
 {
 	struct sim *s = h->sim;
-	static const enum toe_stop_sends how[] = { TOE_STOP_RETURN, TOE_STOP_COMPLETE, TOE_STOP_MIX };
+	static const enum toe_stop_sends how[] = {TOE_STOP_RETURN, TOE_STOP_COMPLETE, TOE_STOP_MIX};
 	unsigned i = sim_below(s, 3);
 
 	sim_say(s, "%u: stops the connection, way %u", h->end.id, i);
@@ -56,8 +57,8 @@ static void take_sends_back(struct host *h)
 	}
 	for (struct host_send *s = h->sends; s; s = s->next)
 		if (s->with_engine)
-			sim_fail(h->sim, "end %u: a send at %" PRIu64 " was not handed back", h->end.id,
-				 s->pos);
+			sim_fail(h->sim, "end %u: a send at %" PRIu64 " was not handed back",
+				 h->end.id, s->pos);
 	if (h->recvs)
 		sim_fail(h->sim, "end %u: receive requests were not handed back", h->end.id);
 }
@@ -75,8 +76,8 @@ static void take_buffered(struct host *h)
 	if (n[1])
 		memcpy(h->buffered + n[0], span[1], n[1]);
 	if (n[0] + n[1] != len)
-		sim_fail(h->sim, "end %u: %u bytes buffered in spans of %u and %u", h->end.id, len, n[0],
-			 n[1]);
+		sim_fail(h->sim, "end %u: %u bytes buffered in spans of %u and %u", h->end.id, len,
+			 n[0], n[1]);
 	/* Some of it the program reads while the host has the connection. */
 	if (sim_chance(h->sim, 5000) || h->d.state == TOE_TIME_WAIT || h->d.state == TOE_CLOSED) {
 		uint32_t got = sim_chance(h->sim, 5000) ? len : sim_below(h->sim, len + 1);
@@ -87,7 +88,8 @@ static void take_buffered(struct host *h)
 		memmove(h->buffered, h->buffered + got, len - got);
 		h->buffered_len -= got;
 	} else if (len && seq != h->sim->set.isn[!h->end.id] + (uint32_t)h->pos) {
-		sim_fail(h->sim, "end %u: buffered bytes do not follow what was delivered", h->end.id);
+		sim_fail(h->sim, "end %u: buffered bytes do not follow what was delivered",
+			 h->end.id);
 	}
 }
 
@@ -120,8 +122,11 @@ static void arrive(struct host *h)
 		h->fin_acked = true;
 	if (h->fin_received && h->pos == s->set.total[!h->end.id])
 		h->peer_closed = true;
-	sim_say(s, "%u: has the connection back, state %d, %u sends, %u buffered, UNA +%u NXT +%u MAX +%u, "
-		"rexmit in %d", h->end.id, h->d.state, h->nsends, h->buffered_len,
+	sim_say(s,
+		"%u: has the connection back, state %d, %u sends, %u buffered, UNA +%u NXT +%u "
+		"MAX +%u, "
+		"rexmit in %d",
+		h->end.id, h->d.state, h->nsends, h->buffered_len,
 		h->d.snd_una - s->set.isn[h->end.id], h->d.snd_nxt - h->d.snd_una,
 		h->d.snd_max - h->d.snd_una, (int)h->d.rexmit_timeout_delta);
 	if (h->d.state == TOE_TIME_WAIT || h->d.state == TOE_CLOSED) {
@@ -173,11 +178,12 @@ static void trim_sends(struct host *h)
 
 		if (end <= una && (r->r.len || disconnect)) {
 			if (!disconnect)
-				sim_fail(s, "end %u: a whole acknowledged request came back", h->end.id);
+				sim_fail(s, "end %u: a whole acknowledged request came back",
+					 h->end.id);
 			r->r.len = 0;
 		} else if (r->pos < una) {
 			if (r->r.done != una - r->pos)
-				sim_fail(s, "end %u: a request came back with %u bytes done, not %" PRIu64,
+				sim_fail(s, "end %u: %u bytes done of a request, not %" PRIu64,
 					 h->end.id, r->r.done, una - r->pos);
 			r->r.len = (uint32_t)(end - una);
 			r->pos = una;
@@ -209,7 +215,10 @@ static void reset_req(struct host_send *r)
 	r->r = fresh;
 }
 
-/* Give what was sent, and maybe more, with the import; returns the first request to send afterwards. */
+/*
+ * Give what was sent, and maybe more, with the import; returns the first request to send
+ * afterwards.
+ */
 static struct host_send *import_sends(struct host *h)
 {
 	struct sim *s = h->sim;
@@ -275,20 +284,23 @@ static void import(struct host *h)
 	st = toe_conn_import(e->t, e->path, &h->k, &h->cached, &h->d, h->buffered_len, host_now(h),
 			     &h->conn);
 	if (st != TOE_OK) {
-		sim_fail(s, "end %u: import failed with status %d in state %d", h->end.id, st, h->d.state);
+		sim_fail(s, "end %u: import failed with status %d in state %d", h->end.id, st,
+			 h->d.state);
 		return;
 	}
 	rest = import_sends(h);
 	import_buffered(h);
 	st = toe_conn_start(h->conn, host_now(h));
 	if (st != TOE_OK) {
-		sim_fail(s, "end %u: start failed with status %d in state %d", h->end.id, st, h->d.state);
+		sim_fail(s, "end %u: start failed with status %d in state %d", h->end.id, st,
+			 h->d.state);
 		return;
 	}
 	free(h->buffered);
 	h->buffered = NULL;
 	h->phase = HOST_LIVE;
-	sim_say(s, "%u: gives the connection to engine %u, %u held segments", h->end.id, h->cur, h->nheld);
+	sim_say(s, "%u: gives the connection to engine %u, %u held segments", h->end.id, h->cur,
+		h->nheld);
 	if (sim_chance(s, 5000))
 		forward_held(h);
 	for (; rest; rest = rest->next) {
@@ -314,7 +326,8 @@ void move_act(struct host *h)
 {
 	struct sim *s = h->sim;
 
-	if (h->phase == HOST_LIVE && (h->retrieve || (h->moves < s->set.handovers && s->now >= h->next_move)))
+	if (h->phase == HOST_LIVE &&
+	    (h->retrieve || (h->moves < s->set.handovers && s->now >= h->next_move)))
 		move_begin(h);
 	if (h->phase == HOST_STOPPING && toe_conn_stopped(h->conn))
 		arrive(h);
@@ -363,10 +376,14 @@ void move_first(struct host *h)
 		.remote_mss = mss, .hash = sim_rand(s), .cookie = me * 1000,
 	};
 	h->cached = (struct toe_tcp_cached){
-		.flags = (sim_chance(s, 3000) ? TOE_KEEPALIVE : 0) | (sim_chance(s, 5000) ? TOE_NAGLE : 0),
-		.ka_probe_count = 10, .ttl = 64, .initial_rcv_wnd = t->wnd[me],
+		.flags = (sim_chance(s, 3000) ? TOE_KEEPALIVE : 0) |
+			 (sim_chance(s, 5000) ? TOE_NAGLE : 0),
+		.ka_probe_count = 10,
+		.ttl = 64,
+		.initial_rcv_wnd = t->wnd[me],
 		.rcv_ind_size = sim_chance(s, 2000) ? 1 + sim_below(s, 500) : 0,
-		.ka_timeout = t->tps * (1 + sim_below(s, 10)), .ka_interval = t->tps,
+		.ka_timeout = t->tps * (1 + sim_below(s, 10)),
+		.ka_interval = t->tps,
 		.max_rt = sim_chance(s, 5000) ? 0 : 0xffffffffu,
 		.user_priority = (uint8_t)(t->vlan ? sim_below(s, 8) : 0),
 		.flow_label = sim_below(s, 1u << 20),

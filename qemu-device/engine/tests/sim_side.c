@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * sim_side.c - what happens beside the data: the host updates, queries and relinks at odd moments,
- * and an attacker who knows the connection's numbers but not its next one sends forged segments. None
- * of it may change a byte of the streams.
+ * and an attacker who knows the connection's numbers but not its next one sends forged segments.
+ * None of it may change a byte of the streams.
  */
 #include "tests/sim_host.h"
 
@@ -61,7 +61,8 @@ static void query(struct host *h)
 		sim_fail(h->sim, "end %u: a query tells other values than were given", h->end.id);
 	toe_conn_bounds(h->conn, &sends, &buffered);
 	if (sends > h->nsends)
-		sim_fail(h->sim, "end %u: %u sends would come back of %u", h->end.id, sends, h->nsends);
+		sim_fail(h->sim, "end %u: %u sends would come back of %u", h->end.id, sends,
+			 h->nsends);
 }
 
 void side_act(struct host *h)
@@ -99,7 +100,13 @@ struct forged {
 };
 
 enum {
-	RST_INSIDE, RST_OUTSIDE, SYN_INSIDE, SYN_OUTSIDE, ACK_OF_UNSENT, ACK_TOO_OLD, URGENT_OUTSIDE,
+	RST_INSIDE,
+	RST_OUTSIDE,
+	SYN_INSIDE,
+	SYN_OUTSIDE,
+	ACK_OF_UNSENT,
+	ACK_TOO_OLD,
+	URGENT_OUTSIDE,
 	SACK_LIES, OLD_TIMESTAMP, DATA_BEYOND, FIN_OUTSIDE, BAD_CHECKSUM, KINDS,
 };
 
@@ -113,7 +120,8 @@ static uint32_t outside(struct sim *s, const struct toe_tcp_delegated *d)
 }
 
 /* False if this attack makes no sense on this connection now. */
-static bool forge(struct host *h, struct forged *f, const struct toe_tcp_delegated *d, unsigned kind)
+static bool forge(struct host *h, struct forged *f, const struct toe_tcp_delegated *d,
+		  unsigned kind)
 {
 	struct sim *s = h->sim;
 	struct toe_hdr *hdr = &f->hdr;
@@ -127,8 +135,9 @@ static bool forge(struct host *h, struct forged *f, const struct toe_tcp_delegat
 	case RST_OUTSIDE:
 	case SYN_OUTSIDE:
 	case FIN_OUTSIDE:
-		hdr->flags = kind == RST_OUTSIDE ? TOE_RST : kind == SYN_OUTSIDE ? TOE_SYN | TOE_ACK :
-							     TOE_FIN | TOE_ACK;
+		hdr->flags = kind == RST_OUTSIDE ? TOE_RST :
+			     kind == SYN_OUTSIDE ? TOE_SYN | TOE_ACK :
+						   TOE_FIN | TOE_ACK;
 		hdr->seq = outside(s, d);
 		return true;
 	case ACK_OF_UNSENT:
@@ -147,8 +156,10 @@ static bool forge(struct host *h, struct forged *f, const struct toe_tcp_delegat
 	case SACK_LIES:
 		hdr->nsacks = (uint8_t)(1 + sim_below(s, 3));
 		for (unsigned i = 0; i < hdr->nsacks; i++) {
-			hdr->sacks[i].start = d->snd_una + sim_below(s, 2 * (d->snd_max - d->snd_una) + 5);
-			hdr->sacks[i].end = hdr->sacks[i].start + (sim_chance(s, 5000) ? 1 : sim_rand(s));
+			hdr->sacks[i].start =
+				d->snd_una + sim_below(s, 2 * (d->snd_max - d->snd_una) + 5);
+			hdr->sacks[i].end =
+				hdr->sacks[i].start + (sim_chance(s, 5000) ? 1 : sim_rand(s));
 		}
 		return s->set.sack && sim_chance(s, 2000);
 	case OLD_TIMESTAMP:
@@ -179,12 +190,23 @@ void side_attack(struct host *h)
 
 	toe_conn_query(h->conn, NULL, NULL, &d, host_now(h));
 	f.hdr = (struct toe_hdr){
-		.src_mac = sim_mac[!me], .dst_mac = sim_mac[me], .tagged = t->vlan, .tci = SIM_VLAN,
-		.ipv6 = t->ipv6, .src = t->ipv6 ? sim_addr6[!me] : sim_addr4[!me],
-		.dst = t->ipv6 ? sim_addr6[me] : sim_addr4[me], .ttl = 64, .src_port = SIM_PORT(!me),
-		.dst_port = SIM_PORT(me), .seq = d.rcv_nxt, .ack = d.snd_una, .flags = TOE_ACK,
-		.wnd = (uint16_t)(d.snd_wnd >> t->shift[!me]), .has_ts = t->timestamps,
-		.ts_val = d.ts_recent, .ts_ecr = d.last_ts_val,
+		.src_mac = sim_mac[!me],
+		.dst_mac = sim_mac[me],
+		.tagged = t->vlan,
+		.tci = SIM_VLAN,
+		.ipv6 = t->ipv6,
+		.src = t->ipv6 ? sim_addr6[!me] : sim_addr4[!me],
+		.dst = t->ipv6 ? sim_addr6[me] : sim_addr4[me],
+		.ttl = 64,
+		.src_port = SIM_PORT(!me),
+		.dst_port = SIM_PORT(me),
+		.seq = d.rcv_nxt,
+		.ack = d.snd_una,
+		.flags = TOE_ACK,
+		.wnd = (uint16_t)(d.snd_wnd >> t->shift[!me]),
+		.has_ts = t->timestamps,
+		.ts_val = d.ts_recent,
+		.ts_ecr = d.last_ts_val,
 	};
 	if (d.state == TOE_TIME_WAIT || d.state == TOE_CLOSED || !forge(h, &f, &d, kind))
 		return;
@@ -199,7 +221,8 @@ void side_attack(struct host *h)
 	sim_finish_tcp(buf, rx.len, l3, l4);
 	if (f.bad_csum)
 		buf[l4 + 16] ^= 0x55;
-	sim_say(s, "%u: attack %u, seq +%u, %u bytes", me, kind, f.hdr.seq - s->set.isn[!me], f.len);
+	sim_say(s, "%u: attack %u, seq +%u, %u bytes", me, kind, f.hdr.seq - s->set.isn[!me],
+		f.len);
 	if (toe_input(h->engine[h->cur].t, &rx, host_now(h)) != TOE_RX_TAKEN && !f.bad_csum)
 		sim_fail(s, "end %u: a forged segment went raw, kind %u", me, kind);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test.h - the frame of the engine's unit tests. A file holds TEST(name) bodies; test.c brings main,
- * which runs all of them, or those named on the command line, and prints one TAP line per test.
- * A failed CHECK ends its test. "--list" prints the names.
+ * test.h - the frame of the engine's unit tests. A file holds TEST(name) bodies; test.c brings
+ * main, which runs all of them, or those named on the command line, and prints one TAP line per
+ * test. A failed CHECK ends its test. "--list" prints the names.
  */
 #ifndef TOE_TEST_H
 #define TOE_TEST_H
@@ -40,14 +40,15 @@ _Noreturn void test_fail(const char *file, int line, const char *format, ...)
 			test_fail(__FILE__, __LINE__, "%s", #cond);		\
 	} while (0)
 
-#define CHECK_EQ(a, b)								\
-	do {									\
-		uint64_t a_ = (uint64_t)(a), b_ = (uint64_t)(b);		\
-										\
-		if (a_ != b_)							\
-			test_fail(__FILE__, __LINE__,				\
-				  "%s is %" PRIu64 " (%#" PRIx64 "), expected %s = %" PRIu64 " (%#" PRIx64 ")", \
-				  #a, a_, a_, #b, b_, b_);			\
+#define CHECK_EQ(a, b)                                                                       \
+	do {                                                                                 \
+		uint64_t a_ = (uint64_t)(a), b_ = (uint64_t)(b);                             \
+                                                                                             \
+		if (a_ != b_)                                                                \
+			test_fail(__FILE__, __LINE__,                                        \
+				  "%s is %" PRIu64 " (%#" PRIx64 "), expected %s = %" PRIu64 \
+				  " (%#" PRIx64 ")",                                         \
+				  #a, a_, a_, #b, b_, b_);                                   \
 	} while (0)
 
 #define CHECK_NULL(s)								\

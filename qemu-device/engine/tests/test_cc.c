@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_cc.c - congestion control: start values, RFC 5681, 3465 and 6582, and bounds for any input. */
+/*
+ * test_cc.c - congestion control: start values, RFC 5681, 3465 and 6582, and bounds for any input.
+ */
 #include "cc.h"
 #include "tests/test.h"
 
@@ -9,7 +11,7 @@ static struct toe_cc cc;
 
 static void ack(uint32_t bytes, bool limited)
 {
-	struct toe_cc_ack a = { .now = 0, .acked = bytes, .srtt_us = 1000, .cwnd_limited = limited };
+	struct toe_cc_ack a = {.now = 0, .acked = bytes, .srtt_us = 1000, .cwnd_limited = limited};
 
 	cc.ops->on_ack(&cc, &a);
 }
@@ -132,7 +134,10 @@ TEST(cubic_comes_back_to_its_maximum_after_k)
 {
 	uint64_t ms;
 
-	/* K = cbrt(300 / 0.4) = 9.08 s for W_max 1000 segments; a round trip of 200 ms keeps Reno out of the way. */
+	/*
+	 * K = cbrt(300 / 0.4) = 9.08 s for W_max 1000 segments; a round trip of 200 ms keeps Reno
+	 * out of the way.
+	 */
 	toe_cc_init(&cc, &toe_cc_cubic, MSS, 1000 * MSS, 0, 0);
 	cc.ops->on_loss(&cc, 1000 * MSS, 0);
 	cc.ops->on_recovered(&cc, 700 * MSS, 0);
@@ -188,7 +193,8 @@ static void any_events(const struct toe_cc_ops *ops)
 
 		toe_cc_init(&cc, ops, 1 + test_below(&r, 9000), test_rand(&r), test_rand(&r), 0);
 		for (int i = 0; i < 5000; i++) {
-			uint32_t v = test_below(&r, 2) ? test_rand(&r) >> 2 : test_below(&r, 100000);
+			uint32_t v =
+				test_below(&r, 2) ? test_rand(&r) >> 2 : test_below(&r, 100000);
 			uint64_t now;
 
 			ms += test_below(&r, test_below(&r, 50) ? 20 : 1u << 30);

@@ -58,7 +58,8 @@ static bool t_emit(void *opaque, const struct toe_frame *f)
 	return true;
 }
 
-static void t_place(void *opaque, struct toe_req *req, uint32_t off, const uint8_t *src, uint32_t len)
+static void t_place(void *opaque, struct toe_req *req, uint32_t off, const uint8_t *src,
+		    uint32_t len)
 {
 	(void)opaque;
 	(void)req;
@@ -71,9 +72,16 @@ static const struct toe_ops ops = { t_alloc, t_free, t_random, t_emit, t_place }
 
 static void set_up(uint32_t max)
 {
-	struct toe_config cfg = { .max_conns = max, .max_paths = 1, .max_neighs = 1, .max_rcv_wnd = 65536,
-				  .max_buffered = 4096, .max_sends = 4, .max_recvs = 4, .max_mtu = 1500,
-				  .queues = QUEUES, .now = 1 };
+	struct toe_config cfg = {.max_conns = max,
+				 .max_paths = 1,
+				 .max_neighs = 1,
+				 .max_rcv_wnd = 65536,
+				 .max_buffered = 4096,
+				 .max_sends = 4,
+				 .max_recvs = 4,
+				 .max_mtu = 1500,
+				 .queues = QUEUES,
+				 .now = 1};
 	struct toe_neigh_state n = { .dst_mac = { 2, 0, 0, 0, 0, 2 } };
 	struct toe_path_state p = { .mtu = 1500 };
 
@@ -99,11 +107,19 @@ static enum toe_status add(unsigned i, uint16_t local, uint16_t remote, uint32_t
 	struct toe_tcp_cached k2 = { .flags = keepalive_ms ? TOE_KEEPALIVE : 0, .ka_probe_count = 3,
 				     .ka_timeout = 3600000, .ka_interval = 1000, .ttl = 64,
 				     .initial_rcv_wnd = 8192 };
-	struct toe_tcp_delegated d = { .state = TOE_ESTABLISHED, .rcv_nxt = 1000 + i, .rcv_wnd = 8192,
-				       .snd_una = 1, .snd_nxt = 1, .snd_max = 1, .snd_wnd = 8192,
-				       .max_snd_wnd = 8192, .snd_wl1 = 1000 + i, .cwnd = 14600,
-				       .rexmit_timeout_delta = 0xffffffffu,
-				       .ka_timeout_delta = keepalive_ms ? keepalive_ms : 0xffffffffu };
+	struct toe_tcp_delegated d = {.state = TOE_ESTABLISHED,
+				      .rcv_nxt = 1000 + i,
+				      .rcv_wnd = 8192,
+				      .snd_una = 1,
+				      .snd_nxt = 1,
+				      .snd_max = 1,
+				      .snd_wnd = 8192,
+				      .max_snd_wnd = 8192,
+				      .snd_wl1 = 1000 + i,
+				      .cwnd = 14600,
+				      .rexmit_timeout_delta = 0xffffffffu,
+				      .ka_timeout_delta =
+					      keepalive_ms ? keepalive_ms : 0xffffffffu};
 	enum toe_status s = toe_conn_import(t, path, &k, &k2, &d, 0, now, &conn[i]);
 
 	if (s) {
@@ -159,9 +175,18 @@ static void tear_down(void)
 /* A segment for connection i with one byte of data. */
 static enum toe_verdict_rx deliver(unsigned i, uint16_t local, uint16_t remote)
 {
-	struct toe_hdr h = { .src_mac = mac_b, .dst_mac = mac_a, .src = ip_b, .dst = ip_a, .ttl = 64,
-			     .src_port = remote, .dst_port = local, .seq = 1000 + i, .ack = 1,
-			     .flags = TOE_ACK | TOE_PSH, .wnd = 8192, .payload_len = 1 };
+	struct toe_hdr h = {.src_mac = mac_b,
+			    .dst_mac = mac_a,
+			    .src = ip_b,
+			    .dst = ip_a,
+			    .ttl = 64,
+			    .src_port = remote,
+			    .dst_port = local,
+			    .seq = 1000 + i,
+			    .ack = 1,
+			    .flags = TOE_ACK | TOE_PSH,
+			    .wnd = 8192,
+			    .payload_len = 1};
 	uint8_t buf[TOE_MAX_HEADER + 1];
 	struct toe_rx rx = { .data = buf, .csum_ok = true };
 	uint16_t l3, l4;
@@ -183,7 +208,8 @@ TEST(each_segment_finds_its_connection)
 	for (unsigned n = 0; n < CONNS; n++) {
 		unsigned i = n * 7919 % CONNS;
 
-		CHECK_EQ(deliver(i, (uint16_t)(1000 + i % 10), (uint16_t)(2000 + i / 10)), TOE_RX_TAKEN);
+		CHECK_EQ(deliver(i, (uint16_t)(1000 + i % 10), (uint16_t)(2000 + i / 10)),
+			 TOE_RX_TAKEN);
 		CHECK(toe_poll(t, i % QUEUES, 65536, &ev));
 		CHECK_EQ(ev.type, TOE_EV_INDICATE);
 		CHECK_EQ(ev.cookie, i);

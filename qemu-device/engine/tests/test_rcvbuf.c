@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_rcvbuf.c - the receive buffer, case by case and against a model that keeps one flag per byte.
- * Byte s of the stream has the value of_seq(s), so that every byte read tells where it belongs.
+ * test_rcvbuf.c - the receive buffer, case by case and against a model that keeps one flag per
+ * byte. Byte s of the stream has the value of_seq(s), so that every byte read tells where it
+ * belongs.
  */
 #include "rcvbuf.h"
 #include "tests/test.h"
@@ -269,7 +270,8 @@ static void model_run(uint64_t seed)
 	memset(have, 0, sizeof(have));
 	toe_rcvbuf_init(&b, mem, CAP, start);
 	while (base < SPAN - CAP - 200) {
-		uint32_t off = nxt + test_below(&r, 400), len = test_below(&r, 150), end, before = nxt;
+		uint32_t off = nxt + test_below(&r, 400), len = test_below(&r, 150), end,
+			 before = nxt;
 
 		off -= test_below(&r, 200) < off ? test_below(&r, 200) : 0;
 		if (off > SPAN)

@@ -96,7 +96,8 @@ TEST(import_prefers_microseconds)
 
 TEST(any_import_is_safe_to_go_on_with)
 {
-	static const uint32_t edge[] = { 0, 1, 7, 8, 1000, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff };
+	static const uint32_t edge[] = {0,	    1,		7,	    8,	       1000,
+					0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff};
 	static const uint32_t tps[] = { 0, 10, 100, 1000, 0xffffffff };
 
 	for (size_t i = 0; i < 9; i++)

@@ -169,7 +169,7 @@ TEST(timeout_forgets_only_when_the_peer_reneged)
 	CHECK(!toe_sack_rto(&s));
 	CHECK_EQ(s.nranges, 1);
 	CHECK_EQ(s.high_rxt, 0);
-	toe_sack_advance(&s, 150);	/* acknowledges into a range that should have gone with it */
+	toe_sack_advance(&s, 150); /* acknowledges into a range that should have gone with it */
 	CHECK(toe_sack_rto(&s));
 	CHECK_EQ(s.nranges, 0);
 	CHECK_EQ(s.bytes, 0);
@@ -254,7 +254,8 @@ TEST(random_blocks_agree_with_a_model)
 		memset(got, 0, sizeof(got));
 		toe_sack_init(&s, isn);
 		for (int i = 0; i < 30; i++) {
-			uint32_t a = una + test_below(&r, max - una - 1), n = 1 + test_below(&r, 90);
+			uint32_t a = una + test_below(&r, max - una - 1),
+				 n = 1 + test_below(&r, 90);
 			uint32_t fresh = 0, b = a + n < max ? a + n : max;
 
 			take(isn + max, isn + a, isn + b);

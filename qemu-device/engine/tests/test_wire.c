@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * test_wire.c - parsing and building of headers. The lies that frames have told to other TCPs are
- * here by class: option lengths, data offset, IP lengths, runts. Parsed frames lie in allocations of
- * their exact size, so that the address sanitizer sees a read of one byte too many.
+ * here by class: option lengths, data offset, IP lengths, runts. Parsed frames lie in allocations
+ * of their exact size, so that the address sanitizer sees a read of one byte too many.
  */
 #include "wire.h"
 #include "tests/test.h"
@@ -298,7 +298,7 @@ TEST(data_offset_lies_are_refused)
 
 TEST(frames_of_others_are_left_alone)
 {
-	static const uint16_t types[] = { 0x0806, 0x88cc, 0x86de, 0x05dc, 0x0026, 0x9100, 0x88a8, 0 };
+	static const uint16_t types[] = {0x0806, 0x88cc, 0x86de, 0x05dc, 0x0026, 0x9100, 0x88a8, 0};
 	struct toe_seg seg;
 
 	for (size_t i = 0; i < 8; i++) {
@@ -401,8 +401,9 @@ TEST(option_length_lies_do_no_harm)
 						tcp[20 + at + 1] = lens[l];
 					CHECK_EQ(toe_wire_parse_tcp(tcp, len, &seg), TOE_WIRE_TCP);
 					if (kind > 1)
-						CHECK(seg.bad_options == (at + 1 == area || lens[l] < 2 ||
-									  lens[l] > area - at));
+						CHECK(seg.bad_options ==
+						      (at + 1 == area || lens[l] < 2 ||
+						       lens[l] > area - at));
 					CHECK(seg.nsacks <= TOE_MAX_SACKS);
 					CHECK(!seg.has_ts || (kind == 8 && lens[l] == 10));
 					CHECK(!seg.nsacks || (kind == 5 && lens[l] >= 10));
@@ -465,7 +466,8 @@ TEST(random_bytes_are_read_within_their_bounds)
 		for (uint32_t k = 0; k < len; k++)
 			frame[k] = (uint8_t)test_rand(&r);
 		if (len > 14) {		/* get past the first questions most of the time */
-			static const uint8_t kinds[3][3] = { { 8, 0, 0x45 }, { 0x86, 0xdd, 0x60 }, { 0x81, 0, 0 } };
+			static const uint8_t kinds[3][3] = {
+				{8, 0, 0x45}, {0x86, 0xdd, 0x60}, {0x81, 0, 0}};
 			const uint8_t *k = kinds[test_below(&r, 3)];
 
 			memcpy(frame + 12, k, 2);
