@@ -350,5 +350,5 @@ void chimdrv_dev_fail(struct chimdrv_dev *cd, const char *why)
 	cd->fail_why = why;
 	if (cd->net)
 		netif_carrier_off(cd->net->netdev);
-	queue_work(cd->wq, &cd->fail_work);
+	queue_work(cd->stop_wq, &cd->fail_work);
 }

@@ -10,7 +10,7 @@
 #include "chimdrv.h"
 
 #define CHIMDRV_SERVICE_PERIOD	HZ
-#define CHIMDRV_MAX_RECOVERIES	3	/* within */
+#define CHIMDRV_MAX_RECOVERIES	8	/* within */
 #define CHIMDRV_RECOVERY_WINDOW	(60 * HZ)
 
 LIST_HEAD(chimdrv_devs);
@@ -127,7 +127,7 @@ static void service_work(struct work_struct *work)
 			chimdrv_dev_fail(cd, "an admin command was not completed in time");
 	}
 	if (!test_bit(CHIMDRV_DEV_REMOVING, &cd->bits))
-		queue_delayed_work(cd->wq, &cd->service_work, CHIMDRV_SERVICE_PERIOD);
+		queue_delayed_work(cd->stop_wq, &cd->service_work, CHIMDRV_SERVICE_PERIOD);
 }
 
 /* ---------------------------------------------------------------- probe, remove */
@@ -168,6 +168,15 @@ static void unmap_card(struct chimdrv_dev *cd)
 	pci_disable_device(cd->pdev);
 }
 
+static void dev_free(struct chimdrv_dev *cd)
+{
+	if (cd->stop_wq)
+		destroy_workqueue(cd->stop_wq);
+	if (cd->wq)
+		destroy_workqueue(cd->wq);
+	kfree(cd);
+}
+
 static struct chimdrv_dev *dev_create(struct pci_dev *pdev)
 {
 	struct chimdrv_dev *cd = kzalloc(sizeof(*cd), GFP_KERNEL);
@@ -182,17 +191,13 @@ static struct chimdrv_dev *dev_create(struct pci_dev *pdev)
 	INIT_DELAYED_WORK(&cd->service_work, service_work);
 	cd->wq = alloc_workqueue(CHIMDRV_NAME "-%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 0,
 				 pci_name(pdev));
-	if (!cd->wq) {
-		kfree(cd);
+	cd->stop_wq = alloc_workqueue(CHIMDRV_NAME "-stop-%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 0,
+				      pci_name(pdev));
+	if (!cd->wq || !cd->stop_wq) {
+		dev_free(cd);
 		return NULL;
 	}
 	return cd;
-}
-
-static void dev_free(struct chimdrv_dev *cd)
-{
-	destroy_workqueue(cd->wq);
-	kfree(cd);
 }
 
 /* Card, admin pair and netdev work; the network device is not visible yet. */
@@ -218,7 +223,7 @@ static int dev_start(struct chimdrv_dev *cd)
 	err = card_start(cd);
 	if (err)
 		goto err_irq;
-	queue_delayed_work(cd->wq, &cd->service_work, CHIMDRV_SERVICE_PERIOD);
+	queue_delayed_work(cd->stop_wq, &cd->service_work, CHIMDRV_SERVICE_PERIOD);
 	return 0;
 
 err_irq:
