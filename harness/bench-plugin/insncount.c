@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * insncount - a TCG plugin that counts the instructions that the guest executes, and says how many it were whenever
- * someone asks, while the guest runs.
+ * insncount - a TCG plugin that counts the instructions that the guest executes and its accesses to device memory, and
+ * says how many it were whenever someone asks, while the guest runs.
  *
- *   -plugin libinsncount.so,socket=PATH[,io=on]
+ *   -plugin insncount,socket=PATH
  *
- * Whoever connects to the UNIX socket gets one line, "INSTRUCTIONS READS WRITES", and the end. Instructions are added
- * up in the translated code itself, one addition per block and processor, so the guest is hardly slower for it. A
- * string instruction counts once, however much it moves: what a copy costs is not seen here. READS and WRITES are the
- * accesses of the guest to device memory and stay 0 without io=on, which costs a call for each access that the kernel
- * of the guest makes to memory of any kind.
+ * Whoever connects to the UNIX socket and writes "count\n" gets one line, "INSTRUCTIONS READS WRITES". Instructions
+ * are added up in the translated code itself, one addition per block and processor, which costs the guest little.
+ *
+ * An access is seen by a call, and a call for each load and store makes a guest several times slower. So there are
+ * two phases: at first every instruction of the kernel that touches memory is watched, and those that reach a device
+ * are remembered; "settle\n" ends that phase, everything is translated anew, and only those few are watched. The
+ * interrupt controllers and the timer are no devices here.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -24,6 +27,11 @@
 
 /* Linux of x86-64 lives in the upper half; programs in the lower half reach no device. */
 #define KERNEL_HALF (1ull << 63)
+/* I/O APIC, HPET and local APICs */
+#define CHIPSET_FIRST 0xfec00000ull
+#define CHIPSET_LAST 0xfeefffffull
+
+enum { PLACES_MAX = 4096, SETTLE_MS = 3000 };
 
 QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 
@@ -34,16 +42,76 @@ struct counts {
 
 static struct qemu_plugin_scoreboard *board;
 static qemu_plugin_u64 insns, io[2];
-static bool count_io;
 static int ear = -1;
 
-static void on_access(unsigned int vcpu, qemu_plugin_meminfo_t info, uint64_t vaddr, void *udata)
+/* Where in the kernel devices are accessed; a hash table that is never full, or what does not fit is not watched. */
+static pthread_mutex_t places_lock = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t places[PLACES_MAX];
+
+enum phase { LEARNING, ASKED, SETTLED };
+static _Atomic enum phase phase = LEARNING;
+static qemu_plugin_id_t me;
+
+/* The slot that holds the place or could take it; NULL: neither. */
+static uint64_t *find_place(uint64_t pc)
+{
+	for (size_t i = 0; i < PLACES_MAX; i++) {
+		uint64_t *slot = &places[(pc * 0x9e3779b97f4a7c15ull + i) % PLACES_MAX];
+
+		if (!*slot || *slot == pc)
+			return slot;
+	}
+	return NULL;
+}
+
+static void remember(uint64_t pc)
+{
+	uint64_t *slot;
+
+	pthread_mutex_lock(&places_lock);
+	slot = find_place(pc);
+	if (slot)
+		*slot = pc;
+	pthread_mutex_unlock(&places_lock);
+}
+
+static bool is_remembered(uint64_t pc)
+{
+	uint64_t *slot;
+	bool known;
+
+	pthread_mutex_lock(&places_lock);
+	slot = find_place(pc);
+	known = slot && *slot == pc;
+	pthread_mutex_unlock(&places_lock);
+	return known;
+}
+
+static void watch_blocks(qemu_plugin_id_t id);
+
+/* Called when all translations are gone, and with them every callback. */
+static void settle(qemu_plugin_id_t id)
+{
+	watch_blocks(id);
+	atomic_store(&phase, SETTLED);
+}
+
+static void on_access(unsigned int vcpu, qemu_plugin_meminfo_t info, uint64_t vaddr, void *pc)
 {
 	struct qemu_plugin_hwaddr *where = qemu_plugin_get_hwaddr(info, vaddr);
+	uint64_t at;
 
-	(void)udata;
-	if (where && qemu_plugin_hwaddr_is_io(where))
-		qemu_plugin_u64_add(io[qemu_plugin_mem_is_store(info)], vcpu, 1);
+	/* Only a processor may ask for the reset. Repeated calls until it happens do no harm. */
+	if (atomic_load(&phase) == ASKED)
+		qemu_plugin_reset(me, settle);
+	if (!where || !qemu_plugin_hwaddr_is_io(where))
+		return;
+	at = qemu_plugin_hwaddr_phys_addr(where);
+	if (at >= CHIPSET_FIRST && at <= CHIPSET_LAST)
+		return;
+	qemu_plugin_u64_add(io[qemu_plugin_mem_is_store(info)], vcpu, 1);
+	if (atomic_load(&phase) != SETTLED)
+		remember((uint64_t)(uintptr_t)pc);
 }
 
 static void on_block(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
@@ -52,11 +120,56 @@ static void on_block(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 
 	(void)id;
 	qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(tb, QEMU_PLUGIN_INLINE_ADD_U64, insns, n);
-	if (!count_io || qemu_plugin_tb_vaddr(tb) < KERNEL_HALF)
+	if (qemu_plugin_tb_vaddr(tb) < KERNEL_HALF)
 		return;
-	for (size_t i = 0; i < n; i++)
-		qemu_plugin_register_vcpu_mem_cb(qemu_plugin_tb_get_insn(tb, i), on_access,
-						 QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW, NULL);
+	for (size_t i = 0; i < n; i++) {
+		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+		uint64_t pc = qemu_plugin_insn_vaddr(insn);
+
+		if (atomic_load(&phase) != SETTLED || is_remembered(pc))
+			qemu_plugin_register_vcpu_mem_cb(insn, on_access, QEMU_PLUGIN_CB_NO_REGS,
+							 QEMU_PLUGIN_MEM_RW, (void *)(uintptr_t)pc);
+	}
+}
+
+static void watch_blocks(qemu_plugin_id_t id)
+{
+	qemu_plugin_register_vcpu_tb_trans_cb(id, on_block);
+}
+
+/* ------------------------------------------------------------ the socket */
+
+/* A guest that does nothing still has its timer, so some access comes soon. */
+static void wait_settled(void)
+{
+	enum phase learning = LEARNING;
+
+	atomic_compare_exchange_strong(&phase, &learning, ASKED);
+	for (int i = 0; i < SETTLE_MS && atomic_load(&phase) != SETTLED; i++)
+		usleep(1000);
+}
+
+static void serve(int fd)
+{
+	struct timeval patience = { .tv_sec = 5 };
+	char line[80];
+	ssize_t n;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	n = recv(fd, line, sizeof(line) - 1, 0);
+	if (n <= 0)
+		return;
+	line[n] = 0;
+	if (!strcmp(line, "settle\n"))
+		wait_settled();
+	else if (strcmp(line, "count\n"))
+		return;
+	if (!strcmp(line, "settle\n") && atomic_load(&phase) != SETTLED)
+		return;
+	n = snprintf(line, sizeof(line), "%" PRIu64 " %" PRIu64 " %" PRIu64 "\n", qemu_plugin_u64_sum(insns),
+		     qemu_plugin_u64_sum(io[0]), qemu_plugin_u64_sum(io[1]));
+	if (send(fd, line, (size_t)n, MSG_NOSIGNAL) != n)
+		fprintf(stderr, "insncount: send: %s\n", strerror(errno));
 }
 
 /* Answers until QEMU ends, and the thread with it. */
@@ -65,17 +178,13 @@ static void *answer(void *unused)
 	(void)unused;
 	for (;;) {
 		int fd = accept(ear, NULL, NULL);
-		char line[80];
-		int n;
 
 		if (fd < 0 && errno != EINTR)
 			return NULL;
-		n = snprintf(line, sizeof(line), "%" PRIu64 " %" PRIu64 " %" PRIu64 "\n",
-			     qemu_plugin_u64_sum(insns), qemu_plugin_u64_sum(io[0]),
-			     qemu_plugin_u64_sum(io[1]));
-		if (send(fd, line, (size_t)n, MSG_NOSIGNAL) != n)
-			fprintf(stderr, "insncount: send: %s\n", strerror(errno));
-		close(fd);
+		if (fd >= 0) {
+			serve(fd);
+			close(fd);
+		}
 	}
 }
 
@@ -102,27 +211,16 @@ static int listen_at(const char *path)
 
 QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
 {
-	const char *path = NULL;
-
 	(void)info;
-	for (int i = 0; i < argc; i++) {
-		if (!strncmp(argv[i], "socket=", 7)) {
-			path = argv[i] + 7;
-		} else if (!strcmp(argv[i], "io=on")) {
-			count_io = true;
-		} else {
-			fprintf(stderr, "insncount: unknown option: %s\n", argv[i]);
-			return -1;
-		}
-	}
-	if (!path) {
-		fprintf(stderr, "insncount: socket=PATH is missing\n");
+	if (argc != 1 || strncmp(argv[0], "socket=", 7)) {
+		fprintf(stderr, "insncount: the one option is socket=PATH\n");
 		return -1;
 	}
+	me = id;
 	board = qemu_plugin_scoreboard_new(sizeof(struct counts));
 	insns = qemu_plugin_scoreboard_u64_in_struct(board, struct counts, insns);
 	io[0] = qemu_plugin_scoreboard_u64_in_struct(board, struct counts, io[0]);
 	io[1] = qemu_plugin_scoreboard_u64_in_struct(board, struct counts, io[1]);
-	qemu_plugin_register_vcpu_tb_trans_cb(id, on_block);
-	return listen_at(path);
+	watch_blocks(id);
+	return listen_at(argv[0] + 7);
 }

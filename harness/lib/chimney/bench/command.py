@@ -99,7 +99,7 @@ def _bench(options: argparse.Namespace) -> int:
 
 def _complete(row: dict[str, Any], rounds: int) -> bool:
     """Whether a row has its rounds; one that the device cannot have is complete without."""
-    return row["rounds"] >= rounds or (row["rounds"] == 0 and row["failed"] == 0)
+    return bool(row["rounds"] >= rounds or (row["rounds"] == 0 and row["failed"] == 0))
 
 
 def write(file: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -21,6 +21,8 @@ SOURCE = paths.TOP / "harness/bench-load/load.c"
 # Longer than the program's own patience, so that its reason is heard.
 ORDER_SECONDS = 30.0
 START_SECONDS = 10.0
+# How often a wait looks whether the guest is still alive.
+WATCH_SECONDS = 0.5
 
 
 def build() -> Path:
@@ -35,6 +37,7 @@ class Load:
         room = vm.wire.room
         if room is None:
             raise HarnessError("this wire has no end at which a peer could run.")
+        self._vm = vm
         self._buffer = b""
         self._guest: Command | None = None
         self._log = (vm.run_dir / "load.log").open("ab")
@@ -89,8 +92,10 @@ class Load:
         fd = self._peer.popen.stdout.fileno()
         deadline = Deadline(seconds)
         while b"\n" not in self._buffer:
-            if not select.select([fd], [], [], deadline.left)[0]:
-                raise WaitTimeout(what, seconds)
+            if not select.select([fd], [], [], min(WATCH_SECONDS, deadline.left))[0]:
+                self._vm.watch()
+                deadline.check(what)
+                continue
             data = os.read(fd, 4096)
             if not data:
                 raise HarnessError(f"the load's peer ended while one waited for {what}; "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is measured: the devices, the kinds of run, and every metric with how it follows from a sample.
+"""What is measured: devices, kinds of run, and each metric with how it follows from a sample.
 
 A metric belongs to a probe: one kind of VM (timed, or counted with the plugin), one wire, one order
 for the load program. Whoever wants some metrics runs only the probes that they need.

@@ -32,17 +32,27 @@ def build() -> Path:
 
 def arguments(plugin: Path, ear: Path) -> list[str]:
     """What QEMU's command line needs for it."""
-    return ["-plugin", f"{plugin},socket={ear},io=on"]
+    return ["-plugin", f"{plugin},socket={ear}"]
 
 
 def read(ear: Path) -> Counts:
     """Ask now; the guest goes on meanwhile."""
+    return _ask(ear, "count")
+
+
+def settle(ear: Path) -> None:
+    """End the slow phase: from now on only the accesses that it has seen are watched."""
+    _ask(ear, "settle")
+
+
+def _ask(ear: Path, word: str) -> Counts:
     with socket.socket(socket.AF_UNIX) as sock:
         sock.settimeout(SECONDS)
         try:
             sock.connect(str(ear))
+            sock.sendall(word.encode() + b"\n")
             text = sock.makefile("r").readline()
             insns, reads, writes = (int(word) for word in text.split())
         except (OSError, ValueError) as error:
-            raise HarnessError(f"the instruction counter does not answer: {error}.") from None
+            raise HarnessError(f"the instruction counter did not {word}: {error}.") from None
     return Counts(insns, reads + writes)

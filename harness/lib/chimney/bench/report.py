@@ -38,9 +38,10 @@ COSTS = [
     ("device", "CPU time of the rest of QEMU, us"), ("peer", "CPU time of the peer, us"),
 ]
 EXPLAINED = """\
-Ratios are to virtio-net-pci in the same round. Instructions, interrupts, doorbells and accesses belong to card and
-driver, and would be the same on hardware; a string instruction counts once, so copies hardly show. CPU times belong
-to the emulation: what it takes to translate those instructions, to play the card, and to be the peer."""
+Ratios are to virtio-net-pci in the same round. Of card and driver, the same on hardware: guest
+instructions (copies included: this processor model copies by plain loops), interrupts, doorbells,
+accesses to device memory (interrupt controllers and timer left out). Of the emulation: CPU times,
+which is what it takes to run those instructions under TCG, to play the card, and to be the peer."""
 
 
 def text(rows: Sequence[Row], head: str) -> str:
@@ -120,7 +121,7 @@ def _pace(cells: dict[tuple[str, str], Row], stem: str, device: str) -> str:
 
 def _failures(rows: Sequence[Row]) -> Iterator[str]:
     """Every device whose runs did not all count, and why."""
-    said = set()
+    said: set[str] = set()
     for row in rows:
         sentence = f"{row['device']}: {row['why']}"
         if row["failed"] and sentence not in said:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The order of runs: rounds that alternate over the devices, and what happens when one fails.
 
-For each pair of kind of VM and wire the VMs of all devices stand ready together, paused. A round runs each
-probe on every device, one after the other, and begins with another device than the round before. A
-run that fails is noted with its reason and its VM is started afresh; a device that fails twice
-running is given up for this pair, and its rows say so.
+For each kind of VM and each wire the VMs of all devices stand ready together, paused. A round runs
+each probe on every device, one after the other, and begins with another device than the round
+before. A run that fails is noted with its reason and its VM is started afresh; a device that fails
+twice running is given up for this kind and wire, and its rows say so.
 """
 
 from __future__ import annotations
@@ -123,7 +123,8 @@ class Pass:
         try:
             station.start()
         except HarnessError as error:
-            self._failed(place, f"its VM did not start: {error}")
+            self._count_failure(place, f"its VM did not start: {error}")
+            self._keep(station)
         else:
             place.station = station
 
@@ -143,9 +144,13 @@ class Pass:
     def _failed(self, place: Place, why: str) -> None:
         """Note a failure after which the VM is not to be trusted."""
         if place.station is not None:
-            place.station.close()
+            place.station.close(keep=True)
+            self._keep(place.station)
             place.station = None
         self._count_failure(place, why)
+
+    def _keep(self, station: Station) -> None:
+        self.bench.say(f"the files of this VM are kept in {station.vm.run_dir}")
 
     def _count_failure(self, place: Place, why: str) -> None:
         self.bench.say(f"{self.mode}, {self.wire}: {place.device.name} failed: {why}")

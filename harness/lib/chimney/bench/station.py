@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One VM of the bench: a card on a wire, which runs a probe when it is its turn and stands still else."""
+"""One VM of the bench: a card on a wire; it runs probes in its turns and stands still between."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from .. import ledger, net
 from ..errors import HarnessError
 from ..guestctl import GuestCtl
+from ..rundir import forget_old, remove
 from ..vm import Vm, VmConfig
 from ..wait import wait_until
 from . import plugin
@@ -25,6 +26,7 @@ OFFLOAD_SECONDS = 5.0
 SHARE = 0.99
 # A run begins with an uncounted part of its size, so that windows and buffers have grown.
 WARM_PART = 8
+LESSONS = ("send 2000000", "recv 2000000", "rr 50 64")
 
 
 class Invalid(HarnessError):
@@ -107,15 +109,20 @@ class Station:
                 raise HarnessError(f"the link of {self.device.name} did not come up.")
             self._irq_lines = self._find_irq_lines()
             if self.counted:
+                self._teach()
                 self._idle = self._measure_idle()
             self.vm.qmp.command("stop")
         except BaseException:
-            self.close()
+            self.close(keep=True)
             raise
 
-    def close(self) -> None:
-        """End the VM."""
+    def close(self, keep: bool = False) -> None:
+        """End the VM; its files stay for a look when it failed."""
         self.vm.close()
+        if keep:
+            forget_old()
+        else:
+            remove(self.vm.run_dir)
 
     def run(self, probe: Probe, amount: int) -> Sample:
         """Run a probe once: amount is bytes, or round trips."""
@@ -182,6 +189,15 @@ class Station:
                        + device_delta(before.card, after.card, "tx_offloaded_bytes"))
             sample.share = carried / answer["bytes"]
         return sample
+
+    def _teach(self) -> None:
+        """Show the plugin everything that the card's driver does, before it looks at that only."""
+        with Load(self.vm, self.setup.load, FIRST_PORT) as load:
+            if self.device.offload:
+                self._hand_over()
+            for order in LESSONS:
+                load.order(order)
+        plugin.settle(self.ear)
 
     def _counts(self) -> plugin.Counts | None:
         return plugin.read(self.ear) if self.counted else None
