@@ -21,13 +21,14 @@ static uint32_t mix(uint32_t h, uint32_t v, uint32_t seed)
 static uint32_t hash_tuple(const struct toe *t, bool ipv6, const uint8_t *local,
 			   const uint8_t *remote, uint16_t local_port, uint16_t remote_port)
 {
-	uint32_t h = t->hash_seed[0], i, n = ipv6 ? 4 : 1;
+	uint32_t h = t->hash_seed[0];
+	size_t i, n = ipv6 ? 16 : 4;
 
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n; i += 4) {
 		uint32_t l, r;
 
-		memcpy(&l, local + 4 * i, 4);
-		memcpy(&r, remote + 4 * i, 4);
+		memcpy(&l, local + i, 4);
+		memcpy(&r, remote + i, 4);
 		h = mix(h, l, t->hash_seed[1]);
 		h = mix(h, r, t->hash_seed[2]);
 	}

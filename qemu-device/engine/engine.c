@@ -54,6 +54,17 @@ static uint32_t table_size(uint32_t n)
 	return size;
 }
 
+static size_t hash_bytes(const struct toe *t)
+{
+	return ((size_t)t->hash_mask + 1) * sizeof(struct toe_conn *);
+}
+
+/* The heap counts from 1. */
+static size_t heap_bytes(const struct toe *t)
+{
+	return ((size_t)t->cfg.max_conns + 1) * sizeof(struct toe_conn *);
+}
+
 static void init_lists(struct toe *t)
 {
 	unsigned i;
@@ -90,13 +101,13 @@ struct toe *toe_create(const struct toe_config *cfg, const struct toe_ops *ops, 
 	t->opaque = opaque;
 	t->now = cfg->now;
 	t->hash_mask = table_size(cfg->max_conns) - 1;
-	t->hash = ops->alloc(opaque, (t->hash_mask + 1) * sizeof(*t->hash));
-	t->heap = ops->alloc(opaque, ((size_t)cfg->max_conns + 1) * sizeof(*t->heap));
+	t->hash = ops->alloc(opaque, hash_bytes(t));
+	t->heap = ops->alloc(opaque, heap_bytes(t));
 	if (!t->hash || !t->heap) {
 		if (t->hash)
-			ops->free(opaque, t->hash, (t->hash_mask + 1) * sizeof(*t->hash));
+			ops->free(opaque, t->hash, hash_bytes(t));
 		if (t->heap)
-			ops->free(opaque, t->heap, ((size_t)cfg->max_conns + 1) * sizeof(*t->heap));
+			ops->free(opaque, t->heap, heap_bytes(t));
 		ops->free(opaque, t, sizeof(*t));
 		return NULL;
 	}
@@ -112,8 +123,8 @@ struct toe *toe_create(const struct toe_config *cfg, const struct toe_ops *ops, 
 void toe_destroy(struct toe *t)
 {
 	toe_reset(t);
-	t->ops.free(t->opaque, t->hash, (t->hash_mask + 1) * sizeof(*t->hash));
-	t->ops.free(t->opaque, t->heap, ((size_t)t->cfg.max_conns + 1) * sizeof(*t->heap));
+	t->ops.free(t->opaque, t->hash, hash_bytes(t));
+	t->ops.free(t->opaque, t->heap, heap_bytes(t));
 	t->ops.free(t->opaque, t, sizeof(*t));
 }
 
@@ -129,7 +140,7 @@ void toe_reset(struct toe *t)
 		toe_neigh_destroy(n);
 	}
 	init_lists(t);
-	memset(t->hash, 0, (t->hash_mask + 1) * sizeof(*t->hash));
+	memset(t->hash, 0, hash_bytes(t));
 	memset(&t->stats, 0, sizeof(t->stats));
 	t->heap_len = 0;
 	set_params(t, &default_params);

@@ -13,6 +13,12 @@
 
 enum outcome { IDLE, SENT, BLOCKED };
 
+/* The part of len that fills segments. */
+static uint32_t whole(uint32_t len, uint32_t mss)
+{
+	return mss ? len - len % mss : len;
+}
+
 void toe_output_kick(struct toe_conn *c)
 {
 	if (toe_list_empty(&c->out_link) && c->phase != TOE_IMPORTED)
@@ -103,7 +109,7 @@ static uint32_t largest_payload(const struct toe_conn *c, uint32_t mss)
 {
 	uint32_t max = c->t->cfg.max_gso < MAX_PAYLOAD ? c->t->cfg.max_gso : MAX_PAYLOAD;
 
-	return max > mss ? max - max % mss : mss;
+	return max > mss ? whole(max, mss) : mss;
 }
 
 /*
@@ -116,7 +122,7 @@ static void gather(struct toe_conn *c, struct toe_plan *pl, uint32_t len)
 
 	toe_sendq_gather(c, pl->seq, len < most ? len : most, &pl->g);
 	if (pl->g.full && pl->g.len > pl->mss && pl->g.len % pl->mss)
-		toe_sendq_gather(c, pl->seq, pl->g.len - pl->g.len % pl->mss, &pl->g);
+		toe_sendq_gather(c, pl->seq, whole(pl->g.len, pl->mss), &pl->g);
 }
 
 /* Bytes of [seq, end) that are data: the FIN's number is none. */
@@ -136,7 +142,7 @@ static enum outcome resend(struct toe_conn *c, struct toe_range r, uint32_t max,
 	toe_frame_begin(c, &pl, r.start, true);
 	len = data_len(c, r.start, r.end);
 	if (len > max)
-		len = max < pl.mss ? pl.mss : max - max % pl.mss;
+		len = max < pl.mss ? pl.mss : whole(max, pl.mss);
 	if (len > data_len(c, r.start, r.end))
 		len = data_len(c, r.start, r.end);
 	gather(c, &pl, len);
@@ -303,14 +309,14 @@ static enum outcome send_next(struct toe_conn *c, bool force, uint64_t now)
 	if (!force && should_defer(c, pl.mss, space < total ? space : total,
 				   data_len(c, c->snd.nxt, c->snd.end)))
 		return IDLE;
-	gather(c, &pl, space < total ? space - space % pl.mss : total);
+	gather(c, &pl, space < total ? whole(space, pl.mss) : total);
 	if (c->snd.fin && pl.seq + pl.g.len == c->snd.end && toe_seq_gt(end, c->snd.end))
 		pl.flags |= TOE_FIN;
 	total = data_len(c, c->snd.nxt, c->snd.end);
 	if (pl.g.len % pl.mss && !should_send_short(c, &pl, total, now)) {
 		if (pl.g.len < pl.mss)
 			return IDLE;
-		gather(c, &pl, pl.g.len - pl.g.len % pl.mss);
+		gather(c, &pl, whole(pl.g.len, pl.mss));
 	}
 	got = send_plan(c, &pl, now);
 	if (got == SENT) {

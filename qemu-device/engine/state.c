@@ -178,13 +178,13 @@ static void link_conn(struct toe_conn *c, struct toe *t, struct toe_path *p)
 	toe_timer_init(c);
 }
 
-enum toe_status toe_conn_import(struct toe *t, struct toe_path *p, const struct toe_tcp_const *k,
-				const struct toe_tcp_cached *k2, const struct toe_tcp_delegated *d,
+enum toe_status toe_conn_import(struct toe *t, struct toe_path *p, const struct toe_tcp_const *c,
+				const struct toe_tcp_cached *k, const struct toe_tcp_delegated *d,
 				uint32_t buffered_len, uint64_t now, struct toe_conn **out)
 {
-	enum toe_status s = check_import(t, p, k, k2, d, buffered_len);
+	enum toe_status s = check_import(t, p, c, k, d, buffered_len);
 	uint32_t cap;
-	struct toe_conn *c;
+	struct toe_conn *conn;
 	uint8_t *mem;
 
 	toe_engine_clock(t, now);
@@ -192,29 +192,29 @@ enum toe_status toe_conn_import(struct toe *t, struct toe_path *p, const struct 
 		return s;
 	if (t->nconns >= t->cfg.max_conns)
 		return TOE_TOO_MANY;
-	if (toe_conn_lookup(t, p->s.ipv6, p->s.src, p->s.dst, k->local_port, k->remote_port))
+	if (toe_conn_lookup(t, p->s.ipv6, p->s.src, p->s.dst, c->local_port, c->remote_port))
 		return TOE_DUPLICATE;
-	cap = buffer_size(k2, d, buffered_len);
-	c = alloc_conn(t, cap, &mem);
-	if (!c)
+	cap = buffer_size(k, d, buffered_len);
+	conn = alloc_conn(t, cap, &mem);
+	if (!conn)
 		return TOE_NO_MEMORY;
-	link_conn(c, t, p);
-	c->phase = TOE_IMPORTED;
-	c->state = d->state;
-	c->k = *k;
-	c->cached = *k2;
-	import_send(c, d);
-	toe_conn_set_mss(c);
-	import_receive(c, d, mem, cap, buffered_len, t->now);
-	import_timestamps(c, d, t->now);
-	import_recovery(c, d, t->now);
-	c->keep.probes = d->ka_probe_count;
-	c->rexmt_in = d->rexmit_timeout_delta;
-	c->keep_in = d->ka_timeout_delta;
-	c->dlv.old_bytes = buffered_len;
-	c->dlv.refused = buffered_len;		/* BRD-12 */
-	c->dlv.closed = c->rcv.fin_done && !buffered_len;
-	*out = c;
+	link_conn(conn, t, p);
+	conn->phase = TOE_IMPORTED;
+	conn->state = d->state;
+	conn->k = *c;
+	conn->cached = *k;
+	import_send(conn, d);
+	toe_conn_set_mss(conn);
+	import_receive(conn, d, mem, cap, buffered_len, t->now);
+	import_timestamps(conn, d, t->now);
+	import_recovery(conn, d, t->now);
+	conn->keep.probes = d->ka_probe_count;
+	conn->rexmt_in = d->rexmit_timeout_delta;
+	conn->keep_in = d->ka_timeout_delta;
+	conn->dlv.old_bytes = buffered_len;
+	conn->dlv.refused = buffered_len;		/* BRD-12 */
+	conn->dlv.closed = conn->rcv.fin_done && !buffered_len;
+	*out = conn;
 	return TOE_OK;
 }
 
