@@ -13,9 +13,10 @@ from chimney.paths import BUILD, QEMU
 from chimney.qdev.device import Card, MakeCard
 
 # `make check` runs these tests twice: on the ordinary build, and with CHIMNEY_QEMU=asan on the
-# sanitized one.
-SANITIZED = os.environ.get("CHIMNEY_QEMU") == "asan"
-BINARY = BUILD / "qemu-asan" / "qemu-system-x86_64" if SANITIZED else QEMU
+# sanitized one. `make mutants` gives the path of a QEMU of its own.
+CHOICE = os.environ.get("CHIMNEY_QEMU", "")
+SANITIZED = CHOICE == "asan"
+BINARY = BUILD / "qemu-asan" / "qemu-system-x86_64" if SANITIZED else Path(CHOICE or QEMU)
 
 
 @pytest.fixture(scope="session")

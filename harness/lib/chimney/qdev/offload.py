@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from .. import abi
-from .device import MAC, Card, Pair, with_sges
+from .device import MAC, WAIT_SECONDS, Card, Pair, with_sges
 
 GUEST_IP, PEER_IP = bytes([10, 77, 0, 2]), bytes([10, 77, 0, 1])
 GUEST_IP6 = bytes.fromhex("fd770000000000000000000000000002")
@@ -393,7 +393,7 @@ class Connection:
         return self
 
     def entry(
-        self, kind: int | None = None, seconds: float = 10.0, *, release: bool = True
+        self, kind: int | None = None, seconds: float = WAIT_SECONDS, *, release: bool = True
     ) -> abi.chim_cqe:
         """The next entry on the pair's CQ, of that type if given."""
         def look() -> abi.chim_cqe | None:
