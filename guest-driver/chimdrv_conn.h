@@ -160,8 +160,9 @@ struct chimdrv_conn {
 	unsigned int big_inds;	/* large indications in a row */
 	u32 rcv_rtt_us;
 	u32 wnd_granted;	/* InitialRcvWnd as last told */
-	u32 buffered;		/* BufferedData given at offload, and where it starts */
+	u32 buffered;		/* BufferedData given at offload and not all back yet; where it lies */
 	u32 buffered_start;
+	u32 buffered_end;
 	struct sk_buff *spare;	/* for an indication that must be taken without memory */
 
 	/* segments */

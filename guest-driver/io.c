@@ -517,37 +517,42 @@ static bool has_half(const struct chimdrv_conn *conn)
 
 /*
  * Queues ours. Put new bytes at their place among queued ones; old bytes that they
- * cover go, and nothing overlaps afterwards. False: they are all there already.
+ * cover go. Frames may overlap, as the kernel's own do, but each reaches further
+ * than all before it, else the reader would find one that it has passed.
+ * False: the bytes are all there already.
  */
 static bool insert(struct sock *sk, struct sk_buff *new)
 {
 	struct tcp_skb_cb *n = TCP_SKB_CB(new), *o;
 	struct sk_buff *old, *next, *prev = NULL;
+	u32 have = tcp_sk(sk)->copied_seq;	/* read, or in a frame in front */
 
 	skb_queue_walk_safe(&sk->sk_receive_queue, old, next) {
 		o = TCP_SKB_CB(old);
-		if (!after(o->end_seq, n->seq)) {
-			prev = old;
-			continue;
+		if (after(o->end_seq, n->seq)) {
+			if (!before(o->seq, n->end_seq))
+				break;
+			if (after(o->end_seq, n->end_seq)) {	/* reaches further than the new */
+				if (!after(o->seq, n->seq) || !after(o->seq, have) ||
+				    pskb_trim(new, o->seq - n->seq))
+					return false;
+				n->end_seq = o->seq;
+				break;
+			}
+			if (!before(o->seq, n->seq) || !after(n->seq, have)) {
+				__skb_unlink(old, &sk->sk_receive_queue);
+				__kfree_skb(old);
+				continue;
+			}
+			if (!pskb_trim(old, n->seq - o->seq))
+				o->end_seq = n->seq;	/* else it overlaps */
 		}
-		if (!before(o->seq, n->end_seq))
-			break;
-		if (after(o->end_seq, n->end_seq)) {	/* reaches further than the new */
-			if (!after(o->seq, n->seq) || pskb_trim(new, o->seq - n->seq))
-				return false;
-			n->end_seq = o->seq;
-			break;
-		}
-		/* what is left in front of the new bytes must still be unread */
-		if (before(o->seq, n->seq) && after(n->seq, tcp_sk(sk)->copied_seq) &&
-		    !pskb_trim(old, n->seq - o->seq)) {
-			o->end_seq = n->seq;
-			prev = old;
-			continue;
-		}
-		__skb_unlink(old, &sk->sk_receive_queue);
-		__kfree_skb(old);
+		prev = old;
+		if (after(o->end_seq, have))
+			have = o->end_seq;
 	}
+	if (!after(n->end_seq, have))
+		return false;
 	if (prev)
 		__skb_queue_after(&sk->sk_receive_queue, prev, new);
 	else
@@ -653,6 +658,12 @@ static void seq_advance(struct chimdrv_conn *conn, u32 end)
 {
 	if (after(end, conn->rx_seq))
 		conn->rx_seq = end;
+}
+
+/* How many of the bytes [seq, seq + bytes) the card was given as BufferedData. */
+static u32 of_buffered(const struct chimdrv_conn *conn, u32 seq, u32 bytes)
+{
+	return before(seq, conn->buffered_end) ? min(bytes, conn->buffered_end - seq) : 0;
 }
 
 static void rxq_add(struct chimdrv_conn *conn, struct sk_buff *skb, u32 seq)
@@ -822,9 +833,7 @@ static void recv_bytes(struct chimdrv_conn *conn, struct chimdrv_recv *recv,
 	seq_advance(conn, seq + bytes);
 	rxq_add(conn, recv_to_skb(conn, recv, bytes), seq);
 	conn->rcv_rtt_us = le32_to_cpu(cqe->rcv_rtt_us);
-	if (le16_to_cpu(cqe->flags) & CHIM_CQE_BUFFERED)
-		chimdrv_count_add(conn->cd, buffered_to_recv_bytes,
-				  min(bytes, conn->refused_bytes));
+	chimdrv_count_add(conn->cd, buffered_to_recv_bytes, of_buffered(conn, seq, bytes));
 	conn->refused_bytes -= min(bytes, conn->refused_bytes);
 	if (!conn->refused_bytes)
 		conn->buffered = 0;
@@ -1054,8 +1063,6 @@ void chimdrv_io_indicate(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 		return;
 	}
 	chimdrv_count(conn->cd, indications);
-	if (le16_to_cpu(cqe->flags) & CHIM_CQE_BUFFERED)
-		chimdrv_count_add(conn->cd, buffered_indicated_bytes, ind.bytes);
 	conn->rcv_rtt_us = le32_to_cpu(cqe->rcv_rtt_us);
 	taken = ind_take(conn, &ind, seq, fenced, &done);
 	if (taken < ind.bytes && !fenced && post_verdict(conn, le32_to_cpu(cqe->info), taken)) {
@@ -1078,6 +1085,7 @@ void chimdrv_io_indicate(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 	}
 	for (i = done; i < ind.count; i++)
 		chimdrv_ib_put_back(conn->pair, ind.first + i);
+	chimdrv_count_add(conn->cd, buffered_indicated_bytes, of_buffered(conn, seq, taken));
 	seq_advance(conn, seq + taken);
 	if (taken == ind.bytes)
 		ind_taken(conn, ind.bytes);

@@ -85,6 +85,8 @@ void chimdrv_state_capture(struct chimdrv_conn *conn)
 	conn->seen_rcv_nxt = tp->rcv_nxt;
 	conn->seen_snd_una = tp->snd_una;
 	conn->rx_seq = tp->rcv_nxt;
+	conn->buffered_start = tp->rcv_nxt;
+	conn->buffered_end = tp->rcv_nxt;
 	conn->posted_seq = tp->snd_una;
 	conn->snd_up = tp->snd_up;
 }
