@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * load - the load of the bench, both ends of it: bulk transfer of an exact number of bytes, and request/response.
+ * load - the load of the bench, both ends of it: bulk transfer of an exact number of bytes, and
+ * request/response.
  *
- *   load peer PORT         the end on the host: waits for the guest, takes orders on standard input, says results
- *   load guest HOST PORT   the end in the guest: connects, and does what the peer orders over the connection
+ *   load peer PORT         the end on the host: takes orders on standard input, says results
+ *   load guest HOST PORT   the end in the guest: connects, and does what the peer orders
  *
- * The orders are `send BYTES` (the guest sends), `recv BYTES` (the guest receives) and `rr COUNT SIZE` (the peer asks
- * with SIZE bytes and the guest answers with as many). Each is answered by one line of JSON. Only the peer looks at
- * the clock, which is the host's: the clock of an emulated guest is none to measure with, and costs it instructions.
- * Every order is over when the peer knows that the guest is done, so counters read before and after enclose it.
+ * The orders are `send BYTES` (the guest sends), `recv BYTES` (the guest receives) and
+ * `rr COUNT SIZE` (the peer asks with SIZE bytes and the guest answers with as many). Each is
+ * answered by one line of JSON. Only the peer looks at the clock, which is the host's: the clock of
+ * an emulated guest is none to measure with, and costs it instructions. Every order is over when
+ * the peer knows that the guest is done, so counters read before and after enclose it.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -28,7 +30,7 @@
 enum { CHUNK = 128 << 10, RR_SIZE_MAX = 16384, RR_COUNT_MAX = 1000000, PATIENCE = 20 };
 enum kind { SEND = 1, RECV, RR };
 
-/* Both ends run on the same kind of machine; the order goes over the wire as it stands in memory. */
+/* Both ends run on the same kind of machine: the order goes as it stands in memory. */
 struct order {
 	uint32_t kind;
 	uint32_t size;
@@ -203,7 +205,7 @@ static void bulk(int fd, struct order *order, const char *name)
 static void round_trips(int fd, struct order *order)
 {
 	uint64_t cpu = cpu_us(), begin = now_ns(), last = begin;
-	uint32_t *took = calloc(order->count, sizeof(*took));
+	uint32_t *took = calloc(order->count, sizeof(*took));	/* nanoseconds */
 
 	if (!took || send(fd, order, sizeof(*order), MSG_NOSIGNAL) != sizeof(*order))
 		die("send");
@@ -218,11 +220,12 @@ static void round_trips(int fd, struct order *order)
 	}
 	cpu = cpu_us() - cpu;
 	qsort(took, order->count, sizeof(*took), by_value);
-	printf("{\"order\": \"rr\", \"count\": %ju, \"size\": %u, \"bytes\": %ju, \"ns\": %ju, \"cpu_us\": %ju, "
-	       "\"p50_us\": %.3f, \"p90_us\": %.3f, \"p99_us\": %.3f}\n", (uintmax_t)order->count, order->size,
-	       (uintmax_t)(2 * order->size * order->count), (uintmax_t)(last - begin), (uintmax_t)cpu,
-	       percentile(took, order->count, 50), percentile(took, order->count, 90),
-	       percentile(took, order->count, 99));
+	printf("{\"order\": \"rr\", \"count\": %ju, \"size\": %u, \"bytes\": %ju, \"ns\": %ju, ",
+	       (uintmax_t)order->count, order->size, (uintmax_t)(2 * order->size * order->count),
+	       (uintmax_t)(last - begin));
+	printf("\"cpu_us\": %ju, \"p50_us\": %.3f, \"p90_us\": %.3f, \"p99_us\": %.3f}\n",
+	       (uintmax_t)cpu, percentile(took, order->count, 50),
+	       percentile(took, order->count, 90), percentile(took, order->count, 99));
 	free(took);
 }
 

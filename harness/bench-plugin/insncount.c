@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * insncount - a TCG plugin that counts the instructions that the guest executes and its accesses to device memory, and
- * says how many it were whenever someone asks, while the guest runs.
+ * insncount - a TCG plugin that counts the instructions that the guest executes and its accesses to
+ * device memory, and says how many it were whenever someone asks, while the guest runs.
  *
  *   -plugin insncount,socket=PATH
  *
- * Whoever connects to the UNIX socket and writes "count\n" gets one line, "INSTRUCTIONS READS WRITES". Instructions
- * are added up in the translated code itself, one addition per block and processor, which costs the guest little.
+ * Whoever connects to the UNIX socket and writes "count\n" gets one line, "INSTRUCTIONS READS
+ * WRITES". Instructions are added up in the translated code itself, one addition per block and
+ * processor, which costs the guest little.
  *
- * An access is seen by a call, and a call for each load and store makes a guest several times slower. So there are
- * two phases: at first every instruction of the kernel that touches memory is watched, and those that reach a device
- * are remembered; "settle\n" ends that phase, everything is translated anew, and only those few are watched. The
- * interrupt controllers and the timer are no devices here.
+ * An access is seen by a call, and a call for each load and store makes a guest several times
+ * slower. So there are two phases: at first every instruction of the kernel that touches memory is
+ * watched, and those that reach a device are remembered; "settle\n" ends that phase, everything is
+ * translated anew, and only those few are watched. The interrupt controllers and the timer are no
+ * devices here.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -44,7 +46,7 @@ static struct qemu_plugin_scoreboard *board;
 static qemu_plugin_u64 insns, io[2];
 static int ear = -1;
 
-/* Where in the kernel devices are accessed; a hash table that is never full, or what does not fit is not watched. */
+/* Where in the kernel devices are accessed: a hash table. What does not fit is not watched. */
 static pthread_mutex_t places_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t places[PLACES_MAX];
 
@@ -140,13 +142,14 @@ static void watch_blocks(qemu_plugin_id_t id)
 /* ------------------------------------------------------------ the socket */
 
 /* A guest that does nothing still has its timer, so some access comes soon. */
-static void wait_settled(void)
+static bool wait_settled(void)
 {
 	enum phase learning = LEARNING;
 
 	atomic_compare_exchange_strong(&phase, &learning, ASKED);
 	for (int i = 0; i < SETTLE_MS && atomic_load(&phase) != SETTLED; i++)
 		usleep(1000);
+	return atomic_load(&phase) == SETTLED;
 }
 
 static void serve(int fd)
@@ -160,14 +163,11 @@ static void serve(int fd)
 	if (n <= 0)
 		return;
 	line[n] = 0;
-	if (!strcmp(line, "settle\n"))
-		wait_settled();
-	else if (strcmp(line, "count\n"))
+	if (!strcmp(line, "settle\n") ? !wait_settled() : strcmp(line, "count\n"))
 		return;
-	if (!strcmp(line, "settle\n") && atomic_load(&phase) != SETTLED)
-		return;
-	n = snprintf(line, sizeof(line), "%" PRIu64 " %" PRIu64 " %" PRIu64 "\n", qemu_plugin_u64_sum(insns),
-		     qemu_plugin_u64_sum(io[0]), qemu_plugin_u64_sum(io[1]));
+	n = snprintf(line, sizeof(line), "%" PRIu64 " %" PRIu64 " %" PRIu64 "\n",
+		     qemu_plugin_u64_sum(insns), qemu_plugin_u64_sum(io[0]),
+		     qemu_plugin_u64_sum(io[1]));
 	if (send(fd, line, (size_t)n, MSG_NOSIGNAL) != n)
 		fprintf(stderr, "insncount: send: %s\n", strerror(errno));
 }
@@ -209,7 +209,8 @@ static int listen_at(const char *path)
 	return 0;
 }
 
-QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
+QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc,
+					   char **argv)
 {
 	(void)info;
 	if (argc != 1 || strncmp(argv[0], "socket=", 7)) {

@@ -82,6 +82,8 @@ def _bench(options: argparse.Namespace) -> int:
         raise WrongUse("--rounds and --cpus are numbers from 1 to 1000 and from 1 to 64.")
     if not options.json.absolute().parent.is_dir():
         raise WrongUse(f"--json {options.json}: the folder does not exist.")
+    if options.kernel not in kernel.NAMES:
+        kernel.find(options.kernel)
     begin = time.monotonic()
     net.check_tap_possible()
     _prepare(options.kernel, devices)
