@@ -568,10 +568,10 @@ static void deliver(struct chimdrv_conn *conn, struct sk_buff *skb)
 	struct tcp_sock *tp = tcp_sk(sk);
 	u32 end;
 
-	if (!after(cb->end_seq, tp->copied_seq) || (sk->sk_shutdown & RCV_SHUTDOWN)) {
+	if (!after(cb->end_seq, tp->copied_seq)) {
 		if (after(cb->end_seq, tp->rcv_nxt))
 			WRITE_ONCE(tp->rcv_nxt, cb->end_seq);
-		kfree_skb(skb);			/* read already, or never wanted */
+		kfree_skb(skb);			/* read already */
 		return;
 	}
 	if (sock_flag(sk, SOCK_RCVTSTAMP) || sock_flag(sk, SOCK_TIMESTAMPING_RX_SOFTWARE)) {

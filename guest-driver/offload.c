@@ -782,12 +782,16 @@ static void refuse(struct chimdrv_candidate *c, struct chimdrv_dev *cd, enum chi
 /* (a) Hook in, kernel TCP still whole, arrivals held. */
 static void offload_attach(struct chimdrv_candidate *c)
 {
-	enum chimdrv_refusal why;
+	enum chimdrv_refusal why = CHIMDRV_NO_ROUTE;
 	struct chimdrv_dev *cd = NULL;
 	int err;
 
 	c->err = -EINPROGRESS;
 	lock_sock(c->sk);
+	/* at a retransmission timeout with a closed window the kernel's TCP forgets the route */
+	if (!__sk_dst_get(c->sk) && chimdrv_policy_recheck(c->sk) == CHIMDRV_NO_NONE &&
+	    inet_csk(c->sk)->icsk_af_ops->rebuild_header(c->sk))
+		goto out;
 	why = chimdrv_policy_check(c->sk, &cd);
 	if (why)
 		goto out;
