@@ -36,7 +36,8 @@ class Snapshot:
 def take(vm: Vm) -> Snapshot:
     """Count now; slabs are shrunk before, or the free objects in hand would count as used."""
     script = (
-        "for s in TCP TCPv6 skbuff_head_cache skbuff_fclone_cache /sys/kernel/slab/chim*; do "
+        "for s in TCP TCPv6 request_sock_TCP request_sock_TCPv6 skbuff_head_cache "
+        "skbuff_fclone_cache /sys/kernel/slab/chim*; do "
         "f=/sys/kernel/slab/${s##*/}/shrink; [ -w $f ] && echo 1 >$f; done 2>/dev/null; "
         "cat /proc/net/sockstat /proc/net/sockstat6; echo @@; cat /proc/slabinfo; echo @@; "
         "cat /proc/modules; echo @@; dmesg"
