@@ -43,7 +43,7 @@ class GuestCtl:
         def taken() -> bool:
             nonlocal last
             result = self.vm.run(["chimneyctl", "offload", *which], check=False, seconds=30)
-            last = str(result)
+            last = f"{result.text.strip()} ({result})"
             return result.ok
 
         try:

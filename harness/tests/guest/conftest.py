@@ -98,8 +98,6 @@ def pool() -> Iterator[Pool]:
 
 def special(name: str) -> dict[str, Any]:
     """The VMs that are not plain, by name."""
-    if name == "lossy":
-        return {"wire": EmulatedWire(7, both={"loss": 0.005, "limit_bytes": 0})}
     if name == "emulated":
         return {"wire": EmulatedWire(7)}
     if name == "two-cards":

@@ -10,7 +10,7 @@ import socket
 
 import pytest
 
-from chimney.guest.puppet import CallFailed
+from chimney.guest.puppet import CallFailed, End
 from chimney.guest.station import Visit
 from chimney.wait import stays, wait_until
 
@@ -26,10 +26,9 @@ def failure(call: object, *args: object) -> str:
     return caught.value.errno
 
 
-def wait_unread(end: object, count: int) -> None:
+def wait_unread(end: End, count: int) -> None:
     """Wait until so many bytes lie in a receive queue."""
-    wait_until(lambda: end.queues()["in"] >= count,  # type: ignore[attr-defined]
-               f"{count} bytes to arrive", 10, 0.05)
+    wait_until(lambda: end.queues()["in"] >= count, f"{count} bytes to arrive", 10, 0.05)
 
 
 @pytest.mark.parametrize("family", [4, 6])

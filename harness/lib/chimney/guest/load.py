@@ -44,6 +44,17 @@ class Exchange:
                                                    self._stop])
 
     @property
+    def words(self) -> tuple[str, str]:
+        """Its two ends as chimneyctl takes them; waits until the programs have connected."""
+        def socket() -> list[str]:
+            text = self.vm.run(["ss", "-Htn", "state", "established", "dport", "=",
+                                f":{self.port}"]).text
+            return text.split()
+
+        words = wait_until(socket, f"a connection to port {self.port}", 10, 0.05)
+        return words[2], words[3]
+
+    @property
     def running(self) -> bool:
         """Whether both ends are still at it; one that ended early has failed."""
         return self._guest.running and self._peer.running

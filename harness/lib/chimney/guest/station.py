@@ -15,6 +15,7 @@ from .. import programs
 from ..aftercare import Aftercare
 from ..errors import HarnessError
 from ..guestctl import GuestCtl
+from ..linkemu import EmulatedWire, LinkEmulator
 from ..nest import Room
 from ..rundir import new_run_dir, remove
 from ..vm import Vm, VmConfig
@@ -91,6 +92,13 @@ class Visit:
         self.guest = GuestPuppet(self.vm)
         self.peer = PeerPuppet(room, self.vm.watch)
         self._listeners: dict[tuple[str, str], tuple[End, int]] = {}
+
+    @property
+    def link(self) -> LinkEmulator:
+        """The link emulator, in a VM that has one."""
+        wire = self.vm.config.wire
+        assert isinstance(wire, EmulatedWire)
+        return wire.link
 
     @property
     def offloads(self) -> bool:

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Data while connections change hands: every byte compared by its position in the stream, over both
+families, over a wire that loses frames, on many connections at once, and without being asked for.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from chimney.guest.load import MIB, Exchange, Handovers, exchange_with_handovers
+from chimney.guest.station import Conn, Visit
+from chimney.wait import wait_until
+
+KIB = 1024
+MANY = 64
+LOSS = 0.005
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("family", "mode"), [(4, "plain"), (6, "mixed")])
+def test_data_both_ways_at_once(visit: Visit, seed: int, family: int, mode: str) -> None:
+    """20 MiB each way and 20 hand-overs and back at random moments; mixed: peek, epoll, WAITALL,
+    MORE, splice.
+    """
+    exchange_with_handovers(visit, seed, family=family, mode=mode, size=20 * MIB, cycles=20)
+
+
+@pytest.mark.slow
+@pytest.mark.where(cpus=(1, 2), vm="emulated")
+@pytest.mark.parametrize("family", [4, 6])
+def test_data_over_a_lossy_wire(visit: Visit, seed: int, family: int) -> None:
+    """The same on a wire without segmentation offload that loses one frame in 200 both ways."""
+    visit.link.set(loss=LOSS)
+    before = visit.link.stats()
+    try:
+        exchange_with_handovers(visit, seed, family=family, mode="mixed", size=5 * MIB, cycles=10)
+    finally:
+        visit.link.set(loss=0)
+    after = visit.link.stats()
+    for way in ("ab", "ba"):
+        assert after[way]["lost"] > before[way]["lost"]
+
+
+@pytest.mark.slow
+@pytest.mark.where(cpus=(2, 4))
+def test_several_programs_at_once(visit: Visit, seed: int) -> None:
+    """Six connections of both families, all of them handed over and back together."""
+    exchanges = [Exchange(visit, seed + i, family=6 if i % 3 == 0 else 4, size=3 * MIB, pause=300,
+                          mode="mixed" if i % 2 else "plain") for i in range(6)]
+    handovers = Handovers(visit, seed)
+    try:
+        handovers.wait(30, 60, *exchanges)
+        handovers.stop()
+        for exchange in exchanges:
+            exchange.finish()
+    finally:
+        handovers.stop()
+        for exchange in exchanges:
+            exchange.end()
+
+
+@pytest.mark.where(native=False)
+def test_64_connections_at_once(visit: Visit) -> None:
+    """64 connections over in one list with one INITIATE, on all pairs, with unread and unsent data
+    on each; back in one list (INI-1, M-24).
+    """
+    conns = [visit.connect(opener="peer") for _ in range(MANY)]
+    for conn in conns:
+        conn.peer.send(8 * KIB)
+        conn.guest.send(8 * KIB)
+    before, _ = visit.ctl.stats()
+    visit.ctl.offload("--port", str(conns[0].guest_port))
+    taken = {conn.words: conn for conn in conns}
+    wait_until(lambda: len(offloaded(visit, taken)) == MANY, "64 connections to be offloaded", 10,
+               0.1)
+    after, _ = visit.ctl.stats()
+    assert after["initiates"] - before["initiates"] == MANY
+    assert after["bulk_lists"] - before["bulk_lists"] == 1
+    pairs = {entry["pair"] for entry in offloaded(visit, taken)}
+    assert pairs == set(range(visit.vm.config.cpus))
+    for conn in conns:
+        conn.peer.send(8 * KIB)
+        conn.guest.recv(16 * KIB)
+        conn.guest.send(8 * KIB)
+    visit.ctl.upload("all")
+    assert not offloaded(visit, taken)
+    for conn in conns:
+        conn.peer.recv(16 * KIB)
+        conn.guest.send(1 * KIB)
+        conn.peer.recv(1 * KIB)
+
+
+def offloaded(visit: Visit, ours: dict[tuple[str, str], Conn]) -> list[dict[str, object]]:
+    """Those of our connections that the card has."""
+    return [entry for entry in visit.ctl.connections()
+            if (entry["local"], entry["remote"]) in ours and entry["state"] == "offloaded"]
+
+
+@pytest.mark.where(native=False)
+@pytest.mark.parametrize("family", [4, 6])
+def test_automatic_policy(visit: Visit, seed: int, family: int) -> None:
+    """With policy auto every connection goes over by itself, with data under way, and stays."""
+    visit.ctl.policy("auto")
+    try:
+        conn = visit.connect(family)
+        conn.peer.send(1 * KIB)
+        conn.guest.recv(1 * KIB)
+        visit.expect("offloaded", conn)
+        exchange = Exchange(visit, seed, family=family, size=4 * MIB)
+        wait_until(lambda: any(entry["state"] == "offloaded"
+                               and str(entry["remote"]).endswith(f":{exchange.port}")
+                               for entry in visit.ctl.connections()) or not exchange.running,
+                   "the program's connection to be offloaded", 10, 0.05)
+        assert exchange.running
+        exchange.finish()
+        conn.peer.send(100 * KIB)
+        conn.guest.recv(100 * KIB)
+        visit.expect("offloaded", conn)
+    finally:
+        visit.ctl.policy("none")
+
+
+@pytest.mark.slow
+@pytest.mark.where(native=False, cpus=(4,))
+def test_random_policy(visit: Visit, seed: int) -> None:
+    """The driver's own random policy moves each of several connections by itself."""
+    exchanges = [Exchange(visit, seed + i, size=3 * MIB, pause=300) for i in range(4)]
+    before, _ = visit.ctl.stats()
+    visit.ctl.policy(f"random:{seed & 0xffff}")
+
+    def enough() -> bool:
+        now, _ = visit.ctl.stats()
+        return now["terminates"] - before["terminates"] >= 20 or not all(
+            exchange.running for exchange in exchanges)
+
+    try:
+        wait_until(enough, "20 connections to come back", 60, 0.1)
+        visit.ctl.policy("none")
+        for exchange in exchanges:
+            exchange.finish()
+    finally:
+        visit.ctl.policy("none")
+        for exchange in exchanges:
+            exchange.end()

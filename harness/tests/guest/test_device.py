@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What happens to the card, the link and the path below connections that the card has: unbind, reset,
+link loss, VLANs, flow labels, segments that come by another way (LIFE-H1, LIFE-D5, FWD-7).
+"""
+
+from __future__ import annotations
+
+import errno
+import select
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from chimney import net, pcapng
+from chimney.guest.load import MIB, Exchange
+from chimney.guest.station import Conn, Visit
+from chimney.wait import stays, wait_until
+
+KIB = 1024
+KEEPALIVE = ((socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1),
+             (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1), (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3))
+DRIVER = "/sys/bus/pci/drivers/chimney"
+
+
+def both_ways(conn: Conn, count: int = 20 * KIB) -> None:
+    """Bytes in both directions."""
+    conn.guest.send(count)
+    conn.peer.recv(count)
+    conn.peer.send(count)
+    conn.guest.recv(count)
+
+
+def shell(visit: Visit, script: str, seconds: float = 30) -> str:
+    """Run a shell script in the guest."""
+    return visit.vm.run(["sh", "-ec", script], seconds=seconds).text
+
+
+def card_address(visit: Visit) -> str:
+    """The card's PCI address."""
+    return shell(visit, "basename $(readlink -f /sys/class/net/eth0/device)").strip()
+
+
+def configure(visit: Visit) -> None:
+    """Give eth0 the addresses that it has after the boot; it may have been made anew."""
+    subnet = visit.vm.wire.subnet
+    shell(visit, f"ip link set eth0 up; ip address replace {subnet.guest4}/24 dev eth0; "
+                 f"ip -6 address replace {subnet.guest6}/64 dev eth0 nodad; "
+                 f"ip route replace default via {subnet.peer4}; "
+                 f"ip -6 route replace default via {subnet.peer6}")
+
+
+def wait_moved(visit: Visit, count: int, what: str) -> None:
+    """Wait until the guest's first card has carried so many more bytes."""
+    def carried() -> int:
+        text = shell(visit, "cat /sys/class/net/eth0/statistics/rx_bytes "
+                            "/sys/class/net/eth0/statistics/tx_bytes")
+        return sum(map(int, text.split()))
+
+    before = carried()
+    wait_until(lambda: carried() - before > count, what, 30, 0.1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["unbind", "reset"])
+def test_card_goes_away_under_load(visit: Visit, seed: int, how: str) -> None:
+    """The driver is taken off the card, or the card is reset, while connections of both families
+    carry data: they come back to Linux first, and go on when the card is there again.
+    """
+    exchanges = [Exchange(visit, seed + i, family=family, size=4 * MIB, pause=200)
+                 for i, family in enumerate((4, 6, 4))]
+    idle = visit.connect()
+    try:
+        both_ways(idle)
+        if visit.offloads:
+            for exchange in exchanges:
+                visit.ctl.offload_soon(*exchange.words)
+        visit.hand(idle)
+        card = card_address(visit)
+        if how == "unbind":
+            shell(visit, f"echo {card} >{DRIVER}/unbind")
+            assert not visit.vm.run(["test", "-e", "/sys/class/net/eth0"], check=False).ok
+            shell(visit, f"echo {card} >{DRIVER}/bind")
+        else:
+            shell(visit, f"echo 1 >/sys/bus/pci/devices/{card}/reset")
+        configure(visit)
+        both_ways(idle, 5 * KIB)
+        visit.hand(idle)
+        both_ways(idle)
+        assert all(exchange.running for exchange in exchanges)
+        for exchange in exchanges:
+            exchange.finish()
+    finally:
+        for exchange in exchanges:
+            exchange.end()
+        if not visit.vm.run(["test", "-e", "/sys/class/net/eth0"], check=False).ok:
+            shell(visit, f"echo {card} >{DRIVER}/bind")
+        configure(visit)
+
+
+def test_link_goes_down_and_up(visit: Visit, seed: int) -> None:
+    """No carrier for two seconds in the middle of a transfer: nothing is lost (LIFE-D5)."""
+    exchange = Exchange(visit, seed, size=4 * MIB, pause=200)
+    conn = visit.connect()
+    try:
+        both_ways(conn)
+        visit.hand(conn)
+        if visit.offloads:
+            visit.ctl.offload_soon(*exchange.words)
+        visit.vm.qmp.command("set_link", name="nic0", up=False)
+        wait_until(lambda: carrier(visit) == "0", "the guest to see no carrier", 10, 0.1)
+        conn.guest.send(20 * KIB)
+        stays(lambda: conn.peer.queues()["in"] == 0, "nothing crosses a dead link", 1.5)
+        visit.vm.qmp.command("set_link", name="nic0", up=True)
+        wait_until(lambda: carrier(visit) == "1", "the guest to see a carrier", 10, 0.1)
+        conn.peer.recv(20 * KIB, seconds=30)
+        visit.hand(conn)
+        both_ways(conn)
+        exchange.finish()
+    finally:
+        visit.vm.qmp.command("set_link", name="nic0", up=True)
+        exchange.end()
+
+
+def carrier(visit: Visit) -> str:
+    """What the guest says about the link of its card."""
+    return shell(visit, "cat /sys/class/net/eth0/carrier").strip()
+
+
+def test_interface_goes_down(visit: Visit) -> None:
+    """`ip link set eth0 down` brings connections back; they go on after `up`."""
+    conn = visit.connect()
+    both_ways(conn)
+    visit.hand(conn)
+    try:
+        shell(visit, "ip link set eth0 down")
+        visit.expect("host", conn)
+    finally:
+        configure(visit)
+    both_ways(conn)
+    visit.hand(conn)
+    both_ways(conn)
+
+
+@contextmanager
+def vlan(visit: Visit) -> Iterator[net.Subnet]:
+    """VLAN 77 between guest and peer."""
+    subnet = net.Subnet("10.79.0", "fd79:")
+    device = visit.vm.wire.device
+    shell(visit, "ip link add link eth0 name v77 type vlan id 77; "
+                 f"ip address add {subnet.guest4}/24 dev v77; "
+                 f"ip -6 address add {subnet.guest6}/64 dev v77 nodad; ip link set v77 up")
+    visit.room.ip("link", "add", "link", device, "name", "v77", "type", "vlan", "id", "77")
+    try:
+        net.give_addresses(visit.room, "v77", subnet)
+        yield subnet
+    finally:
+        shell(visit, "ip link delete v77")
+        visit.room.ip("link", "delete", "v77")
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_vlan_device(visit: Visit, family: int) -> None:
+    """A VLAN device on the card: the connection goes over with its tag, and comes back."""
+    with vlan(visit) as subnet:
+        guest, peer = ((subnet.guest4, subnet.peer4) if family == 4
+                       else (subnet.guest6, subnet.peer6))
+        conn = visit.connect(guest_host=guest, peer_host=peer)
+        both_ways(conn)
+        visit.hand(conn)
+        both_ways(conn, 200 * KIB)
+        visit.expect("offloaded", conn)
+        visit.back(conn)
+        both_ways(conn)
+        conn.guest.close()
+        assert conn.peer.drain() == 0
+        conn.peer.close()
+
+
+@pytest.mark.where(cpus=(1, 2))
+def test_flow_label_stays(visit: Visit, tmp_path: Path) -> None:
+    """All frames of an IPv6 connection carry one flow label, whoever sends them."""
+    file = tmp_path / "wire.pcapng"
+    catcher = net.capture(visit.room, visit.vm.wire.device, file)
+    wait_until(lambda: file.exists() and file.stat().st_size > 0, "the capture to begin", 5)
+    conn = visit.connect(6)
+    both_ways(conn)
+    visit.hand(conn)
+    both_ways(conn)
+    visit.back(conn)
+    both_ways(conn)
+    visit.hand(conn)
+    conn.guest.close()
+    assert conn.peer.drain() == 0
+    wait_until(lambda: catcher.running, "the capture to go on", 1)
+    catcher.stop()
+    labels = flow_labels(file, conn.guest_port)
+    assert len(labels) > 10
+    assert set(labels) != {0}, "this kernel sets no flow labels"
+    assert len(set(labels)) == 1, f"{[hex(label) for label in labels]}"
+
+
+def flow_labels(file: Path, port: int) -> list[int]:
+    """The flow labels of the TCP frames over IPv6 that come from a port."""
+    labels = []
+    for packet in pcapng.read(file):
+        data = packet.data
+        if data[12:14] == b"\x86\xdd" and data[20] == 6 \
+                and struct.unpack_from(">H", data, 54)[0] == port:
+            labels.append(struct.unpack_from(">I", data, 14)[0] & 0xfffff)
+    return labels
+
+
+@pytest.mark.where(cpus=(1, 2), vm="two-cards")
+def test_segments_by_another_card(visit: Visit, seed: int) -> None:
+    """The peer's segments come in by a second card of another kind: they are forwarded, and the
+    connection stays with the card (FWD-7).
+    """
+    second = visit.vm.wires[1].device
+    guest = visit.vm.wire.subnet.guest4
+    shell(visit, "ip link set eth1 up; for i in all eth0 eth1; do "
+                 "echo 0 >/proc/sys/net/ipv4/conf/$i/rp_filter; done")
+    mac = shell(visit, "cat /sys/class/net/eth1/address").strip()
+    for name in ("all", visit.vm.wire.device, second):
+        visit.room.sysctl(f"net/ipv4/conf/{name}/rp_filter", 0)
+    visit.room.ip("neighbour", "replace", guest, "lladdr", mac, "dev", second)
+    try:
+        conn = visit.connect()
+        both_ways(conn)
+        visit.hand(conn)
+        before, _ = visit.ctl.stats()
+        visit.room.ip("route", "replace", f"{guest}/32", "dev", second)
+        both_ways(conn, 200 * KIB)
+        both_ways(conn, 200 * KIB)
+        visit.expect("offloaded", conn)
+        after, _ = visit.ctl.stats()
+        if visit.offloads:
+            assert after["forwards"] - before["forwards"] > 20
+        visit.room.ip("route", "delete", f"{guest}/32", "dev", second)
+        both_ways(conn)
+        conn.guest.close()
+        assert conn.peer.drain() == 0
+    finally:
+        visit.room.run(["ip", "route", "delete", f"{guest}/32", "dev", second], check=False)
+        visit.room.ip("neighbour", "delete", guest, "dev", second)
+        shell(visit, "ip link set eth1 down")
+
+
+@pytest.mark.slow
+@pytest.mark.where(cpus=(1, 2), vm="emulated")
+@pytest.mark.parametrize("what", ["fragment", "options"])
+def test_segments_that_the_card_leaves_to_linux(visit: Visit, seed: int, what: str) -> None:
+    """Fragments, which Linux reassembles, and frames with IP options come up raw and are forwarded;
+    the connection stays with the card.
+    """
+    exchange = Exchange(visit, seed, size=2 * MIB)
+    visit.link.set("ba", **{what: 0.05})
+    try:
+        if visit.offloads:
+            visit.ctl.offload_soon(*exchange.words)
+        before, _ = visit.ctl.stats()
+        wait_moved(visit, 2 * MIB, "two megabytes over the wire")
+        after, _ = visit.ctl.stats()
+        if visit.offloads:
+            assert after["forwards"] - before["forwards"] > 5
+            assert any(tuple(exchange.words) == (entry["local"], entry["remote"])
+                       for entry in visit.ctl.connections())
+        exchange.finish()
+    finally:
+        visit.link.set("ba", **{what: 0.0})
+        exchange.end()
+
+
+@pytest.mark.where(cpus=(2,), vm="emulated", debug=False)
+def test_keepalive_finds_a_dead_peer(visit: Visit) -> None:
+    """No frame comes through any more: keepalive ends the connection with ETIMEDOUT in its time."""
+    conn = visit.connect()
+    both_ways(conn)
+    for level, name, value in KEEPALIVE:
+        conn.guest.set(level, name, value)
+    visit.hand(conn)
+    visit.link.set(loss=1)
+    try:
+        answer = conn.guest.do("poll", 12000, 1)
+        assert answer["events"] & select.POLLERR, "no error after 12 s"
+        assert conn.guest.get(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ETIMEDOUT
+    finally:
+        visit.link.set(loss=0)
+    conn.guest.close()
+    conn.peer.set(socket.SOL_SOCKET, socket.SO_LINGER, 1, 0)
+    conn.peer.close()

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The negative control of the RCU fence: without it a segment that was past the driver's hook reaches
+the kernel's TCP after the card has the connection, and that is seen (spec chapter 10.3).
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from chimney import programs
+from chimney.console import find_splats
+from chimney.errors import HarnessError
+from chimney.guest.load import MIB, Exchange, Handovers
+from chimney.guest.station import Station, Visit, config
+from chimney.rundir import remove
+
+PARAMETER = "/sys/module/chimney/parameters/unsafe_no_fence"
+CYCLES = 60
+SECONDS = 60
+# Every one of these says that the kernel's TCP worked on a connection that it did not have.
+SIGNS = ("leaks", "gate_xmits")
+
+
+def run_with_slow_segments(kernel: str, seed: int, fence: bool) -> tuple[dict[str, int], list[str]]:
+    """Hand-overs under data while some segments are slow; returns what the driver counted, and what
+    else was seen: complaints of the kernel, wrong data.
+    """
+    station = Station(config(kernel, 2, copies=[f"{programs.slowrx(kernel)}:/lib/slowrx.ko"]))
+    seen: list[str] = []
+    try:
+        visit = Visit(station, "offload")
+        visit.vm.run(["sh", "-c", f"echo {'N' if fence else 'Y'} >{PARAMETER}"])
+        visit.vm.run(["insmod", "/lib/slowrx.ko", "every=8", "ms=8"])
+        exchange = Exchange(visit, seed, size=4 * MIB)
+        handovers = Handovers(visit, seed)
+        try:
+            handovers.wait(CYCLES, SECONDS, exchange)
+            handovers.stop()
+            exchange.finish()
+        except (AssertionError, HarnessError) as error:
+            seen.append(str(error))
+        finally:
+            exchange.end()
+        driver, _ = station.ctl.stats()
+        seen += [splat.line for splat in find_splats(visit.vm.run(["dmesg"]).text)]
+        assert driver["initiates"] >= CYCLES or seen
+        return {name: driver[name] for name in SIGNS}, seen
+    finally:
+        station.close()
+        remove(station.run_dir)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kernel", ["6.1", "6.12"])
+def test_fence_is_needed(kernel: str, seed: int) -> None:
+    """Without the fence segments leak into the kernel's TCP: the suite would see it missing."""
+    counted, seen = run_with_slow_segments(kernel, seed, fence=False)
+    assert any(counted.values()), f"nothing leaked, so this proves nothing; else seen: {seen}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kernel", ["6.1", "6.12"])
+def test_fence_suffices(kernel: str, seed: int) -> None:
+    """With the fence and the same slow segments nothing leaks, and nobody complains."""
+    counted, seen = run_with_slow_segments(kernel, seed, fence=True)
+    assert not any(counted.values()) and not seen, f"{counted} {seen}"
