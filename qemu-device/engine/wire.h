@@ -26,23 +26,19 @@
 #define TOE_OPT_TS_LEN		12	/* two NOPs and the timestamps option */
 
 enum toe_tcp_flags {
-	TOE_FIN = 0x01,
-	TOE_SYN = 0x02,
-	TOE_RST = 0x04,
-	TOE_PSH = 0x08,
-	TOE_ACK = 0x10,
-	TOE_URG = 0x20,
-	TOE_ECE = 0x40, TOE_CWR = 0x80, TOE_AE = 0x100,
+	TOE_FIN = 0x01, TOE_SYN = 0x02, TOE_RST = 0x04, TOE_PSH = 0x08, TOE_ACK = 0x10,
+	TOE_URG = 0x20, TOE_ECE = 0x40, TOE_CWR = 0x80, TOE_AE = 0x100,
 };
 
 enum toe_wire_verdict {
 	TOE_WIRE_TCP,		/* a TCP segment; its TCP checksum is not looked at yet */
-	TOE_WIRE_OTHER, /* not for the target: ARP, other protocol, fragment, IPv4 options,
-			   IPv6 extension headers, jumbogram, LLC, stacked tags (NSP-1 .. NSP-3,
-			   NSP-8) */
+	/*
+	 * Not for the target: ARP, other protocol, fragment, IPv4 options, IPv6 extension headers,
+	 * jumbogram, LLC, stacked tags (NSP-1 .. NSP-3, NSP-8).
+	 */
+	TOE_WIRE_OTHER,
 	TOE_WIRE_TRUNCATED,	/* shorter than a header or than the IP length says */
-	TOE_WIRE_BAD_IP, /* version, IHL or total length impossible, or IPv4 header checksum wrong
-			  */
+	TOE_WIRE_BAD_IP,	/* version, IHL, total length or IPv4 header checksum wrong */
 	TOE_WIRE_BAD_TCP,	/* TCP data offset below 5 or beyond the segment */
 };
 

@@ -62,12 +62,14 @@ def python_tests(path: Path) -> list[tuple[str, str]]:
 
 
 def c_tests(path: Path) -> list[tuple[str, str]]:
-    """(name, comment directly above it) of every test in a C file."""
+    """(name, comment directly above it or behind it in its line) of every test in a C file."""
     text, found = path.read_text(), []
     for match in re.finditer(
         r"/\*((?:(?!\*/).)*)\*/\s*\n(?:static\s+void\s+|TEST\s*\(\s*)(\w+)", text, flags=re.S
     ):
         found.append((f"{path.relative_to(TOP)}::{match.group(2)}", match.group(1)))
+    for match in re.finditer(r"^TEST\s*\(\s*(\w+)\)[ \t]*/\*(.*?)\*/", text, flags=re.S | re.M):
+        found.append((f"{path.relative_to(TOP)}::{match.group(1)}", match.group(2)))
     return found
 
 

@@ -159,9 +159,10 @@ void host_give(struct host *h, struct host_send *s)
 		toe_disconnect(h->conn, &s->r, host_now(h));
 }
 
-static void send_done(struct host *h, struct host_send *s)
+static void send_done(struct host *h, struct host_send *s, uint32_t una)
 {
 	struct sim *sim = h->sim;
+	uint32_t end = sim->set.isn[h->end.id] + (uint32_t)(s->pos + s->r.len);
 
 	sim_say(sim, "%u: request at %" PRIu64 " done, %u of %u, status %d", h->end.id, s->pos,
 		s->r.done, s->r.len, s->r.status);
@@ -181,6 +182,8 @@ static void send_done(struct host *h, struct host_send *s)
 	}
 	if (s->r.kind == TOE_REQ_DISCONNECT)
 		h->fin_acked = true;
+	else if ((int32_t)(una - end) < 0)
+		sim_fail(sim, "end %u: a send is done before it is acknowledged", h->end.id);
 	h->sends = s->next;
 	if (!h->sends)
 		h->sends_end = &h->sends;
@@ -204,7 +207,7 @@ static void event(struct host *h, struct host_engine *e, const struct toe_event 
 	switch (ev->type) {
 	case TOE_EV_SEND_DONE:
 	case TOE_EV_DISCONNECT_DONE:
-		send_done(h, (struct host_send *)(uintptr_t)ev->req->cookie);
+		send_done(h, (struct host_send *)(uintptr_t)ev->req->cookie, ev->seq);
 		break;
 	case TOE_EV_RECV_DONE:
 		app_received(h, (struct host_recv *)(uintptr_t)ev->req->cookie);

@@ -33,6 +33,7 @@ TEST(start_values_are_taken_over_or_made_up)
 	CHECK_EQ(cc.cwnd, TOE_CWND_MAX);
 }
 
+/* RFC-8 */
 TEST(slow_start_counts_bytes_up_to_two_segments)
 {
 	toe_cc_init(&cc, &toe_cc_newreno, MSS, 10 * MSS, 100 * MSS, 0);
@@ -63,6 +64,7 @@ TEST(avoidance_adds_a_segment_per_window)
 	CHECK_EQ(cc.cwnd, 22 * MSS);
 }
 
+/* RFC-8 */
 TEST(loss_halves_the_flight)
 {
 	toe_cc_init(&cc, &toe_cc_newreno, MSS, 40 * MSS, 0, 0);

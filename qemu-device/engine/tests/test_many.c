@@ -241,6 +241,7 @@ TEST(destroying_some_leaves_the_others)
 	tear_down();
 }
 
+/* TMR-22, TMR-23 */
 TEST(timers_fire_when_they_are_due_and_not_before)
 {
 	struct test_rng r = { 8 };

@@ -60,6 +60,7 @@ TEST(in_order_data_is_kept_and_read)
 	CHECK_EQ(b.pos, 0);
 }
 
+/* RFC-13 */
 TEST(a_gap_is_filled_without_a_copy)
 {
 	toe_rcvbuf_init(&b, mem, CAP, 100);
@@ -156,6 +157,7 @@ TEST(what_does_not_fit_is_refused)
 	CHECK_EQ(res.stored, 0);
 }
 
+/* SegmentSmack's kind of attack. */
 TEST(tiny_segments_meet_a_bound)
 {
 	toe_rcvbuf_init(&b, mem, CAP, 0);
@@ -170,6 +172,7 @@ TEST(tiny_segments_meet_a_bound)
 	CHECK_EQ(b.nxt, 5);
 }
 
+/* DLV-12, DLV-13: each byte's PSH waits with it. */
 TEST(push_marks_follow_their_bytes)
 {
 	toe_rcvbuf_init(&b, mem, CAP, 0);
@@ -189,6 +192,7 @@ TEST(push_marks_follow_their_bytes)
 	CHECK_EQ(toe_rcvbuf_push_len(&b), 0);
 }
 
+/* BRD-2: the bytes lie to the left of RCV.NXT. */
 TEST(import_gives_room_for_buffered_data)
 {
 	uint8_t *span[2];

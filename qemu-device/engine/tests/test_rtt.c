@@ -5,6 +5,7 @@
 
 #define MS 1000000ull
 
+/* RFC-12 */
 TEST(first_sample_follows_rfc6298)
 {
 	struct toe_rtt r;
@@ -116,6 +117,7 @@ TEST(any_import_is_safe_to_go_on_with)
 			}
 }
 
+/* STA-15 */
 TEST(ticks_are_scaled_rounded_up_and_saturated)
 {
 	struct toe_rtt r;
@@ -137,6 +139,7 @@ TEST(ticks_are_scaled_rounded_up_and_saturated)
 	CHECK_EQ(v, 0xffff);
 }
 
+/* STA-9, STA-15, TMR-2 */
 TEST(ticks_survive_a_round_trip)
 {
 	static const uint32_t tps[] = { 10, 100, 1000 };

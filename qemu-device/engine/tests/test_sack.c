@@ -161,6 +161,7 @@ TEST(rescue_takes_the_highest_unreported_byte)
 	CHECK_EQ(r.end, 800);
 }
 
+/* RFC-15: SACK information is advice; the peer may renege (RFC 2018 8). */
 TEST(timeout_forgets_only_when_the_peer_reneged)
 {
 	toe_sack_init(&s, 0);
@@ -275,7 +276,7 @@ TEST(random_blocks_agree_with_a_model)
 			}
 			if (test_below(&r, 6) == 0) {
 				una += test_below(&r, 60);
-				while (got[una] && una < max)
+				while (una < max && got[una])
 					una++;
 				if (una >= max - 2)
 					break;

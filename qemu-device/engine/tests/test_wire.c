@@ -124,6 +124,7 @@ TEST(what_is_built_parses_to_the_same)
 			}
 }
 
+/* SND-22, SND-23 */
 TEST(ipv4_header_says_what_was_asked)
 {
 	struct sample s = make(false, true, true, 0, PAYLOAD);
@@ -143,6 +144,7 @@ TEST(ipv4_header_says_what_was_asked)
 	free(s.frame);
 }
 
+/* SND-17, SND-20: no extension header at all, so no fragment. SND-23 */
 TEST(ipv6_header_says_what_was_asked)
 {
 	struct sample s = make(true, false, false, 1, PAYLOAD);
@@ -190,6 +192,7 @@ TEST(checksum_equals_the_slow_one)
 	}
 }
 
+/* NSP-15 */
 TEST(every_flipped_bit_of_a_segment_is_noticed)
 {
 	for (int v6 = 0; v6 < 2; v6++) {
@@ -296,6 +299,7 @@ TEST(data_offset_lies_are_refused)
 		}
 }
 
+/* NSP-3, NSP-4, NSP-8 */
 TEST(frames_of_others_are_left_alone)
 {
 	static const uint16_t types[] = {0x0806, 0x88cc, 0x86de, 0x05dc, 0x0026, 0x9100, 0x88a8, 0};
@@ -332,6 +336,7 @@ TEST(stacked_tags_are_left_alone)
 	free(s.frame);
 }
 
+/* NSP-1, NSP-2, RFC-10 */
 TEST(fragments_and_ip_options_are_left_alone)
 {
 	static const uint16_t frag[] = { 0x2000, 0x0001, 0x1fff, 0x2005, 0x6000 };
