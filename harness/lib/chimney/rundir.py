@@ -40,3 +40,10 @@ def forget_old(parent: Path | None = None) -> None:
 def remove(folder: Path) -> None:
     """Remove the folder of a run that nobody needs any more."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def subfolder(folder: Path, name: str) -> Path:
+    """A folder of one VM in the folder of a run that starts several."""
+    inner = folder / name
+    inner.mkdir()
+    return inner

@@ -17,6 +17,7 @@ from ..agent import Command
 from ..guestctl import GuestCtl
 from ..linkemu import EmulatedWire
 from ..proc import Child
+from ..rundir import subfolder
 from ..vm import Vm
 from ..wait import wait_until
 from .handover import PORT, report_of
@@ -57,7 +58,7 @@ class Pair:
 @contextmanager
 def guest(demo: Demo, name: str, **config: Any) -> Iterator[tuple[Vm, GuestCtl]]:
     """A VM whose counters go into the table."""
-    with Vm(demo.config(name, **config), demo.folder / name, demo.say) as vm:
+    with Vm(demo.config(name, **config), subfolder(demo.folder, name), demo.say) as vm:
         yield vm, GuestCtl(vm)
         demo.collect(vm)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import time
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from .. import paths, programs
 from ..errors import HarnessError
 from ..net import capture as wire_capture
 from ..progress import Progress
-from ..rundir import new_run_dir
+from ..rundir import subfolder
 from ..vm import Vm, VmConfig
 from ..wirecheck import rows as wire_rows
 from ..wirecheck import rules
@@ -30,6 +31,14 @@ from .handover import PORT, Goal, Handover, Outcome
 RESULT = paths.BUILD / "demo.json"
 # Near the end of the target's half, so that the run makes it wrap early.
 ID_START = "x-ip-id-start=0xffe0"
+
+
+def fresh_folder() -> Path:
+    """build/demo, empty: captures and consoles of the last demo stay until the next one."""
+    folder = paths.BUILD / "demo"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
 
 
 @dataclass
@@ -45,7 +54,7 @@ class Demo:
     driver: dict[str, int] = field(default_factory=dict)
     device: dict[str, int] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
-    folder: Path = field(default_factory=new_run_dir)
+    folder: Path = field(default_factory=fresh_folder)
 
     def say(self, text: str) -> None:
         self.progress.say(text)
@@ -71,7 +80,7 @@ class Demo:
         """Acceptance of the hand-over itself: both families in one VM, judged when it has ended."""
         config = self.config("handover")
         runs = []
-        with Vm(config, self.folder / "handover", self.say) as vm:
+        with Vm(config, subfolder(self.folder, "handover"), self.say) as vm:
             for family in self.families:
                 one = Handover(vm, family, self.seed + family, self.goal, self.say)
                 one.run()
@@ -88,7 +97,7 @@ class Demo:
         config = self.config("segmented", wire="segmented")
         far = self.folder / "far.pcapng"
         small = Goal(bytes=24 << 20, cycles=5, uploads_each=0)
-        with Vm(config, self.folder / "segmented", self.say) as vm:
+        with Vm(config, subfolder(self.folder, "segmented"), self.say) as vm:
             room = vm.wire.room
             assert room is not None
             sniffer = wire_capture(room, vm.wire.device, far)
