@@ -650,6 +650,10 @@ static bool seq_ok(struct chimdrv_conn *conn, u32 seq)
 	if (!after(seq, conn->rx_seq) && !before(seq, oldest))
 		return true;
 	chimdrv_count(conn->cd, bad_entries);
+	netdev_err(conn->cd->net->netdev,
+		   "handle %x: received bytes at %x, not in %x..%x (state %s, bits %lx)\n",
+		   conn->handle, seq, oldest, conn->rx_seq, chimdrv_state_name(conn->state),
+		   conn->bits);
 	chimdrv_dev_fail(conn->cd, "received bytes with impossible sequence numbers");
 	return false;
 }

@@ -545,7 +545,7 @@ static void upload_take(struct upload *u, struct chimdrv_blist *bl)
 	seq = le32_to_cpu(d->rcv_nxt) - len;
 	if (d->state == CHIM_TCP_CLOSE_WAIT || d->state == CHIM_TCP_CLOSING ||
 	    d->state == CHIM_TCP_LAST_ACK || d->state == CHIM_TCP_TIME_WAIT)
-		seq -= READ_ONCE(conn->sk->sk_state) == TCP_ESTABLISHED;	/* its FIN is no byte */
+		seq--;		/* the peer's FIN stands behind the bytes */
 	if (status != CHIM_ST_SUCCESS || len > u->room->size ||
 	    chimdrv_room_to_skbs(u->room, len, seq, &back))
 		lost = true;

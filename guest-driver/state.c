@@ -84,9 +84,10 @@ void chimdrv_state_capture(struct chimdrv_conn *conn)
 	s->rexmit_count = inet_csk(sk)->icsk_retransmits;
 	conn->seen_rcv_nxt = tp->rcv_nxt;
 	conn->seen_snd_una = tp->snd_una;
-	conn->rx_seq = tp->rcv_nxt;
-	conn->buffered_start = tp->rcv_nxt;
-	conn->buffered_end = tp->rcv_nxt;
+	/* where the received bytes end: a FIN is behind them */
+	conn->rx_seq = tp->rcv_nxt - (s->state == CHIM_TCP_CLOSE_WAIT);
+	conn->buffered_start = conn->rx_seq;
+	conn->buffered_end = conn->rx_seq;
 	conn->posted_seq = tp->snd_una;
 	conn->snd_up = tp->snd_up;
 }
@@ -285,20 +286,20 @@ static int export_buffered(struct chimdrv_conn *conn, struct chimdrv_blist *bl,
 {
 	struct sock *sk = conn->sk;
 	const struct tcp_sock *tp = tcp_sk(sk);
-	u32 len = min_t(u32, tp->rcv_nxt - tp->copied_seq, conn->cd->limits.buffered);
+	u32 end = conn->buffered_end, start, from, to;
+	u32 len = before(tp->copied_seq, end) ? end - tp->copied_seq : 0;
 	struct chimdrv_room *room;
-	u32 start, from, to;
 	struct sk_buff *skb;
 	int off;
 
 	*out = NULL;
-	len = min(len, chimdrv_state_window(conn) / 2);
+	len = min3(len, conn->cd->limits.buffered, chimdrv_state_window(conn) / 2);
 	if (!len || !chimdrv_hw_has(conn->cd, CHIM_F_BUFFERED))
 		return 0;
 	room = chimdrv_room_create(conn->cd->dev, len, DMA_TO_DEVICE);
 	if (!room)
 		return 0;	/* a freedom, not a need: the bytes stay with the socket */
-	start = tp->rcv_nxt - len;
+	start = end - len;
 	skb_queue_walk(&sk->sk_receive_queue, skb) {
 		from = TCP_SKB_CB(skb)->seq;
 		to = from + skb->len;
@@ -306,7 +307,7 @@ static int export_buffered(struct chimdrv_conn *conn, struct chimdrv_blist *bl,
 			continue;
 		if (before(from, start))
 			from = start;
-		if (!chimdrv_compat_readable(skb) || after(to, tp->rcv_nxt) ||
+		if (!chimdrv_compat_readable(skb) || after(to, end) ||
 		    chimdrv_room_write(room, from - start, skb, from - TCP_SKB_CB(skb)->seq,
 				       to - from)) {
 			chimdrv_room_destroy(room);
