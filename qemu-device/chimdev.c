@@ -40,7 +40,7 @@ bool chimdev_alive(const ChimdevState *s)
 /* LIFE-D3: nothing is written to guest memory while the VM is stopped. */
 bool chimdev_may_dma(const ChimdevState *s)
 {
-    return chimdev_alive(s) && s->vm_running;
+    return chimdev_alive(s) && runstate_is_running();
 }
 
 void chimdev_kick(ChimdevState *s)
@@ -55,11 +55,8 @@ static void bh_run(void *opaque)
 
 static void vm_state_changed(void *opaque, bool running, RunState state)
 {
-    ChimdevState *s = opaque;
-
-    s->vm_running = running;
     if (running) {
-        chimdev_kick(s);
+        chimdev_kick(opaque);
     }
 }
 
@@ -239,7 +236,6 @@ static void chimdev_realize(PCIDevice *pci, Error **errp)
     s->bh = qemu_bh_new_guarded(bh_run, s, &dev->mem_reentrancy_guard);
     chimdev_clock_init(s);
     chimdev_nic_init(s);
-    s->vm_running = runstate_is_running();
     s->vmstate = qdev_add_vm_change_state_handler(dev, vm_state_changed, s);
     chimdev_reset(s);
     trace_chimdev_realize(dev->id ? dev->id : "", s->npairs, s->has_vnet);

@@ -221,7 +221,6 @@ struct ChimdevState {
     QEMUBH *bh;
     QEMUTimer *timer;
     VMChangeStateEntry *vmstate;
-    bool vm_running;
     bool busy;                          /* a run is under way */
     bool again;                         /* the run asks for another one */
 
