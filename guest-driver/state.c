@@ -113,7 +113,7 @@ static u32 flow_label(const struct sock *sk)
 	if (label || mode == IP6_AUTO_FLOW_LABEL_OFF || mode == IP6_AUTO_FLOW_LABEL_OPTIN)
 		return label;
 	/* the kernel derives it from the flow's hash; go on with the same */
-	label = rol32(sk->sk_txhash, 16) & be32_to_cpu(IPV6_FLOWLABEL_MASK);
+	label = be32_to_cpu((__force __be32)rol32(sk->sk_txhash, 16) & IPV6_FLOWLABEL_MASK);
 	if (sock_net(sk)->ipv6.sysctl.flowlabel_state_ranges)
 		label |= be32_to_cpu(IPV6_FLOWLABEL_STATELESS_FLAG);
 	return label;
