@@ -11,6 +11,7 @@ from .errors import HarnessError
 
 XFER_SOURCE = paths.TOP / "harness/xfer/xfer.c"
 PUPPET_SOURCE = paths.TOP / "harness/guest-programs/puppet"
+TAGGER_SOURCE = paths.TOP / "harness/guest-programs/tagger"
 SLOWRX_SOURCE = paths.TOP / "harness/guest-programs/slowrx"
 WARNINGS = ("-Wall", "-Wextra", "-Wshadow", "-Werror")
 SECONDS = 120
@@ -52,6 +53,11 @@ def xfer() -> Path:
 def puppet() -> Path:
     """The socket program that does what it is told."""
     return build(PUPPET_SOURCE)
+
+
+def tagger() -> Path:
+    """The switch between a trunk port and an access port."""
+    return build(TAGGER_SOURCE)
 
 
 def slowrx(kernel: str) -> Path:

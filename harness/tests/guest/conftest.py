@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from chimney.guest.station import Pool, Visit, config
+from chimney.guest.vlan import VlanWire
 from chimney.linkemu import EmulatedWire
 from chimney.rundir import forget_old
 
@@ -100,6 +101,8 @@ def special(name: str) -> dict[str, Any]:
     """The VMs that are not plain, by name."""
     if name == "emulated":
         return {"wire": EmulatedWire(7)}
+    if name == "vlan":
+        return {"wire": VlanWire()}
     if name == "two-cards":
         return {"second": "vmxnet3"}
     return {}

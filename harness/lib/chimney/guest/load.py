@@ -6,6 +6,7 @@ at random moments: xfer at both ends, and a helper in the guest that hands over 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from .. import offload, programs
@@ -58,6 +59,17 @@ class Exchange:
     def running(self) -> bool:
         """Whether both ends are still at it; one that ended early has failed."""
         return self._guest.running and self._peer.running
+
+    def moved(self) -> int:
+        """Bytes in both directions so far, as the peer's kernel counts them."""
+        text = self.visit.room.run(["ss", "-Htni", "sport", "=", f":{self.port}"]).stdout
+        return sum(map(int, re.findall(r"bytes_(?:acked|received):(\d+)", text)))
+
+    def wait_moved(self, count: int, seconds: float = 30) -> None:
+        """Wait until so many more bytes have been moved."""
+        goal = self.moved() + count
+        wait_until(lambda: self.moved() >= goal or not self.running,
+                   f"{count} bytes to be moved", seconds, 0.05)
 
     def finish(self) -> tuple[int, int]:
         """Let both ends come to their end; returns the bytes that the guest sent and received."""

@@ -151,7 +151,8 @@ class Visit:
     def hand(self, *conns: Conn) -> None:
         """Hand connections to the card, and see that it has them; nothing in a native run."""
         for conn in conns if self.offloads else ():
-            self.ctl.offload_soon(*conn.words, seconds=HANDOVER_SECONDS)
+            if self.state(conn) != "offloaded":
+                self.ctl.offload_soon(*conn.words, seconds=HANDOVER_SECONDS)
             self.expect("offloaded", conn)
 
     def back(self, *conns: Conn) -> None:

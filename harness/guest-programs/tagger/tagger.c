@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * tagger - the switch between a trunk port and an access port of one VLAN, for peers whose kernel has no VLAN
+ * devices: what comes from the card with the VLAN's tag goes to the tap without it, and back. Frames with no tag pass
+ * between the card and a second tap. The card's side is a datagram socket of QEMU's.
+ *
+ *   tagger LOCAL REMOTE VLAN TAP-TAGGED TAP-PLAIN
+ *
+ * Prints "ready" when it is; ends with its standard input.
+ */
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { ADDRESSES = 12, TAG = 4, FRAME_MAX = 65536, BATCH = 64 };
+
+static unsigned int vlan;
+static struct sockaddr_un remote = { .sun_family = AF_UNIX };
+
+static void die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+static int open_tap(const char *name)
+{
+	struct ifreq r = { .ifr_flags = IFF_TAP | IFF_NO_PI };
+	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK);
+
+	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
+	if (fd < 0 || ioctl(fd, TUNSETIFF, &r))
+		die(name);
+	return fd;
+}
+
+static int open_socket(const char *path)
+{
+	struct sockaddr_un local = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+
+	snprintf(local.sun_path, sizeof(local.sun_path), "%s", path);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&local, sizeof(local)))
+		die(path);
+	return fd;
+}
+
+static bool tagged(const uint8_t *frame, ssize_t len)
+{
+	return len >= ADDRESSES + TAG && frame[12] == 0x81 && frame[13] == 0 &&
+	       (unsigned int)((frame[14] & 0xf) << 8 | frame[15]) == vlan;
+}
+
+/* Either may be full or not there yet: the network loses frames, and TCP knows. */
+static void put(int fd, const uint8_t *frame, size_t len)
+{
+	if (write(fd, frame, len) < 0)
+		return;
+}
+
+static void from_card(int card, int tap_tagged, int tap_plain)
+{
+	static uint8_t frame[FRAME_MAX];
+
+	for (int i = 0; i < BATCH; i++) {
+		ssize_t len = recv(card, frame, sizeof(frame), 0);
+
+		if (len <= 0)
+			return;
+		if (tagged(frame, len)) {
+			memmove(frame + TAG, frame, ADDRESSES);
+			put(tap_tagged, frame + TAG, (size_t)len - TAG);
+		} else {
+			put(tap_plain, frame, (size_t)len);
+		}
+	}
+}
+
+static void from_tap(int tap, int card, bool tag)
+{
+	static uint8_t room[FRAME_MAX + TAG];
+	uint8_t *frame = room + TAG;
+
+	for (int i = 0; i < BATCH; i++) {
+		ssize_t len = read(tap, frame, FRAME_MAX);
+		uint8_t *out = frame;
+
+		if (len < ADDRESSES)
+			return;
+		if (tag) {
+			out = room;
+			memmove(out, frame, ADDRESSES);
+			memcpy(out + ADDRESSES, (uint8_t[]){ 0x81, 0, (uint8_t)(vlan >> 8), (uint8_t)vlan }, TAG);
+			len += TAG;
+		}
+		if (sendto(card, out, (size_t)len, 0, (struct sockaddr *)&remote, sizeof(remote)) < 0)
+			return;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct pollfd p[4] = { { .fd = 0 } };
+
+	if (argc != 6) {
+		fputs("usage: tagger LOCAL REMOTE VLAN TAP-TAGGED TAP-PLAIN\n", stderr);
+		return 2;
+	}
+	vlan = (unsigned int)strtoul(argv[3], NULL, 0);
+	snprintf(remote.sun_path, sizeof(remote.sun_path), "%s", argv[2]);
+	p[1].fd = open_socket(argv[1]);
+	p[2].fd = open_tap(argv[4]);
+	p[3].fd = open_tap(argv[5]);
+	for (int i = 0; i < 4; i++)
+		p[i].events = POLLIN;
+	puts("ready");
+	fflush(stdout);
+	while (poll(p, 4, -1) > 0) {
+		if (p[0].revents)
+			return 0;
+		if (p[1].revents)
+			from_card(p[1].fd, p[2].fd, p[3].fd);
+		if (p[2].revents)
+			from_tap(p[2].fd, p[1].fd, true);
+		if (p[3].revents)
+			from_tap(p[3].fd, p[1].fd, false);
+	}
+	die("poll");
+}

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The wire whose other end is in a VLAN, made by a small switch of ours, so that the peer's kernel
+needs no VLAN devices.
+"""
+
+from __future__ import annotations
+
+import subprocess
+
+from .. import programs
+from ..errors import HarnessError
+from ..net import FIRST, Netdev, Subnet, Wire, give_addresses
+from ..vm import Vm
+
+VLAN = 77
+INSIDE = Subnet("10.79.0", "fd79:")
+MTU = 1500
+
+
+class VlanWire:
+    """Makes a VM's wire: tagged frames of one VLAN reach a peer of their own, others the usual one.
+
+    Pass an instance as VmConfig.wire.
+    """
+
+    def __call__(self, vm: Vm) -> Wire:
+        """Build the wire in the VM's nest."""
+        nest = vm.nest
+        assert nest is not None
+        for tap in ("tap0", "tapv"):
+            nest.ip("tuntap", "add", "dev", tap, "mode", "tap")
+        local, remote = vm.sockets / "card", vm.sockets / "switch"
+        child = nest.spawn([str(programs.tagger()), str(remote), str(local), str(VLAN), "tapv",
+                            "tap0"], name="tagger", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        vm.on_close(child.kill)
+        assert child.popen.stdout is not None
+        if child.popen.stdout.readline() != b"ready\n":
+            raise HarnessError("the VLAN switch did not start.")
+        give_addresses(nest, "tap0", FIRST, MTU)
+        give_addresses(nest, "tapv", INSIDE, MTU)
+        return Wire(Netdev(f"dgram,local.type=unix,local.path={local},"
+                           f"remote.type=unix,remote.path={remote}"), nest, "tap0", FIRST)
