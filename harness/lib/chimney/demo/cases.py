@@ -180,7 +180,7 @@ def operations_by_hand(demo: Demo) -> None:
             ("disconnect",),
             ("disconnect", "--abort"),
         ):
-            program = vm.background(["nc", PEER, "6001"])
+            program = vm.agent.start(["nc", PEER, "6001"], stdin=True)
             program.send(b"hello\n")
             program.wait_output(b"hello\n")
             ctl.offload("all")

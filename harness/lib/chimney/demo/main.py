@@ -13,12 +13,14 @@ import json
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from .. import paths, programs
-from ..errors import HarnessError
+from ..errors import STATUS_WRONG_USE, HarnessError
 from ..net import capture as wire_capture
 from ..progress import Progress
 from ..rundir import subfolder
@@ -49,6 +51,7 @@ class Demo:
     seed: int
     goal: Goal
     families: tuple[int, ...]
+    only: tuple[str, ...] = ()
     progress: Progress = field(default_factory=Progress)
     outcomes: list[Outcome] = field(default_factory=list)
     driver: dict[str, int] = field(default_factory=dict)
@@ -112,23 +115,32 @@ class Demo:
         self.broken += [f"segmented wire: {text}" for text in found[:3]]
         self.say(f"segmented wire: {len(segments)} segments looked at")
 
-    def run_cases(self) -> None:
-        """Each founding case by itself."""
+    def parts(self) -> dict[str, Callable[[], None]]:
+        """Everything the demo does, by name, in order."""
+        found: dict[str, Callable[[], None]] = {
+            "handover": self.run_handover,
+            "segmented": self.run_segmented,
+        }
         for scenario in cases.SCENARIOS:
-            self.say(scenario.__name__.replace("_", " "))
-            scenario(self)
+            found[scenario.__name__] = partial(self.run_case, scenario)
+        return found
+
+    def run_case(self, scenario: Callable[[Demo], None]) -> None:
+        """One founding case."""
+        self.say(scenario.__name__.replace("_", " "))
+        scenario(self)
 
     def run(self) -> int:
         begin = time.monotonic()
-        self.run_handover()
-        self.run_segmented()
-        self.run_cases()
+        for name, part in self.parts().items():
+            if not self.only or name in self.only:
+                part()
         founding = table.lines(table.FOUNDING, self.driver, self.device)
         operations = table.lines(table.OPERATIONS, self.driver, self.device)
         self.broken += [
             f"{line.text.strip()}: driver {line.driver}, device {line.device}"
             for line in founding + operations
-            if not line.shown
+            if line.driver != line.device or not (line.shown or self.only)
         ]
         self.progress.clear()
         print(table.render("founding cases", founding))
@@ -185,6 +197,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="of all random choices (default 1)")
     parser.add_argument("--cycles", type=int, default=200, help="hand-overs to count (default 200)")
     parser.add_argument("--mib", type=int, default=256, help="MiB each way (default 256)")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="PART", help="run only this part (repeatable)"
+    )
     parser.add_argument("--family", type=int, choices=(4, 6), help="only IPv4 or only IPv6")
     return parser.parse_args(arguments)
 
@@ -194,7 +209,11 @@ def main(arguments: list[str] | None = None) -> int:
     args = parse(sys.argv[1:] if arguments is None else arguments)
     goal = Goal(bytes=args.mib << 20, cycles=args.cycles, uploads_each=min(100, args.cycles // 2))
     families = (args.family,) if args.family else (4, 6)
-    demo = Demo(args.kernel, args.seed, goal, families)
+    demo = Demo(args.kernel, args.seed, goal, families, tuple(args.only))
+    unknown = set(args.only) - set(demo.parts())
+    if unknown:
+        print(f"demo: no such part: {', '.join(unknown)}; parts are: {', '.join(demo.parts())}")
+        return STATUS_WRONG_USE
     try:
         return demo.run()
     except HarnessError as error:
