@@ -5,9 +5,15 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from chimney.bench import plugin
+from chimney.vm import Vm
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
 pytestmark = [pytest.mark.vm, pytest.mark.tap, pytest.mark.slow, pytest.mark.timeout(400)]
@@ -17,6 +23,33 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
     """Run the bench as a user does."""
     return subprocess.run([str(BENCH), "--quick", *words], capture_output=True, text=True,
                           timeout=380)
+
+
+LOOP = """
+int main(void)
+{
+    asm volatile("mov $100000000, %%rcx; 1: dec %%rcx; jnz 1b" ::: "rcx", "cc");
+    return 0;
+}
+"""
+
+
+def test_plugin_counts_what_the_guest_executes(make_vm: Callable[..., Vm], tmp_path: Path) -> None:
+    """A program of 200 million instructions counts as that many, and an idle guest as few."""
+    (tmp_path / "loop.c").write_text(LOOP)
+    subprocess.run(["gcc", "-O2", "-o", tmp_path / "loop", tmp_path / "loop.c"], check=True)
+    with tempfile.TemporaryDirectory() as folder:
+        ear = Path(folder) / "ear"
+        vm = make_vm(device="virtio-net-pci", bins=[str(tmp_path / "loop")],
+                     qemu_args=plugin.arguments(plugin.build(), ear))
+        plugin.settle(ear)
+        before = plugin.read(ear).insns
+        vm.run([str(tmp_path / "loop")])
+        counted = plugin.read(ear).insns - before
+        assert 200e6 < counted < 220e6
+        begin, at = plugin.read(ear).insns, time.monotonic()
+        time.sleep(0.5)
+        assert (plugin.read(ear).insns - begin) / (time.monotonic() - at) < 20e6
 
 
 def test_quick_bench_yields_rows_of_time_and_instructions(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ SPARE_ROUNDS = 3
 PROBE_BYTES, PROBE_TRIPS = 8 << 20, 200
 BYTES_MIN, BYTES_MAX = 8 << 20, 1 << 30
 TRIPS_MIN, TRIPS_MAX = 200, 20000
+SIZE_PART = 0.3
 COUNTED_BYTES, COUNTED_TRIPS = 32 << 20, 1000
 
 
@@ -163,11 +164,15 @@ class Pass:
         if probe.mode == COUNTED:
             place.amounts[probe] = COUNTED_TRIPS if probe.order == RR else COUNTED_BYTES
             return
-        first = PROBE_TRIPS if probe.order == RR else PROBE_BYTES
-        sample, _ = self._try(place, probe, first)
-        if sample is not None:
-            place.amounts[probe] = amount_for(probe, sample, self.bench.seconds)
-            place.failures = 0
+        amount = PROBE_TRIPS if probe.order == RR else PROBE_BYTES
+        # The first run meets code that has not been translated yet, and tells too low a pace.
+        for part in (SIZE_PART, 1.0):
+            sample, _ = self._try(place, probe, amount)
+            if sample is None:
+                return
+            amount = amount_for(probe, sample, part * self.bench.seconds)
+        place.amounts[probe] = amount
+        place.failures = 0
 
 
 def amount_for(probe: Probe, sample: Sample, seconds: float) -> int:
