@@ -85,7 +85,9 @@ static void write_ctrl(ChimdevState *s, const ChimdevReg *r, uint32_t v)
         s->ctrl = CHIM_CTRL_ENABLE;
         if (chimdev_admin_enable(s)) {
             s->status |= CHIM_STATUS_READY;
+            s->admin_awake = true;      /* entries may be there already (RING-D8) */
             chimdev_nic_set_offloads(s);
+            chimdev_kick(s);
         }
     }
 }
