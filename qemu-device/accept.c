@@ -2,9 +2,10 @@
 /*
  * accept.c - indications that wait for the host's word, per pair in CQ order.
  *
- * An indication is refused or partly accepted by a verdict, and accepted by the
- * driver's consumer index passing it without one (RING-H8): the index is read
- * first, then every command published by then is taken, then it is settled.
+ * An indication is refused or partly accepted by a verdict, and accepted by
+ * the driver's consumer index passing it without one (RING-H8): the index is
+ * read first, then every command published by then is taken, then it is
+ * settled.
  */
 
 #include "qemu/osdep.h"
@@ -93,7 +94,10 @@ void chimdev_accept_final(ChimdevPair *p, uint32_t handle, int64_t now)
     }
 }
 
-/* False: the verdict names nothing that is under way, or contradicts itself (OP-D20). */
+/*
+ * False: the verdict names nothing that is under way, or contradicts itself
+ * (OP-D20).
+ */
 bool chimdev_accept_verdict(ChimdevPair *p, ChimdevObj *o, uint32_t number,
                             uint32_t status, uint32_t consumed, int64_t now)
 {
@@ -134,8 +138,8 @@ static bool has_more(ChimdevPair *p, const ChimdevInd *i, int64_t now)
         return false;
     }
     toe_conn_query(o->u.conn, NULL, &k, &d, now);
-    return d.receive_backlog_size > i->len ||           /* bytes wait behind it */
-           d.rcv_wnd < k.initial_rcv_wnd / 2 ||         /* or window to be opened */
+    return d.receive_backlog_size > i->len ||   /* bytes wait behind it */
+           d.rcv_wnd < k.initial_rcv_wnd / 2 || /* or window to be opened */
            (d.state != TOE_ESTABLISHED && d.state != TOE_FIN_WAIT1 &&
             d.state != TOE_FIN_WAIT2);                  /* or the peer's FIN */
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * admin.c - the admin pair: set-up commands, and the device's own events. State
- * operations are handed on to stateop.c. Spec chapter 5.6.
+ * admin.c - the admin pair: set-up commands, and the device's own events.
+ * State operations are handed on to stateop.c. Spec chapter 5.6.
  *
  * Each handler checks everything first and answers with one status.
  */
@@ -151,7 +151,9 @@ void chimdev_admin_link(ChimdevState *s)
     chimdev_cq_post(&s->admin_cq, &e);
 }
 
-/* ------------------------------------------------------------ set-up commands */
+/*
+ * ------------------------------------------------------------ set-up commands
+ */
 
 /* The command's buffer, which must be size bytes long, copied. */
 static uint32_t read_data(ChimdevState *s, const ChimdevCmd *cmd, void *buf,
@@ -163,7 +165,7 @@ static uint32_t read_data(ChimdevState *s, const ChimdevCmd *cmd, void *buf,
         return CHIM_ST_INVALID_FIELD;
     }
     if (!chimdev_sges_read(s, &cmd->at, cmd->sge, cmd->nsge, 0, buf, size)) {
-        return CHIM_ST_FAILURE;         /* the cause is in the fatal registers */
+        return CHIM_ST_FAILURE; /* the cause is in the fatal registers */
     }
     return CHIM_ST_SUCCESS;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * blocklist.c - block lists: copied once, then checked for bounds, links, layers,
- * cycles, roles and types before anything acts on them (SEC-4, OBJ-D1).
+ * blocklist.c - block lists: copied once, then checked for bounds, links,
+ * layers, cycles, roles and types before anything acts on them (SEC-4,
+ * OBJ-D1).
  *
- * What the states mean is state.c's; that they lie inside the list is checked here.
+ * What the states mean is state.c's; that they lie inside the list is checked
+ * here.
  */
 
 #include "qemu/osdep.h"
@@ -74,8 +76,8 @@ static bool link_ok(const ChimdevList *l, uint32_t link)
 }
 
 /*
- * Depth first, dependents before the next (TRE-15). Each node may be reached once;
- * so the walk ends, whatever the links say.
+ * Depth first, dependents before the next (TRE-15). Each node may be reached
+ * once; so the walk ends, whatever the links say.
  */
 static bool walk(ChimdevList *l)
 {
@@ -112,7 +114,10 @@ static bool walk(ChimdevList *l)
     return true;
 }
 
-/* A type is significant where state follows; it also tells the layer of a linker if it is given. */
+/*
+ * A type is significant where state follows; it also tells the layer of a
+ * linker if it is given.
+ */
 static bool typed(const ChimdevNode *n)
 {
     return n->role == CHIM_ROLE_NEW || n->role == CHIM_ROLE_OBJECT ||
@@ -174,7 +179,10 @@ static bool role_ok(const ChimdevList *l, const ChimdevNode *n, unsigned opcode)
     }
 }
 
-/* How many bytes of state must stand behind a node, or -1 if the type is not allowed there. */
+/*
+ * How many bytes of state must stand behind a node, or -1 if the type is not
+ * allowed there.
+ */
 static int state_needed(const ChimdevList *l, const ChimdevNode *n,
                         unsigned opcode)
 {
@@ -202,7 +210,10 @@ static int state_needed(const ChimdevList *l, const ChimdevNode *n,
     }
 }
 
-/* STA-5. Where the device fills the structure in, the header may still be empty. */
+/*
+ * STA-5. Where the device fills the structure in, the header may still be
+ * empty.
+ */
 static bool header_ok(const ChimdevList *l, uint32_t off, uint32_t len,
                       bool filled)
 {

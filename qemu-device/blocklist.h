@@ -33,14 +33,17 @@ typedef struct ChimdevList {
     uint32_t len;
     uint32_t count, root;
     ChimdevNode *node;
-    uint32_t *order;            /* reached nodes, dependents before the next (TRE-15) */
+    uint32_t *order;            /* nodes reached, in the order of TRE-15 */
     unsigned norder;
     ChimdevAt at;               /* where it lies in the guest */
     unsigned nsge;
     struct chim_sge *sge;
 } ChimdevList;
 
-/* Copy and check the list of a state operation. On failure *out stays NULL and the status is the command's. */
+/*
+ * Copy and check the list of a state operation. On failure *out stays NULL and
+ * the status is the command's.
+ */
 uint32_t chimdev_list_read(ChimdevState *s, unsigned opcode,
                            const ChimdevAt *at, const struct chim_sge *sge,
                            unsigned nsge, uint32_t len, ChimdevList **out);
@@ -54,11 +57,14 @@ void chimdev_list_write_results(ChimdevState *s, ChimdevList *l);
 void chimdev_list_write_result(ChimdevState *s, ChimdevList *l,
                                const ChimdevNode *n);
 
-/* The state structures of a type: const, cached, delegated, each absent or at an offset behind the first. */
+/*
+ * The state structures of a type: const, cached, delegated, each absent or at
+ * an offset behind the first.
+ */
 typedef struct ChimdevShape {
     uint8_t layer;
     bool ipv6;
-    int k, c, d;                /* offsets of constant, cached, delegated; -1: absent */
+    int k, c, d;                /* offsets of the three; -1: absent */
     uint32_t len;
 } ChimdevShape;
 const ChimdevShape *chimdev_list_shape(uint8_t type);

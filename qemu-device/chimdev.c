@@ -60,7 +60,10 @@ static void vm_state_changed(void *opaque, bool running, RunState state)
     }
 }
 
-/* The first cause wins; the device does nothing more until it is reset (EVT-D1). */
+/*
+ * The first cause wins; the device does nothing more until it is reset
+ * (EVT-D1).
+ */
 void chimdev_fatal(ChimdevState *s, uint32_t cause, const ChimdevAt *at,
                    uint64_t addr)
 {
@@ -196,7 +199,8 @@ static bool check_properties(ChimdevState *s, Error **errp)
         error_setg(errp, "chimney: x-dma-bits must be 24 to 64");
         return false;
     }
-    if (s->ip_id_start && (s->ip_id_start < 0x8000 || s->ip_id_start > 0xffff)) {
+    if (s->ip_id_start &&
+        (s->ip_id_start < 0x8000 || s->ip_id_start > 0xffff)) {
         error_setg(errp, "chimney: x-ip-id-start must be 0x8000 to 0xffff");
         return false;
     }

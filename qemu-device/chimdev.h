@@ -3,10 +3,10 @@
  * chimdev.h - the device's state and what its files offer one another.
  *
  * Everything runs under QEMU's big lock and, apart from register accesses,
- * inside one "run" at a time (chimdev.c: chimdev_enter, chimdev_leave): a bottom
- * half, the timer, or the reception of a frame. A run neither nests nor blocks.
- * Guest memory is read once into local copies; no pointer into it outlives a run.
- * Each part of the state names the file that writes it.
+ * inside one "run" at a time (chimdev.c: chimdev_enter, chimdev_leave): a
+ * bottom half, the timer, or the reception of a frame. A run neither nests nor
+ * blocks. Guest memory is read once into local copies; no pointer into it
+ * outlives a run. Each part of the state names the file that writes it.
  */
 #ifndef CHIMDEV_H
 #define CHIMDEV_H
@@ -39,8 +39,8 @@ enum {
     CHIMDEV_MAX_FENCES = 256,           /* fence ids without a command */
     CHIMDEV_MAX_VECTORS = 1 + CHIM_PAIRS_LIMIT,
     CHIMDEV_MAX_IOV = 512,              /* parts of one frame, below IOV_MAX */
-    CHIMDEV_MAX_FRAME = 66 * KiB,       /* bytes of one frame, headers included */
-    CHIMDEV_VNET_LEN = 12,              /* of the header shared with the backend */
+    CHIMDEV_MAX_FRAME = 66 * KiB,       /* bytes, headers included */
+    CHIMDEV_VNET_LEN = 12,              /* of the backend's header */
 };
 
 /* Where in the guest's memory a thing came from, for the fatal registers. */
@@ -54,7 +54,7 @@ typedef struct ChimdevAt {
 typedef struct ChimdevCmd {
     struct chim_sqe e;
     ChimdevAt at;
-    unsigned nsge;                      /* elements up to the first of length 0 */
+    unsigned nsge;                      /* up to the first of length 0 */
     uint64_t bytes;                     /* sum of their lengths */
     bool wraps;                         /* one of them passes 2^64 */
     struct chim_sge sge[CHIMDEV_MAX_SGE];
@@ -80,7 +80,7 @@ typedef struct ChimdevReq {
     ChimdevAt at;
     unsigned nsge;
     unsigned hint;                      /* element used last ... */
-    uint32_t hint_off;                  /* ... and the offset that it begins at */
+    uint32_t hint_off;                  /* ... and where it begins */
     struct chim_sge sge[];
 } ChimdevReq;
 
@@ -134,7 +134,7 @@ struct ChimdevPair {
     QTAILQ_HEAD(, ChimdevInd) inds;     /* accept.c */
     QSIMPLEQ_HEAD(, ChimdevRxWait) rx_wait;     /* rx.c */
     uint32_t rx_wait_bytes;
-    uint32_t send_run;                  /* send completions in a row, target.c */
+    uint32_t send_run;                  /* completions in a row, target.c */
     /* interrupt moderation, irq.c */
     uint32_t usecs, frames;
     uint32_t irq_entries;               /* entries put off so far */
@@ -143,7 +143,7 @@ struct ChimdevPair {
 
 /* An offloaded object; owned by handle.c. */
 struct ChimdevObj {
-    uint8_t layer;                      /* enum chimdev_layer; 0: slot is free */
+    uint8_t layer;                      /* enum chimdev_layer; 0: free */
     bool ipv6;
     bool stopping;                      /* TERMINATE has begun */
     uint16_t generation;
@@ -152,14 +152,14 @@ struct ChimdevObj {
     ChimdevObj *parent;
     unsigned deps;
     ChimdevPair *pair;                  /* TCP */
-    ChimdevOp *op;                      /* the state operation that runs on it */
+    ChimdevOp *op;                      /* the operation that runs on it */
     union {
         struct toe_neigh *neigh;
         struct toe_path *path;
         struct toe_conn *conn;
         void *any;
     } u;
-    uint64_t number;                    /* TCP: how it is called in the capture */
+    uint64_t number;                    /* TCP: its name in the capture */
     uint16_t vlan_id;                   /* neighbor */
     uint8_t src_mac[6];                 /* neighbor; zero: the interface's */
 };
@@ -270,11 +270,11 @@ struct ChimdevState {
     unsigned nfences;
 
     /* nic.c */
-    bool has_vnet;                      /* every backend queue has virtio_net_hdr */
+    bool has_vnet;                      /* backends speak virtio_net_hdr */
     unsigned nqueues;
-    unsigned backend_busy[CHIM_PAIRS_LIMIT];    /* frames queued, per backend queue */
+    unsigned backend_busy[CHIM_PAIRS_LIMIT];    /* frames queued */
     bool rx_refused;                    /* a backend was told to wait */
-    QSIMPLEQ_HEAD(, ChimdevRxWait) deferred;    /* frames that came during a run */
+    QSIMPLEQ_HEAD(, ChimdevRxWait) deferred;    /* came during a run */
     unsigned ndeferred;
     uint32_t deferred_bytes;
 
@@ -357,7 +357,9 @@ void chimdev_nic_fini(ChimdevState *s);
 void chimdev_nic_reset(ChimdevState *s);
 void chimdev_nic_set_offloads(ChimdevState *s);
 bool chimdev_nic_busy(const ChimdevState *s, unsigned pair);
-enum chimdev_origin { CHIMDEV_FROM_HOST, CHIMDEV_FROM_TARGET, CHIMDEV_RECEIVED };
+enum chimdev_origin {
+    CHIMDEV_FROM_HOST, CHIMDEV_FROM_TARGET, CHIMDEV_RECEIVED,
+};
 ChimdevGather *chimdev_nic_begin(ChimdevState *s, const ChimdevVnet *vnet);
 void chimdev_nic_send(ChimdevState *s, unsigned pair, enum chimdev_origin from,
                       const ChimdevVnet *vnet);

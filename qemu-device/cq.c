@@ -3,8 +3,9 @@
  * cq.c - completion rings: the admin CQ and the CQ of each pair.
  *
  * An entry that finds its ring full waits in a list of its own, in order, and
- * holds up nobody else. The lists are bounded by what can wait in them: a state
- * operation's completion, OPENED and LAST of a connection, a neighbor's event.
+ * holds up nobody else. The lists are bounded by what can wait in them: a
+ * state operation's completion, OPENED and LAST of a connection, a neighbor's
+ * event.
  */
 
 #include "qemu/osdep.h"
@@ -30,7 +31,10 @@ void chimdev_cq_fini(ChimdevCq *cq)
     cq->ring = NULL;
 }
 
-/* Whether an entry can be published now. If not, the driver's doorbell will wake us. */
+/*
+ * Whether an entry can be published now. If not, the driver's doorbell will
+ * wake us.
+ */
 bool chimdev_cq_ready(ChimdevCq *cq)
 {
     if (!cq->ring) {

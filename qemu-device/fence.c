@@ -2,8 +2,8 @@
 /*
  * fence.c - fences that have come and are not used up: ids and how often each.
  *
- * Fence and command may come in either order; ids without a command are bounded
- * (OP-D3). The waiting itself is stateop.c's.
+ * Fence and command may come in either order; ids without a command are
+ * bounded (OP-D3). The waiting itself is stateop.c's.
  */
 
 #include "qemu/osdep.h"

@@ -17,7 +17,9 @@ void chimdev_filter_reset(ChimdevState *s)
     s->filter.table_len = 1;
 }
 
-/* The address in use: the first of the driver's list, else the permanent one. */
+/*
+ * The address in use: the first of the driver's list, else the permanent one.
+ */
 const uint8_t *chimdev_filter_mac(const ChimdevState *s)
 {
     return s->filter.uni_count ? s->filter.mac[0] : s->conf.macaddr.a;
@@ -52,7 +54,10 @@ uint32_t chimdev_filter_set_mode(ChimdevState *s, const struct chim_rx_mode *m)
     return CHIM_ST_SUCCESS;
 }
 
-/* Contribution of each input byte to the hash: the XOR of the key's windows at its set bits. */
+/*
+ * Contribution of each input byte to the hash: the XOR of the key's windows at
+ * its set bits.
+ */
 static void build_toeplitz(ChimdevFilter *f, const uint8_t *key)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(f->toeplitz); i++) {
@@ -115,7 +120,10 @@ static bool is_src_mac(const ChimdevFilter *f, const uint8_t *mac)
     return false;
 }
 
-/* *ours: the address is the interface's own, so that the target may take the frame (STA-11). */
+/*
+ * *ours: the address is the interface's own, so that the target may take the
+ * frame (STA-11).
+ */
 bool chimdev_filter_accepts(const ChimdevState *s, const uint8_t *frame,
                             bool *ours)
 {
@@ -180,7 +188,9 @@ static uint32_t hash_bytes(const ChimdevFilter *f, const uint8_t *p,
     return h;
 }
 
-/* Addresses, and the ports of TCP that is no fragment. 0 for anything but IP. */
+/*
+ * Addresses, and the ports of TCP that is no fragment. 0 for anything but IP.
+ */
 uint32_t chimdev_filter_hash(const ChimdevState *s, const uint8_t *frame,
                              uint32_t len, uint32_t *flags)
 {

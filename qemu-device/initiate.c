@@ -13,7 +13,10 @@
 #include "target.h"
 #include "trace.h"
 
-/* ------------------------------------------------------------ neighbors, paths */
+/*
+ * ------------------------------------------------------------ neighbors,
+ * paths
+ */
 
 static uint32_t new_neighbor(ChimdevOp *op, ChimdevNode *n, int64_t now)
 {
@@ -82,7 +85,10 @@ static uint32_t new_path(ChimdevOp *op, ChimdevNode *n, ChimdevObj *neighbor)
 
 /* ------------------------------------------------------------ connections */
 
-/* On any failure the requests are ours to free: they never were the host's loss (INI-6). */
+/*
+ * On any failure the requests are ours to free: they never were the host's
+ * loss (INI-6).
+ */
 static uint32_t import_sends(ChimdevOp *op, const ChimdevTcpIn *in,
                              struct toe_conn *c, GPtrArray *reqs)
 {
@@ -162,7 +168,10 @@ static uint32_t import(ChimdevOp *op, ChimdevObj *o, ChimdevObj *path,
     return CHIM_ST_SUCCESS;
 }
 
-/* OP-D6: the tuple is the target's; now the marker behind the last raw frame, then OPENED. */
+/*
+ * OP-D6: the tuple is the target's; now the marker behind the last raw frame,
+ * then OPENED.
+ */
 static void announce(ChimdevOp *op, ChimdevObj *o, const ChimdevTcpIn *in)
 {
     struct chim_cqe e = {
@@ -249,7 +258,10 @@ static bool stands(const ChimdevNode *n)
     return n->status == CHIM_ST_SUCCESS;
 }
 
-/* First pass, parents before dependents. TRE-16: nothing more once the root has failed. */
+/*
+ * First pass, parents before dependents. TRE-16: nothing more once the root
+ * has failed.
+ */
 static void offload(ChimdevOp *op, int64_t now)
 {
     ChimdevList *l = op->list;
@@ -281,7 +293,10 @@ static void offload(ChimdevOp *op, int64_t now)
     }
 }
 
-/* Second pass, dependents before parents: INI-4, INI-5, TRE-13, one level deep. */
+/*
+ * Second pass, dependents before parents: INI-4, INI-5, TRE-13, one level
+ * deep.
+ */
 static void sum_up(ChimdevList *l)
 {
     g_autofree uint32_t *deps = g_new0(uint32_t, l->count);

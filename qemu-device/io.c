@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * io.c - the SQ: commands on connections, checked and handed to the engine; and
- * the requests that they become. Spec chapter 5.5.
+ * io.c - the SQ: commands on connections, checked and handed to the engine;
+ * and the requests that they become. Spec chapter 5.5.
  *
- * A command is fetched only when its pair's CQ has room for a completion, so that
- * one that is refused can be answered at once.
+ * A command is fetched only when its pair's CQ has room for a completion, so
+ * that one that is refused can be answered at once.
  */
 
 #include "qemu/osdep.h"
@@ -55,7 +55,10 @@ void chimdev_req_free_all(ChimdevState *s)
 
 /* ------------------------------------------------------------ commands */
 
-/* Refused or not, a command and its completion count, as they do at the driver. */
+/*
+ * Refused or not, a command and its completion count, as they do at the
+ * driver.
+ */
 static void count_command(struct chim_case_stats *c, unsigned op)
 {
     switch (op) {

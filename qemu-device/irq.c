@@ -2,8 +2,8 @@
 /*
  * irq.c - interrupts: MSI-X vectors, the INTx fallback, moderation per pair.
  *
- * Whether the driver wants an interrupt is ring.c's question; when it gets it is
- * answered here.
+ * Whether the driver wants an interrupt is ring.c's question; when it gets it
+ * is answered here.
  */
 
 #include "qemu/osdep.h"

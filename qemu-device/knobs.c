@@ -2,11 +2,13 @@
 /*
  * knobs.c - properties for tests of state operations.
  *
- * x-terminate-sends=return|complete|mix: which of its freedoms the target takes
- * with unfinished sends (TRM-16).
- * x-fail-initiate=STATUS[:N][+STATUS[:N]...]: new objects fail with that status,
- * all of the status's layer or only the N-th since reset. A layer before the
- * status (neighbor/, path/, tcp/) overrides the one that it belongs to.
+ * x-terminate-sends=return|complete|mix: which of its freedoms the target
+ * takes with unfinished sends (TRM-16).
+ *
+ * x-fail-initiate=STATUS[:N][+STATUS[:N]...]: new objects fail with that
+ * status, all of the status's layer or only the N-th since reset. A layer
+ * before the status (neighbor/, path/, tcp/) overrides the one that it belongs
+ * to.
  */
 
 #include "qemu/osdep.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * mmio.c - the registers: one table with offset, direction, reset value and what
- * reading and writing do. Spec chapter 2.
+ * mmio.c - the registers: one table with offset, direction, reset value and
+ * what reading and writing do. Spec chapter 2.
  *
- * An access of the wrong size, alignment, place or direction is logged as a guest
- * error and has no effect; a read of that kind answers 0 (REG-D1).
+ * An access of the wrong size, alignment, place or direction is logged as a
+ * guest error and has no effect; a read of that kind answers 0 (REG-D1).
  */
 
 #include "qemu/osdep.h"
@@ -22,7 +22,10 @@ struct ChimdevReg {
     uint32_t arg;
 };
 
-/* The backend's abilities bound what the driver can be promised about received frames. */
+/*
+ * The backend's abilities bound what the driver can be promised about received
+ * frames.
+ */
 uint64_t chimdev_features(const ChimdevState *s)
 {
     uint64_t f = 1ull << CHIM_F_CSUM | 1ull << CHIM_F_GUEST_CSUM |
@@ -85,7 +88,7 @@ static void write_ctrl(ChimdevState *s, const ChimdevReg *r, uint32_t v)
         s->ctrl = CHIM_CTRL_ENABLE;
         if (chimdev_admin_enable(s)) {
             s->status |= CHIM_STATUS_READY;
-            s->admin_awake = true;      /* entries may be there already (RING-D8) */
+            s->admin_awake = true; /* entries may be there already (RING-D8) */
             chimdev_nic_set_offloads(s);
             chimdev_kick(s);
         }
@@ -321,7 +324,10 @@ static void mmio_write(void *opaque, hwaddr addr, uint64_t v, unsigned size)
     r->write(s, r, v);
 }
 
-/* Every access reaches the functions above as it was made, so that they can refuse it. */
+/*
+ * Every access reaches the functions above as it was made, so that they can
+ * refuse it.
+ */
 const MemoryRegionOps chimdev_mmio_ops = {
     .read = mmio_read,
     .write = mmio_write,

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * nic.c - the port to QEMU's net layer: backends, their abilities, sending with
- * back-pressure, and the way a received frame takes into the device.
+ * nic.c - the port to QEMU's net layer: backends, their abilities, sending
+ * with back-pressure, and the way a received frame takes into the device.
  *
- * A backend may answer inside the call that sends (slirp does): frames that come
- * while the device runs are only queued, within a bound. A backend that takes no
- * more stops the pairs that use its queue until it calls back.
+ * A backend may answer inside the call that sends (slirp does): frames that
+ * come while the device runs are only queued, within a bound. A backend that
+ * takes no more stops the pairs that use its queue until it calls back.
  */
 
 #include "qemu/osdep.h"
@@ -208,7 +208,10 @@ void chimdev_nic_take_deferred(ChimdevState *s)
     }
 }
 
-/* Frames of the target must not wait behind others: then nothing is held up, but dropped. */
+/*
+ * Frames of the target must not wait behind others: then nothing is held up,
+ * but dropped.
+ */
 static bool rx_held_up(ChimdevState *s)
 {
     if (s->count[CHIMDEV_LAYER_TCP]) {
@@ -223,8 +226,8 @@ static bool rx_held_up(ChimdevState *s)
 }
 
 /*
- * A tap keeps what we cannot take yet, and then the kernel's queue does. That is
- * better than to lose it, as long as the host alone has connections.
+ * A tap keeps what we cannot take yet, and then the kernel's queue does. That
+ * is better than to lose it, as long as the host alone has connections.
  */
 static bool rx_must_wait(ChimdevState *s, const struct iovec *iov, int cnt)
 {
@@ -279,7 +282,10 @@ static ssize_t nic_receive(NetClientState *nc, const uint8_t *buf, size_t size)
     return nic_receive_iov(nc, &iov, 1);
 }
 
-/* A backend was told to keep its frames; let it try again if there is room now. */
+/*
+ * A backend was told to keep its frames; let it try again if there is room
+ * now.
+ */
 void chimdev_nic_resume_rx(ChimdevState *s)
 {
     if (!s->rx_refused || rx_held_up(s)) {

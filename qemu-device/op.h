@@ -36,7 +36,10 @@ void chimdev_initiate(ChimdevOp *op, int64_t now);
 void chimdev_terminate(ChimdevOp *op, int64_t now);
 void chimdev_terminate_continue(ChimdevOp *op, int64_t now);
 
-/* knobs.c: the failure that a test wants for the next new object of a layer, or SUCCESS */
+/*
+ * knobs.c: the failure that a test wants for the next new object of a layer,
+ * or SUCCESS
+ */
 uint32_t chimdev_knob_fail(ChimdevState *s, enum chimdev_layer layer);
 enum toe_stop_sends chimdev_knob_stop(const ChimdevState *s);
 void chimdev_knobs_reset(ChimdevState *s);

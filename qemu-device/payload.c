@@ -96,7 +96,9 @@ void chimdev_gather_start(ChimdevGather *g, bool linear)
     g->linear = linear;
 }
 
-/* Room for len bytes in the frame, next to what came before. NULL: too long. */
+/*
+ * Room for len bytes in the frame, next to what came before. NULL: too long.
+ */
 void *chimdev_gather_reserve(ChimdevGather *g, size_t len)
 {
     uint8_t *p = g->arena + g->used;
@@ -179,9 +181,14 @@ void chimdev_gather_done(ChimdevState *s, ChimdevGather *g)
     g->niov = 0;
 }
 
-/* ------------------------------------------------------------ scatter lists */
+/*
+ * ------------------------------------------------------------ scatter lists
+ */
 
-/* Find the element that holds byte off of a request, from the last one used if it is not behind that. */
+/*
+ * Find the element that holds byte off of a request, from the last one used if
+ * it is not behind that.
+ */
 static struct chim_sge *req_seek(ChimdevReq *r, uint32_t off, uint32_t *inside)
 {
     if (off < r->hint_off) {

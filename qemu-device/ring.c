@@ -3,8 +3,8 @@
  * ring.c - the rings: fetching, posting, indices, events.
  *
  * The only file of the device that knows phase bits, control blocks and memory
- * barriers. It knows nothing of what the entries mean, apart from the chaining of
- * a command's scatter list. Spec chapter 3.
+ * barriers. It knows nothing of what the entries mean, apart from the chaining
+ * of a command's scatter list. Spec chapter 3.
  */
 
 #include "qemu/osdep.h"
@@ -14,7 +14,10 @@
 #include "chimdev.h"
 #include "trace.h"
 
-/* Buffers read ahead of their use: enough for the largest frame in the smallest buffers. */
+/*
+ * Buffers read ahead of their use: enough for the largest frame in the
+ * smallest buffers.
+ */
 enum { RING_LOOK = 2048 };
 
 struct ChimdevRing {
@@ -158,7 +161,7 @@ static ChimdevFetch published(ChimdevRing *r, uint32_t index)
     if ((ctl & CHIM_CTL_PHASE) != entry_phase(r, index)) {
         return CHIMDEV_FETCH_EMPTY;
     }
-    smp_rmb();
+    smp_rmb();          /* the phase before what it announces (RING-D2) */
     return CHIMDEV_FETCH_OK;
 }
 
@@ -170,7 +173,9 @@ static bool read_entry(ChimdevRing *r, uint32_t index, void *entry)
                             r->entry_size);
 }
 
-/* Append elements to a command's scatter list; the first of length 0 ends it. */
+/*
+ * Append elements to a command's scatter list; the first of length 0 ends it.
+ */
 static void add_sges(ChimdevCmd *cmd, const struct chim_sge *sge, unsigned n,
                      bool *ended)
 {
@@ -296,7 +301,10 @@ uint64_t chimdev_ring_look(ChimdevRing *r, uint64_t want, unsigned *count)
     uint64_t bytes = 0;
     unsigned n = 0;
 
-    while (r->look_bytes < want && look_further(r) == CHIMDEV_FETCH_OK) {
+    while (r->look_bytes < want) {
+        if (look_further(r) != CHIMDEV_FETCH_OK) {
+            break;
+        }
     }
     while (n < r->nlook && bytes < want) {
         bytes += r->look[(r->look_first + n) % RING_LOOK].len;
@@ -319,7 +327,9 @@ ChimdevBuf chimdev_ring_take(ChimdevRing *r)
     return b;
 }
 
-/* RING-D5. A buffer ring sleeps on the first entry that it has not read ahead. */
+/*
+ * RING-D5. A buffer ring sleeps on the first entry that it has not read ahead.
+ */
 bool chimdev_ring_sleep(ChimdevRing *r)
 {
     uint32_t next = r->index + r->nlook;
@@ -328,7 +338,7 @@ bool chimdev_ring_sleep(ChimdevRing *r)
     if (!chimdev_dma_st32(r->s, &at, CTL(r, dev_event), next)) {
         return true;
     }
-    smp_mb();
+    smp_mb();           /* the event before the phase, as the driver does */
     return published(r, next) != CHIMDEV_FETCH_OK;
 }
 
@@ -340,7 +350,7 @@ uint32_t chimdev_ring_consumed(ChimdevRing *r)
     if (!chimdev_dma_ld32(r->s, &at, CTL(r, drv_index), &v)) {
         return r->drv_index;
     }
-    smp_mb_acquire();
+    smp_mb_acquire();   /* the index before the commands behind it (RING-H8) */
     if (v - r->drv_index > r->index - r->drv_index) {
         at.index = v;
         at.rule = CHIM_RULE_RING_H2;
@@ -374,7 +384,7 @@ void chimdev_ring_post(ChimdevRing *r, uint32_t ahead, const void *entry)
                            r->entry_size - 4)) {
         return;
     }
-    smp_wmb();
+    smp_wmb();          /* everything else before the phase (RING-D1) */
     chimdev_dma_st32(r->s, &at, addr, ctl);
 }
 
@@ -395,7 +405,7 @@ bool chimdev_ring_wake_at(ChimdevRing *r, uint32_t index)
     if (!chimdev_dma_st32(r->s, &at, CTL(r, dev_event), index)) {
         return true;
     }
-    smp_mb();
+    smp_mb();           /* the event before the index */
     return (int32_t)(chimdev_ring_consumed(r) - index) <= 0;
 }
 
@@ -408,7 +418,7 @@ bool chimdev_ring_wait_room(ChimdevRing *r)
     if (!chimdev_dma_st32(r->s, &at, CTL(r, dev_event), seen)) {
         return true;
     }
-    smp_mb();
+    smp_mb();           /* the event before the index */
     return chimdev_ring_consumed(r) == seen;
 }
 
@@ -426,7 +436,7 @@ bool chimdev_ring_flush(ChimdevRing *r, uint32_t *entries)
     if (!chimdev_dma_st32(r->s, &at, CTL(r, dev_index), r->index)) {
         return false;
     }
-    smp_mb();
+    smp_mb();           /* our index before the driver's event (RING-D6) */
     if (!chimdev_dma_ld32(r->s, &at, CTL(r, drv_event), &event)) {
         return false;
     }

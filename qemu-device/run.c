@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * run.c - one run of the device: what came in, timers, commands, events, frames
- * out, indices and interrupts, sleep. Bounded; what is left asks for another run.
+ * run.c - one run of the device: what came in, timers, commands, events,
+ * frames out, indices and interrupts, sleep. Bounded; what is left asks for
+ * another run.
  */
 
 #include "qemu/osdep.h"
@@ -12,7 +13,10 @@
 #include "target.h"
 #include "trace.h"
 
-/* Frames and commands may use what exists of a pair; connections need all of it. */
+/*
+ * Frames and commands may use what exists of a pair; connections need all of
+ * it.
+ */
 bool chimdev_pair_usable(const ChimdevPair *p)
 {
     for (unsigned k = 0; k < CHIM_RING_KINDS; k++) {

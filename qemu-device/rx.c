@@ -3,9 +3,9 @@
  * rx.c - received frames: to the target if it wants them, else by the raw path
  * into the receive rings, with the CUTOVER markers between them.
  *
- * A frame for which the driver has no buffers is dropped (RING-D12). One for which
- * the completion ring has no room waits, in order and within a bound, and holds up
- * neither another pair nor the target (RING-D7).
+ * A frame for which the driver has no buffers is dropped (RING-D12). One for
+ * which the completion ring has no room waits, in order and within a bound,
+ * and holds up neither another pair nor the target (RING-D7).
  */
 
 #include "qemu/osdep.h"
@@ -95,8 +95,8 @@ static RxPlaced place(ChimdevPair *p, const ChimdevRxWait *w,
 }
 
 /*
- * Whether there are buffers for a frame that a backend still holds. If not, the
- * driver's next buffers ring the doorbell.
+ * Whether there are buffers for a frame that a backend still holds. If not,
+ * the driver's next buffers ring the doorbell.
  */
 bool chimdev_rx_possible(ChimdevState *s, const uint8_t *data, uint32_t len)
 {
@@ -208,7 +208,9 @@ static void raw_segment(void *opaque, const uint8_t *frame, size_t len)
     raw_frame(s, &vnet, frame, len);
 }
 
-/* REG-D7: what the driver has not accepted is undone before it sees the frame. */
+/*
+ * REG-D7: what the driver has not accepted is undone before it sees the frame.
+ */
 static void raw_path(ChimdevState *s, const ChimdevVnet *vnet,
                      const uint8_t *data, uint32_t len)
 {

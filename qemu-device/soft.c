@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * soft.c - checksums and segmentation in software, for backends that do not speak
- * virtio_net_hdr and for drivers that did not ask for large frames.
+ * soft.c - checksums and segmentation in software, for backends that do not
+ * speak virtio_net_hdr and for drivers that did not ask for large frames.
  *
  * Works on whole frames in our own memory and trusts nothing in them.
  */
@@ -20,8 +20,8 @@ typedef struct SoftFrame {
 } SoftFrame;
 
 /*
- * The Internet checksum does not care about byte order as long as the words are
- * read and the result is stored in the same one.
+ * The Internet checksum does not care about byte order as long as the words
+ * are read and the result is stored in the same one.
  */
 static uint64_t sum_bytes(const uint8_t *p, size_t len, uint64_t sum)
 {
@@ -56,7 +56,9 @@ static uint64_t sum_u16(uint16_t v)
     return cpu_to_be16(v);
 }
 
-/* Find IP and, if it is no fragment and has no extension headers, TCP or UDP. */
+/*
+ * Find IP and, if it is no fragment and has no extension headers, TCP or UDP.
+ */
 static bool parse(const uint8_t *frame, uint32_t len, SoftFrame *f)
 {
     uint32_t off = 12;

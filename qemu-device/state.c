@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * state.c - the one translation between the ABI and the engine: statuses, flags,
- * parameters, and the state structures of the three layers, in and out.
+ * state.c - the one translation between the ABI and the engine: statuses,
+ * flags, parameters, and the state structures of the three layers, in and out.
  *
- * Reserved fields and what belongs to features that were not accepted are refused
- * here; whether values make sense together is the engine's to say.
+ * Reserved fields and what belongs to features that were not accepted are
+ * refused here; whether values make sense together is the engine's to say.
  */
 
 #include "qemu/osdep.h"
@@ -15,7 +15,9 @@
 
 enum { SEND_MAX_SGE = 1024 };
 
-/* ------------------------------------------------------------ statuses, flags */
+/*
+ * ------------------------------------------------------------ statuses, flags
+ */
 
 uint32_t chimdev_state_status(enum toe_status st)
 {
@@ -94,7 +96,9 @@ uint32_t chimdev_state_params(const struct chim_params *p,
                                               : CHIM_ST_SUCCESS;
 }
 
-/* ------------------------------------------------------------ structures in */
+/*
+ * ------------------------------------------------------------ structures in
+ */
 
 static const void *state_at(const ChimdevList *l, const ChimdevNode *n, int off)
 {
@@ -130,7 +134,9 @@ static uint32_t check_vlan(ChimdevState *s, uint16_t id)
         if (o->layer != CHIMDEV_LAYER_NEIGHBOR || !o->vlan_id) {
             continue;
         }
-        for (k = 0; k < n && seen[k] != o->vlan_id; k++) {
+        k = 0;
+        while (k < n && seen[k] != o->vlan_id) {
+            k++;
         }
         if (k == n && n < CHIMDEV_MAX_VLANS) {
             seen[n++] = o->vlan_id;
@@ -294,7 +300,8 @@ static uint32_t get_tcp_delegated(ChimdevState *s,
     in->buffered_off = le32_to_cpu(k->buffered_off);
     in->buffered_sges = le32_to_cpu(k->buffered_sges);
     in->buffered_len = le32_to_cpu(k->buffered_len);
-    if (k->rsvd0 || k->flags || k->dwnd || memcmp(k->rsvd1, zero, sizeof(zero))) {
+    if (k->rsvd0 || k->flags || k->dwnd ||
+        memcmp(k->rsvd1, zero, sizeof(zero))) {
         return CHIM_ST_INVALID_FIELD;
     }
     return CHIM_ST_SUCCESS;
@@ -435,7 +442,9 @@ uint32_t chimdev_state_get_tcp_cached(const ChimdevList *l,
     return get_tcp_cached(&k, c, update);
 }
 
-/* ------------------------------------------------------------ structures out */
+/*
+ * ------------------------------------------------------------ structures out
+ */
 
 static struct chim_state_hdr header(size_t len)
 {
@@ -616,7 +625,10 @@ static void given(const ChimdevList *l, const ChimdevNode *n,
     memcpy(d, state_at(l, n, 0), sizeof(*d));
 }
 
-/* The room that the driver gave; a scatter list shorter than announced bounds it. */
+/*
+ * The room that the driver gave; a scatter list shorter than announced bounds
+ * it.
+ */
 uint32_t chimdev_state_get_room(const ChimdevList *l, const ChimdevNode *n,
                                 ChimdevTcpRoom *room)
 {

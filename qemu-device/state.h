@@ -7,7 +7,10 @@
 
 #include "blocklist.h"
 
-/* Statuses of data operations, and of state operations where the layer does not matter. */
+/*
+ * Statuses of data operations, and of state operations where the layer does
+ * not matter.
+ */
 uint32_t chimdev_state_status(enum toe_status st);
 /* Statuses of an INITIATE node of that layer. */
 uint32_t chimdev_state_initiate_status(enum toe_status st,
@@ -17,8 +20,8 @@ uint32_t chimdev_state_params(const struct chim_params *p,
                               struct toe_params *t);
 
 /*
- * INITIATE: the states behind a node. Each returns the node's status; the fields'
- * own limits are the engine's to check.
+ * INITIATE: the states behind a node. Each returns the node's status; the
+ * fields' own limits are the engine's to check.
  */
 uint32_t chimdev_state_get_neighbor(ChimdevState *s, const ChimdevList *l,
                                     const ChimdevNode *n,

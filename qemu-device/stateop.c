@@ -4,8 +4,8 @@
  * the completion, and the three that act at once (UPDATE, QUERY, INVALIDATE).
  * INITIATE and TERMINATE are in files of their own.
  *
- * Operations run side by side; each completes exactly once (OP-D5), when its work
- * is done and the entries it has posted on other rings are published.
+ * Operations run side by side; each completes exactly once (OP-D5), when its
+ * work is done and the entries it has posted on other rings are published.
  */
 
 #include "qemu/osdep.h"
@@ -120,9 +120,15 @@ void chimdev_op_reset(ChimdevState *s)
     s->offloads = 0;
 }
 
-/* ------------------------------------------------------------ objects of a list */
+/*
+ * ------------------------------------------------------------ objects of a
+ * list
+ */
 
-/* Find the objects that the nodes name. A node whose status is not SUCCESS after this has none. */
+/*
+ * Find the objects that the nodes name. A node whose status is not SUCCESS
+ * after this has none.
+ */
 void chimdev_op_resolve(ChimdevOp *op)
 {
     ChimdevState *s = op->s;
@@ -202,7 +208,10 @@ static uint32_t update_node(ChimdevOp *op, ChimdevNode *n, int64_t now)
     }
 }
 
-/* ------------------------------------------------------------ QUERY, INVALIDATE */
+/*
+ * ------------------------------------------------------------ QUERY,
+ * INVALIDATE
+ */
 
 static uint32_t query_node(ChimdevOp *op, ChimdevNode *n, int64_t now)
 {

@@ -11,7 +11,10 @@
 bool chimdev_op_parse_knobs(ChimdevState *s, Error **errp);
 void chimdev_op_free_knobs(ChimdevState *s);
 
-/* A state operation came in on the admin SQ. False: too many are under way, nothing has happened. */
+/*
+ * A state operation came in on the admin SQ. False: too many are under way,
+ * nothing has happened.
+ */
 bool chimdev_op_possible(const ChimdevState *s);
 void chimdev_op_new(ChimdevState *s, const ChimdevCmd *cmd);
 /* Act on those whose fences have come. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * stats.c - the counters as the driver sees them: the device's own and, in sets
- * of their own, the engine's (STT-1).
+ * stats.c - the counters as the driver sees them: the device's own and, in
+ * sets of their own, the engine's (STT-1).
  */
 
 #include "qemu/osdep.h"

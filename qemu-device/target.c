@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * target.c - the TCP engine inside the device: what it asks of its host (memory,
- * frames out, payload), frames in, and its events as completion entries.
+ * target.c - the TCP engine inside the device: what it asks of its host
+ * (memory, frames out, payload), frames in, and its events as completion
+ * entries.
  *
  * The engine never calls out of turn: callbacks only gather, place and send.
  */
@@ -60,7 +61,10 @@ static void frame_vnet(const struct toe_frame *f, ChimdevVnet *v)
     }
 }
 
-/* Payload is read from the guest now, for each transmission anew. A dead device swallows the frame. */
+/*
+ * Payload is read from the guest now, for each transmission anew. A dead
+ * device swallows the frame.
+ */
 static bool op_emit(void *opaque, const struct toe_frame *f)
 {
     ChimdevState *s = opaque;
@@ -383,7 +387,10 @@ static void post(ChimdevPair *p, const struct toe_event *ev)
     }
 }
 
-/* Room for an indication. Without any, the driver's next buffer rings the doorbell. */
+/*
+ * Room for an indication. Without any, the driver's next buffer rings the
+ * doorbell.
+ */
 static uint32_t indication_room(ChimdevPair *p)
 {
     ChimdevRing *ib = p->ring[CHIM_RING_IB];
@@ -421,7 +428,10 @@ static bool serve_events(ChimdevPair *p)
     return n;
 }
 
-/* Completions may let the engine send, and sending may complete something: a few rounds, then the next run. */
+/*
+ * Completions may let the engine send, and sending may complete something: a
+ * few rounds, then the next run.
+ */
 static void serve_pair(ChimdevPair *p, int64_t now)
 {
     ChimdevState *s = p->s;

@@ -27,12 +27,18 @@ uint32_t chimdev_target_nce_answer(ChimdevState *s, uint32_t handle,
 
 /* accept.c: indications that wait for the host's word */
 void chimdev_accept_add(ChimdevPair *p, const ChimdevInd *ind);
-/* Settle what the driver's consumer index has passed. False: its commands could not all be read yet. */
+/*
+ * Settle what the driver's consumer index has passed. False: its commands
+ * could not all be read yet.
+ */
 bool chimdev_accept_settle(ChimdevPair *p, int64_t now);
 void chimdev_accept_final(ChimdevPair *p, uint32_t handle, int64_t now);
 bool chimdev_accept_verdict(ChimdevPair *p, ChimdevObj *o, uint32_t number,
                             uint32_t status, uint32_t consumed, int64_t now);
-/* Ask to be woken where that is needed. False: the driver has moved on meanwhile. */
+/*
+ * Ask to be woken where that is needed. False: the driver has moved on
+ * meanwhile.
+ */
 bool chimdev_accept_arm(ChimdevPair *p, int64_t now);
 void chimdev_accept_reset(ChimdevPair *p);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * terminate.c - TERMINATE: check that everything fits, stop the connections, wait
- * until they have drained, hand their state back, then free paths and neighbors.
- * Spec chapter 5.3.
+ * terminate.c - TERMINATE: check that everything fits, stop the connections,
+ * wait until they have drained, hand their state back, then free paths and
+ * neighbors. Spec chapter 5.3.
  */
 
 #include "qemu/osdep.h"
@@ -105,7 +105,10 @@ void chimdev_terminate(ChimdevOp *op, int64_t now)
     op->phase = CHIMDEV_OP_STOPPING;
 }
 
-/* Everything of the connection has left; its state goes back, LAST is its last entry (OP-D11). */
+/*
+ * Everything of the connection has left; its state goes back, LAST is its last
+ * entry (OP-D11).
+ */
 static void give_back(ChimdevOp *op, ChimdevNode *n, int64_t now)
 {
     ChimdevState *s = op->s;

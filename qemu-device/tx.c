@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * tx.c - the host's frames: from the TX ring to the backend, in order, with the
- * fences between them.
+ * tx.c - the host's frames: from the TX ring to the backend, in order, with
+ * the fences between them.
  */
 
 #include "qemu/osdep.h"
@@ -16,7 +16,8 @@ enum {
     TX_BUDGET_BYTES = 4 * MiB,
 };
 
-static bool vnet_ok(ChimdevState *s, const ChimdevCmd *cmd, const ChimdevVnet *v)
+static bool vnet_ok(ChimdevState *s, const ChimdevCmd *cmd,
+                    const ChimdevVnet *v)
 {
     bool tso;
 
