@@ -3,7 +3,7 @@
  * insncount - a TCG plugin that counts the instructions that the guest executes and its accesses to
  * device memory, and says how many it were whenever someone asks, while the guest runs.
  *
- *   -plugin insncount,socket=PATH
+ *   -plugin insncount,socket=PATH[,blocks=on]
  *
  * Whoever connects to the UNIX socket and writes "count\n" gets one line, "INSTRUCTIONS READS
  * WRITES". Instructions are added up in the translated code itself, one addition per block and
@@ -14,6 +14,9 @@
  * watched, and those that reach a device are remembered; "settle\n" ends that phase, everything is
  * translated anew, and only those few are watched. The interrupt controllers and the timer are no
  * devices here.
+ *
+ * With blocks=on instructions are counted for each block of code as well, and "blocks\n" gets one
+ * line for each, "ADDRESS INSTRUCTIONS".
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -33,7 +36,7 @@
 #define CHIPSET_FIRST 0xfec00000ull
 #define CHIPSET_LAST 0xfeefffffull
 
-enum { PLACES_MAX = 4096, SETTLE_MS = 3000 };
+enum { PLACES_MAX = 4096, BLOCKS_MAX = 1 << 17, SETTLE_MS = 3000 };
 
 QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 
@@ -44,21 +47,24 @@ struct counts {
 
 static struct qemu_plugin_scoreboard *board;
 static qemu_plugin_u64 insns, io[2];
+static struct qemu_plugin_scoreboard *blocks;	/* NULL: not asked for */
 static int ear = -1;
 
 /* Where in the kernel devices are accessed: a hash table. What does not fit is not watched. */
 static pthread_mutex_t places_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t places[PLACES_MAX];
+/* Where blocks begin, in the order of their counters; likewise. */
+static uint64_t starts[BLOCKS_MAX];
 
 enum phase { LEARNING, ASKED, SETTLED };
 static _Atomic enum phase phase = LEARNING;
 static qemu_plugin_id_t me;
 
-/* The slot that holds the place or could take it; NULL: neither. */
-static uint64_t *find_place(uint64_t pc)
+/* The slot that holds the address or could take it; NULL: neither. The table has 2^n slots. */
+static uint64_t *find_slot(uint64_t *table, size_t slots, uint64_t pc)
 {
-	for (size_t i = 0; i < PLACES_MAX; i++) {
-		uint64_t *slot = &places[(pc * 0x9e3779b97f4a7c15ull + i) % PLACES_MAX];
+	for (size_t i = 0; i < slots; i++) {
+		uint64_t *slot = &table[((pc * 0x9e3779b97f4a7c15ull >> 40) + i) % slots];
 
 		if (!*slot || *slot == pc)
 			return slot;
@@ -71,7 +77,7 @@ static void remember(uint64_t pc)
 	uint64_t *slot;
 
 	pthread_mutex_lock(&places_lock);
-	slot = find_place(pc);
+	slot = find_slot(places, PLACES_MAX, pc);
 	if (slot)
 		*slot = pc;
 	pthread_mutex_unlock(&places_lock);
@@ -83,7 +89,7 @@ static bool is_remembered(uint64_t pc)
 	bool known;
 
 	pthread_mutex_lock(&places_lock);
-	slot = find_place(pc);
+	slot = find_slot(places, PLACES_MAX, pc);
 	known = slot && *slot == pc;
 	pthread_mutex_unlock(&places_lock);
 	return known;
@@ -116,12 +122,33 @@ static void on_access(unsigned int vcpu, qemu_plugin_meminfo_t info, uint64_t va
 		remember((uint64_t)(uintptr_t)pc);
 }
 
+static qemu_plugin_u64 block_counter(const uint64_t *slot)
+{
+	return (qemu_plugin_u64){ blocks, (size_t)(slot - starts) * sizeof(uint64_t) };
+}
+
+static void count_block(struct qemu_plugin_tb *tb, size_t n)
+{
+	uint64_t *slot;
+
+	pthread_mutex_lock(&places_lock);
+	slot = find_slot(starts, BLOCKS_MAX, qemu_plugin_tb_vaddr(tb));
+	if (slot)
+		*slot = qemu_plugin_tb_vaddr(tb);
+	pthread_mutex_unlock(&places_lock);
+	if (slot)
+		qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(tb, QEMU_PLUGIN_INLINE_ADD_U64,
+								  block_counter(slot), n);
+}
+
 static void on_block(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
 	size_t n = qemu_plugin_tb_n_insns(tb);
 
 	(void)id;
 	qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(tb, QEMU_PLUGIN_INLINE_ADD_U64, insns, n);
+	if (blocks)
+		count_block(tb, n);
 	if (qemu_plugin_tb_vaddr(tb) < KERNEL_HALF)
 		return;
 	for (size_t i = 0; i < n; i++) {
@@ -152,6 +179,20 @@ static bool wait_settled(void)
 	return atomic_load(&phase) == SETTLED;
 }
 
+/* The thread that answers is the only reader, and a slot that is taken never changes. */
+static void tell_blocks(int fd)
+{
+	FILE *out = fdopen(dup(fd), "w");
+
+	for (size_t i = 0; out && blocks && i < BLOCKS_MAX; i++) {
+		if (starts[i])
+			fprintf(out, "%" PRIx64 " %" PRIu64 "\n", starts[i],
+				qemu_plugin_u64_sum(block_counter(&starts[i])));
+	}
+	if (out)
+		fclose(out);
+}
+
 static void serve(int fd)
 {
 	struct timeval patience = { .tv_sec = 5 };
@@ -163,6 +204,10 @@ static void serve(int fd)
 	if (n <= 0)
 		return;
 	line[n] = 0;
+	if (!strcmp(line, "blocks\n")) {
+		tell_blocks(fd);
+		return;
+	}
 	if (!strcmp(line, "settle\n") ? !wait_settled() : strcmp(line, "count\n"))
 		return;
 	n = snprintf(line, sizeof(line), "%" PRIu64 " %" PRIu64 " %" PRIu64 "\n",
@@ -212,11 +257,15 @@ static int listen_at(const char *path)
 QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc,
 					   char **argv)
 {
+	bool want_blocks = argc == 2 && !strcmp(argv[1], "blocks=on");
+
 	(void)info;
-	if (argc != 1 || strncmp(argv[0], "socket=", 7)) {
-		fprintf(stderr, "insncount: the one option is socket=PATH\n");
+	if (argc < 1 || argc > 1 + want_blocks || strncmp(argv[0], "socket=", 7)) {
+		fprintf(stderr, "insncount: the options are socket=PATH and blocks=on\n");
 		return -1;
 	}
+	if (want_blocks)
+		blocks = qemu_plugin_scoreboard_new(BLOCKS_MAX * sizeof(uint64_t));
 	me = id;
 	board = qemu_plugin_scoreboard_new(sizeof(struct counts));
 	insns = qemu_plugin_scoreboard_u64_in_struct(board, struct counts, insns);

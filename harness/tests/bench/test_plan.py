@@ -25,6 +25,8 @@ BENCH = Path(__file__).resolve().parents[2] / "bench"
     (["--cpus", "0"], "numbers from 1"),
     (["--json", "/nonexistent/bench.json"], "does not exist"),
     (["--kernel", "7.7"], "7.7 is unknown"),
+    (["--profile", "chimney"], "is not DEVICE:ORDER"),
+    (["--profile", "rtl8139:send"], "is not DEVICE:ORDER"),
     (["--fast"], "unrecognized arguments: --fast"),
 ])
 def test_wrong_use_is_one_sentence(words: list[str], sentence: str,
@@ -40,7 +42,8 @@ def test_program_lists_its_metrics() -> None:
     assert [line.split()[0] for line in done.stdout.splitlines()] == list(plan.METRICS)
 
 
-@pytest.mark.parametrize("option", ["--rounds", "--devices", "--metrics", "--quick", "--json"])
+@pytest.mark.parametrize("option", ["--rounds", "--devices", "--metrics", "--quick", "--json",
+                                    "--profile", "--cpus", "--kernel", "--list"])
 def test_help_names_the_option(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         command.main(["--help"])

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from .. import kernel, net, paths, proc
 from ..errors import STATUS_HARNESS, HarnessError, WrongUse
 from ..run import signals_raise
-from . import figures, peer, plan, plugin, report
+from . import figures, peer, plan, plugin, profile, report
 from .schedule import Bench
 from .station import Setup
 
@@ -50,6 +50,8 @@ def make_parser() -> Parser:
         help="where the figures go (default: build/bench.json)")
     add("--cpus", type=int, default=1, metavar="N", help="processors of the guest (default: 1)")
     add("--kernel", default=KERNEL, metavar="NAME", help=f"the guest's kernel (default: {KERNEL})")
+    add("--profile", metavar="DEVICE:ORDER", help="instead, print where the guest's instructions "
+                                                  "go; ORDER is send, recv or rr")
     add("--list", action="store_true", help="print the metrics and end")
     return parser
 
@@ -75,6 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
+    if options.profile is not None:
+        return _profile(options)
     devices = plan.pick_devices(options.devices)
     metrics = plan.pick_metrics(options.metrics)
     rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
@@ -97,6 +101,16 @@ def _bench(options: argparse.Namespace) -> int:
             f"{rounds} rounds, {time.monotonic() - begin:.0f} s")
     print(report.text(rows, head), end="")
     return 0 if all(_complete(row, rounds) for row in rows) else STATUS_INCOMPLETE
+
+
+def _profile(options: argparse.Namespace) -> int:
+    device, probe = profile.parse(options.profile)
+    net.check_tap_possible()
+    _prepare(options.kernel, [plan.DEVICES[device]])
+    setup = Setup(options.kernel, options.cpus, peer.build(), plugin.build())
+    for line in profile.profile(device, probe, setup):
+        print(line)
+    return 0
 
 
 def _complete(row: dict[str, Any], rounds: int) -> bool:

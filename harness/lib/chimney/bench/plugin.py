@@ -30,9 +30,9 @@ def build() -> Path:
     return programs.build(SOURCE, "-shared", "-fPIC", "-pthread", f"-I{HEADERS}", *glib)
 
 
-def arguments(plugin: Path, ear: Path) -> list[str]:
+def arguments(plugin: Path, ear: Path, blocks: bool = False) -> list[str]:
     """What QEMU's command line needs for it."""
-    return ["-plugin", f"{plugin},socket={ear}"]
+    return ["-plugin", f"{plugin},socket={ear}" + (",blocks=on" if blocks else "")]
 
 
 def read(ear: Path) -> Counts:
@@ -45,14 +45,27 @@ def settle(ear: Path) -> None:
     _ask(ear, "settle")
 
 
+def read_blocks(ear: Path) -> dict[int, int]:
+    """Instructions executed so far by the address at which their block of code begins."""
+    pairs = (line.split() for line in _talk(ear, "blocks").splitlines())
+    return {int(address, 16): int(count) for address, count in pairs}
+
+
 def _ask(ear: Path, word: str) -> Counts:
+    try:
+        insns, reads, writes = (int(number) for number in _talk(ear, word).split())
+    except ValueError:
+        raise HarnessError(f"the instruction counter did not {word}.") from None
+    return Counts(insns, reads + writes)
+
+
+def _talk(ear: Path, word: str) -> str:
     with socket.socket(socket.AF_UNIX) as sock:
         sock.settimeout(SECONDS)
         try:
             sock.connect(str(ear))
             sock.sendall(word.encode() + b"\n")
-            text = sock.makefile("r").readline()
-            insns, reads, writes = (int(word) for word in text.split())
-        except (OSError, ValueError) as error:
+            with sock.makefile("r") as stream:
+                return stream.read()
+        except OSError as error:
             raise HarnessError(f"the instruction counter did not {word}: {error}.") from None
-    return Counts(insns, reads + writes)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +87,8 @@ class Reading:
 class Station:
     """A device's VM; between its turns it is paused, so that it takes no time from the others."""
 
-    def __init__(self, device: Device, mode: str, wire: str, setup: Setup) -> None:
+    def __init__(self, device: Device, mode: str, wire: str, setup: Setup,
+                 blocks: bool = False) -> None:
         self.device, self.setup = device, setup
         self.counted = mode == COUNTED
         config = VmConfig(device=device.model, kernel=setup.kernel, cpus=setup.cpus,
@@ -96,7 +98,7 @@ class Station:
         self.vm = BenchVm(config)
         self.ear = self.vm.sockets / "insns"
         if self.counted:
-            config.qemu_args = [*config.qemu_args, *plugin.arguments(setup.plugin, self.ear)]
+            config.qemu_args = [*config.qemu_args, *plugin.arguments(setup.plugin, self.ear, blocks)]
         self._turn = 0
         self._irq_lines: set[str] = set()
         self._idle = 0.0
@@ -124,11 +126,12 @@ class Station:
         else:
             remove(self.vm.run_dir)
 
-    def run(self, probe: Probe, amount: int) -> Sample:
-        """Run a probe once: amount is bytes, or round trips."""
+    def run(self, probe: Probe, amount: int,
+            around: Callable[[], None] = lambda: None) -> Sample:
+        """Run a probe once: amount is bytes or round trips; around is called before and after."""
         self.vm.qmp.command("cont")
         try:
-            sample = self._run(probe, amount)
+            sample = self._run(probe, amount, around)
         finally:
             if self.vm.running:
                 with suppress(HarnessError):
@@ -136,14 +139,16 @@ class Station:
         check_share(self.device, sample)
         return sample
 
-    def _run(self, probe: Probe, amount: int) -> Sample:
+    def _run(self, probe: Probe, amount: int, around: Callable[[], None]) -> Sample:
         self._turn += 1
         with Load(self.vm, self.setup.load, FIRST_PORT + self._turn % PORTS) as load:
             if self.device.offload:
                 self._hand_over()
             load.order(order_text(probe, max(1, amount // WARM_PART)))
             before = self._read()
+            around()
             answer = load.order(order_text(probe, amount))
+            around()
             after = self._read(first_counts=True)
         self.vm.watch()
         if self.vm.console.splats:
