@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from chimney.bench import plugin
+from chimney.bench import peer, plan, plugin
+from chimney.bench.station import Invalid, Setup, Station
 from chimney.vm import Vm
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
@@ -71,6 +72,19 @@ def test_quick_bench_yields_rows_of_time_and_instructions(tmp_path: Path) -> Non
 def test_card_without_a_driver_is_refused() -> None:
     done = run("--devices", "igb", "--kernel", "6.1")
     assert done.returncode == 2 and "no module igb" in done.stderr and not done.stdout
+
+
+def test_run_that_linux_carried_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The negative control: without the hand-over the card's own counters give the run away."""
+    monkeypatch.setattr(Station, "_hand_over", lambda _self: None)
+    station = Station(plan.DEVICES["chimney"], plan.TIMED, plan.TAP,
+                      Setup("6.1", 1, peer.build(), Path("none")))
+    station.start()
+    try:
+        with pytest.raises(Invalid, match=r"the card carried 0\.0% of the bytes"):
+            station.run(plan.Probe(plan.TIMED, plan.TAP, plan.SEND), 4 << 20)
+    finally:
+        station.close()
 
 
 def test_offloaded_rounds_are_carried_by_the_card(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from chimney.bench.plan import DEVICES, SEND, TAP, TIMED, Device, Probe, Sample
 from chimney.bench.schedule import Bench
 from chimney.bench.station import Invalid, Setup, check_share, count_irqs
 from chimney.errors import HarnessError
+from chimney.run import Interrupted
 
 PROBE = Probe(TIMED, TAP, SEND)
 SETUP = Setup("6.1", 1, Path("load"), Path("plugin"))
@@ -111,6 +112,15 @@ def test_device_that_does_not_boot_is_shown(script: Script) -> None:
     made.execute()
     assert good(made, "vmxnet3") == 0 and good(made, plan.BASE) == 3
     assert all("did not start: no link" in run.why for run in made.runs if run.device == "vmxnet3")
+
+
+def test_interrupt_ends_the_bench_and_its_vms(script: Script) -> None:
+    """A signal is no failure of a device: nothing else may start, and every VM must end."""
+    script.failures["vmxnet3"] = [None, None, Interrupted(2)]
+    made = bench("vmxnet3", plan.BASE)
+    with pytest.raises(Interrupted):
+        made.execute()
+    assert not made.runs and script.closed == 2
 
 
 def test_share_decides_whether_an_offloaded_run_counts() -> None:

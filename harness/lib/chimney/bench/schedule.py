@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import HarnessError
+from ..run import Interrupted
 from .figures import Run
 from .plan import COUNTED, MB, RR, Device, Probe, Sample
 from .station import Invalid, Setup, Station
@@ -123,6 +124,8 @@ class Pass:
         station = Station(place.device, self.mode, self.wire, self.bench.setup)
         try:
             station.start()
+        except Interrupted:
+            raise
         except HarnessError as error:
             self._count_failure(place, f"its VM did not start: {error}")
             self._keep(station)
@@ -135,6 +138,8 @@ class Pass:
         self.bench.say(f"{self.mode}, {self.wire}, {probe.order}: {place.device.name}")
         try:
             return place.station.run(probe, amount), ""
+        except Interrupted:
+            raise
         except Invalid as error:
             self._count_failure(place, str(error))
             return None, str(error)

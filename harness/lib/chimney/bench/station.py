@@ -98,7 +98,8 @@ class Station:
         self.vm = BenchVm(config)
         self.ear = self.vm.sockets / "insns"
         if self.counted:
-            config.qemu_args = [*config.qemu_args, *plugin.arguments(setup.plugin, self.ear, blocks)]
+            config.qemu_args = [*config.qemu_args,
+                                *plugin.arguments(setup.plugin, self.ear, blocks)]
         self._turn = 0
         self._irq_lines: set[str] = set()
         self._idle = 0.0
@@ -128,7 +129,7 @@ class Station:
 
     def run(self, probe: Probe, amount: int,
             around: Callable[[], None] = lambda: None) -> Sample:
-        """Run a probe once: amount is bytes or round trips; around is called before and after."""
+        """Run a probe: amount is bytes or round trips; around is called before and after it."""
         self.vm.qmp.command("cont")
         try:
             sample = self._run(probe, amount, around)
