@@ -25,7 +25,7 @@ enum {
     MAX_GSO = 65000,            /* payload bytes of one large frame */
 };
 
-/* ------------------------------------------------------------ callbacks */
+/* ---------------------------------------- callbacks */
 
 static void *op_alloc(void *opaque, size_t size)
 {
@@ -110,7 +110,7 @@ static const struct toe_ops target_ops = {
     .place = op_place,
 };
 
-/* ------------------------------------------------------------ life */
+/* ---------------------------------------- life */
 
 bool chimdev_target_init(ChimdevState *s, Error **errp)
 {
@@ -182,7 +182,7 @@ uint32_t chimdev_target_nce_answer(ChimdevState *s, uint32_t handle,
     return CHIM_ST_SUCCESS;
 }
 
-/* ------------------------------------------------------------ in */
+/* ---------------------------------------- in */
 
 bool chimdev_target_input(ChimdevState *s, const ChimdevVnet *vnet,
                           const uint8_t *data, uint32_t len)
@@ -208,7 +208,7 @@ void chimdev_target_tick(ChimdevState *s, int64_t now)
     toe_tick(s->toe, now);
 }
 
-/* ------------------------------------------------------------ events */
+/* ---------------------------------------- events */
 
 static void count_request(ChimdevPair *p, const struct toe_event *ev)
 {
@@ -448,7 +448,8 @@ static void serve_pair(ChimdevPair *p, int64_t now)
         if (!chimdev_alive(s)) {
             return;
         }
-        if (!some) {
+        /* sending has events of its own: a neighbor in question, an RST that has left */
+        if (!some && !serve_events(p)) {
             break;
         }
         s->again |= round + 1 == SERVE_ROUNDS;
