@@ -16,7 +16,7 @@
 
 enum { ADMIN_BUDGET = 64 };
 
-/* ------------------------------------------------------------ the pair */
+/* ---------------------------------------- the pair */
 
 void chimdev_admin_init(ChimdevState *s)
 {
@@ -122,7 +122,7 @@ void chimdev_admin_reset(ChimdevState *s)
     s->nvlans = 0;
 }
 
-/* ------------------------------------------------------------ completions */
+/* ---------------------------------------- completions */
 
 void chimdev_admin_complete(ChimdevState *s, uint64_t cookie, uint32_t status,
                             uint32_t info)
@@ -151,9 +151,7 @@ void chimdev_admin_link(ChimdevState *s)
     chimdev_cq_post(&s->admin_cq, &e);
 }
 
-/*
- * ------------------------------------------------------------ set-up commands
- */
+/* ---------------------------------------- set-up commands */
 
 /* The command's buffer, which must be size bytes long, copied. */
 static uint32_t read_data(ChimdevState *s, const ChimdevCmd *cmd, void *buf,

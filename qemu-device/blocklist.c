@@ -46,7 +46,7 @@ const ChimdevShape *chimdev_list_shape(uint8_t type)
                                                            : NULL;
 }
 
-/* ------------------------------------------------------------ reading */
+/* ---------------------------------------- reading */
 
 static bool parse_node(ChimdevList *l, uint32_t i)
 {
@@ -366,7 +366,25 @@ void chimdev_list_free(ChimdevList *l)
     }
 }
 
-/* ------------------------------------------------------------ writing */
+/* Bytes of a scatter list in the list, or UINT64_MAX if an element wraps. */
+uint64_t chimdev_list_sge_bytes(const ChimdevList *l, uint32_t off,
+                                uint32_t count)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        struct chim_sge e;
+
+        memcpy(&e, l->buf + off + i * sizeof(e), sizeof(e));
+        sum += le32_to_cpu(e.len);
+        if (le64_to_cpu(e.addr) + le32_to_cpu(e.len) < le64_to_cpu(e.addr)) {
+            return UINT64_MAX;
+        }
+    }
+    return sum;
+}
+
+/* ---------------------------------------- writing */
 
 void chimdev_list_write(ChimdevState *s, ChimdevList *l, uint32_t off,
                         const void *data, uint32_t len)

@@ -49,6 +49,16 @@ uint32_t chimdev_list_read(ChimdevState *s, unsigned opcode,
                            unsigned nsge, uint32_t len, ChimdevList **out);
 void chimdev_list_free(ChimdevList *l);
 
+/* A structure behind a node, at an offset of its type's shape. */
+static inline const void *chimdev_list_state(const ChimdevList *l,
+                                             const ChimdevNode *n, int off)
+{
+    return l->buf + n->state_off + off;
+}
+
+uint64_t chimdev_list_sge_bytes(const ChimdevList *l, uint32_t off,
+                                uint32_t count);
+
 /* Part of our copy back into the guest's. */
 void chimdev_list_write(ChimdevState *s, ChimdevList *l, uint32_t off,
                         const void *data, uint32_t len);

@@ -29,6 +29,7 @@ enum {
 
 struct ChimdevCapture {
     FILE *file;
+    uint32_t snaplen;           /* bytes of a frame at most; 0: all */
     Notifier exit;
     GPtrArray *comments;
 };
@@ -78,7 +79,7 @@ static void write_head(ChimdevCapture *c)
     for (unsigned i = 0; i < ARRAY_SIZE(name); i++) {
         g_byte_array_set_size(b, 0);
         put32(b, 1);            /* Ethernet */
-        put32(b, 0);            /* no snap length */
+        put32(b, c->snaplen);
         put_option(b, OPT_IF_NAME, name[i], strlen(name[i]));
         put_option(b, OPT_IF_TSRESOL, &ns, 1);
         put_option(b, 0, NULL, 0);
@@ -93,7 +94,8 @@ static void at_exit(Notifier *n, void *data)
     fflush(c->file);
 }
 
-ChimdevCapture *chimdev_capture_open(const char *path, Error **errp)
+ChimdevCapture *chimdev_capture_open(const char *path, uint32_t snaplen,
+                                     Error **errp)
 {
     FILE *f = fopen(path, "wb");
     ChimdevCapture *c;
@@ -104,6 +106,7 @@ ChimdevCapture *chimdev_capture_open(const char *path, Error **errp)
     }
     c = g_new0(ChimdevCapture, 1);
     c->file = f;
+    c->snaplen = snaplen;
     c->comments = g_ptr_array_new_with_free_func(g_free);
     c->exit.notify = at_exit;
     qemu_add_exit_notifier(&c->exit);
@@ -118,23 +121,28 @@ void chimdev_capture_frame(ChimdevCapture *c, enum chimdev_origin from,
     g_autoptr(GByteArray) b = NULL;
     uint64_t now;
     uint32_t flags = from == CHIMDEV_RECEIVED ? 1 : 2;  /* in, out */
-    size_t len;
+    size_t len, kept, left;
 
     if (!c) {
         return;
     }
     len = iov_size(iov, niov);
+    kept = c->snaplen ? MIN(len, c->snaplen) : len;
+    left = kept;
     now = qemu_clock_get_ns(QEMU_CLOCK_HOST);
-    b = g_byte_array_sized_new(len + 256);
+    b = g_byte_array_sized_new(kept + 256);
     put32(b, from);
     put32(b, now >> 32);
     put32(b, now);
+    put32(b, kept);
     put32(b, len);
-    put32(b, len);
-    for (unsigned i = 0; i < niov; i++) {
-        g_byte_array_append(b, iov[i].iov_base, iov[i].iov_len);
+    for (unsigned i = 0; i < niov && left; i++) {
+        size_t n = MIN(left, iov[i].iov_len);
+
+        g_byte_array_append(b, iov[i].iov_base, n);
+        left -= n;
     }
-    g_byte_array_append(b, (const guint8 *)"\0\0\0", -len & 3);
+    g_byte_array_append(b, (const guint8 *)"\0\0\0", -kept & 3);
     put_option(b, OPT_FLAGS, &flags, 4);
     for (unsigned i = 0; i < c->comments->len; i++) {
         const char *text = c->comments->pdata[i];

@@ -29,7 +29,7 @@ enum {
     AER_SIZE = 0x40,
 };
 
-/* ------------------------------------------------------------ running */
+/* ---------------------------------------- running */
 
 bool chimdev_alive(const ChimdevState *s)
 {
@@ -85,7 +85,7 @@ void chimdev_fatal(ChimdevState *s, uint32_t cause, const ChimdevAt *at,
     chimdev_irq_raise(s, 0);
 }
 
-/* ------------------------------------------------------------ reset */
+/* ---------------------------------------- reset */
 
 void chimdev_reset(ChimdevState *s)
 {
@@ -107,7 +107,7 @@ static void chimdev_reset_hold(Object *obj, ResetType type)
     chimdev_reset(CHIMDEV(obj));
 }
 
-/* ------------------------------------------------------------ PCI */
+/* ---------------------------------------- PCI */
 
 static unsigned power_state(PCIDevice *pci)
 {
@@ -176,7 +176,7 @@ static bool init_msix(PCIDevice *pci, Error **errp)
     return true;
 }
 
-/* ------------------------------------------------------------ life */
+/* ---------------------------------------- life */
 
 static bool check_properties(ChimdevState *s, Error **errp)
 {
@@ -228,7 +228,7 @@ static void chimdev_realize(PCIDevice *pci, Error **errp)
         goto no_express;
     }
     if (s->pcapng) {
-        s->capture = chimdev_capture_open(s->pcapng, errp);
+        s->capture = chimdev_capture_open(s->pcapng, s->pcapng_snaplen, errp);
         if (!s->capture) {
             goto no_capture;
         }
@@ -277,6 +277,7 @@ static const Property chimdev_properties[] = {
     DEFINE_PROP_UINT32("x-max-paths", ChimdevState, max_paths, 4096),
     DEFINE_PROP_UINT32("x-max-neighbors", ChimdevState, max_neighbors, 1024),
     DEFINE_PROP_STRING("x-pcapng", ChimdevState, pcapng),
+    DEFINE_PROP_UINT32("x-pcapng-snaplen", ChimdevState, pcapng_snaplen, 0),
     DEFINE_PROP_STRING("x-terminate-sends", ChimdevState, terminate_sends),
     DEFINE_PROP_STRING("x-fail-initiate", ChimdevState, fail_initiate),
     DEFINE_PROP_UINT32("x-ip-id-start", ChimdevState, ip_id_start, 0),

@@ -210,6 +210,7 @@ struct ChimdevState {
     uint32_t npairs;
     uint32_t max_conns, max_paths, max_neighbors;
     char *pcapng;
+    uint32_t pcapng_snaplen;
     char *terminate_sends;
     char *fail_initiate;
     uint32_t ip_id_start;
@@ -418,7 +419,8 @@ void chimdev_clock_stop(ChimdevState *s);
 void chimdev_clock_fini(ChimdevState *s);
 
 /* capture.c */
-ChimdevCapture *chimdev_capture_open(const char *path, Error **errp);
+ChimdevCapture *chimdev_capture_open(const char *path, uint32_t snaplen,
+                                     Error **errp);
 void chimdev_capture_frame(ChimdevCapture *c, enum chimdev_origin from,
                            const struct iovec *iov, unsigned niov);
 void chimdev_capture_comment(ChimdevCapture *c, const char *fmt, ...)

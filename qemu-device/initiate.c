@@ -13,10 +13,7 @@
 #include "target.h"
 #include "trace.h"
 
-/*
- * ------------------------------------------------------------ neighbors,
- * paths
- */
+/* ---------------------------------------- neighbors, paths */
 
 static uint32_t new_neighbor(ChimdevOp *op, ChimdevNode *n, int64_t now)
 {
@@ -83,7 +80,7 @@ static uint32_t new_path(ChimdevOp *op, ChimdevNode *n, ChimdevObj *neighbor)
     return CHIM_ST_SUCCESS;
 }
 
-/* ------------------------------------------------------------ connections */
+/* ---------------------------------------- connections */
 
 /*
  * On any failure the requests are ours to free: they never were the host's
@@ -232,7 +229,7 @@ static uint32_t new_tcp(ChimdevOp *op, ChimdevNode *n, ChimdevObj *path,
     return CHIM_ST_SUCCESS;
 }
 
-/* ------------------------------------------------------------ the tree */
+/* ---------------------------------------- the tree */
 
 static uint32_t new_object(ChimdevOp *op, ChimdevNode *n, ChimdevNode *parent,
                            int64_t now)

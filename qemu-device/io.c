@@ -23,7 +23,7 @@ enum {
     FORWARD_MAX = 65535,        /* bytes of a TCP segment with its header */
 };
 
-/* ------------------------------------------------------------ requests */
+/* ---------------------------------------- requests */
 
 ChimdevReq *chimdev_req_new(ChimdevState *s, const ChimdevAt *at,
                             unsigned nsge)
@@ -53,7 +53,7 @@ void chimdev_req_free_all(ChimdevState *s)
     }
 }
 
-/* ------------------------------------------------------------ commands */
+/* ---------------------------------------- commands */
 
 /*
  * Refused or not, a command and its completion count, as they do at the

@@ -31,7 +31,7 @@ bool chimdev_nic_busy(const ChimdevState *s, unsigned pair)
     return s->backend_busy[queue_of(s, pair)];
 }
 
-/* ------------------------------------------------------------ sending */
+/* ---------------------------------------- sending */
 
 static void frame_sent(NetClientState *nc, ssize_t len)
 {
@@ -134,7 +134,7 @@ void chimdev_nic_send(ChimdevState *s, unsigned pair, enum chimdev_origin from,
     chimdev_gather_done(s, g);
 }
 
-/* ------------------------------------------------------------ receiving */
+/* ---------------------------------------- receiving */
 
 static bool split_vnet(ChimdevState *s, const uint8_t **data, uint32_t *len,
                        ChimdevVnet *vnet)
@@ -297,7 +297,7 @@ void chimdev_nic_resume_rx(ChimdevState *s)
     }
 }
 
-/* ------------------------------------------------------------ life */
+/* ---------------------------------------- life */
 
 static void nic_link_changed(NetClientState *nc)
 {

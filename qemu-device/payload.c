@@ -85,7 +85,7 @@ bool chimdev_dma_st32(ChimdevState *s, const ChimdevAt *at, uint64_t addr,
     return true;
 }
 
-/* ------------------------------------------------------------ gathering */
+/* ---------------------------------------- gathering */
 
 void chimdev_gather_start(ChimdevGather *g, bool linear)
 {
@@ -181,9 +181,7 @@ void chimdev_gather_done(ChimdevState *s, ChimdevGather *g)
     g->niov = 0;
 }
 
-/*
- * ------------------------------------------------------------ scatter lists
- */
+/* ---------------------------------------- scatter lists */
 
 /*
  * Find the element that holds byte off of a request, from the last one used if

@@ -19,7 +19,7 @@
 
 enum { FENCE_WAIT_SECONDS = 10 };       /* OP-D2 */
 
-/* ------------------------------------------------------------ life */
+/* ---------------------------------------- life */
 
 bool chimdev_op_possible(const ChimdevState *s)
 {
@@ -120,10 +120,7 @@ void chimdev_op_reset(ChimdevState *s)
     s->offloads = 0;
 }
 
-/*
- * ------------------------------------------------------------ objects of a
- * list
- */
+/* ---------------------------------------- objects of a list */
 
 /*
  * Find the objects that the nodes name. A node whose status is not SUCCESS
@@ -162,7 +159,7 @@ static unsigned tcp_nodes(const ChimdevList *l)
     return n;
 }
 
-/* ------------------------------------------------------------ UPDATE */
+/* ---------------------------------------- UPDATE */
 
 static uint32_t update_node(ChimdevOp *op, ChimdevNode *n, int64_t now)
 {
@@ -208,10 +205,7 @@ static uint32_t update_node(ChimdevOp *op, ChimdevNode *n, int64_t now)
     }
 }
 
-/*
- * ------------------------------------------------------------ QUERY,
- * INVALIDATE
- */
+/* ---------------------------------------- QUERY, INVALIDATE */
 
 static uint32_t query_node(ChimdevOp *op, ChimdevNode *n, int64_t now)
 {
@@ -269,7 +263,7 @@ static void each_node(ChimdevOp *op, int64_t now)
     chimdev_list_write_results(op->s, op->list);
 }
 
-/* ------------------------------------------------------------ running */
+/* ---------------------------------------- running */
 
 static void count(ChimdevOp *op)
 {

@@ -448,7 +448,7 @@ static void serve_pair(ChimdevPair *p, int64_t now)
         if (!chimdev_alive(s)) {
             return;
         }
-        /* sending has events of its own: a neighbor in question, an RST that has left */
+        /* sending has events of its own: a neighbor's, an RST that has left */
         if (!some && !serve_events(p)) {
             break;
         }
