@@ -604,6 +604,8 @@ static void restore_timestamps(struct tcp_sock *tp, const struct chimdrv_tcp_sta
 {
 	s32 behind;
 
+	/* segments are stamped with the cached clock: a stale one would go back behind the offset */
+	chimdrv_compat_mstamp(tp);
 	if (!tp->rx_opt.tstamp_ok)
 		return;
 	tp->rx_opt.ts_recent = s->ts_recent;
