@@ -126,4 +126,11 @@ static inline void chimdrv_compat_mstamp(struct tcp_sock *tp)
 	tp->tcp_mstamp = div_u64(now, NSEC_PER_USEC);
 }
 
+/* What the next segment is stamped with, before the offset: the cached clock, not the moment. */
+static inline u32 chimdrv_compat_ts_cached(const struct tcp_sock *tp)
+{
+	return (u32)div_u64(tp->tcp_clock_cache,
+			    chimdrv_compat_usec_ts(tp) ? NSEC_PER_USEC : NSEC_PER_MSEC);
+}
+
 #endif /* CHIMDRV_COMPAT_H */

@@ -611,8 +611,8 @@ static void restore_timestamps(struct tcp_sock *tp, const struct chimdrv_tcp_sta
 	tp->rx_opt.ts_recent = s->ts_recent;
 	tp->rx_opt.ts_recent_stamp = ktime_get_seconds() - s->ts_recent_age / TICKS;
 	/* TSP-7, modulo 2^32; and never below what the target has sent last */
-	tp->tsoffset = s->ts_time - chimdrv_compat_ts_clock(tp);
-	behind = s->last_ts_val - (chimdrv_compat_ts_clock(tp) + tp->tsoffset);
+	tp->tsoffset = s->ts_time - chimdrv_compat_ts_cached(tp);
+	behind = s->last_ts_val - (chimdrv_compat_ts_cached(tp) + tp->tsoffset);
 	if (behind > 0)
 		tp->tsoffset += behind;
 }
