@@ -183,6 +183,7 @@ struct chimdrv_conn {
 	struct chimdrv_tcp_state final;
 	struct sk_buff_head back;	/* BufferedData that came back */
 	u32 reason;		/* enum chimdrv_why: why it goes back */
+	int end_err;		/* what the program sees if the connection cannot go on */
 
 	/* shadow of what only the target may move: a leak past the fence shows here */
 	u32 seen_rcv_nxt;

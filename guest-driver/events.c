@@ -33,6 +33,8 @@ static void event(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 		chimdrv_conn_upload(conn, CHIMDRV_WHY_PEER_FIN);
 		break;
 	case CHIM_EV_RETRIEVE:
+		if (info2 == CHIM_UPR_TIMEOUT)
+			conn->end_err = ETIMEDOUT;	/* if the target has given up already */
 		chimdrv_conn_upload(conn, info2 == CHIM_UPR_URGENT_DATA ? CHIMDRV_WHY_URGENT :
 				    CHIMDRV_WHY_CARD);
 		break;

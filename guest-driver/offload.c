@@ -144,6 +144,7 @@ static struct chimdrv_conn *conn_create(struct chimdrv_dev *cd, struct sock *sk)
 	refcount_set(&conn->refs, 1);
 	conn->cd = cd;
 	conn->sk = sk;
+	conn->end_err = ECONNABORTED;
 	conn->synth = alloc_skb(MAX_HEADER + sizeof(struct tcphdr), GFP_KERNEL);
 	conn->spare = chimdrv_io_skb(GFP_KERNEL);
 	if (!conn->synth || !conn->spare)
@@ -203,7 +204,10 @@ static void conn_drop_requests(struct chimdrv_conn *conn)
 	chimdrv_fwd_drop(conn);
 }
 
-/* The connection cannot go on: the card is gone, or bytes are. slock, queues ours. */
+/*
+ * The connection cannot go on: the card is gone, or bytes are, or the target has
+ * closed it for good. slock, queues ours.
+ */
 static void conn_die(struct chimdrv_conn *conn)
 {
 	struct sock *sk = conn->sk;
@@ -214,8 +218,10 @@ static void conn_die(struct chimdrv_conn *conn)
 		tcp_sk(sk)->packets_out = 0;
 		chimdrv_ulp_detach(conn);
 		if (sk->sk_state != TCP_CLOSE) {
-			WRITE_ONCE(sk->sk_err, ECONNABORTED);
-			sk_error_report(sk);
+			if (conn->end_err) {
+				WRITE_ONCE(sk->sk_err, conn->end_err);
+				sk_error_report(sk);
+			}
 			tcp_done(sk);
 		}
 		chimdrv_conn_put(conn);		/* the socket's */
@@ -279,7 +285,13 @@ static void conn_finish(struct chimdrv_conn *conn)
 	}
 	if (conn->reason < CHIMDRV_WHY_COUNT)
 		atomic64_inc(&chimdrv_od(conn->cd)->count.why[conn->reason]);
-	conn_give_back(conn, true);
+	if (s->state == CHIM_TCP_CLOSED && !test_bit(CHIMDRV_C_PEER_RST, &conn->bits)) {
+		if (s->snd_una == tp->write_seq + 1)
+			conn->end_err = 0;	/* both FINs acknowledged */
+		conn_die(conn);
+	} else {
+		conn_give_back(conn, true);
+	}
 	chimdrv_genl_event(conn, CHIMNEY_EVENT_UPLOADED);
 }
 
