@@ -222,7 +222,7 @@ static void chimdev_realize(PCIDevice *pci, Error **errp)
     pci_register_bar(pci, CHIM_BAR_REGS, PCI_BASE_ADDRESS_SPACE_MEMORY,
                      &s->bar);
     if (!init_power(pci, errp) || !init_msix(pci, errp)) {
-        return;
+        goto no_msix;
     }
     if (!init_express(pci, errp)) {
         goto no_express;
@@ -250,7 +250,10 @@ no_target:
 no_capture:
     exit_express(pci);
 no_express:
+    msix_unuse_all_vectors(pci);
     msix_uninit_exclusive_bar(pci);
+no_msix:
+    chimdev_op_free_knobs(s);
 }
 
 static void chimdev_exit(PCIDevice *pci)
