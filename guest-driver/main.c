@@ -13,6 +13,10 @@
 #define CHIMDRV_MAX_RECOVERIES	8	/* within */
 #define CHIMDRV_RECOVERY_WINDOW	(60 * HZ)
 
+static unsigned int dma_bits = 64;
+module_param(dma_bits, uint, 0444);
+MODULE_PARM_DESC(dma_bits, "Width of the addresses that cards are given, 32 to 64 (default 64)");
+
 LIST_HEAD(chimdrv_devs);
 DEFINE_MUTEX(chimdrv_devs_lock);	/* the list, not what is in it */
 
@@ -143,7 +147,7 @@ static int map_card(struct chimdrv_dev *cd)
 	err = pci_request_mem_regions(pdev, CHIMDRV_NAME);
 	if (err)
 		goto err_disable;
-	err = dma_set_mask_and_coherent(cd->dev, DMA_BIT_MASK(64));
+	err = dma_set_mask_and_coherent(cd->dev, DMA_BIT_MASK(clamp(dma_bits, 32u, 64u)));
 	if (err)
 		err = dma_set_mask_and_coherent(cd->dev, DMA_BIT_MASK(32));
 	if (err)

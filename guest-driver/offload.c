@@ -800,8 +800,8 @@ static void offload_attach(struct chimdrv_candidate *c)
 
 	c->err = -EINPROGRESS;
 	lock_sock(c->sk);
-	/* at a retransmission timeout with a closed window the kernel's TCP forgets the route */
-	if (!__sk_dst_get(c->sk) && chimdrv_policy_recheck(c->sk) == CHIMDRV_NO_NONE &&
+	/* a route that has gone stale, or was forgotten at a timeout, is looked up again */
+	if (chimdrv_policy_recheck(c->sk) == CHIMDRV_NO_NONE &&
 	    inet_csk(c->sk)->icsk_af_ops->rebuild_header(c->sk))
 		goto out;
 	why = chimdrv_policy_check(c->sk, &cd);
