@@ -265,28 +265,32 @@ static uint32_t hand_back_bytes(ChimdevState *s, ChimdevList *l, uint32_t off,
     return total;
 }
 
-/* Everything of a stopped connection, into the host's structures. */
+/*
+ * Everything of a stopped connection, into the host's structures. Tells how many
+ * requests and bytes that was.
+ */
 void chimdev_state_hand_back(ChimdevState *s, ChimdevList *l,
-                             const ChimdevNode *n, int64_t now)
+                             const ChimdevNode *n, int64_t now,
+                             uint32_t *sends, uint32_t *buffered)
 {
     struct chim_tcp_delegated in, out;
     struct toe_tcp_delegated t;
     struct toe_conn *c = n->obj->u.conn;
     ChimdevTcpRoom room;
-    uint32_t sends;
 
     given(l, n, &in);
     chimdev_state_get_room(l, n, &room);
     toe_conn_query(c, NULL, NULL, &t, now);
     put_tcp_delegated(s, &out, &t);
-    sends = hand_back_sends(s, l, le32_to_cpu(in.send_off), room.sends, c);
+    *sends = hand_back_sends(s, l, le32_to_cpu(in.send_off), room.sends, c);
+    *buffered = hand_back_bytes(s, l, le32_to_cpu(in.buffered_off),
+                                le32_to_cpu(in.buffered_sges), room.buffered,
+                                c);
     out.send_off = in.send_off;
-    out.send_count = cpu_to_le32(sends);
-    out.send_tail = cpu_to_le32(sends ? sends - 1 : 0);
+    out.send_count = cpu_to_le32(*sends);
+    out.send_tail = cpu_to_le32(*sends ? *sends - 1 : 0);
     out.buffered_off = in.buffered_off;
     out.buffered_sges = in.buffered_sges;
-    out.buffered_len = cpu_to_le32(
-        hand_back_bytes(s, l, le32_to_cpu(in.buffered_off),
-                        le32_to_cpu(in.buffered_sges), room.buffered, c));
+    out.buffered_len = cpu_to_le32(*buffered);
     chimdev_list_write(s, l, n->state_off, &out, sizeof(out));
 }

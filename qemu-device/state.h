@@ -72,6 +72,7 @@ typedef struct ChimdevTcpRoom {
 uint32_t chimdev_state_get_room(const ChimdevList *l, const ChimdevNode *n,
                                 ChimdevTcpRoom *room);
 void chimdev_state_hand_back(ChimdevState *s, ChimdevList *l,
-                             const ChimdevNode *n, int64_t now);
+                             const ChimdevNode *n, int64_t now,
+                             uint32_t *sends, uint32_t *buffered);
 
 #endif /* CHIMDEV_STATE_H */

@@ -121,8 +121,7 @@ static void give_back(ChimdevOp *op, ChimdevNode *n, int64_t now)
     };
     uint32_t sends, buffered;
 
-    toe_conn_bounds(o->u.conn, &sends, &buffered);
-    chimdev_state_hand_back(s, op->list, n, now);
+    chimdev_state_hand_back(s, op->list, n, now, &sends, &buffered);
     toe_conn_destroy(o->u.conn);
     op->posting++;
     chimdev_cq_post_or_wait(&o->pair->cq, &e, op);
