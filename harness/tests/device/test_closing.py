@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The ends of connections: disconnect, FIN, RST, attacks, urgent data, timeouts, and the events that tell of them."""
+"""The ends of connections: disconnect, FIN, RST, attacks, urgent data, timeouts, and the events
+that tell of them.
+"""
 from __future__ import annotations
 
 import pytest
@@ -37,7 +39,9 @@ def event(conn: Connection) -> tuple[int, int]:
 
 
 def test_graceful_disconnect_with_data(conn: Connection, peer: Peer) -> None:
-    """DIS-1, DIS-2, DIS-3, DIS-5, DIS-6, RFC-9: earlier sends, then its data, then FIN; done when all is acknowledged."""
+    """DIS-1, DIS-2, DIS-3, DIS-5, DIS-6, RFC-9: earlier sends, then its data, then FIN; done when
+    all is acknowledged.
+    """
     send, close = conn.send(b"first "), conn.disconnect(GRACEFUL, b"last")
     frames = peer.frames()
     assert stream(frames, UNA) == b"first last" and frames[-1].flags & FIN
@@ -61,7 +65,9 @@ def test_half_closed_receives(conn: Connection, peer: Peer) -> None:
 
 
 def test_abortive_disconnect(conn: Connection, peer: Peer) -> None:
-    """DIS-8, DIS-10, DIS-11, DIS-12: sends abort first, RST goes out, nothing more is acknowledged."""
+    """DIS-8, DIS-10, DIS-11, DIS-12: sends abort first, RST goes out, nothing more is
+    acknowledged.
+    """
     send = conn.send(b"in flight")
     peer.frames()
     peer.data(b"unacknowledged", flags=ACK)
@@ -106,7 +112,9 @@ def test_fin_behind_refused_data(conn: Connection, peer: Peer) -> None:
 
 
 def test_fin_completes_requests(conn: Connection, peer: Peer) -> None:
-    """RRQ-23, E-25, RRQ-20: a partly filled nonpush request, then empty ones; later ones have INVALID_STATE."""
+    """RRQ-23, E-25, RRQ-20: a partly filled nonpush request, then empty ones; later ones have
+    INVALID_STATE.
+    """
     partly, empty = conn.recv(100, abi.CHIM_RECV_NONPUSH)[0], conn.recv(10)[0]
     peer.data(b"part", flags=ACK | FIN)
     done = [conn.entry(abi.CHIM_CQ_RECV) for _ in range(2)]
@@ -132,7 +140,8 @@ def test_closed_both_ways_is_handed_back(conn: Connection, peer: Peer) -> None:
 
 
 def test_acceptable_rst(conn: Connection, peer: Peer) -> None:
-    """BRA-3, DIS-16, SEC-3, SND-14, RRQ-18, STC-19: the event at once, then every request aborted; only terminate frees.
+    """BRA-3, DIS-16, SEC-3, SND-14, RRQ-18, STC-19: the event at once, then every request aborted;
+    only terminate frees.
     """
     send, recv = conn.send(b"pending"), conn.recv(10)[0]
     close = conn.disconnect(GRACEFUL)
@@ -213,8 +222,8 @@ def test_syn_outside_of_the_window(conn: Connection, peer: Peer) -> None:
 
 
 def test_validation_after_a_challenge(card: Card) -> None:
-    """BRA-8, BRA-9, BRA-11, BRA-12: keepalive after 5 minutes, ten probes a second apart, then handed back in CLOSED; the
-    upload on the way tells how far it came.
+    """BRA-8, BRA-9, BRA-11, BRA-12: keepalive after 5 minutes, ten probes a second apart, then
+    handed back in CLOSED; the upload on the way tells how far it came.
     """
     conn = Connection(card, ka_interval=0, ka_probe_count=0).initiate()
     peer = Peer(conn)
@@ -269,7 +278,9 @@ def test_acceptable_segment_ends_the_validation(card: Card, keepalive: bool) -> 
 
 
 def test_urgent_data(conn: Connection, peer: Peer) -> None:
-    """NSP-9..14, UPR-5, SEC-2, EVT-6: valid URG: the upload is asked for, nothing more is acknowledged, all goes raw."""
+    """NSP-9..14, UPR-5, SEC-2, EVT-6: valid URG: the upload is asked for, nothing more is
+    acknowledged, all goes raw.
+    """
     peer.inject(data=b"old", seq=RCV - 1000, flags=ACK | URG, urgent=1)
     peer.frames()
     peer.inject(data=b"future", ack=UNA + 5000, flags=ACK | URG, urgent=1)
@@ -306,7 +317,9 @@ def test_icmp_goes_raw(conn: Connection, peer: Peer) -> None:
 
 @pytest.mark.parametrize("at", [14 + 10, 14 + 20 + 16])
 def test_corrupt_headers_go_raw(conn: Connection, peer: Peer, at: int) -> None:
-    """NSP-15, STT-7, STT-8: wrong IP or TCP checksums go up uncounted, and nothing of them is processed."""
+    """NSP-15, STT-7, STT-8: wrong IP or TCP checksums go up uncounted, and nothing of them is
+    processed.
+    """
     from chimney.qdev.seg import build
 
     frame = bytearray(build(peer.seg(data=b"corrupt")))
@@ -346,8 +359,12 @@ def test_retransmissions_end(card: Card) -> None:
 
 
 def test_persist_sequence(card: Card) -> None:
-    """TMR-10..14, RFC-6: RTO | probe, RTO | probe, 2 RTO | probe, 4 RTO | zero-window ACK, 2 RTO | probe, RTO."""
-    conn = Connection(card, snd_wnd=0, srtt=8 * 1000, rttvar=0, srtt_us=8000000, rttvar_us=4).initiate()
+    """TMR-10..14, RFC-6: RTO | probe, RTO | probe, 2 RTO | probe, 4 RTO | zero-window ACK, 2 RTO |
+    probe, RTO.
+    """
+    conn = Connection(
+        card, snd_wnd=0, srtt=8 * 1000, rttvar=0, srtt_us=8000000, rttvar_us=4
+    ).initiate()
     peer = Peer(conn)
     conn.send(b"held back")
     card.settle()
@@ -408,10 +425,10 @@ def test_persist_state_travels(card: Card) -> None:
 
 
 def test_keepalive(card: Card) -> None:
-    """TMR-22: after ka_timeout, every ka_interval, ka_probe_count times, then the upload is asked for."""
-    conn = Connection(
-        card, flags=abi.CHIM_TCP_KEEPALIVE, ka_timeout=1000, ka_interval=100
-    )
+    """TMR-22: after ka_timeout, every ka_interval, ka_probe_count times, then the upload is asked
+    for.
+    """
+    conn = Connection(card, flags=abi.CHIM_TCP_KEEPALIVE, ka_timeout=1000, ka_interval=100)
     conn.list.nodes[2].states[1].ka_probe_count = 3  # type: ignore[attr-defined]
     conn.list.nodes[2].states[2].ka_probe_count = 0  # type: ignore[attr-defined]
     conn.list = type(conn.list)(card, conn.list.nodes)
@@ -432,7 +449,9 @@ def test_keepalive(card: Card) -> None:
 
 
 def test_fin_wait_2(card: Card) -> None:
-    """TMR-18..21: 120 s, restarted by every acceptable segment, travels in Retransmit.TimeoutDelta, ends in CLOSED."""
+    """TMR-18..21: 120 s, restarted by every acceptable segment, travels in Retransmit.TimeoutDelta,
+    ends in CLOSED.
+    """
     conn = Connection(card).initiate()
     peer = Peer(conn)
     conn.disconnect(GRACEFUL)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Delivery through the rings (spec chapter 7): requests, indications, verdicts, push timer, window."""
+"""Delivery through the rings (spec chapter 7): requests, indications, verdicts, push timer, window.
+"""
 from __future__ import annotations
 
 import pytest
@@ -26,7 +27,9 @@ def peer(conn: Connection) -> Peer:
 
 
 def refuse(conn: Connection, consumed: int = 0) -> abi.chim_cqe:
-    """Take the next indication, and give the verdict before the consumer index passes it (RING-H8)."""
+    """Take the next indication, and give the verdict before the consumer index passes it
+    (RING-H8).
+    """
     entry = conn.entry(abi.CHIM_CQ_INDICATE, release=False)
     conn.verdict(entry.info, PARTLY if consumed else REFUSED, consumed)
     conn.pair.cq.release()
@@ -35,7 +38,9 @@ def refuse(conn: Connection, consumed: int = 0) -> abi.chim_cqe:
 
 
 def test_indication_without_requests(conn: Connection, peer: Peer) -> None:
-    """DLV-1, DLV-5, RIN-1, RIN-2, RIN-3: with nothing posted and nothing refused, bytes are indicated."""
+    """DLV-1, DLV-5, RIN-1, RIN-2, RIN-3: with nothing posted and nothing refused, bytes are
+    indicated.
+    """
     peer.data(b"hello", flags=ACK)
     entry = conn.entry(abi.CHIM_CQ_INDICATE)
     assert (entry.status, entry.bytes, entry.seq, entry.info) == (0, 5, RCV, 1)
@@ -47,7 +52,9 @@ def test_indication_without_requests(conn: Connection, peer: Peer) -> None:
 
 
 def test_requests_are_used_rather_than_indications(conn: Connection, peer: Peer) -> None:
-    """RRQ-1, RRQ-3, RRQ-10, RRQ-21, RIN-12: filled in posting order; what is over is indicated behind them."""
+    """RRQ-1, RRQ-3, RRQ-10, RRQ-21, RIN-12: filled in posting order; what is over is indicated
+    behind them.
+    """
     card = conn.card
     (first, addr1), (second, addr2) = conn.recv(4), conn.recv(4, NONPUSH)
     peer.data(b"abcdefghij", flags=ACK)
@@ -58,7 +65,8 @@ def test_requests_are_used_rather_than_indications(conn: Connection, peer: Peer)
 
 
 def test_busy_queues_segments_and_requests(conn: Connection, peer: Peer) -> None:
-    """DLV-3, RRQ-7, RRQ-2, DEL-D2, DEL-D3: while an indication is unsettled nothing else is delivered; then everything is.
+    """DLV-3, RRQ-7, RRQ-2, DEL-D2, DEL-D3: while an indication is unsettled nothing else is
+    delivered; then everything is.
     """
     card = conn.card
     peer.data(b"one")
@@ -73,7 +81,9 @@ def test_busy_queues_segments_and_requests(conn: Connection, peer: Peer) -> None
 
 
 def test_refused_data_waits_for_a_request(conn: Connection, peer: Peer) -> None:
-    """RIN-7, RIN-8, DLV-4, DLV-7, RIN-6: no further indication, whatever arrives, until a request is posted."""
+    """RIN-7, RIN-8, DLV-4, DLV-7, RIN-6: no further indication, whatever arrives, until a request
+    is posted.
+    """
     peer.data(b"refused")
     refuse(conn)
     peer.data(b" and later")
@@ -202,7 +212,9 @@ def test_push_of_buffered_data_is_remembered(conn: Connection, peer: Peer) -> No
 
 
 def test_window_shrinks_by_what_is_held(make_card: MakeCard) -> None:
-    """DLV-14, RIN-10: refused bytes count against the window, taken ones open it; the right edge never moves left."""
+    """DLV-14, RIN-10: refused bytes count against the window, taken ones open it; the right edge
+    never moves left.
+    """
     card = make_card().start()
     card.post_buffers(0, abi.CHIM_RING_IB, 32, 4096)
     conn = Connection(card, initial_rcv_wnd=32 << 10, rcv_wnd=32 << 10).initiate()
@@ -240,7 +252,9 @@ def test_data_beyond_the_window_is_dropped(card: Card) -> None:
 
 @pytest.mark.parametrize("size", [0, 24])
 def test_indication_size(card: Card, size: int) -> None:
-    """RIS-1, RIS-2, RIS-3, RIS-4, RIS-6: so many bytes first, the rest into the request that follows; 0: all."""
+    """RIS-1, RIS-2, RIS-3, RIS-4, RIS-6: so many bytes first, the rest into the request that
+    follows; 0: all.
+    """
     conn = Connection(card, rcv_ind_size=size).initiate()
     Peer(conn).data(b"h" * 24 + b"b" * 76)
     entry = conn.entry(abi.CHIM_CQ_INDICATE, release=False)
@@ -282,7 +296,9 @@ def test_indication_waits_for_buffers(make_card: MakeCard) -> None:
 
 
 def test_returned_buffers_after_the_upload(card: Card) -> None:
-    """RIN-5, RIN-11: buffers of a connection that is gone are posted again, and serve another one."""
+    """RIN-5, RIN-11: buffers of a connection that is gone are posted again, and serve another
+    one.
+    """
     conn = Connection(card).initiate()
     Peer(conn).data(b"first")
     entry = conn.entry(abi.CHIM_CQ_INDICATE)

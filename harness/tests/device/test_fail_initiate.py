@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every failure that an initiate can have, forced by x-fail-initiate: the status comes back, and nothing else happens."""
+"""Every failure that an initiate can have, forced by x-fail-initiate: the status comes back, and
+nothing else happens.
+"""
 from __future__ import annotations
 
 import pytest
@@ -43,7 +45,9 @@ def failing(make_card: MakeCard, value: str) -> Card:
 
 def attempt(card: Card) -> tuple[Connection, list[int]]:
     """Offer a connection with all kinds of data; returns it and the statuses of its three nodes."""
-    conn = Connection(card, sends=SENDS, buffered=UNREAD, snd_nxt=0x20000 + 22, snd_max=0x20000 + 22)
+    conn = Connection(
+        card, sends=SENDS, buffered=UNREAD, snd_nxt=0x20000 + 22, snd_max=0x20000 + 22
+    )
     done = conn.list.run(abi.CHIM_OP_INITIATE)
     assert done.status == abi.CHIM_ST_SUCCESS
     return conn, conn.list.statuses()
@@ -51,8 +55,9 @@ def attempt(card: Card) -> tuple[Connection, list[int]]:
 
 @pytest.mark.parametrize("name", FORCED)
 def test_forced_failure(make_card: MakeCard, name: str) -> None:
-    """INI-6, INI-7, INI-8, TRE-17, TRE-20, BRD-5: the status is the node's, its dependents fail, data and handles stay as
-    they were, no entry appears, the connection stays raw; the next initiate of the same connection works.
+    """INI-6, INI-7, INI-8, TRE-17, TRE-20, BRD-5: the status is the node's, its dependents fail,
+    data and handles stay as they were, no entry appears, the connection stays raw; the next
+    initiate of the same connection works.
     """
     card = failing(make_card, f"{name}:1")
     status, layer = int(getattr(abi, f"CHIM_ST_{name}")), FORCED[name]
@@ -99,7 +104,9 @@ def test_failure_of_another_layer(make_card: MakeCard) -> None:
     ]
 
 
-@pytest.mark.parametrize("value", ["NONSENSE", "RESOURCES:0", "RESOURCES:x", "SUCCESS", "host/FAILURE"])
+@pytest.mark.parametrize(
+    "value", ["NONSENSE", "RESOURCES:0", "RESOURCES:x", "SUCCESS", "host/FAILURE"]
+)
 def test_knob_with_no_meaning(make_card: MakeCard, value: str) -> None:
     """QEMU refuses to start with one sentence that names the value."""
     with pytest.raises((GuestFailure, OSError)) as error:

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The card's life (spec chapter 9) and rules that need the world around it: monitor, link, stop, reset, absent features."""
+"""The card's life (spec chapter 9) and rules that need the world around it: monitor, link, stop,
+reset, absent features.
+"""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -57,7 +59,9 @@ def test_migration_is_refused(watched: tuple[Card, Qmp], tmp_path: Path) -> None
 
 
 def test_stopped_vm(watched: tuple[Card, Qmp]) -> None:
-    """LIFE-D3: nothing is written to guest memory while the VM is stopped; afterwards everything is."""
+    """LIFE-D3: nothing is written to guest memory while the VM is stopped; afterwards everything
+    is.
+    """
     card, qmp = watched
     conn = Connection(card).initiate()
     qmp.command("stop")
@@ -149,7 +153,9 @@ def test_microsecond_timestamps(card: Card) -> None:
 
 
 def test_entry_that_is_not_published(card: Card) -> None:
-    """RING-D2: without its phase an entry does not exist, whatever stands in it and whatever the doorbell says."""
+    """RING-D2: without its phase an entry does not exist, whatever stands in it and whatever the
+    doorbell says.
+    """
     tx = card.pairs[0].tx
     entry = with_sges(abi.chim_sqe(ctl=abi.CHIM_OP_FRAME), [(NO_RAM, 64)])[0]
     card.qtest.write(tx.addr(0), bytes(entry))
@@ -191,7 +197,9 @@ def test_rule_of_a_ring_that_is_no_memory(make_card: MakeCard, kind: int) -> Non
 
 
 def test_nothing_before_opened(make_card: MakeCard) -> None:
-    """OP-D7, M-24, EVO-2, EVO-3, EVO-5: a CQ without room holds OPENED up; bytes that come meanwhile wait behind it."""
+    """OP-D7, M-24, EVO-2, EVO-3, EVO-5: a CQ without room holds OPENED up; bytes that come
+    meanwhile wait behind it.
+    """
     card = make_card().start(pairs=0)
     card.create_pair(0, 4, {abi.CHIM_RING_CQ: 1})
     card.post_buffers(0, abi.CHIM_RING_IB, 4, 2048)
@@ -218,7 +226,9 @@ def test_nothing_before_opened(make_card: MakeCard) -> None:
 
 
 def test_list_is_copied_when_the_device_acts(card: Card) -> None:
-    """OBJ-H1, OBJ-D1, OP-D1: what is written before the last fence counts, what is written after it does not."""
+    """OBJ-H1, OBJ-D1, OP-D1: what is written before the last fence counts, what is written after it
+    does not.
+    """
     conn = Connection(card).initiate()
     asked = BlockList(card, [asking(abi.CHIM_TCP_ALL, 0xFFFF)])
     fence = next_fence()
@@ -234,7 +244,9 @@ def test_list_is_copied_when_the_device_acts(card: Card) -> None:
 
 
 def test_last_is_the_last_entry(card: Card) -> None:
-    """OP-D10, OP-D11, OP-H6, TRM-14: completions of everything, then LAST, then the admin completion; nothing after."""
+    """OP-D10, OP-D11, OP-H6, TRM-14: completions of everything, then LAST, then the admin
+    completion; nothing after.
+    """
     conn = Connection(card, snd_wnd=0).initiate()
     peer = Peer(conn)
     close = conn.disconnect(abi.CHIM_DISCONNECT_GRACEFUL, b"bye")

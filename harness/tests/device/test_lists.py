@@ -78,8 +78,8 @@ def test_partial_success_looks_one_level_down(make_card: MakeCard) -> None:
 
 
 def test_depth_first_breadth_next(card: Card) -> None:
-    """TRE-15, OBJ-D2, TRE-4, TRE-5, INI-3, ARC-6: N1, P1, T1, T2, P2, T3, N2, P3, T4, T5, whatever their places in the
-    list.
+    """TRE-15, OBJ-D2, TRE-4, TRE-5, INI-3, ARC-6: N1, P1, T1, T2, P2, T3, N2, P3, T4, T5, whatever
+    their places in the list.
     """
     t1, t2, t3, t4, t5 = ports()
     nodes = [t5, t3, new_neighbor(), t1, new_path(), new_neighbor(), t4, new_path(), t2, new_path()]
@@ -179,7 +179,9 @@ def test_placeholders_at_the_other_operations(card: Card, opcode: int, kind: int
 
 
 def test_handles_stay_valid(card: Card) -> None:
-    """TRE-20, TRE-22, STA-8: each new object has a handle of its own, good for every later operation."""
+    """TRE-20, TRE-22, STA-8: each new object has a handle of its own, good for every later
+    operation.
+    """
     bulk = BlockList(card, tree(ports()))
     bulk.run(abi.CHIM_OP_INITIATE)
     handles = [bulk.node(i).handle for i in range(7)]
@@ -292,7 +294,9 @@ NODE_FIELDS = [
 
 @pytest.mark.parametrize("index,name,value,status", NODE_FIELDS)
 def test_impossible_node(card: Card, index: int, name: str, value: int, status: int) -> None:
-    """OBJ-D1, SEC-4, TRE-2, TRE-3, TRE-6: cyclic, shared, mis-layered, out of range, of a wrong role or type."""
+    """OBJ-D1, SEC-4, TRE-2, TRE-3, TRE-6: cyclic, shared, mis-layered, out of range, of a wrong
+    role or type.
+    """
     made = Connection(card).list
     made.poke_node(index, name, value)
     refused(card, made, abi.CHIM_OP_INITIATE, status)
@@ -346,7 +350,9 @@ def test_chain_outside_of_the_list(card: Card, name: str, value: int) -> None:
     refused(card, made, abi.CHIM_OP_INITIATE, INVALID_LIST)
 
 
-@pytest.mark.parametrize("name,value", [("sge_off", 0xFFFFFFF8), ("sge_off", 3), ("sge_count", 1 << 28)])
+@pytest.mark.parametrize(
+    "name,value", [("sge_off", 0xFFFFFFF8), ("sge_off", 3), ("sge_count", 1 << 28)]
+)
 def test_scatter_list_of_a_send_outside_of_the_list(card: Card, name: str, value: int) -> None:
     """OBJ-D1"""
     made = Connection(card, sends=[b"send"]).list
@@ -375,7 +381,9 @@ def test_scatter_list_of_a_send_outside_of_the_list(card: Card, name: str, value
     ],
 )
 def test_impossible_content_of_a_connection(card: Card, state: int, name: str, value: int) -> None:
-    """SEC-4, OBJ-D1: unknown flags, reserved fields and values out of range fail the node, or the whole command."""
+    """SEC-4, OBJ-D1: unknown flags, reserved fields and values out of range fail the node, or the
+    whole command.
+    """
     conn = Connection(card)
     setattr(conn.list.nodes[2].states[state], name, value)
     made = BlockList(card, conn.list.nodes)
@@ -418,7 +426,9 @@ def test_no_entry_left(make_card: MakeCard) -> None:
     fourth.list.run(abi.CHIM_OP_INITIATE)
     assert fourth.list.statuses() == [abi.CHIM_ST_NEIGHBOR_ENTRIES, FAILURE, FAILURE]
     conn.terminate()
-    again = BlockList(card, tree([ports()[0]], neighbor=linker(conn.neighbor), path=linker(conn.path)))
+    again = BlockList(
+        card, tree([ports()[0]], neighbor=linker(conn.neighbor), path=linker(conn.path))
+    )
     again.run(abi.CHIM_OP_INITIATE)
     assert again.statuses() == [OK, OK, OK]
 
@@ -456,7 +466,9 @@ def test_tuple_offloaded_already(card: Card) -> None:
 
 
 def test_source_macs(card: Card) -> None:
-    """INI-10: sixteen source MACs of neighbors' own, then HW_ADDRESS_ENTRIES; a known one needs no room."""
+    """INI-10: sixteen source MACs of neighbors' own, then HW_ADDRESS_ENTRIES; a known one needs no
+    room.
+    """
     macs = [bytes([2, 0, 0, 0, 1, n]) for n in range(17)]
     nodes = [new_neighbor(src=mac) for mac in [*macs[:16], macs[0], macs[16]]]
     linked(nodes, {n: n + 1 for n in range(17)}, {})
@@ -564,9 +576,7 @@ def test_list_in_many_pieces(card: Card) -> None:
     made = Connection(card).list
     raw = card.qtest.read(made.addr, made.length)
     cuts = [0, 3, 16, 17, 100, 101, made.length]
-    pieces = [
-        (card.memory.put(raw[a:b], 1), b - a) for a, b in zip(cuts, cuts[1:], strict=False)
-    ]
+    pieces = [(card.memory.put(raw[a:b], 1), b - a) for a, b in zip(cuts, cuts[1:], strict=False)]
     entry = abi.chim_sqe(ctl=abi.CHIM_OP_INITIATE, cookie=5)
     entry.u.admin.len = made.length
     card.admin_sq.publish(with_sges(entry, pieces))
@@ -598,7 +608,9 @@ def wrong_handles(card: Card) -> tuple[Connection, list[int]]:
     ],
 )
 def test_wrong_handles(card: Card, opcode: int, kind: int) -> None:
-    """OBJ-D4, SEC-5: stale, forged, of another layer, out of range: the node says so, and nobody else is touched."""
+    """OBJ-D4, SEC-5: stale, forged, of another layer, out of range: the node says so, and nobody
+    else is touched.
+    """
     conn, wrong = wrong_handles(card)
     for handle in wrong:
         node = (
@@ -633,7 +645,9 @@ def test_object_without_a_handle(card: Card) -> None:
 
 
 def test_object_with_dependents(card: Card) -> None:
-    """OBJ-H2, TRM-2, TRE-23: IN_USE until the last dependent is gone; together with them it goes."""
+    """OBJ-H2, TRM-2, TRE-23: IN_USE until the last dependent is gone; together with them it
+    goes.
+    """
     conn = Connection(card).initiate()
     for kind, handle in (
         (abi.CHIM_PATH4_DELEGATED, conn.path),
@@ -687,7 +701,9 @@ def test_object_named_twice(card: Card) -> None:
 
 
 def test_bulk_terminate(card: Card) -> None:
-    """ARC-6, TRM-2, INI-2: many connections in one list; each has its LAST, its state and its status."""
+    """ARC-6, TRM-2, INI-2: many connections in one list; each has its LAST, its state and its
+    status.
+    """
     bulk = BlockList(card, tree(ports()))
     bulk.run(abi.CHIM_OP_INITIATE)
     fence = next_fence()

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The matrix of matrix.toml is whole: nothing that the ABI header or the spec names is without a test or a sentence."""
+"""The matrix of matrix.toml is whole: nothing that the ABI header or the spec names is without a
+test or a sentence.
+"""
 from __future__ import annotations
 
 import ast
@@ -69,7 +71,9 @@ def test_every_named_test_exists() -> None:
 
 
 def test_commands_need_tests() -> None:
-    """No command, no fatal cause that a driver can raise and no status of the interface is left to a sentence."""
+    """No command, no fatal cause that a driver can raise and no status of the interface is left to
+    a sentence.
+    """
     for section in ("opcode", "status"):
         lame = [k for k, v in TABLE[section].items() if isinstance(v, str) and "::" not in v]
         assert not lame

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Operations (spec chapter 5): terminate, update, query, invalidate, and what commands on a connection may not be."""
+"""Operations (spec chapter 5): terminate, update, query, invalidate, and what commands on a
+connection may not be.
+"""
 from __future__ import annotations
 
 import ctypes
@@ -96,7 +98,9 @@ def test_operation_waits_for_all_of_its_fences(make_card: MakeCard) -> None:
 
 
 def test_room_for_what_comes_back(card: Card) -> None:
-    """OP-D9: too little room is answered with the need, nothing has changed, and a new fence brings it about."""
+    """OP-D9: too little room is answered with the need, nothing has changed, and a new fence brings
+    it about.
+    """
     conn = Connection(card, buffered=b"x" * 3000, snd_wnd=0).initiate()
     cookies = [conn.send(b"held") for _ in range(3)]
     for room in ({"sends": 2}, {"buffered": 2999}, {"sends": 0, "buffered": 0}):
@@ -115,7 +119,9 @@ def test_room_for_what_comes_back(card: Card) -> None:
 
 
 def test_indication_that_was_not_taken_comes_back(card: Card) -> None:
-    """OP-D12, M-12, TRM-26: an indication that the consumer index has not passed counts as refused."""
+    """OP-D12, M-12, TRM-26: an indication that the consumer index has not passed counts as
+    refused.
+    """
     conn = Connection(card).initiate()
     peer = Peer(conn)
     peer.data(b"indicated")
@@ -164,7 +170,9 @@ def test_out_of_order_data_is_dropped(card: Card) -> None:
 
 
 def test_receive_requests_come_back_at_terminate(card: Card) -> None:
-    """RRQ-19, TRM-14, TRM-29: UPLOAD_IN_PROGRESS with what is in them, before LAST; BufferedData follows."""
+    """RRQ-19, TRM-14, TRM-29: UPLOAD_IN_PROGRESS with what is in them, before LAST; BufferedData
+    follows.
+    """
     conn = Connection(card).initiate()
     peer = Peer(conn)
     first, addr = conn.recv(100, abi.CHIM_RECV_NONPUSH)
@@ -197,7 +205,9 @@ def test_handle_is_dead_after_terminate(card: Card) -> None:
 
 
 def test_command_behind_the_fence(card: Card) -> None:
-    """OP-H4, TRM-23: it comes back once, with a status or in the chain, whether the device has acted yet or not."""
+    """OP-H4, TRM-23: it comes back once, with a status or in the chain, whether the device has
+    acted yet or not.
+    """
     conn = Connection(card, snd_wnd=0).initiate()
     asked, fence = conn.terminate_list(), next_fence()
     cookie = asked.post(abi.CHIM_OP_TERMINATE, fence, 1)
@@ -246,7 +256,9 @@ def test_neighbor_comes_back_with_its_nrd(card: Card) -> None:
 
 
 def test_query_of_every_class(card: Card) -> None:
-    """QRY-1, QRY-2, STA-1..4, OP-D15, TRE-24: const, cached and delegated of all three layers, as given."""
+    """QRY-1, QRY-2, STA-1..4, OP-D15, TRE-24: const, cached and delegated of all three layers, as
+    given.
+    """
     conn = Connection(card, hash=0x1234ABCD, tos=0x20, flow_label=0, ka_interval=777).initiate()
     kinds = {
         conn.neighbor: (1, 2, 3, 4),
@@ -263,7 +275,9 @@ def test_query_of_every_class(card: Card) -> None:
                 assert state.hdr.length == ctypes.sizeof(state)  # type: ignore[attr-defined]
                 if isinstance(state, abi.chim_tcp_delegated | abi.chim_neighbor_delegated):
                     continue
-                want = next(s for s in conn.list.nodes[given[handle]].states if type(s) is type(state))
+                want = next(
+                    s for s in conn.list.nodes[given[handle]].states if type(s) is type(state)
+                )
                 if isinstance(state, abi.chim_neighbor_const):
                     assert bytes(state.src_mac) in (MAC, bytes(6))
                 else:
@@ -273,9 +287,7 @@ def test_query_of_every_class(card: Card) -> None:
 def test_query_has_no_side_effect(card: Card) -> None:
     """OP-D15, QRY-3: two queries at once say the same, and the connection goes on."""
     conn = Connection(card).initiate()
-    first, second = (
-        BlockList(card, [asking(abi.CHIM_TCP_ALL, conn.handle)]) for _ in range(2)
-    )
+    first, second = (BlockList(card, [asking(abi.CHIM_TCP_ALL, conn.handle)]) for _ in range(2))
     cookies = [first.post(abi.CHIM_OP_QUERY), second.post(abi.CHIM_OP_QUERY)]
     assert [card.admin_wait(c).status for c in cookies] == [OK, OK]
     assert [bytes(s) for s in first.states(0)] == [bytes(s) for s in second.states(0)]
@@ -315,7 +327,9 @@ def test_queried_timers_are_remaining_ticks(card: Card) -> None:
 
 
 def test_queried_backlogs(card: Card) -> None:
-    """STA-18, STA-19, STA-20, STA-21: bytes that wait in the target; an optimum that does not depend on what is posted."""
+    """STA-18, STA-19, STA-20, STA-21: bytes that wait in the target; an optimum that does not
+    depend on what is posted.
+    """
     conn = Connection(card, buffered=b"b" * 777).initiate()
     before = conn.query()[2]
     conn.send(b"x" * 1000)
@@ -436,7 +450,9 @@ def test_relink(card: Card) -> None:
 
 @pytest.mark.parametrize("layer", ["neighbor", "path", "tcp"])
 def test_invalidate(card: Card, layer: str) -> None:
-    """INV-3..7, INV-9, OP-D16, UPR-9, EVT-6: sending stops, the upload is asked for, terminate still works."""
+    """INV-3..7, INV-9, OP-D16, UPR-9, EVT-6: sending stops, the upload is asked for, terminate
+    still works.
+    """
     conn = Connection(card).initiate()
     kind, handle = {
         "neighbor": (abi.CHIM_NEIGHBOR_ALL, conn.neighbor),
@@ -534,7 +550,9 @@ def test_scatter_list_that_does_not_add_up(
 
 @pytest.mark.parametrize("opcode", [abi.CHIM_OP_SEND, abi.CHIM_OP_RECV, abi.CHIM_OP_FORWARD])
 def test_request_memory_that_is_no_memory(card: Card, opcode: int) -> None:
-    """RING-D10, RING-H4: the fatal cause names ring, index and address when the bytes are needed."""
+    """RING-D10, RING-H4: the fatal cause names ring, index and address when the bytes are
+    needed.
+    """
     conn = Connection(card).initiate()
     index = conn.pair.sq.index
     conn._io(opcode, [(NO_RAM, 64)], 64, 0)
@@ -557,17 +575,22 @@ def test_longest_scatter_list(card: Card) -> None:
     Peer(conn).frame(data=data)
 
 
-@pytest.mark.parametrize("number,status,consumed", [
-    (2, abi.CHIM_ST_DATA_NOT_ACCEPTED, 0),
-    (0, abi.CHIM_ST_DATA_NOT_ACCEPTED, 0),
-    (1, abi.CHIM_ST_DATA_NOT_ACCEPTED, 1),
-    (1, abi.CHIM_ST_DATA_PARTIALLY_ACCEPTED, 0),
-    (1, abi.CHIM_ST_DATA_PARTIALLY_ACCEPTED, 8),
-    (1, abi.CHIM_ST_DATA_PARTIALLY_ACCEPTED, 0xFFFFFFFF),
-    (1, abi.CHIM_ST_SUCCESS, 0),
-])
+@pytest.mark.parametrize(
+    "number,status,consumed",
+    [
+        (2, abi.CHIM_ST_DATA_NOT_ACCEPTED, 0),
+        (0, abi.CHIM_ST_DATA_NOT_ACCEPTED, 0),
+        (1, abi.CHIM_ST_DATA_NOT_ACCEPTED, 1),
+        (1, abi.CHIM_ST_DATA_PARTIALLY_ACCEPTED, 0),
+        (1, abi.CHIM_ST_DATA_PARTIALLY_ACCEPTED, 8),
+        (1, abi.CHIM_ST_DATA_PARTIALLY_ACCEPTED, 0xFFFFFFFF),
+        (1, abi.CHIM_ST_SUCCESS, 0),
+    ],
+)
 def test_verdicts_that_are_ignored(card: Card, number: int, status: int, consumed: int) -> None:
-    """OP-D20: they name no indication under way, or contradict themselves; a right one still counts."""
+    """OP-D20: they name no indication under way, or contradict themselves; a right one still
+    counts.
+    """
     conn = Connection(card).initiate()
     Peer(conn).data(b"8 bytes!")
     entry = conn.entry(abi.CHIM_CQ_INDICATE, release=False)
@@ -582,7 +605,9 @@ def test_verdicts_that_are_ignored(card: Card, number: int, status: int, consume
 
 
 def test_verdict_that_comes_too_late(card: Card) -> None:
-    """RING-H8: an indication that the consumer index has passed is settled; the verdict on it is ignored."""
+    """RING-H8: an indication that the consumer index has passed is settled; the verdict on it is
+    ignored.
+    """
     conn = Connection(card).initiate()
     peer = Peer(conn)
     peer.data(b"taken")
@@ -667,7 +692,9 @@ def params(**changes: int) -> bytes:
     return bytes(abi.chim_params(**{**fields, **changes}))
 
 
-@pytest.mark.parametrize("change", [{"ticks_per_second": 0}, {"ticks_per_second": 999}, {"rsvd": 1}])
+@pytest.mark.parametrize(
+    "change", [{"ticks_per_second": 0}, {"ticks_per_second": 999}, {"rsvd": 1}]
+)
 def test_impossible_params(card: Card, change: dict[str, int]) -> None:
     """CAP-5, TMR-2"""
     assert card.admin_data(abi.CHIM_OP_SET_PARAMS, params(**change)).status == FIELD
@@ -737,7 +764,9 @@ def test_too_many_vlans(card: Card) -> None:
 
 
 def test_commands_before_enable(make_card: MakeCard) -> None:
-    """REG-H2, LIFE-D1: entries and doorbells have no effect before ENABLE, and are found when it comes."""
+    """REG-H2, LIFE-D1: entries and doorbells have no effect before ENABLE, and are found when it
+    comes.
+    """
     card = make_card()
     card.make_admin()
     cookie = card.admin_post(abi.CHIM_OP_SET_MTU, value=1500)
@@ -748,7 +777,9 @@ def test_commands_before_enable(make_card: MakeCard) -> None:
 
 
 def test_commands_after_reset(card: Card) -> None:
-    """LIFE-D1: rings, objects and connections are forgotten; nothing is sent for them, doorbells do nothing."""
+    """LIFE-D1: rings, objects and connections are forgotten; nothing is sent for them, doorbells do
+    nothing.
+    """
     conn = Connection(card).initiate()
     conn.send(b"in flight")
     card.wire_frames()

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Founding rules on received data that waits at offload: it travels, is copied, waits for requests, and comes first."""
+"""Founding rules on received data that waits at offload: it travels, is copied, waits for requests,
+and comes first.
+"""
 from __future__ import annotations
 
 import resource
@@ -38,7 +40,9 @@ def test_buffered_data_of_several_pieces(card: Card) -> None:
 
 
 def test_buffered_data_ends_before_rcv_nxt(card: Card) -> None:
-    """BRD-2: its first byte is RcvNxt minus its length, also across the wrap of sequence numbers."""
+    """BRD-2: its first byte is RcvNxt minus its length, also across the wrap of sequence
+    numbers.
+    """
     conn = Connection(card, buffered=OLD, rcv_nxt=10, snd_wl1=10).initiate()
     cookie, addr = conn.recv(len(OLD))
     done = conn.entry(abi.CHIM_CQ_RECV)
@@ -85,7 +89,9 @@ def test_more_than_the_card_takes(card: Card) -> None:
 
 
 def test_buffer_is_the_hosts_again_only_after_success(make_card: MakeCard) -> None:
-    """BRD-5: a failed node names its status, leaves the buffer as it was, and the same buffer can be offered again."""
+    """BRD-5: a failed node names its status, leaves the buffer as it was, and the same buffer can
+    be offered again.
+    """
     card = make_card(options="x-fail-initiate=RESOURCES").start()
     card.post_buffers(0, abi.CHIM_RING_RXB, 4)
     conn = Connection(card, buffered=OLD).initiate(expect=abi.CHIM_ST_RESOURCES)
@@ -164,8 +170,8 @@ def test_buffered_data_is_not_acknowledged_again(card: Card) -> None:
 
 
 def test_failed_node_stays_with_the_host(make_card: MakeCard) -> None:
-    """INI-7, INI-6: after a failure nothing of the connection is the target's: segments go raw, nothing is sent, nothing
-    completes, and the host can offer the same state again.
+    """INI-7, INI-6: after a failure nothing of the connection is the target's: segments go raw,
+    nothing is sent, nothing completes, and the host can offer the same state again.
     """
     card = make_card(options="x-fail-initiate=TCP_ENTRIES").start()
     card.post_buffers(0, abi.CHIM_RING_RXB, 8)

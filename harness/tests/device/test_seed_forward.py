@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Founding rules on segments that the host has and the target needs: forward, its completions, and whose the ACK is."""
+"""Founding rules on segments that the host has and the target needs: forward, its completions, and
+whose the ACK is.
+"""
 from __future__ import annotations
 
 import pytest
@@ -24,8 +26,8 @@ def delivered(conn: Connection, length: int) -> bytes:
 
 
 def test_segments_that_came_during_the_initiate(card: Card) -> None:
-    """EVO-6, FWD-1, OP-D6: raw and unacknowledged until the cut-over, which stands behind them; forwarded, they are data
-    like any other.
+    """EVO-6, FWD-1, OP-D6: raw and unacknowledged until the cut-over, which stands behind them;
+    forwarded, they are data like any other.
     """
     conn = Connection(card)
     peer = Peer(conn)
@@ -63,7 +65,8 @@ def test_segment_from_another_interface(card: Card) -> None:
     "change", [{"ip_options": IP_OPTION_RECORD_ROUTE}, {"ip_flags": 1}, {"ip_offset": 8}]
 )
 def test_segments_that_the_target_passes_up(card: Card, change: dict[str, object]) -> None:
-    """FWD-1, NSP-1, NSP-2, RFC-10: IP options and fragments go raw, unprocessed; the host forwards what it made of them.
+    """FWD-1, NSP-1, NSP-2, RFC-10: IP options and fragments go raw, unprocessed; the host forwards
+    what it made of them.
     """
     conn = Connection(card).initiate()
     card.wait("the cut-over", card.pairs[0].rxc.take)
@@ -77,7 +80,9 @@ def test_segments_that_the_target_passes_up(card: Card, change: dict[str, object
 
 
 def test_forward_completes_by_an_entry(card: Card) -> None:
-    """FWD-2, FWD-9, FWD-6: each forward has one completion; after it the buffer is the host's again."""
+    """FWD-2, FWD-9, FWD-6: each forward has one completion; after it the buffer is the host's
+    again.
+    """
     conn = Connection(card).initiate()
     peer = Peer(conn)
     data, cookies = b"", []
@@ -133,7 +138,9 @@ def test_the_ack_of_a_forwarded_segment_is_the_targets(card: Card) -> None:
 
 
 def test_forwarded_duplicates_and_old_segments(card: Card) -> None:
-    """FWD-11: sequence, PAWS and window checks apply; each is completed, and nothing is delivered twice."""
+    """FWD-11: sequence, PAWS and window checks apply; each is completed, and nothing is delivered
+    twice.
+    """
     conn = Connection(card).initiate()
     peer = Peer(conn)
     peer.data(b"0123456789")

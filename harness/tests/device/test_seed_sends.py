@@ -29,7 +29,9 @@ def given(card: Card, sends: list[bytes], nxt: int, high: int, **more: int) -> C
 
 
 def test_chain_is_one_stream(card: Card) -> None:
-    """OSD-1: unacknowledged and unsent requests go along in order; all bytes reach the peer, each request completes."""
+    """OSD-1: unacknowledged and unsent requests go along in order; all bytes reach the peer, each
+    request completes.
+    """
     sends = [pattern(500, 1), pattern(900, 2), pattern(300, 3)]
     conn, data = given(card, sends, 500, 500), b"".join(sends)
     peer = Peer(conn)
@@ -59,9 +61,7 @@ def test_request_of_many_pieces(card: Card) -> None:
     conn = Connection(card, sends=[b"x"], snd_nxt=UNA + 333, snd_max=UNA + 333)
     node = conn.list.nodes[2]
     cuts = [0, 1, 100, 400, 401, 1000]
-    pieces = [
-        (card.memory.put(data[a:b], 1), b - a) for a, b in zip(cuts, cuts[1:], strict=False)
-    ]
+    pieces = [(card.memory.put(data[a:b], 1), b - a) for a, b in zip(cuts, cuts[1:], strict=False)]
     node.sends = [(conn.send_cookies[0], 1000, pieces, 0)]
     conn.list = BlockList(card, conn.list.nodes)
     conn.initiate()
@@ -73,7 +73,9 @@ def test_request_of_many_pieces(card: Card) -> None:
 
 @pytest.mark.parametrize("head,tail", [(0, 2), (1, 1), (0, 0), (2, 2), (1, 2)])
 def test_head_and_tail_name_the_requests_with_data(card: Card, head: int, tail: int) -> None:
-    """OSD-3, OBJ-H5: what stands before the head and behind the tail is no data of the connection."""
+    """OSD-3, OBJ-H5: what stands before the head and behind the tail is no data of the
+    connection.
+    """
     sends = [pattern(100, 1), pattern(200, 2), pattern(300, 3)]
     conn = Connection(card, sends=sends)
     conn.list.nodes[2].send_range = (head, tail)
@@ -102,7 +104,9 @@ def test_request_without_data_in_a_chain(card: Card) -> None:
 
 
 def test_chain_is_sent_from_the_hosts_buffers(card: Card) -> None:
-    """OSD-5: bytes are read from the host's memory for each transmission, no copy stands between."""
+    """OSD-5: bytes are read from the host's memory for each transmission, no copy stands
+    between.
+    """
     conn = given(card, [b"first version"], 0, 0)
     peer = Peer(conn)
     peer.frame(seq=UNA, data=b"first version")
@@ -113,7 +117,9 @@ def test_chain_is_sent_from_the_hosts_buffers(card: Card) -> None:
 
 @pytest.mark.parametrize("nxt,high", [(0, 0), (700, 700), (1500, 1500), (0, 1500), (400, 1200)])
 def test_sequence_variables_describe_the_chain(card: Card, nxt: int, high: int) -> None:
-    """OSD-6, OSD-8..11: sent and unacknowledged is not sent again, [SndNxt, SndMax) goes first, then the unsent."""
+    """OSD-6, OSD-8..11: sent and unacknowledged is not sent again, [SndNxt, SndMax) goes first,
+    then the unsent.
+    """
     data = pattern(1500)
     conn = given(card, [data[:600], data[600:]], nxt, high)
     peer = Peer(conn)
@@ -191,7 +197,9 @@ def test_chain_across_the_wrap(card: Card) -> None:
 
 
 def test_send_is_pending_until_acknowledged(card: Card) -> None:
-    """SND-2, SND-8: no completion when the frame leaves or is retransmitted, one when it is acknowledged."""
+    """SND-2, SND-8: no completion when the frame leaves or is retransmitted, one when it is
+    acknowledged.
+    """
     conn = Connection(card).initiate()
     peer = Peer(conn)
     cookie = conn.send(pattern(3000))
@@ -238,7 +246,9 @@ def test_sends_are_owned_until_completed_or_handed_back(card: Card) -> None:
 
 
 def test_every_kind_of_operation_completes_by_an_entry(card: Card) -> None:
-    """ARC-12: state and data operations answer by a completion entry each, once, and never by anything else."""
+    """ARC-12: state and data operations answer by a completion entry each, once, and never by
+    anything else.
+    """
     conn = Connection(card).initiate()
     peer = Peer(conn)
     send = conn.send(b"bytes")
@@ -268,8 +278,8 @@ def test_every_kind_of_operation_completes_by_an_entry(card: Card) -> None:
 
 
 def all_kinds_of_frames(card: Card, **more: int) -> list[Seg]:
-    """Frames of every kind that the target makes: data small and large, retransmission, ACK, window probe, keepalive,
-    FIN, RST.
+    """Frames of every kind that the target makes: data small and large, retransmission, ACK, window
+    probe, keepalive, FIN, RST.
     """
     frames = []
     conn = Connection(card, flags=abi.CHIM_TCP_KEEPALIVE, ka_timeout=3000, **more).initiate()
@@ -318,7 +328,9 @@ def test_no_datagram_is_larger_than_the_path(card: Card) -> None:
 
 
 def test_every_datagram_has_an_id(make_card: MakeCard) -> None:
-    """SND-18: IDs count up by one per datagram, whatever kind it is, large frames one per segment."""
+    """SND-18: IDs count up by one per datagram, whatever kind it is, large frames one per
+    segment.
+    """
     card = make_card(options="x-ip-id-start=0x9000").start()
     card.post_buffers(0, abi.CHIM_RING_IB, 8, 4096)
     ids = [seg.ip_id for seg in all_kinds_of_frames(card)]
@@ -337,7 +349,9 @@ def test_ids_stay_in_the_upper_half(make_card: MakeCard, start: int) -> None:
 
 
 def test_ids_of_a_large_frame_do_not_cross_the_end(make_card: MakeCard) -> None:
-    """SND-19: a frame of n segments reserves n numbers, and jumps to 0x8000 before it would leave the half."""
+    """SND-19: a frame of n segments reserves n numbers, and jumps to 0x8000 before it would leave
+    the half.
+    """
     card = make_card(options="x-ip-id-start=0xfffd").start()
     conn = Connection(card).initiate()
     conn.send(pattern(7 * MSS))
@@ -347,7 +361,9 @@ def test_ids_of_a_large_frame_do_not_cross_the_end(make_card: MakeCard) -> None:
 
 
 def test_ipv6_has_no_fragment_header(card: Card) -> None:
-    """SND-20: the target never makes a fragment, so no fragment ID can lie outside of the upper half."""
+    """SND-20: the target never makes a fragment, so no fragment ID can lie outside of the upper
+    half.
+    """
     conn = Connection(card, ipv6=True).initiate()
     conn.send(pattern(9000))
     frames = card.wire_frames()
@@ -357,7 +373,9 @@ def test_ipv6_has_no_fragment_header(card: Card) -> None:
 
 @pytest.mark.parametrize("ip_id", [0, 0x7FF0, 0x7FFF])
 def test_ids_of_the_host_are_the_hosts(card: Card, ip_id: int) -> None:
-    """SND-21: the card sends a frame of the host with the ID that the host gave, however the target's IDs stand."""
+    """SND-21: the card sends a frame of the host with the ID that the host gave, however the
+    target's IDs stand.
+    """
     conn = Connection(card).initiate()
     conn.send(b"target")
     card.wire_frames()
@@ -367,7 +385,9 @@ def test_ids_of_the_host_are_the_hosts(card: Card, ip_id: int) -> None:
 
 
 def test_ids_of_a_large_frame_of_the_host(card: Card) -> None:
-    """SND-21: segments of a large frame count up from the host's ID, so that the host can keep them in its half."""
+    """SND-21: segments of a large frame count up from the host's ID, so that the host can keep them
+    in its half.
+    """
     seg = Seg(
         src=bytes([10, 77, 0, 2]),
         dst=bytes([10, 77, 0, 1]),

@@ -13,8 +13,8 @@ UNA = 0x20000
 
 
 def loaded(card: Card) -> tuple[Connection, Peer, list[int]]:
-    """Six requests of 1000 bytes: one acknowledged, one acknowledged in part, one sent, the others held back by the
-    peer's window.
+    """Six requests of 1000 bytes: one acknowledged, one acknowledged in part, one sent, the others
+    held back by the peer's window.
     """
     conn = Connection(card, snd_wnd=3000, max_snd_wnd=3000).initiate()
     peer = Peer(conn)
@@ -48,7 +48,9 @@ def test_outstanding_is_unacknowledged_and_unsent(make_card: MakeCard) -> None:
 def test_ways_to_dispose_of_sends(
     make_card: MakeCard, how: str, completed: int, returned: int
 ) -> None:
-    """TRM-16, SND-13, TRM-23: completed with UPLOAD_IN_PROGRESS before LAST, handed back, or some of both; each once."""
+    """TRM-16, SND-13, TRM-23: completed with UPLOAD_IN_PROGRESS before LAST, handed back, or some
+    of both; each once.
+    """
     card = card_that(make_card, how)
     conn, _, cookies = loaded(card)
     _, back, _ = conn.terminate()
@@ -77,8 +79,8 @@ def test_handed_back_in_original_order(make_card: MakeCard) -> None:
 
 
 def test_first_request_handed_back(make_card: MakeCard) -> None:
-    """TRM-18, TRM-20, TRM-21: the list begins with the first unacknowledged request, its done bytes end at SndUna; with
-    none it is empty.
+    """TRM-18, TRM-20, TRM-21: the list begins with the first unacknowledged request, its done bytes
+    end at SndUna; with none it is empty.
     """
     card = card_that(make_card, "return")
     conn, _, cookies = loaded(card)
@@ -97,7 +99,9 @@ def test_head_and_tail_of_what_is_handed_back(make_card: MakeCard) -> None:
 
 
 def test_sequence_variables_of_what_is_handed_back(make_card: MakeCard) -> None:
-    """TRM-20, TRM-21: SndUna is the first byte that is not done, SndMax what the peer may have seen."""
+    """TRM-20, TRM-21: SndUna is the first byte that is not done, SndMax what the peer may have
+    seen.
+    """
     card = card_that(make_card, "return")
     conn, _, _ = loaded(card)
     before = conn.query()[2]
@@ -111,7 +115,9 @@ def test_sequence_variables_of_what_is_handed_back(make_card: MakeCard) -> None:
 
 
 def test_no_memory_of_a_returned_send_is_read(make_card: MakeCard) -> None:
-    """SND-7, OP-D11: after the admin completion the bytes are the host's; nothing of the connection is sent any more."""
+    """SND-7, OP-D11: after the admin completion the bytes are the host's; nothing of the connection
+    is sent any more.
+    """
     card = card_that(make_card, "return")
     conn, _, _ = loaded(card)
     conn.terminate()
@@ -127,9 +133,7 @@ def test_disconnect_is_not_handed_back(make_card: MakeCard) -> None:
     send, close = conn.send(b"held"), conn.disconnect(abi.CHIM_DISCONNECT_GRACEFUL, b"bye")
     _, back, _ = conn.terminate()
     assert [ref.cookie for ref in back] == [send]
-    assert [(e.cookie, e.status) for e in conn.entries] == [
-        (close, abi.CHIM_ST_UPLOAD_IN_PROGRESS)
-    ]
+    assert [(e.cookie, e.status) for e in conn.entries] == [(close, abi.CHIM_ST_UPLOAD_IN_PROGRESS)]
 
 
 def test_handed_back_and_offloaded_again(make_card: MakeCard) -> None:

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The target's TCP as the wire sees it: timestamps, windows, SACK, VLAN tags, neighbors, counters, receive steering."""
+"""The target's TCP as the wire sees it: timestamps, windows, SACK, VLAN tags, neighbors, counters,
+receive steering.
+"""
 from __future__ import annotations
 
 import struct
@@ -28,8 +30,9 @@ UNA, RCV, MSS = 0x20000, 0x10000, 1448
 
 
 def test_timestamp_vector(card: Card) -> None:
-    """TSP-1..6, TSP-9, TSP-10, SND-25: vector 1: TsTime 100 at offload; 10 ticks on it sends 110, 50 ticks on 150; the
-    round trip of what the host sent at 100 and was echoed 5 ticks on is 5 ticks.
+    """TSP-1..6, TSP-9, TSP-10, SND-25: vector 1: TsTime 100 at offload; 10 ticks on it sends 110,
+    50 ticks on 150; the round trip of what the host sent at 100 and was echoed 5 ticks on is 5
+    ticks.
     """
     conn = Connection(
         card,
@@ -73,7 +76,9 @@ def test_timestamps_never_go_back(card: Card) -> None:
 
 
 def test_paws(card: Card) -> None:
-    """TSP-8, RFC-14: an old timestamp is answered with an ACK and not taken; TsRecent and its age come back."""
+    """TSP-8, RFC-14: an old timestamp is answered with an ACK and not taken; TsRecent and its age
+    come back.
+    """
     conn = Connection(card).initiate()
     peer = Peer(conn)
     peer.inject(data=b"old", flags=ACK, ts=(900, 5000))
@@ -197,7 +202,9 @@ def test_tag_of_frames_received(card: Card, vlan: int, tag: int | None, taken: b
 
 @pytest.mark.parametrize("dst,taken", [(MAC, True), (b"\x02\0\0\0\0\x55", False)])
 def test_destination_mac(card: Card, dst: bytes, taken: bool) -> None:
-    """STA-11: the connection's traffic comes on the configured MAC; another one's is not the target's."""
+    """STA-11: the connection's traffic comes on the configured MAC; another one's is not the
+    target's.
+    """
     card.rx_mode(abi.CHIM_RX_ENABLE | abi.CHIM_RX_PROMISC, [MAC])
     conn = Connection(card).initiate()
     card.wait("the cut-over", card.pairs[0].rxc.take)
@@ -220,8 +227,8 @@ def answer(card: Card, handle: int, hrd: int) -> int:
 
 
 def test_stale_neighbor(card: Card) -> None:
-    """NCE-4..9, NCE-12, M-11: asked when both ages are stale and something is sent; the datagram leaves all the same; an
-    answer of 0 silences it; progress does too.
+    """NCE-4..9, NCE-12, M-11: asked when both ages are stale and something is sent; the datagram
+    leaves all the same; an answer of 0 silences it; progress does too.
     """
     conn = Connection(card).initiate()
     peer = Peer(conn)
@@ -298,7 +305,8 @@ def test_counters_of_offloaded_connections(card: Card) -> None:
 
 
 @pytest.mark.parametrize(
-    "sets,cleared", [(abi.CHIM_STATS_TCP4, "tcp4"), (abi.CHIM_STATS_IP4, "ip4"), (abi.CHIM_STATS_CASES, "cases")]
+    "sets,cleared",
+    [(abi.CHIM_STATS_TCP4, "tcp4"), (abi.CHIM_STATS_IP4, "ip4"), (abi.CHIM_STATS_CASES, "cases")],
 )
 def test_reset_of_counters(card: Card, sets: int, cleared: str) -> None:
     """STT-3: one set; gauges stay."""
@@ -331,7 +339,9 @@ def test_two_cards_count_apart(make_card: MakeCard) -> None:
 
 
 def test_connection_keeps_its_pair(make_card: MakeCard) -> None:
-    """RSS-2, RSS-3, M-19, RIN-12: entries stay on the pair chosen at initiate, whatever the indirection table does."""
+    """RSS-2, RSS-3, M-19, RIN-12: entries stay on the pair chosen at initiate, whatever the
+    indirection table does.
+    """
     card = make_card().start(pairs=4)
     for pair in range(4):
         card.post_buffers(pair, abi.CHIM_RING_IB, 4, 2048)

@@ -27,7 +27,9 @@ from .qtest import Qtest
 from .rings import Consumer, Producer
 
 T = TypeVar("T")
-WAIT_SECONDS = float(os.environ.get("CHIMNEY_WAIT_SECONDS", "10"))  # the mutants wait for what never comes
+WAIT_SECONDS = float(
+    os.environ.get("CHIMNEY_WAIT_SECONDS", "10")
+)  # the mutants wait for what never comes
 KINDS = (
     abi.CHIM_RING_SQ,
     abi.CHIM_RING_CQ,

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Block lists and connections: what a host stack would hand to the card, built field by field.
 
-ListBuilder lays a block list out in guest memory; Connection keeps one offloaded connection: its handle, its cookie, and
-helpers for the data operations. Nothing is checked here that a test might want to break.
+ListBuilder lays a block list out in guest memory; Connection keeps one offloaded connection: its
+handle, its cookie, and helpers for the data operations. Nothing is checked here that a test might
+want to break.
 """
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ PEER_IP6 = bytes.fromhex("fd770000000000000000000000000001")
 PEER_MAC = bytes.fromhex("020000000001")
 NONE = int(abi.CHIM_NODE_NONE)
 
-STATE = {
+STATE: dict[int, tuple[type[ctypes.Structure], ...]] = {
     abi.CHIM_NEIGHBOR_CONST: (abi.chim_neighbor_const,),
     abi.CHIM_NEIGHBOR_CACHED: (abi.chim_neighbor_cached,),
     abi.CHIM_NEIGHBOR_DELEGATED: (abi.chim_neighbor_delegated,),
@@ -77,7 +78,9 @@ def path_state(
 
 
 def tcp_state(**changes: int) -> list[ctypes.Structure]:
-    """An idle connection in ESTABLISHED with timestamps, SACK and window scaling; change any field by name."""
+    """An idle connection in ESTABLISHED with timestamps, SACK and window scaling; change any field
+    by name.
+    """
     const = abi.chim_tcp_const(
         flags=abi.CHIM_TCP_TIMESTAMPS | abi.CHIM_TCP_SACK | abi.CHIM_TCP_WSCALE,
         snd_wscale=7,
@@ -145,7 +148,9 @@ class Node:
     sends: list[tuple[int, int, list[tuple[int, int]], int]] = field(default_factory=list)
     buffered: list[tuple[int, int]] = field(default_factory=list)
     send_room: int = 0
-    send_range: tuple[int, int] | None = None  # SendDataHead and SendDataTail, if not first and last
+    send_range: tuple[
+        int, int
+    ] | None = None  # SendDataHead and SendDataTail, if not first and last
     # filled by ListBuilder
     state_off: int = 0
     send_off: int = 0
@@ -305,9 +310,7 @@ def new_path(**state: Any) -> Node:
 
 def new_tcp(cookie: int = 0xC0FFEE, pair: int = 0, **changes: int) -> Node:
     """A new TCP object."""
-    return Node(
-        abi.CHIM_ROLE_NEW, abi.CHIM_TCP_ALL, tcp_state(**changes), cookie=cookie, pair=pair
-    )
+    return Node(abi.CHIM_ROLE_NEW, abi.CHIM_TCP_ALL, tcp_state(**changes), cookie=cookie, pair=pair)
 
 
 def linker(handle: int) -> Node:
@@ -316,7 +319,9 @@ def linker(handle: int) -> Node:
 
 
 def asking(kind: int, handle: int) -> Node:
-    """A node whose state structures the device fills, or updates from: all of them zero but for their headers."""
+    """A node whose state structures the device fills, or updates from: all of them zero but for
+    their headers.
+    """
     states = [with_header(state()) for state in STATE[kind]]
     return Node(abi.CHIM_ROLE_OBJECT, kind, states, handle=handle)
 
@@ -396,6 +401,7 @@ class Connection:
         self, kind: int | None = None, seconds: float = WAIT_SECONDS, *, release: bool = True
     ) -> abi.chim_cqe:
         """The next entry on the pair's CQ, of that type if given."""
+
         def look() -> abi.chim_cqe | None:
             taken: abi.chim_cqe | None = self.pair.cq.take(release=release)
             return taken
@@ -501,7 +507,9 @@ class Connection:
     def terminate(
         self, **room: int
     ) -> tuple[abi.chim_tcp_delegated, list[abi.chim_send_ref], bytes]:
-        """Upload: delegated state, requests handed back, BufferedData. Entries before LAST are kept in `entries`."""
+        """Upload: delegated state, requests handed back, BufferedData. Entries before LAST are kept
+        in `entries`.
+        """
         asked, fence = self.terminate_list(**room), next_fence()
         self.post_fence(fence)
         cookie = asked.post(abi.CHIM_OP_TERMINATE, fence, 1)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The wire peer of one offloaded connection: it speaks in the connection's own numbers.
 
-A Peer knows what it would send next and which timestamp it saw last, and nothing else; a test that wants to be wrong
-changes any field of a segment by name. What the card sends is read as a list of segments with every checksum checked.
+A Peer knows what it would send next and which timestamp it saw last, and nothing else; a test that
+wants to be wrong changes any field of a segment by name. What the card sends is read as a list of
+segments with every checksum checked.
 """
 from __future__ import annotations
 
@@ -85,7 +86,9 @@ class Peer:
 
 
 def stream(frames: list[Seg], first: int) -> bytes:
-    """The bytes that frames carry from a sequence number on, later copies of a byte ignored; no gap is allowed."""
+    """The bytes that frames carry from a sequence number on, later copies of a byte ignored; no gap
+    is allowed.
+    """
     data = b""
     for seg in frames:
         at = (seg.seq - first) & 0xFFFFFFFF

@@ -72,7 +72,8 @@ class Producer(Ring):
         return self.size - ((self.index - self.dev_index) & M32)
 
     def publish(self, entries: list[ctypes.Structure], *, bell: bool = True) -> int:
-        """Publish the entries of one command, last first (RING-H3); returns the index of the first.
+        """Publish the entries of one command, last first (RING-H3); returns the index of the
+        first.
         """
         assert len(entries) <= self.room(), "the test overruns its own ring"
         first = self.index
