@@ -329,6 +329,10 @@ int chimdrv_admin_post(struct chimdrv_dev *cd, const struct chim_sqe *sqe,
  */
 int chimdrv_admin_exec(struct chimdrv_dev *cd, const struct chim_sqe *sqe,
 		       struct chimdrv_admin_cmd *cmd, unsigned int timeout_ms);
+/* The same, with posted() called between posting and sleeping. */
+int chimdrv_admin_exec_then(struct chimdrv_dev *cd, const struct chim_sqe *sqe,
+			    struct chimdrv_admin_cmd *cmd, unsigned int timeout_ms,
+			    void (*posted)(void *arg), void *arg);
 
 /* Set-up commands, process context. */
 int chimdrv_admin_create_ring(struct chimdrv_ring *ring);

@@ -141,6 +141,7 @@ struct chimdrv_conn {
 	/* send */
 	struct list_head sends;
 	unsigned int nsends;
+	u32 send_room;		/* upload: requests that its list has room for; 0: no upload yet */
 	u32 posted_seq;		/* the target has been given [SND.UNA, posted_seq) */
 	u32 posted_bytes;
 	u32 backlog;		/* bytes the target likes to have outstanding */
@@ -238,7 +239,7 @@ enum chimdrv_why { CHIMDRV_WHYS(X) CHIMDRV_WHY_COUNT };
 	X(send_back_completed) X(recv_push) X(recv_nonpush) X(recv_zero) X(verdict_accepted) \
 	X(verdict_refused) X(verdict_partial) X(bulk_lists) X(send_batches)
 #define CHIMDRV_OWN(X)							\
-	X(held_segments) X(held_replayed) X(held_dropped) X(stragglers) X(gate_xmits) X(leaks) \
+	X(held_segments) X(held_replayed) X(held_dropped) X(stragglers) X(gate_xmits) X(leaks) X(lost_connections) \
 	X(late_pending) X(bad_entries) X(bytes_in) X(bytes_out) X(connections) \
 	X(upload_in_flight) X(upload_unread) X(upload_unsent)
 
@@ -479,6 +480,7 @@ u32 chimdrv_path_node(struct chimdrv_offload *od, struct chimdrv_path *path,
 		      struct chimdrv_blist *bl, u32 *root);
 void chimdrv_path_results(struct chimdrv_offload *od, struct chimdrv_blist *bl);
 u32 chimdrv_path_vlan_prio(struct sock *sk);
+void chimdrv_neigh_idle_soon(struct chimdrv_offload *od);
 void chimdrv_neigh_idle(struct chimdrv_offload *od);	/* terminate what has no dependents */
 void chimdrv_neigh_forget(struct chimdrv_offload *od);	/* the card has lost them all */
 u32 chimdrv_neigh_handle_of(struct chimdrv_path *path);

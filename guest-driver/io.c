@@ -306,7 +306,7 @@ void chimdrv_io_post_sends(struct chimdrv_conn *conn)
 	int err;
 
 	end = corked(conn->sk, conn->posted_seq, all);
-	while (before(conn->posted_seq, end) && conn->nsends < lim->sends &&
+	while (before(conn->posted_seq, end) && conn->nsends < (conn->send_room ?: lim->sends) &&
 	       conn->posted_bytes < limit) {
 		send = send_make(conn, conn->posted_seq, min3(end - conn->posted_seq,
 				 (u32)CHIMDRV_SEND_LEN, lim->send_len), GFP_ATOMIC);

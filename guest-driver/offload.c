@@ -14,6 +14,7 @@
 #include "trace.h"
 
 #define EXEC_MS		14000	/* fences may take the card 10 s (OP-D2) */
+#define UPLOAD_SENDS	64	/* send requests that may still be posted before the FENCE of an upload */
 #define DRAIN_MS	100	/* for frames of the socket to leave queues and ring */
 
 bool chimdrv_no_fence;
@@ -214,6 +215,8 @@ static void conn_die(struct chimdrv_conn *conn)
 
 	conn_drop_requests(conn);
 	target_leaves(conn);
+	if (test_bit(CHIMDRV_C_GONE, &conn->bits))
+		chimdrv_count(conn->cd, lost_connections);
 	if (!test_bit(CHIMDRV_C_DETACHED, &conn->bits)) {
 		tcp_sk(sk)->packets_out = 0;
 		chimdrv_ulp_detach(conn);
@@ -447,9 +450,12 @@ u32 chimdrv_fence_id(struct chimdrv_offload *od)
 	return od->fence_id;
 }
 
-/* Run a state operation: the list goes to memory that the card sees, and comes back. */
-int chimdrv_state_exec(struct chimdrv_dev *cd, u8 op, struct chimdrv_blist *bl, u32 fence_id,
-		       u32 fences, struct chimdrv_admin_cmd *cmd)
+/*
+ * Run a state operation: the list goes to memory that the card sees, and comes
+ * back. @posted, if any, posts the fences behind it.
+ */
+static int state_exec(struct chimdrv_dev *cd, u8 op, struct chimdrv_blist *bl, u32 fence_id,
+		      u32 fences, struct chimdrv_admin_cmd *cmd, void (*posted)(void *), void *arg)
 {
 	struct chim_block_list *head = (struct chim_block_list *)bl->buf;
 	struct chim_sqe sqe = { };
@@ -471,11 +477,17 @@ int chimdrv_state_exec(struct chimdrv_dev *cd, u8 op, struct chimdrv_blist *bl, 
 	sqe.u.admin.fence_count = cpu_to_le32(fences);
 	sqe.sge[0].addr = cpu_to_le64(dma);
 	sqe.sge[0].len = cpu_to_le32(bl->len);
-	err = chimdrv_admin_exec(cd, &sqe, cmd, EXEC_MS);
+	err = chimdrv_admin_exec_then(cd, &sqe, cmd, EXEC_MS, posted, arg);
 	memcpy(bl->buf, mem, bl->len);
 	dma_free_coherent(cd->dev, bl->len, mem, dma);
 	chimdrv_count(cd, state_completions);
 	return err;
+}
+
+int chimdrv_state_exec(struct chimdrv_dev *cd, u8 op, struct chimdrv_blist *bl, u32 fence_id,
+		       u32 fences, struct chimdrv_admin_cmd *cmd)
+{
+	return state_exec(cd, op, bl, fence_id, fences, cmd, NULL, NULL);
 }
 
 struct upload {
@@ -487,7 +499,10 @@ struct upload {
 	u32 need;		/* bytes of room that the card asked for */
 };
 
-/* FENCE with the state change in one go, so that nothing is posted behind it (OP-H4). */
+/*
+ * FENCE with the state change in one go, so that nothing is posted behind it
+ * (OP-H4). What the program has written goes before it: the wire stays busy.
+ */
 static int upload_fence(struct chimdrv_conn *conn, u32 fence_id)
 {
 	struct sock *sk = conn->sk;
@@ -498,6 +513,8 @@ static int upload_fence(struct chimdrv_conn *conn, u32 fence_id)
 		if (tries)
 			usleep_range(500, 1000);
 		spin_lock_bh(&sk->sk_lock.slock);
+		if (!tries && !sock_owned_by_user(sk) && !test_bit(CHIMDRV_C_QUIET, &conn->bits))
+			chimdrv_io_post_sends(conn);
 		err = chimdrv_io_fence(conn, fence_id);
 		if (!err)
 			chimdrv_conn_set_state(conn, CHIMDRV_TERMINATING);
@@ -506,11 +523,23 @@ static int upload_fence(struct chimdrv_conn *conn, u32 fence_id)
 	return err;
 }
 
+/* Requests that may be outstanding at the FENCE: those now, and some that go before it. */
+static u32 upload_send_room(struct chimdrv_conn *conn)
+{
+	u32 room;
+
+	spin_lock_bh(&conn->sk->sk_lock.slock);
+	room = min(conn->nsends + UPLOAD_SENDS, conn->cd->limits.sends);
+	conn->send_room = room;
+	spin_unlock_bh(&conn->sk->sk_lock.slock);
+	return room;
+}
+
 /* The node of one connection, with room for all that can come back (OP-D9). */
 static int upload_node(struct upload *u, struct chimdrv_blist *bl)
 {
 	u32 held = u->conn->wnd_granted + u->conn->buffered + u->conn->final.rcv_wnd;
-	u32 sends = u->conn->nsends, len = max(u->need, held);
+	u32 sends = upload_send_room(u->conn), len = max(u->need, held);
 	struct chim_tcp_delegated *d;
 	struct chim_node *n;
 	int off, refs;
@@ -580,29 +609,44 @@ static void upload_reopen(struct upload *u, struct chimdrv_blist *bl)
 {
 	u->need = le32_to_cpu(chimdrv_blist_at(bl, u->node)->info);
 	spin_lock_bh(&u->conn->sk->sk_lock.slock);
+	u->conn->send_room = 0;
 	chimdrv_conn_set_state(u->conn, CHIMDRV_OFFLOADED);
 	spin_unlock_bh(&u->conn->sk->sk_lock.slock);
+}
+
+struct upload_fences {
+	struct upload *up;
+	unsigned int n;
+	u32 id;
+};
+
+/* A fence that cannot be posted leaves the TERMINATE to its deadline, and the card to its reset. */
+static void upload_post_fences(void *arg)
+{
+	struct upload_fences *f = arg;
+	unsigned int i;
+
+	for (i = 0; i < f->n; i++)
+		if (upload_fence(f->up[i].conn, f->id))
+			break;
 }
 
 /* One TERMINATE for all of them. -EAGAIN: once more, with the room that the card asked for. */
 static int upload_once(struct chimdrv_dev *cd, struct upload *up, unsigned int n)
 {
-	u32 fence = chimdrv_fence_id(chimdrv_od(cd)), fenced = 0, i;
+	struct upload_fences fences = { up, n, chimdrv_fence_id(chimdrv_od(cd)) };
 	struct chimdrv_admin_cmd cmd = { };
+	unsigned int i;
 	struct chimdrv_blist bl;
 	int err = chimdrv_blist_init(&bl, n);
 
 	if (err)
 		return err;
-	/* fences first: what is outstanding is known only behind them */
-	for (i = 0; i < n && !err; i++) {
-		err = upload_fence(up[i].conn, fence);
-		fenced += !err;
-	}
-	for (i = 0; i < fenced && !err; i++)
+	for (i = 0; i < n && !err; i++)
 		err = upload_node(&up[i], &bl);
 	if (!err)
-		err = chimdrv_state_exec(cd, CHIM_OP_TERMINATE, &bl, fence, n, &cmd);
+		err = state_exec(cd, CHIM_OP_TERMINATE, &bl, fences.id, n, &cmd,
+				 upload_post_fences, &fences);
 	if (n > 1)
 		chimdrv_count(cd, bulk_lists);
 	if (!err && !cmd.status) {
@@ -637,8 +681,6 @@ static unsigned int upload_collect(struct chimdrv_offload *od, struct upload *up
 			break;
 		spin_lock_bh(&conn->sk->sk_lock.slock);
 		mine = conn->state == CHIMDRV_OFFLOADED && !test_bit(CHIMDRV_C_GONE, &conn->bits);
-		if (mine)
-			set_bit(CHIMDRV_C_QUIET, &conn->bits);
 		spin_unlock_bh(&conn->sk->sk_lock.slock);
 		if (mine)
 			up[n++].conn = conn;
@@ -685,7 +727,7 @@ static void upload_work(struct work_struct *work)
 			upload_end(od, &up[i]);
 		memset(up, 0, CHIMDRV_BATCH * sizeof(*up));
 	}
-	chimdrv_neigh_idle(od);
+	chimdrv_neigh_idle_soon(od);
 	mutex_unlock(&od->mutex);
 	kfree(up);
 }
@@ -1038,7 +1080,7 @@ out:
 		chimdrv_room_destroy(c->buffered);
 		c->buffered = NULL;
 	}
-	chimdrv_neigh_idle(od);
+	chimdrv_neigh_idle_soon(od);
 	mutex_unlock(&od->mutex);
 	chimdrv_blist_fini(&bl);
 }
@@ -1188,6 +1230,7 @@ void chimdrv_offload_dev_del(struct chimdrv_dev *cd)
 	cancel_delayed_work_sync(&od->neigh_work);
 	cancel_work_sync(&od->nce_work);
 	mutex_lock(&od->mutex);
+	chimdrv_neigh_idle(od);
 	chimdrv_neigh_forget(od);
 	mutex_unlock(&od->mutex);
 	synchronize_rcu();

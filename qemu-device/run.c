@@ -125,6 +125,9 @@ void chimdev_run(ChimdevState *s)
     chimdev_irq_expire(s, now);
     chimdev_target_tick(s, now);
     take_commands(s);
+    if (!QTAILQ_EMPTY(&s->ops)) {
+        chimdev_target_serve(s, now);   /* what stands before a fence goes out first */
+    }
     chimdev_op_start(s, now);
     chimdev_op_finish(s, now);
     chimdev_target_serve(s, now);
