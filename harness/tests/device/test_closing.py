@@ -86,7 +86,9 @@ def test_abortive_disconnect(conn: Connection, peer: Peer) -> None:
 
 
 def test_fin_of_the_peer(conn: Connection, peer: Peer) -> None:
-    """DIS-14, DIS-15, EVT-2, OP-D22: the event comes after all bytes before it; sending goes on."""
+    """ARC-13, DIS-14, DIS-15, EVT-2, OP-D22: the event comes after all bytes before it; sending
+    goes on.
+    """
     peer.data(b"bye", flags=ACK | PSH | FIN)
     entry = conn.entry(abi.CHIM_CQ_INDICATE, release=False)
     assert conn.no_entry()
@@ -125,7 +127,7 @@ def test_fin_completes_requests(conn: Connection, peer: Peer) -> None:
 
 
 def test_closed_both_ways_is_handed_back(conn: Connection, peer: Peer) -> None:
-    """TRM-40, TMR-27, UPR-10: TIME_WAIT is the host's."""
+    """NSP-5, TRM-40, TMR-27, UPR-10: TIME_WAIT is the host's."""
     conn.disconnect(GRACEFUL)
     peer.frames()
     peer.ack(UNA + 1)
@@ -133,6 +135,8 @@ def test_closed_both_ways_is_handed_back(conn: Connection, peer: Peer) -> None:
     peer.data(b"", flags=ACK | FIN)
     assert event(conn) == (abi.CHIM_EV_DISCONNECT, 0)
     assert event(conn) == (abi.CHIM_EV_RETRIEVE, abi.CHIM_UPR_REQUESTED)
+    peer.inject(flags=SYN, seq=RCV + 1)
+    assert parse(conn.card.received()[1]).flags == SYN
     assert conn.terminate()[0].state == abi.CHIM_TCP_TIME_WAIT
 
 
@@ -170,7 +174,9 @@ def test_rst_outside_of_the_window(conn: Connection, peer: Peer) -> None:
 
 
 def test_rst_in_the_window(conn: Connection, peer: Peer) -> None:
-    """BRA-4, BRA-1: one challenge ACK until an acceptable segment ends the validation period."""
+    """SEC-1, BRA-4, BRA-1: one challenge ACK until an acceptable segment ends the validation
+    period.
+    """
     peer.inject(flags=RST, seq=RCV + 100)
     peer.frame(ack=RCV, data=b"")
     peer.inject(flags=RST, seq=RCV + 200)
@@ -446,6 +452,15 @@ def test_keepalive(card: Card) -> None:
         peer.frame(seq=UNA - 1)
         card.advance(ms=101)
     assert event(conn) == (abi.CHIM_EV_RETRIEVE, abi.CHIM_UPR_TIMEOUT)
+
+
+def test_timers_do_not_wrap(card: Card) -> None:
+    """TMR-3, TMR-1: a timer of seven weeks does not fire early, and tells what is left of it."""
+    ticks = 4_200_000_000
+    conn = Connection(card, flags=abi.CHIM_TCP_KEEPALIVE, ka_timeout=ticks).initiate()
+    card.advance(ms=600_000)
+    assert card.no_wire_frame()
+    assert conn.query()[2].ka_timeout_delta == ticks - 600_000
 
 
 def test_fin_wait_2(card: Card) -> None:

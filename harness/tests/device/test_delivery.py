@@ -52,8 +52,8 @@ def test_indication_without_requests(conn: Connection, peer: Peer) -> None:
 
 
 def test_requests_are_used_rather_than_indications(conn: Connection, peer: Peer) -> None:
-    """RRQ-1, RRQ-3, RRQ-10, RRQ-21, RIN-12: filled in posting order; what is over is indicated
-    behind them.
+    """RRQ-8, RRQ-1, RRQ-3, RRQ-10, RRQ-21, RIN-12: filled in posting order; what is over is
+    indicated behind them.
     """
     card = conn.card
     (first, addr1), (second, addr2) = conn.recv(4), conn.recv(4, NONPUSH)
@@ -129,13 +129,14 @@ def test_zero_byte_request_waits_for_data(conn: Connection, peer: Peer) -> None:
 
 
 def test_push_completes_a_push_request(conn: Connection, peer: Peer) -> None:
-    """RRQ-12, RRQ-9, DLV-9: partly filled, completed by a segment with PSH."""
+    """RRQ-17, RRQ-12, RRQ-9, DLV-9: partly filled, completed by a segment with PSH."""
     cookie, _ = conn.recv(100)
     peer.data(b"no push", flags=ACK)
     assert conn.no_entry()
     peer.data(b"push")
     done = conn.entry(abi.CHIM_CQ_RECV)
     assert (done.cookie, done.bytes, done.flags & abi.CHIM_CQE_PUSH) == (cookie, 11, 1)
+    assert conn.query()[2].rcv_nxt == RCV + 11
 
 
 def test_nonpush_completes_only_when_full(conn: Connection, peer: Peer) -> None:
@@ -293,6 +294,21 @@ def test_indication_waits_for_buffers(make_card: MakeCard) -> None:
     peer.data(b" some more")
     card.post_buffers(0, abi.CHIM_RING_IB, 1, 4096)
     assert conn.indicated(conn.entry(abi.CHIM_CQ_INDICATE)) == b"waits some more"
+
+
+def test_two_pools_of_buffers(make_card: MakeCard) -> None:
+    """ARC-11: indications use IB only, raw frames RXB only."""
+    card = make_card().start()
+    card.post_buffers(0, abi.CHIM_RING_RXB, 1)
+    conn = Connection(card).initiate()
+    peer = Peer(conn)
+    peer.data(b"indicated")
+    assert conn.no_entry() and card.pairs[0].rxb.dev_index == 0
+    card.post_buffers(0, abi.CHIM_RING_IB, 1, 2048)
+    assert conn.indicated(conn.entry(abi.CHIM_CQ_INDICATE)) == b"indicated"
+    card.wait("the cut-over", card.pairs[0].rxc.take)
+    peer.inject(data=b"raw", sport=7)
+    assert card.received()[1]
 
 
 def test_returned_buffers_after_the_upload(card: Card) -> None:

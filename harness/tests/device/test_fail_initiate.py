@@ -55,9 +55,9 @@ def attempt(card: Card) -> tuple[Connection, list[int]]:
 
 @pytest.mark.parametrize("name", FORCED)
 def test_forced_failure(make_card: MakeCard, name: str) -> None:
-    """INI-6, INI-7, INI-8, TRE-17, TRE-20, BRD-5: the status is the node's, its dependents fail,
-    data and handles stay as they were, no entry appears, the connection stays raw; the next
-    initiate of the same connection works.
+    """INI-12, INI-6, INI-7, INI-8, TRE-17, TRE-20, BRD-5: the status is the node's, its
+    dependents fail, data and handles stay as they were, no entry appears, the connection stays
+    raw; the next initiate of the same connection works.
     """
     card = failing(make_card, f"{name}:1")
     status, layer = int(getattr(abi, f"CHIM_ST_{name}")), FORCED[name]

@@ -226,8 +226,8 @@ def test_nothing_before_opened(make_card: MakeCard) -> None:
 
 
 def test_list_is_copied_when_the_device_acts(card: Card) -> None:
-    """OBJ-H1, OBJ-D1, OP-D1: what is written before the last fence counts, what is written after it
-    does not.
+    """TRE-7, OBJ-H1, OBJ-D1, OP-D1: what is written before the last fence counts, what is
+    written after it does not.
     """
     conn = Connection(card).initiate()
     asked = BlockList(card, [asking(abi.CHIM_TCP_ALL, 0xFFFF)])

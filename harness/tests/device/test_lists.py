@@ -179,7 +179,7 @@ def test_placeholders_at_the_other_operations(card: Card, opcode: int, kind: int
 
 
 def test_handles_stay_valid(card: Card) -> None:
-    """TRE-20, TRE-22, STA-8: each new object has a handle of its own, good for every later
+    """TRE-11, TRE-20, TRE-22, STA-8: each new object has a handle of its own, good for every later
     operation.
     """
     bulk = BlockList(card, tree(ports()))

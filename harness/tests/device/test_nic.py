@@ -248,7 +248,7 @@ VECTORS = [
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda v: v[0])
 def test_rss(make_card: MakeCard, vector: tuple[str, str, int, int, int]) -> None:
-    """Toeplitz with the driver's key, and its table chooses the pair."""
+    """RSS-1, Toeplitz with the driver's key, and its table chooses the pair."""
     src, dst, sport, dport, expected = vector
     card = make_card().start(pairs=4)
     for pair in range(4):

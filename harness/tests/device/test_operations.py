@@ -43,6 +43,60 @@ def tcp_update(conn: Connection, **changes: int) -> int:
     return update(conn, Node(abi.CHIM_ROLE_OBJECT, abi.CHIM_TCP_CACHED, states, handle=conn.handle))
 
 
+def test_all_ten_operations(card: Card) -> None:
+    """ARC-9, ARC-2: five state operations, five data operations, each counted with its
+    completion.
+    """
+    conn = Connection(card).initiate()
+    peer = Peer(conn)
+    peer.data(b"indicated")
+    refused = conn.entry(abi.CHIM_CQ_INDICATE, release=False)
+    conn.verdict(refused.info, abi.CHIM_ST_DATA_NOT_ACCEPTED)
+    conn.pair.cq.release()
+    conn.recv(9)
+    conn.entry(abi.CHIM_CQ_RECV)
+    peer.forward(flags=ACK)
+    conn.entry(abi.CHIM_CQ_FORWARD)
+    conn.send(b"x")
+    peer.frames()
+    conn.disconnect(abi.CHIM_DISCONNECT_GRACEFUL)
+    peer.frames()
+    peer.ack(UNA + 2)
+    assert {conn.entry().ctl & abi.CHIM_CTL_OP_MASK for _ in range(2)} == {
+        abi.CHIM_CQ_SEND,
+        abi.CHIM_CQ_DISCONNECT,
+    }
+    conn.query()
+    assert tcp_update(conn, ttl=3) == OK
+    node = Node(abi.CHIM_ROLE_OBJECT, abi.CHIM_TCP_ALL, handle=conn.handle)
+    assert BlockList(card, [node]).run(abi.CHIM_OP_INVALIDATE).status == OK
+    conn.entry(abi.CHIM_CQ_EVENT)
+    conn.terminate()
+    cases = card.stats().cases
+    for what in ("initiates", "terminates", "updates", "queries", "invalidates"):
+        assert getattr(cases, what) == 1, what
+    assert cases.state_completions == 5
+    for what in ("send", "recv", "forward", "disconnect"):
+        assert getattr(cases, what + "s") == getattr(cases, what + "_completions") == 1, what
+    assert (cases.verdicts, cases.indications, cases.events) == (1, 1, 1)
+
+
+def test_addresses_of_64_bits(make_card: MakeCard) -> None:
+    """RFC-17, M-26: rings, lists and buffers may lie above 4 GiB."""
+    card = make_card(memory="3G")
+    card.memory._next, card.memory._end = 0x1_0010_0000, 0x1_0400_0000
+    card.start(msix=False)
+    card.post_buffers(0, abi.CHIM_RING_IB, 2, 2048)
+    conn = Connection(card, sends=[b"chain"], buffered=b"unread").initiate()
+    peer = Peer(conn)
+    peer.frame(data=b"chain")
+    _, addr = conn.recv(6)
+    conn.entry(abi.CHIM_CQ_RECV)
+    assert addr > 1 << 32 and card.qtest.read(addr, 6) == b"unread"
+    peer.data(b"new")
+    assert conn.indicated(conn.entry(abi.CHIM_CQ_INDICATE)) == b"new"
+
+
 # fences
 
 
@@ -233,7 +287,7 @@ def test_command_behind_the_fence(card: Card) -> None:
 
 @pytest.mark.parametrize("state", range(4, 10))
 def test_terminate_in_any_state(card: Card, state: int) -> None:
-    """TRM-6, STA-14, TRM-36: SUCCESS, and the state as it was."""
+    """DIS-19, TRM-6, STA-14, TRM-36: SUCCESS, and the state as it was."""
     fin = state in (abi.CHIM_TCP_FIN_WAIT1, abi.CHIM_TCP_CLOSING, abi.CHIM_TCP_LAST_ACK)
     conn = Connection(card, state=state, snd_nxt=UNA + fin, snd_max=UNA + fin).initiate()
     delegated, back, _ = conn.terminate()
@@ -256,8 +310,8 @@ def test_neighbor_comes_back_with_its_nrd(card: Card) -> None:
 
 
 def test_query_of_every_class(card: Card) -> None:
-    """QRY-1, QRY-2, STA-1..4, OP-D15, TRE-24: const, cached and delegated of all three layers, as
-    given.
+    """STA-7, QRY-1, QRY-2, STA-1..4, OP-D15, TRE-24: const, cached and delegated of all three
+    layers, as given.
     """
     conn = Connection(card, hash=0x1234ABCD, tos=0x20, flow_label=0, ka_interval=777).initiate()
     kinds = {
@@ -363,7 +417,7 @@ def test_update_of_sending_options(card: Card) -> None:
 
 
 def test_update_of_the_receive_window(card: Card) -> None:
-    """UPD-7: the new window is advertised, its right edge never moves left."""
+    """UPD-15, UPD-7: the new window is advertised, its right edge never moves left."""
     conn = Connection(card, initial_rcv_wnd=64 << 10, rcv_wnd=64 << 10).initiate()
     peer = Peer(conn)
     flags = abi.CHIM_TCP_UPDATE_RCV_WND
@@ -372,6 +426,8 @@ def test_update_of_the_receive_window(card: Card) -> None:
     assert tcp_update(conn, flags=flags, initial_rcv_wnd=4096) == OK
     assert peer.frame(data=b"").window << 7 == 1 << 20
     assert tcp_update(conn, flags=flags, initial_rcv_wnd=1 << 30) == FIELD
+    peer.data(b"goes on")
+    assert conn.indicated(conn.entry(abi.CHIM_CQ_INDICATE)) == b"goes on"
 
 
 def test_update_of_keepalive(card: Card) -> None:
@@ -409,6 +465,21 @@ def test_update_of_the_mac(card: Card) -> None:
     assert parse(card.wire_frame()).dmac == b"\x02\0\0\0\0\x77"
 
 
+def test_update_of_the_reachability(card: Card) -> None:
+    """UPD-16: the host's age counts from the update."""
+    conn = Connection(card).initiate()
+    card.advance(ms=1000)
+    states = neighbor_state()[1:2]
+    states[0].hrd = 7  # type: ignore[attr-defined]
+    node = Node(abi.CHIM_ROLE_OBJECT, abi.CHIM_NEIGHBOR_CACHED, states, handle=conn.neighbor)
+    assert update(conn, node) == OK
+    card.advance(ms=10)
+    asked = BlockList(card, [asking(abi.CHIM_NEIGHBOR_ALL, conn.neighbor)])
+    asked.run(abi.CHIM_OP_QUERY)
+    assert asked.states(0)[1].hrd == 17  # type: ignore[attr-defined]
+    assert asked.states(0)[2].nrd >= 1010  # type: ignore[attr-defined]
+
+
 def test_update_of_the_path_mtu(card: Card) -> None:
     """UPD-5: segments shrink; what is in flight and too large is cut anew."""
     conn = Connection(card).initiate()
@@ -426,7 +497,9 @@ def test_update_of_the_path_mtu(card: Card) -> None:
 
 
 def test_relink(card: Card) -> None:
-    """UPD-1, UPD-12, UPD-13, OP-D14: paths move to another neighbor, and the old one can go."""
+    """UPD-3, UPD-1, UPD-12, UPD-13, OP-D14: paths move to another neighbor, and the old one can
+    go.
+    """
     conn = Connection(card).initiate()
     other = BlockList(card, [new_neighbor(mac=b"\x02\0\0\0\0\x99")])
     other.run(abi.CHIM_OP_INITIATE)
@@ -450,8 +523,8 @@ def test_relink(card: Card) -> None:
 
 @pytest.mark.parametrize("layer", ["neighbor", "path", "tcp"])
 def test_invalidate(card: Card, layer: str) -> None:
-    """INV-3..7, INV-9, OP-D16, UPR-9, EVT-6: sending stops, the upload is asked for, terminate
-    still works.
+    """TRM-7, INV-8, INV-3..7, INV-9, OP-D16, UPR-9, EVT-6: sending stops, the upload is asked
+    for, terminate still works.
     """
     conn = Connection(card).initiate()
     kind, handle = {
@@ -509,7 +582,9 @@ def test_send_too_long(card: Card) -> None:
 
 @pytest.mark.parametrize("what", ["sends", "recvs"])
 def test_too_many_requests(make_card: MakeCard, what: str) -> None:
-    """OP-D19: as many as the card announces are outstanding, one more is answered with LIMIT."""
+    """SND-1, OP-D19: as many as the card announces are outstanding, one more is answered with
+    LIMIT.
+    """
     card = make_card().start(log2_size=11)
     conn = Connection(card, snd_wnd=0).initiate()
     if what == "sends":

@@ -98,6 +98,16 @@ def test_impossible_head_and_tail(card: Card, head: int, tail: int) -> None:
     conn.initiate(expect=abi.CHIM_ST_INVALID_FIELD)
 
 
+def test_empty_chain(card: Card) -> None:
+    """OSD-4: without a chain, head and tail mean nothing."""
+    conn = Connection(card)
+    conn.list.nodes[2].send_range = (5, 3)
+    conn.list = BlockList(card, conn.list.nodes)
+    conn.initiate()
+    conn.send(b"first")
+    Peer(conn).frame(seq=UNA, data=b"first")
+
+
 def test_request_without_data_in_a_chain(card: Card) -> None:
     """OSD-3, OBJ-H5"""
     Connection(card, sends=[b"a", b"", b"c"]).initiate(expect=abi.CHIM_ST_INVALID_FIELD)
@@ -232,7 +242,9 @@ def test_sends_of_several_calls_come_back_in_one_batch(card: Card) -> None:
 
 
 def test_sends_are_owned_until_completed_or_handed_back(card: Card) -> None:
-    """SND-7, TRM-23: of ten sends each comes back exactly once, by completion or in the chain."""
+    """SND-9, TRM-43, SND-7, TRM-23: of ten sends each comes back exactly once, by completion or
+    in the chain.
+    """
     conn = Connection(card).initiate()
     peer = Peer(conn)
     cookies = [conn.send(pattern(100, n)) for n in range(10)]
@@ -373,8 +385,8 @@ def test_ipv6_has_no_fragment_header(card: Card) -> None:
 
 @pytest.mark.parametrize("ip_id", [0, 0x7FF0, 0x7FFF])
 def test_ids_of_the_host_are_the_hosts(card: Card, ip_id: int) -> None:
-    """SND-21: the card sends a frame of the host with the ID that the host gave, however the
-    target's IDs stand.
+    """CAP-10, SND-21: the card sends a frame of the host with the ID that the host gave,
+    however the target's IDs stand.
     """
     conn = Connection(card).initiate()
     conn.send(b"target")

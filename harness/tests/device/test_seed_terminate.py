@@ -48,8 +48,8 @@ def test_outstanding_is_unacknowledged_and_unsent(make_card: MakeCard) -> None:
 def test_ways_to_dispose_of_sends(
     make_card: MakeCard, how: str, completed: int, returned: int
 ) -> None:
-    """TRM-16, SND-13, TRM-23: completed with UPLOAD_IN_PROGRESS before LAST, handed back, or some
-    of both; each once.
+    """SND-11, SND-12, TRM-16, SND-13, TRM-23: completed with UPLOAD_IN_PROGRESS before LAST,
+    handed back, or some of both; each once.
     """
     card = card_that(make_card, how)
     conn, _, cookies = loaded(card)
@@ -64,6 +64,8 @@ def test_ways_to_dispose_of_sends(
         cookies[1 + completed :],
     )
     assert len(back) == returned
+    acked = [entry.bytes for entry in conn.entries] + [ref.done for ref in back]
+    assert acked == [400, 0, 0, 0, 0]
     cases = card.stats().cases
     assert (cases.send_back_completed, cases.send_back_requests) == (completed, returned)
 

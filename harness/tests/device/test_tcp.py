@@ -227,8 +227,8 @@ def answer(card: Card, handle: int, hrd: int) -> int:
 
 
 def test_stale_neighbor(card: Card) -> None:
-    """NCE-4..9, NCE-12, M-11: asked when both ages are stale and something is sent; the datagram
-    leaves all the same; an answer of 0 silences it; progress does too.
+    """TRE-21, ARC-13, NCE-4..9, NCE-12, M-11: asked when both ages are stale and something is
+    sent; the datagram leaves all the same; an answer of 0 silences it; progress does too.
     """
     conn = Connection(card).initiate()
     peer = Peer(conn)
@@ -267,9 +267,10 @@ def test_received_segments_are_no_progress(card: Card) -> None:
     assert nrd.states(0)[0].nrd >= 1000  # type: ignore[attr-defined]
 
 
-def test_neighbor_in_doubt(card: Card) -> None:
-    """NCE-13, PRM-5: after three retransmissions of a segment the host is asked."""
-    conn = Connection(card).initiate()
+@pytest.mark.parametrize("ipv6", [False, True])
+def test_neighbor_in_doubt(card: Card, ipv6: bool) -> None:
+    """NCE-13, NCE-14: after three retransmissions of a segment the host is asked."""
+    conn = Connection(card, ipv6=ipv6).initiate()
     conn.send(b"x")
     for wait in (250, 450, 850):
         card.advance(ms=wait)
