@@ -43,15 +43,6 @@ def card_address(visit: Visit) -> str:
     return shell(visit, "basename $(readlink -f /sys/class/net/eth0/device)").strip()
 
 
-def configure(visit: Visit) -> None:
-    """Give eth0 the addresses that it has after the boot; it may have been made anew."""
-    subnet = visit.vm.wire.subnet
-    shell(visit, f"ip link set eth0 up; ip address replace {subnet.guest4}/24 dev eth0; "
-                 f"ip -6 address replace {subnet.guest6}/64 dev eth0 nodad; "
-                 f"ip route replace default via {subnet.peer4}; "
-                 f"ip -6 route replace default via {subnet.peer6}")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["unbind", "reset"])
 def test_card_goes_away_under_load(visit: Visit, seed: int, how: str) -> None:
@@ -74,7 +65,7 @@ def test_card_goes_away_under_load(visit: Visit, seed: int, how: str) -> None:
             shell(visit, f"echo {card} >{DRIVER}/bind")
         else:
             shell(visit, f"echo 1 >/sys/bus/pci/devices/{card}/reset")
-        configure(visit)
+        visit.configure()
         both_ways(idle, 5 * KIB)
         visit.hand(idle)
         both_ways(idle)
@@ -86,7 +77,7 @@ def test_card_goes_away_under_load(visit: Visit, seed: int, how: str) -> None:
             exchange.end()
         if not visit.vm.run(["test", "-e", "/sys/class/net/eth0"], check=False).ok:
             shell(visit, f"echo {card} >{DRIVER}/bind")
-        configure(visit)
+        visit.configure()
 
 
 def test_link_goes_down_and_up(visit: Visit, seed: int) -> None:
@@ -127,7 +118,7 @@ def test_interface_goes_down(visit: Visit) -> None:
         shell(visit, "ip link set eth0 down")
         visit.expect("host", conn)
     finally:
-        configure(visit)
+        visit.configure()
     both_ways(conn)
     visit.hand(conn)
     both_ways(conn)

@@ -146,6 +146,15 @@ class Visit:
             return Conn(end, other, guest_host, own, peer_host, port)
         return Conn(other, end, guest_host, port, peer_host, own)
 
+    def configure(self) -> None:
+        """Give eth0 the addresses that it had after the boot; it may have been made anew."""
+        subnet = self.vm.wire.subnet
+        script = (f"ip link set eth0 up; ip address replace {subnet.guest4}/24 dev eth0; "
+                  f"ip -6 address replace {subnet.guest6}/64 dev eth0 nodad; "
+                  f"ip route replace default via {subnet.peer4}; "
+                  f"ip -6 route replace default via {subnet.peer6}")
+        self.vm.run(["sh", "-ec", script])
+
     # -- hand-over -------------------------------------------------------------------------------
 
     def hand(self, *conns: Conn) -> None:

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Hand-overs where memory reaches the card in another way, or not at all when it is asked for: bounce
+buffers, an IOMMU, 32-bit DMA, allocations that fail.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chimney.guest.load import MIB, exchange_with_handovers
+from chimney.guest.station import Station, Visit, config
+from chimney.rundir import remove
+
+GIB = 1 << 30
+BIG, SMALL = 6144, 3072
+CYCLES = 10
+FAULTS = "/sys/kernel/debug"
+
+
+@contextmanager
+def station_of(kernel: str, **more: Any) -> Iterator[Station]:
+    """A VM for one test, looked at when the test has passed, and forgotten then."""
+    station = Station(config(kernel, 2, **more))
+    try:
+        yield station
+        findings = station.findings()
+        assert not findings, "after the test, in the guest: " + "; ".join(findings)
+    finally:
+        station.close()
+    remove(station.run_dir)
+
+
+def hand_over(station: Station, seed: int) -> None:
+    """One connection of each family, handed over and back while data flows."""
+    visit = Visit(station, "offload")
+    for family in (4, 6):
+        exchange_with_handovers(visit, seed, family=family, mode="mixed", size=4 * MIB,
+                                cycles=CYCLES)
+    visit.close()
+
+
+def kernels() -> Any:
+    """Both kernels, and in check-debug the debug kernel."""
+    return pytest.mark.parametrize("kernel", ["6.1", "6.12", pytest.param(
+        "debug", marks=[pytest.mark.debug, pytest.mark.timeout(400)])])
+
+
+@pytest.mark.slow
+@kernels()
+def test_bounce_buffers(kernel: str, seed: int) -> None:
+    """swiotlb=force: every mapping is a copy, so a missing or wrong sync shows as wrong bytes."""
+    with station_of(kernel, append="swiotlb=force", memory=1024) as station:
+        assert "force" in station.vm.run(["cat", "/proc/cmdline"]).text
+        hand_over(station, seed)
+
+
+@pytest.mark.slow
+@kernels()
+def test_behind_an_iommu(kernel: str, seed: int) -> None:
+    """Behind a strict IOMMU: an access without a mapping, or after its end, is a fault that is seen."""
+    more: dict[str, Any] = {
+        "devices": ["intel-iommu,intremap=on"],
+        "append": "intel_iommu=on iommu.strict=1", "memory": 1024}
+    with station_of(kernel, **more) as station:
+        group = "readlink -f /sys/class/net/eth0/device/iommu_group"
+        assert station.vm.run(["sh", "-c", group]).text.strip(), "the card is in no IOMMU group"
+        kind = station.vm.run(["sh", "-c", f"cat $({group})/type"]).text.strip()
+        assert kind == "DMA", f"the IOMMU is not strict: {kind}"
+        hand_over(station, seed)
+        log = station.vm.run(["dmesg"]).text
+        assert not re.search(r"DMAR: \[(DMA|INTR)", log), "the IOMMU has seen a fault"
+
+
+def memory_for_dma32() -> int:
+    """6 GiB for the guest where the machine has them to spare, else 3 GiB, still with some above
+    4 GiB.
+    """
+    free = re.search(r"MemAvailable: +(\d+) kB", Path("/proc/meminfo").read_text())
+    assert free is not None
+    return BIG if int(free[1]) * 1024 > 9 * GIB else SMALL
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kernel", ["6.1", "6.12"])
+def test_32_bit_dma(kernel: str, seed: int) -> None:
+    """A card that reaches only the first 4 GiB, and fails at every address beyond, in a guest whose
+    memory goes further.
+    """
+    with station_of(kernel, memory=memory_for_dma32(), append="chimney.dma_bits=32",
+                    device_options=["x-dma-bits=32"]) as station:
+        zones = station.vm.run(["cat", "/proc/zoneinfo"]).text
+        assert re.search(r"zone +Normal", zones), "no memory above 4 GiB"
+        hand_over(station, seed)
+
+
+@contextmanager
+def failing(visit: Visit, fault: str, **settings: object) -> Iterator[None]:
+    """Let allocations fail; the settings are files of the fault's folder in debugfs."""
+    folder = f"{FAULTS}/{fault}"
+    values: dict[str, object] = {"verbose": 0, "interval": 1, "times": -1, **settings}
+    script = "; ".join(f"echo {value} >{folder}/{name.replace('_', '-')}"
+                       for name, value in values.items())
+    visit.vm.run(["sh", "-ec", script])
+    try:
+        yield
+    finally:
+        visit.vm.run(["sh", "-c", f"echo 0 >{folder}/probability; echo N >{folder}/task-filter"])
+
+
+@pytest.mark.slow
+@pytest.mark.debug
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("fault", ["failslab", "fail_page_alloc"])
+def test_allocations_fail(fault: str, seed: int) -> None:
+    """One allocation in a hundred fails, of those that may not sleep: data path and hand-overs find
+    another way or try again, and no byte is lost.
+    """
+    with station_of("debug", memory=1024) as station:
+        visit = Visit(station, "offload")
+        settings: dict[str, object] = {"probability": 1, "ignore_gfp_wait": "Y"}
+        if fault == "fail_page_alloc":
+            settings["min_order"] = 0
+        with failing(visit, fault, **settings):
+            exchange_with_handovers(visit, seed, size=4 * MIB, cycles=CYCLES, seconds=120)
+        visit.close()
+
+
+@pytest.mark.slow
+@pytest.mark.debug
+@pytest.mark.timeout(400)
+def test_allocations_of_the_driver_fail(seed: int) -> None:
+    """The same for allocations that may sleep, one in ten, where the driver itself asks: hand-overs
+    are refused or put off, connections are not harmed.
+    """
+    with station_of("debug", memory=1024) as station:
+        visit = Visit(station, "offload")
+        start, end = module_text(visit)
+        with failing(visit, "failslab", ignore_gfp_wait="N", require_start=hex(start),
+                     require_end=hex(end), stacktrace_depth=12, probability=10):
+            exchange_with_handovers(visit, seed, size=4 * MIB, cycles=CYCLES, seconds=120)
+        visit.close()
+
+
+def module_text(visit: Visit) -> tuple[int, int]:
+    """Where the driver's code lies."""
+    row = next(line.split() for line in visit.vm.run(["cat", "/proc/modules"]).text.splitlines()
+               if line.startswith("chimney "))
+    start = int(row[5], 16)
+    return start, start + int(row[1])
