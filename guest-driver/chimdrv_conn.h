@@ -239,7 +239,8 @@ enum chimdrv_why { CHIMDRV_WHYS(X) CHIMDRV_WHY_COUNT };
 	X(send_back_completed) X(recv_push) X(recv_nonpush) X(recv_zero) X(verdict_accepted) \
 	X(verdict_refused) X(verdict_partial) X(bulk_lists) X(send_batches)
 #define CHIMDRV_OWN(X)							\
-	X(held_segments) X(held_replayed) X(held_dropped) X(stragglers) X(gate_xmits) X(leaks) X(lost_connections) \
+	X(held_segments) X(held_replayed) X(held_dropped) X(stragglers) X(gate_xmits) X(leaks) \
+	X(lost_connections) \
 	X(late_pending) X(bad_entries) X(bytes_in) X(bytes_out) X(connections) \
 	X(upload_in_flight) X(upload_unread) X(upload_unsent)
 

@@ -39,7 +39,11 @@ struct chimdrv_path {
 	u32 bl_node;
 };
 
-#define NEIGH_DIRTY	0	/* neigh_flags: look at all neighbors again */
+/* neigh_flags */
+#define NEIGH_DIRTY	0	/* look at all neighbors again */
+#define NEIGH_IDLE	1	/* look for objects without dependents */
+
+#define IDLE_MS		2000	/* a next connection may want the same objects */
 
 static bool is_ipv6(const struct sock *sk)
 {
@@ -336,6 +340,14 @@ static void neigh_free(struct chimdrv_neigh *ng)
 	kfree(ng);
 }
 
+/* od->mutex. Some object may have lost its last dependent; see to it in a while. */
+void chimdrv_neigh_idle_soon(struct chimdrv_offload *od)
+{
+	chimdrv_path_results(od, NULL);
+	set_bit(NEIGH_IDLE, &od->neigh_flags);
+	queue_delayed_work(od->wq, &od->neigh_work, msecs_to_jiffies(IDLE_MS));
+}
+
 /* od->mutex. Terminate what has no dependents (TRM-3). */
 void chimdrv_neigh_idle(struct chimdrv_offload *od)
 {
@@ -456,6 +468,8 @@ void chimdrv_neigh_work(struct work_struct *work)
 	if (test_and_clear_bit(NEIGH_DIRTY, &od->neigh_flags))
 		list_for_each_entry(ng, &od->neighs, node)
 			neigh_look(od, ng);
+	if (test_and_clear_bit(NEIGH_IDLE, &od->neigh_flags))
+		chimdrv_neigh_idle(od);
 	mutex_unlock(&od->mutex);
 }
 
@@ -519,7 +533,7 @@ static void look_soon(struct net_device *dev)
 	if (!od || !READ_ONCE(od->up))
 		return;
 	set_bit(NEIGH_DIRTY, &od->neigh_flags);
-	queue_delayed_work(od->wq, &od->neigh_work, 1);
+	mod_delayed_work(od->wq, &od->neigh_work, 1);
 }
 
 static int netevent(struct notifier_block *nb, unsigned long event, void *ptr)
