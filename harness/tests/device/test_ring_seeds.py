@@ -2,20 +2,24 @@
 """200 seeded ring runs: any sizes from 2 to the maximum, any interleaving of publishing, doorbells
 and consuming.
 
-Each seed brings the card up anew on one process of QEMU and moves frames both ways and admin
-commands through rings that run full, wrap their phase at least three times where they are small,
-are rung twice or not at all (when the event index says so), with vectors masked at times and
-without MSI-X at times. What goes in comes out, once and in order.
+Each seed brings the card up anew on one process of QEMU and moves frames both ways, admin commands
+and commands of a connection through rings that run full, wrap their phase at least three times
+where they are small, are rung twice or not at all (when the event index says so), with vectors
+masked at times and without MSI-X at times. What goes in comes out, once and in order.
 """
 from __future__ import annotations
 
+import ctypes
 import random
 import select
 
 import pytest
 
 from chimney import abi
-from chimney.qdev.device import Card, MakeCard, ethernet
+from chimney.qdev.device import Card, MakeCard, ethernet, with_sges
+from chimney.qdev.offload import Connection
+from chimney.qdev.peer import Peer
+from chimney.qdev.seg import parse, tcp_bytes
 
 SEEDS, BATCH = 200, 20
 
@@ -43,6 +47,7 @@ def bring_up(card: Card, rng: random.Random) -> None:
     if rng.random() < 0.8:
         card.pci.enable_msix(card.memory, abi.CHIM_BAR_MSIX)
     card.make_admin(rng.choice([1, 2, 5]), rng.choice([1, 2, 5]))
+    card.write(abi.CHIM_REG_DRV_FEATURES_LO, card.read(abi.CHIM_REG_FEATURES_LO))
     card.write(abi.CHIM_REG_CTRL, abi.CHIM_CTRL_ENABLE)
     sizes = {
         kind: rng.choice([1, 1, 2, 3, biggest if rng.random() < 0.2 else 4])
@@ -97,14 +102,64 @@ def one_seed(card: Card, seed: int) -> None:
     ), f"seed {seed}: {sent} sent, {received} received of {frames}"
 
 
+def command(conn: Connection, peer: Peer, kind: int, cookie: int) -> list[ctypes.Structure]:
+    """A send of eight bytes, or the forward of a bare ACK, which is answered at once."""
+    entry = abi.chim_sqe(ctl=kind, handle=conn.handle, cookie=cookie)
+    data = b"8 bytes." if kind == abi.CHIM_OP_SEND else tcp_bytes(peer.seg())
+    entry.u.io.len = len(data)
+    return with_sges(entry, [(conn.card.memory.put(data), len(data))])
+
+
+def one_connection(card: Card, seed: int) -> set[str]:
+    """Commands and completions through an SQ and a CQ that may run full: what is not consumed holds
+    the device up, and nothing gets lost. Returns which of them was seen full.
+    """
+    rng = random.Random(f"commands {seed}")
+    conn = Connection(card, cookie=seed).initiate()
+    peer = Peer(conn)
+    sq, cq = conn.pair.sq, conn.pair.cq
+    total, posted, done = rng.randrange(16, 40), 0, 0
+    full: set[str] = set()
+    due: dict[int, list[int]] = {abi.CHIM_OP_SEND: [], abi.CHIM_OP_FORWARD: []}
+    for _ in range(60 * total):
+        if done == total:
+            break
+        action = rng.randrange(6)
+        if action < 3 and posted < total:
+            full |= {"SQ"} if sq.room() == 0 else set()
+            full |= {"CQ"} if cq.dev_index - cq.index == cq.size else set()
+            if sq.room() >= 1:
+                kind, old, posted = rng.choice(list(due)), sq.index, posted + 1
+                sq.publish(command(conn, peer, kind, posted), bell=False)
+                bell_if_asked(sq, old, rng)
+                due[kind].append(posted)
+        elif action < 5 and (rng.random() < 0.5 or posted == total):
+            entry = cq.take()
+            if entry is not None:
+                kind = entry.ctl & abi.CHIM_CTL_OP_MASK
+                assert (entry.cookie, entry.status) == (due[kind].pop(0), 0), f"seed {seed}"
+                done += 1
+        elif action == 5:
+            ends = [seg.seq + len(seg.data) for seg in map(parse, polled(card))]
+            if ends and max(ends) > peer.acked:
+                peer.ack(max(ends))
+    assert card.fatal() is None, f"seed {seed}: {card.fatal()}"
+    assert done == total, f"seed {seed}: {done} of {total} commands completed, {posted} posted"
+    assert conn.no_entry(), f"seed {seed}: more completions than commands"
+    return full
+
+
 @pytest.mark.parametrize("first", range(0, SEEDS, BATCH))
 def test_ring_seeds(make_card: MakeCard, first: int) -> None:
     card = make_card(memory="256M")
+    full: set[str] = set()
     for seed in range(first, first + BATCH):
         card.memory._next = 0x200000
         card.memory._end = 0xE000000
         card.qtest.command(f"memset 0x200000 {0x2000000:#x} 0")
         one_seed(card, seed)
+        full |= one_connection(card, seed)
         card.pci.config_write(card.pci.msix_cap + 2, 0, 2) if card.pci.vectors else None
         card.pci._vector_words.clear()
         card.reset()
+    assert full == {"SQ", "CQ"}, "among so many seeds each ring must have run full once"

@@ -59,8 +59,45 @@ def test_timestamp_vector(card: Card) -> None:
     assert delegated.ts_time == 150
 
 
+def offloaded_at(card: Card, ts_time: int, cookie: int) -> tuple[Connection, Peer]:
+    """A connection without an RTT yet, one segment of the host's in flight that carried ts_time."""
+    conn = Connection(
+        card,
+        cookie=cookie,
+        ts_time=ts_time,
+        last_ts_val=ts_time,
+        sends=[b"host"],
+        snd_nxt=UNA + 4,
+        snd_max=UNA + 4,
+        srtt=0,
+        rttvar=0,
+        srtt_us=0,
+        rttvar_us=0,
+    ).initiate()
+    return conn, Peer(conn)
+
+
+def test_timestamp_vector_with_drift(card: Card) -> None:
+    """TSP-11, TSP-6: vector 2: two offloads, between which the host's clock drifts."""
+    conn, peer = offloaded_at(card, 100, 1)
+    card.advance(ms=5)
+    peer.ack(UNA + 4, ts=(1001, 100))
+    assert 5000 <= conn.entry(abi.CHIM_CQ_SEND).srtt_us < 6000
+    card.advance(ms=45)
+    conn.send(b"nic")
+    assert (peer.frame().ts or (0,))[0] == 150
+    assert conn.terminate()[0].ts_time == 150
+    card.advance(ms=70)
+    conn, peer = offloaded_at(card, 350, 2)
+    card.advance(ms=5)
+    peer.ack(UNA + 4, ts=(1002, 350))
+    assert 5000 <= conn.entry(abi.CHIM_CQ_SEND).srtt_us < 6000
+    conn.send(b"nic")
+    assert (peer.frame().ts or (0,))[0] == 355
+
+
 def test_timestamps_never_go_back(card: Card) -> None:
-    """TSP-1, TSP-7, TSP-11: over several hand-overs with a host clock that drifts."""
+    """TSP-1, TSP-7: over several hand-overs with a host clock that drifts."""
     ts, seen = 100, 100
     for step in range(4):
         conn = Connection(card, ts_time=ts, last_ts_val=seen, snd_una=UNA, cookie=step).initiate()
