@@ -62,8 +62,8 @@ static void take(struct slot *s, int fd)
 }
 
 /*
- * The streams of a connection follow from the connecting end's port, which both ends know, and differ by direction:
- * bytes that end up in another connection, or come back, are wrong bytes.
+ * The streams of a connection follow from the connecting end's port, which both ends know, and
+ * differ by direction: bytes that end up in another connection, or come back, are wrong bytes.
  */
 static void seed(struct slot *s, bool connector, unsigned int port)
 {
@@ -74,7 +74,8 @@ static void seed(struct slot *s, bool connector, unsigned int port)
 /* socket 4|6 */
 static void do_socket(struct slot *s, int argc, char **argv)
 {
-	int fd = socket(argv[0][0] == '6' ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+	int fd = socket(argv[0][0] == '6' ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
+	    one = 1;
 
 	(void)argc;
 	if (fd < 0) {
@@ -157,7 +158,7 @@ static void do_connect(struct slot *s, int argc, char **argv)
 /* disconnect: connect(AF_UNSPEC) */
 static void do_disconnect(struct slot *s, int argc, char **argv)
 {
-	struct sockaddr a = { .sa_family = AF_UNSPEC };
+	struct sockaddr a = {.sa_family = AF_UNSPEC};
 
 	(void)argc;
 	(void)argv;
@@ -195,7 +196,7 @@ static void do_close(struct slot *s, int argc, char **argv)
 /* fork MILLISECONDS LEN: a child that inherits everything sends so much after so long, and exits */
 static void do_fork(struct slot *s, int argc, char **argv)
 {
-	struct timespec nap = { number(argv[0]) / 1000, number(argv[0]) % 1000 * 1000000 };
+	struct timespec nap = {number(argv[0]) / 1000, number(argv[0]) % 1000 * 1000000};
 	pid_t pid = fork();
 
 	(void)argc;
@@ -221,7 +222,7 @@ static void do_fork(struct slot *s, int argc, char **argv)
 /* set LEVEL NAME NUMBER [NUMBER]: one int or two (struct linger) */
 static void do_set(struct slot *s, int argc, char **argv)
 {
-	int value[2] = { (int)number(argv[2]), argc > 3 ? (int)number(argv[3]) : 0 };
+	int value[2] = {(int)number(argv[2]), argc > 3 ? (int)number(argv[3]) : 0};
 
 	if (setsockopt(s->fd, (int)number(argv[0]), (int)number(argv[1]), value,
 		       argc > 3 ? sizeof(value) : sizeof(value[0])))
@@ -234,7 +235,8 @@ static void do_set(struct slot *s, int argc, char **argv)
 static void do_setstr(struct slot *s, int argc, char **argv)
 {
 	(void)argc;
-	if (setsockopt(s->fd, (int)number(argv[0]), (int)number(argv[1]), argv[2], (socklen_t)strlen(argv[2])))
+	if (setsockopt(s->fd, (int)number(argv[0]), (int)number(argv[1]), argv[2],
+		       (socklen_t)strlen(argv[2])))
 		answer_error(0);
 	else
 		answer("done=0");
@@ -253,15 +255,15 @@ static void do_get(struct slot *s, int argc, char **argv)
 		answer("value=%d", value);
 }
 
-/* queues: what SIOCINQ, SIOCOUTQ and SIOCOUTQNSD say, and whether the next byte is at the urgent mark */
+/* queues: what SIOCINQ, SIOCOUTQ and SIOCOUTQNSD say, and whether the urgent mark is next */
 static void do_queues(struct slot *s, int argc, char **argv)
 {
 	int in = 0, out = 0, unsent = 0, mark = 0;
 
 	(void)argc;
 	(void)argv;
-	if (ioctl(s->fd, SIOCINQ, &in) || ioctl(s->fd, SIOCOUTQ, &out) || ioctl(s->fd, SIOCOUTQNSD, &unsent) ||
-	    ioctl(s->fd, SIOCATMARK, &mark))
+	if (ioctl(s->fd, SIOCINQ, &in) || ioctl(s->fd, SIOCOUTQ, &out) ||
+	    ioctl(s->fd, SIOCOUTQNSD, &unsent) || ioctl(s->fd, SIOCATMARK, &mark))
 		answer_error(0);
 	else
 		answer("in=%d out=%d unsent=%d mark=%d tx=%llu rx=%llu", in, out, unsent, mark,
@@ -271,7 +273,7 @@ static void do_queues(struct slot *s, int argc, char **argv)
 /* poll MILLISECONDS EVENTS */
 static void do_poll(struct slot *s, int argc, char **argv)
 {
-	struct pollfd p = { .fd = s->fd, .events = (short)number(argv[1]) };
+	struct pollfd p = {.fd = s->fd, .events = (short)number(argv[1])};
 
 	(void)argc;
 	if (poll(&p, 1, (int)number(argv[0])) < 0)
@@ -282,7 +284,7 @@ static void do_poll(struct slot *s, int argc, char **argv)
 
 static void do_info(struct slot *s, int argc, char **argv)
 {
-	struct tcp_info i = { 0 };
+	struct tcp_info i = {0};
 	socklen_t size = sizeof(i);
 
 	(void)argc;
@@ -291,19 +293,20 @@ static void do_info(struct slot *s, int argc, char **argv)
 		answer_error(0);
 		return;
 	}
-	answer("state=%u rtt=%u rto=%u cwnd=%u mss=%u acked=%llu received=%llu notsent=%u retrans=%u unacked=%u",
+	answer("state=%u rtt=%u rto=%u cwnd=%u mss=%u acked=%llu received=%llu notsent=%u "
+	       "retrans=%u unacked=%u",
 	       i.tcpi_state, i.tcpi_rtt, i.tcpi_rto, i.tcpi_snd_cwnd, i.tcpi_snd_mss,
 	       (unsigned long long)i.tcpi_bytes_acked, (unsigned long long)i.tcpi_bytes_received,
 	       i.tcpi_notsent_bytes, i.tcpi_total_retrans, i.tcpi_unacked);
 }
 
 const struct verb ctl_verbs[] = {
-	{ "socket", 1, do_socket, true },	{ "bind", 2, do_bind, false },
-	{ "listen", 1, do_listen, false },	{ "accept", 1, do_accept, false },
-	{ "connect", 2, do_connect, false },	{ "disconnect", 0, do_disconnect, false },
-	{ "shutdown", 1, do_shutdown, false },	{ "close", 0, do_close, false },
-	{ "fork", 2, do_fork, false },		{ "set", 3, do_set, false },
-	{ "setstr", 3, do_setstr, false },	{ "get", 2, do_get, false },
-	{ "queues", 0, do_queues, false },	{ "poll", 2, do_poll, false },
-	{ "info", 0, do_info, false },		{ NULL, 0, NULL, false },
+	{"socket", 1, do_socket, true},	     {"bind", 2, do_bind, false},
+	{"listen", 1, do_listen, false},     {"accept", 1, do_accept, false},
+	{"connect", 2, do_connect, false},   {"disconnect", 0, do_disconnect, false},
+	{"shutdown", 1, do_shutdown, false}, {"close", 0, do_close, false},
+	{"fork", 2, do_fork, false},	     {"set", 3, do_set, false},
+	{"setstr", 3, do_setstr, false},     {"get", 2, do_get, false},
+	{"queues", 0, do_queues, false},     {"poll", 2, do_poll, false},
+	{"info", 0, do_info, false},	     {NULL, 0, NULL, false},
 };

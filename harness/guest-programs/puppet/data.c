@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The verbs of puppet that move bytes. What is sent at a position of a stream follows from the stream's seed, so that
- * the receiver can say of every byte whether it is the right one.
+ * The verbs of puppet that move bytes. What is sent at a position of a stream follows from the
+ * stream's seed, so that the receiver can say of every byte whether it is the right one.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -16,7 +16,9 @@
 
 #include "puppet.h"
 
-enum { ZC_BYTES = 256 << 10 };
+enum {
+	ZC_BYTES = 256 << 10
+};
 
 static uint8_t buf[ZC_BYTES];
 
@@ -42,7 +44,7 @@ static void fill(uint8_t *to, uint64_t seed, uint64_t pos, size_t len)
 	}
 }
 
-/* Whether what was received is what must stand there; moves the position, at most to the first wrong byte. */
+/* Whether the received bytes are right; moves the position, at most to the first wrong one. */
 static bool right(struct slot *s, const uint8_t *from, size_t len)
 {
 	static uint8_t want[CHUNK];
@@ -63,8 +65,8 @@ static int flags_of(int argc, char **argv)
 		const char *name;
 		int flag;
 	} names[] = {
-		{ "oob", MSG_OOB }, { "more", MSG_MORE }, { "dontwait", MSG_DONTWAIT }, { "peek", MSG_PEEK },
-		{ "waitall", MSG_WAITALL }, { "zerocopy", MSG_ZEROCOPY },
+		{"oob", MSG_OOB},   {"more", MSG_MORE},	      {"dontwait", MSG_DONTWAIT},
+		{"peek", MSG_PEEK}, {"waitall", MSG_WAITALL}, {"zerocopy", MSG_ZEROCOPY},
 	};
 	int flags = 0;
 
@@ -107,7 +109,7 @@ static void do_send(struct slot *s, int argc, char **argv)
 /* fill MILLISECONDS: without blocking, until nothing has been taken for so long */
 static void do_fill(struct slot *s, int argc, char **argv)
 {
-	struct pollfd p = { .fd = s->fd, .events = POLLOUT };
+	struct pollfd p = {.fd = s->fd, .events = POLLOUT};
 	uint64_t done = 0;
 
 	(void)argc;
@@ -129,7 +131,7 @@ static void do_fill(struct slot *s, int argc, char **argv)
 	answer_error(done);
 }
 
-/* recv LEN [peek|waitall|dontwait|oob]: exactly so much, or to the end of the stream, or to an urgent mark */
+/* recv LEN [peek|waitall|dontwait|oob]: exactly so much, or to the end of the stream */
 static void do_recv(struct slot *s, int argc, char **argv)
 {
 	uint64_t len = (uint64_t)number(argv[0]), done = 0;
@@ -160,7 +162,8 @@ static void do_recv(struct slot *s, int argc, char **argv)
 /* once LEN: one call of recv, whatever it gives */
 static void do_once(struct slot *s, int argc, char **argv)
 {
-	ssize_t n = recv(s->fd, buf, least((uint64_t)number(argv[0]), CHUNK), flags_of(argc - 1, argv + 1));
+	ssize_t n = recv(s->fd, buf, least((uint64_t)number(argv[0]), CHUNK),
+			 flags_of(argc - 1, argv + 1));
 
 	if (n < 0)
 		answer_error(0);
@@ -173,7 +176,7 @@ static void do_once(struct slot *s, int argc, char **argv)
 /* drain: to the end of the stream */
 static void do_drain(struct slot *s, int argc, char **argv)
 {
-	char most[] = "0x7fffffffffffffff", *words[] = { most };
+	char most[] = "0x7fffffffffffffff", *words[] = {most};
 
 	(void)argc;
 	(void)argv;
@@ -194,7 +197,8 @@ static void do_splice(struct slot *s, int argc, char **argv)
 		return;
 	}
 	while (done < len && n && ok) {
-		n = splice(s->fd, NULL, pipefd[1], NULL, least(len - done, 60 << 10), SPLICE_F_MOVE);
+		n = splice(s->fd, NULL, pipefd[1], NULL, least(len - done, 60 << 10),
+			   SPLICE_F_MOVE);
 		if (n < 0 && errno == EINTR && !late())
 			continue;
 		if (n < 0)
@@ -218,7 +222,7 @@ static void do_splice(struct slot *s, int argc, char **argv)
 static bool take_notices(struct slot *s)
 {
 	char control[128];
-	struct msghdr msg = { .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr msg = {.msg_control = control, .msg_controllen = sizeof(control)};
 	struct cmsghdr *c;
 
 	if (recvmsg(s->fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
@@ -242,7 +246,7 @@ static bool take_notices(struct slot *s)
 /* Wait until every page of ours is given back: only then may it be written again. */
 static bool wait_notices(struct slot *s)
 {
-	struct pollfd p = { .fd = s->fd };
+	struct pollfd p = {.fd = s->fd};
 
 	while (s->zc_done < s->zc_sent) {
 		if (late()) {
@@ -260,7 +264,7 @@ static bool wait_notices(struct slot *s)
 	return true;
 }
 
-/* zerocopy LEN: with MSG_ZEROCOPY; the buffer is overwritten as soon as the kernel says that it may be */
+/* zerocopy LEN: with MSG_ZEROCOPY; the buffer is overwritten as soon as it may be */
 static void do_zerocopy(struct slot *s, int argc, char **argv)
 {
 	uint64_t len = (uint64_t)number(argv[0]), done = 0;
@@ -298,8 +302,8 @@ failed:
 }
 
 const struct verb data_verbs[] = {
-	{ "send", 1, do_send, false },	   { "fill", 1, do_fill, false },
-	{ "recv", 1, do_recv, false },	   { "once", 1, do_once, false },
-	{ "drain", 0, do_drain, false },   { "splice", 1, do_splice, false },
-	{ "zerocopy", 1, do_zerocopy, false }, { NULL, 0, NULL, false },
+	{"send", 1, do_send, false},	     {"fill", 1, do_fill, false},
+	{"recv", 1, do_recv, false},	     {"once", 1, do_once, false},
+	{"drain", 0, do_drain, false},	     {"splice", 1, do_splice, false},
+	{"zerocopy", 1, do_zerocopy, false}, {NULL, 0, NULL, false},
 };

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * puppet - an ordinary program with sockets that does one thing after the other as it is told, so that a test can put
- * both ends of a connection into a state step by step. It knows nothing of offload.
+ * puppet - an ordinary program with sockets that does one thing after the other as it is told, so
+ * that a test can put both ends of a connection into a state step by step. It knows nothing of
+ * offload.
  *
- * A line on standard input is SECONDS VERB SLOT WORDS...; the answer is one line: "ok key=value ...",
- * "err NAME done=BYTES" with the errno's name, "wrong at=POSITION" when received bytes are not those of the stream,
- * or "late done=BYTES" when the command did not end within its seconds. The end of standard input ends puppet.
+ * A line on standard input is SECONDS VERB SLOT WORDS...; the answer is one line: "ok key=value
+ * ...", "err NAME done=BYTES" with the errno's name, "wrong at=POSITION" when received bytes are
+ * not those of the stream, or "late done=BYTES" when the command did not end within its seconds.
+ * The end of standard input ends puppet.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -74,7 +76,7 @@ void answer_wrong(uint64_t position)
 /* A timer that goes on ringing, because a call may begin just after the first ring. */
 static void arm(long seconds)
 {
-	struct itimerval t = { { 0, seconds ? 100000 : 0 }, { seconds, 0 } };
+	struct itimerval t = {{0, seconds ? 100000 : 0}, {seconds, 0}};
 
 	deadline_passed = 0;
 	setitimer(ITIMER_REAL, &t, NULL);
@@ -98,7 +100,8 @@ static void obey(char *line)
 	const struct verb *verb;
 	struct slot *s;
 
-	for (char *w = strtok_r(line, " \n", &rest); w && argc < WORDS; w = strtok_r(NULL, " \n", &rest))
+	for (char *w = strtok_r(line, " \n", &rest); w && argc < WORDS;
+	     w = strtok_r(NULL, " \n", &rest))
 		argv[argc++] = w;
 	verb = argc >= 3 ? find(argv[1]) : NULL;
 	s = verb ? slot_of(argv[2]) : NULL;
@@ -114,7 +117,7 @@ static void obey(char *line)
 
 int main(void)
 {
-	struct sigaction sa = { .sa_handler = on_alarm };	/* no SA_RESTART: calls return EINTR */
+	struct sigaction sa = {.sa_handler = on_alarm}; /* no SA_RESTART: calls return EINTR */
 	char line[512];
 
 	sigaction(SIGALRM, &sa, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the files of puppet share: the sockets that it holds by number, the deadline of the command under way, and
- * the three ways to answer. A verb gets its words and answers exactly once.
+ * What the files of puppet share: the sockets that it holds by number, the deadline of the command
+ * under way, and the three ways to answer. A verb gets its words and answers exactly once.
  */
 #ifndef PUPPET_H
 #define PUPPET_H
@@ -10,20 +10,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SLOTS = 256, WORDS = 12, CHUNK = 64 << 10 };
+enum {
+	SLOTS = 256,
+	WORDS = 12,
+	CHUNK = 64 << 10
+};
 
 struct slot {
-	int fd;			/* -1: free */
+	int fd; /* -1: free */
 	uint64_t tx_seed, rx_seed;
-	uint64_t tx, rx;	/* stream positions */
+	uint64_t tx, rx; /* stream positions */
 	unsigned int zc_sent, zc_done, zc_copied;
 };
 
 struct verb {
 	const char *name;
-	int words;		/* at least so many after the slot */
+	int words; /* at least so many after the slot */
 	void (*run)(struct slot *s, int argc, char **argv);
-	bool opens;		/* works on a slot that is still free */
+	bool opens; /* works on a slot that is still free */
 };
 
 extern const struct verb data_verbs[], ctl_verbs[];

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * slowrx - a kernel module for one test: it makes one TCP segment in `every` wait for `ms` milliseconds on its way
- * into the kernel's TCP, behind every netfilter hook. A segment that was past the driver's hook when a connection
- * was handed over is then still on its way when the card has the connection, unless the driver has waited for it.
+ * slowrx - a kernel module for one test: it makes one TCP segment in `every` wait for `ms`
+ * milliseconds on its way into the kernel's TCP, behind every netfilter hook. A segment that was
+ * past the driver's hook when a connection was handed over is then still on its way when the card
+ * has the connection, unless the driver has waited for it.
  */
 #include <linux/delay.h>
 #include <linux/kprobes.h>
@@ -28,8 +29,8 @@ static int wait_here(struct kprobe *probe, struct pt_regs *regs)
 }
 
 static struct kprobe probe = {
-	.symbol_name	= "tcp_v4_rcv",
-	.pre_handler	= wait_here,
+	.symbol_name = "tcp_v4_rcv",
+	.pre_handler = wait_here,
 };
 
 static int __init slowrx_init(void)

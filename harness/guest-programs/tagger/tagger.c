@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * tagger - the switch between a trunk port and an access port of one VLAN, for peers whose kernel has no VLAN
- * devices: what comes from the card with the VLAN's tag goes to the tap without it, and back. Frames with no tag pass
- * between the card and a second tap. The card's side is a datagram socket of QEMU's.
+ * tagger - the switch between a trunk port and an access port of one VLAN, for peers whose kernel
+ * has no VLAN devices: what comes from the card with the VLAN's tag goes to the tap without it,
+ * and back. Frames with no tag pass between the card and a second tap. The card's side is a
+ * datagram socket of QEMU's.
  *
  *   tagger LOCAL REMOTE VLAN TAP-TAGGED TAP-PLAIN
  *
@@ -22,10 +23,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { ADDRESSES = 12, TAG = 4, FRAME_MAX = 65536, BATCH = 64 };
+enum {
+	ADDRESSES = 12,
+	TAG = 4,
+	FRAME_MAX = 65536,
+	BATCH = 64
+};
 
 static unsigned int vlan;
-static struct sockaddr_un remote = { .sun_family = AF_UNIX };
+static struct sockaddr_un remote = {.sun_family = AF_UNIX};
 
 static void die(const char *what)
 {
@@ -35,7 +41,7 @@ static void die(const char *what)
 
 static int open_tap(const char *name)
 {
-	struct ifreq r = { .ifr_flags = IFF_TAP | IFF_NO_PI };
+	struct ifreq r = {.ifr_flags = IFF_TAP | IFF_NO_PI};
 	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK);
 
 	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
@@ -46,7 +52,7 @@ static int open_tap(const char *name)
 
 static int open_socket(const char *path)
 {
-	struct sockaddr_un local = { .sun_family = AF_UNIX };
+	struct sockaddr_un local = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 
 	snprintf(local.sun_path, sizeof(local.sun_path), "%s", path);
@@ -100,17 +106,19 @@ static void from_tap(int tap, int card, bool tag)
 		if (tag) {
 			out = room;
 			memmove(out, frame, ADDRESSES);
-			memcpy(out + ADDRESSES, (uint8_t[]){ 0x81, 0, (uint8_t)(vlan >> 8), (uint8_t)vlan }, TAG);
+			memcpy(out + ADDRESSES,
+			       (uint8_t[]){0x81, 0, (uint8_t)(vlan >> 8), (uint8_t)vlan}, TAG);
 			len += TAG;
 		}
-		if (sendto(card, out, (size_t)len, 0, (struct sockaddr *)&remote, sizeof(remote)) < 0)
+		if (sendto(card, out, (size_t)len, 0, (struct sockaddr *)&remote, sizeof(remote)) <
+		    0)
 			return;
 	}
 }
 
 int main(int argc, char **argv)
 {
-	struct pollfd p[4] = { { .fd = 0 } };
+	struct pollfd p[4] = {{.fd = 0}};
 
 	if (argc != 6) {
 		fputs("usage: tagger LOCAL REMOTE VLAN TAP-TAGGED TAP-PLAIN\n", stderr);

@@ -26,7 +26,7 @@ def test_data_both_ways_at_once(visit: Visit, seed: int, family: int, mode: str)
 
 
 @pytest.mark.slow
-@pytest.mark.where(cpus=(1, 2), vm="emulated")
+@pytest.mark.where(cpus=(2,), vm="emulated")
 @pytest.mark.parametrize("family", [4, 6])
 def test_data_over_a_lossy_wire(visit: Visit, seed: int, family: int) -> None:
     """The same on a wire without segmentation offload that loses one frame in 200 both ways."""
@@ -42,7 +42,7 @@ def test_data_over_a_lossy_wire(visit: Visit, seed: int, family: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.where(cpus=(2, 4))
+@pytest.mark.where(cpus=(4,))
 def test_several_programs_at_once(visit: Visit, seed: int) -> None:
     """Six connections of both families, all of them handed over and back together."""
     exchanges = [Exchange(visit, seed + i, family=6 if i % 3 == 0 else 4, size=3 * MIB, pause=300,

@@ -41,9 +41,9 @@ def test_module_stays_while_it_is_needed(visit: Visit) -> None:
 @pytest.mark.slow
 @pytest.mark.where(native=False, cpus=(2,))
 def test_module_comes_and_goes(visit: Visit) -> None:
-    """Ten times out and in, with a connection that lives through all of it."""
+    """Five times out and in, with a connection that lives through all of it."""
     conn = visit.connect(6)
-    for _ in range(10):
+    for _ in range(5):
         visit.hand(conn)
         conn.guest.send(8 * KIB)
         conn.peer.send(8 * KIB)

@@ -16,7 +16,7 @@ from chimney.wait import stays, wait_until
 
 KIB = 1024
 POLLIN, POLLPRI = 1, 2
-TCP_REPAIR, TCP_ULP = 19, 31
+TCP_CONGESTION, TCP_REPAIR, TCP_ULP = 13, 19, 31
 SO_RCVLOWAT = 18
 ESTABLISHED = 1
 
@@ -75,11 +75,11 @@ def test_peer_does_not_read(visit: Visit) -> None:
     """A closed window for seconds, with the connection taken back and handed over inside."""
     conn = visit.connect()
     visit.hand(conn)
-    count = conn.guest.do("fill", 700)["done"]
+    count = conn.guest.do("fill", 500)["done"]
     visit.back(conn)
-    stays(lambda: conn.guest.queues()["out"] > 0, "data waits for the window", 1.5)
+    stays(lambda: conn.guest.queues()["out"] > 0, "data waits for the window", 1.0)
     visit.hand(conn)
-    stays(lambda: conn.guest.queues()["out"] > 0, "data waits for the window", 1.5)
+    stays(lambda: conn.guest.queues()["out"] > 0, "data waits for the window", 1.0)
     conn.peer.recv(count)
     both_ways(conn)
     visit.expect("offloaded", conn)
@@ -89,7 +89,7 @@ def test_program_does_not_read(visit: Visit) -> None:
     """The other way round: the guest's window closes, unread data travels to the card and back."""
     conn = visit.connect()
     visit.hand(conn)
-    count = conn.peer.do("fill", 700)["done"]
+    count = conn.peer.do("fill", 400)["done"]
     visit.back(conn)
     count += conn.peer.do("fill", 300)["done"]
     visit.hand(conn)
@@ -120,6 +120,7 @@ def test_blocked_calls_survive_hand_overs(visit: Visit) -> None:
     assert reading.wait()["done"] == 64 * KIB
 
 
+@pytest.mark.where(cpus=(2,))
 def test_keepalive_while_idle(visit: Visit) -> None:
     """Keepalive every second keeps an idle connection; the kernel's own timer stands still."""
     conn = visit.connect()
@@ -184,7 +185,7 @@ def test_congestion_control_changes(visit: Visit) -> None:
     """TCP_CONGESTION takes the connection back; reno may go over again."""
     conn = visit.connect()
     visit.hand(conn)
-    conn.guest.do("setstr", socket.IPPROTO_TCP, socket.TCP_CONGESTION, "reno")
+    conn.guest.do("setstr", socket.IPPROTO_TCP, TCP_CONGESTION, "reno")
     visit.expect("host", conn)
     visit.hand(conn)
     both_ways(conn)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Data that flows both ways, every byte compared by its position, while its connection changes hands
-at random moments: xfer at both ends, and a helper in the guest that hands over and back.
+"""Data that flows both ways, every byte compared by its position, while its connection changes
+hands at random moments: xfer at both ends, and a helper in the guest that hands over and back.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ class Handovers:
 
 def exchange_with_handovers(visit: Visit, seed: int, *, cycles: int, seconds: float = 60,
                             **options: Any) -> int:
-    """One connection, both ways at once, handed over `cycles` times and more; returns the cycles."""
+    """One connection, both ways at once, handed over at least `cycles` times; returns how often."""
     exchange = Exchange(visit, seed, **options)
     handovers = Handovers(visit, seed)
     try:
