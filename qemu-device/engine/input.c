@@ -343,6 +343,20 @@ static void estimate_rtt(struct toe_conn *c, const struct toe_seg *seg, uint64_t
 		c->rcv.rtt_us ? c->rcv.rtt_us - c->rcv.rtt_us / 8 + (uint32_t)us / 8 : (uint32_t)us;
 }
 
+/* A gap right after the take-over: what fills it is with the host, and about to be forwarded. */
+static bool is_takeover_gap(const struct toe_conn *c, const struct toe_rcv_result *res,
+			    uint64_t now)
+{
+	return now < c->rcv.grace_until && c->rcv.buf.nranges && !res->dropped &&
+	       !toe_range_len(res->dup);
+}
+
+static void ack_later(struct toe_conn *c, uint64_t when)
+{
+	if (!toe_timer_running(c, TOE_TMR_DELACK) || c->tmr[TOE_TMR_DELACK] > when)
+		toe_timer_set(c, TOE_TMR_DELACK, when);
+}
+
 /*
  * RFC 5681 4.2: at once for what is out of order or fills a gap, else after so many segments or
  * ticks (TMR-5).
@@ -354,15 +368,19 @@ static void schedule_ack(struct toe_conn *c, const struct toe_seg *seg,
 
 	if (toe_range_len(res->dup) && (c->k.flags & TOE_SACK))
 		c->rcv.dsack = res->dup;
-	if (res->out_of_order && !(c->k.flags & TOE_SACK) && c->rcv.dup_acks < 8)
-		c->rcv.dup_acks++;
 	c->rcv.ack_owed = true;
 	c->rcv.ack_segs += toe_seg_count(seg);
+	if (is_takeover_gap(c, res, now)) {
+		ack_later(c, c->rcv.grace_until);
+		return;
+	}
+	if (res->out_of_order && !(c->k.flags & TOE_SACK) && c->rcv.dup_acks < 8)
+		c->rcv.dup_acks++;
 	if (res->out_of_order || res->filled || res->dropped || toe_range_len(res->dup) ||
 	    c->rcv.buf.nranges || c->rcv.ack_segs >= p->ack_frequency || !p->delayed_ack_ticks)
 		ack_at_once(c);
-	else if (!toe_timer_running(c, TOE_TMR_DELACK))
-		toe_timer_set(c, TOE_TMR_DELACK, now + toe_ticks_to_ns(c->t, p->delayed_ack_ticks));
+	else
+		ack_later(c, now + toe_ticks_to_ns(c->t, p->delayed_ack_ticks));
 }
 
 /* Seventh, process the segment text. */

@@ -323,6 +323,7 @@ enum toe_status toe_conn_start(struct toe_conn *c, uint64_t now)
 	c->snd.last_sent = now;
 	c->snd.backlog = toe_state_backlog(c);
 	c->snd.backlog_at = now;
+	c->rcv.grace_until = now + c->t->cfg.takeover_grace;
 	count_imported(c);
 	start_timers(c, now);
 	toe_sendq_acked(c);

@@ -165,6 +165,7 @@ struct toe_rcv {			/* input.c; the window by output.c */
 	uint64_t ts_recent_at;
 	uint64_t answered_at;		/* last rate-limited answer */
 	bool     answered;
+	uint64_t grace_until;		/* until then a gap may be filled by forwards */
 	uint32_t mss_est;		/* largest segment seen */
 	uint32_t rtt_us;		/* estimate for the host */
 	struct toe_rcvbuf buf;

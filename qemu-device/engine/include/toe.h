@@ -106,6 +106,11 @@ struct toe_config {
 	uint32_t max_gso;		/* payload bytes of one emitted frame; 0: no large frames */
 	uint8_t  queues;		/* 1..TOE_MAX_QUEUES */
 	uint8_t  mac[6];		/* the interface's */
+	/*
+	 * For so long after toe_conn_start() a gap is not reported at once: segments that came before
+	 * the take-over are still on their way through toe_forward(). Nanoseconds, 0: no grace.
+	 */
+	uint64_t takeover_grace;
 	uint16_t ip_id_start;		/* first IPv4 ID, 0x8000..0xFFFF (SND-19); 0: random there */
 	uint64_t now;
 };

@@ -203,6 +203,30 @@ TEST(sack_blocks)	/* RFC 2018 */
 	rig_end();
 }
 
+/*
+ * What the host still holds from before the take-over makes a gap that it is about to fill: the
+ * peer is not told of it, or it would send again what is not lost.
+ */
+TEST(takeover_gap_is_not_reported_at_once)
+{
+	rig_init();
+	R.k.flags = TOE_SACK;
+	R.cfg.takeover_grace = 10 * RIG_MS;
+	rig_start();
+	rig_data(RIG_RCV + 1000, 500, 0);
+	CHECK_EQ(rig_out(), 0);
+	rig_data(RIG_RCV, 1000, 0);	/* the forward: acknowledged whole */
+	CHECK_EQ(first_ack(), RIG_RCV + 1500);
+	CHECK_EQ(R.f[0].seg.nsacks, 0);
+	rig_data(RIG_RCV + 2000, 500, 0);
+	CHECK_EQ(rig_out(), 0);
+	CHECK_EQ(rig_tick(10 * RIG_MS), 1);	/* nobody filled it: a loss like any other */
+	CHECK_EQ(R.f[0].seg.nsacks, 1);
+	rig_data(RIG_RCV + 3000, 500, 0);
+	CHECK_EQ(first_ack(), RIG_RCV + 1500);
+	rig_end();
+}
+
 TEST(dsack)	/* RFC 2883 */
 {
 	rig_init();
