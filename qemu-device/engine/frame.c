@@ -104,7 +104,8 @@ static uint8_t collect_sacks(struct toe_conn *c, struct toe_range *out)
 		if (toe_rcvbuf_covering(&c->rcv.buf, c->rcv.dsack, &r))
 			out[n++] = r;
 	}
-	if (!c->rcv.buf.nranges)
+	/* a gap right after the take-over is no loss yet (toe_config.takeover_grace) */
+	if (!c->rcv.buf.nranges || c->t->now < c->rcv.grace_until)
 		return (uint8_t)n;
 	got = toe_rcvbuf_sacks(&c->rcv.buf, found, max);
 	for (i = 0; i < got && n < max; i++)
