@@ -37,7 +37,7 @@ struct options {
 	uint64_t bytes;		/* each way; with until_stop: at least */
 	uint64_t seed;
 	unsigned int timeout;	/* seconds without any progress */
-	unsigned int pause_us;	/* reader and writer sleep up to so long between calls, at random */
+	unsigned int read_pause, write_pause;	/* microseconds to sleep at most between calls, at random */
 	unsigned int chunk;	/* bytes per call at most */
 	int rcvbuf;		/* SO_RCVBUF, 0: leave it */
 };
@@ -82,10 +82,10 @@ static uint64_t rnd(uint64_t *state)
 	return block_at(*state, *state);
 }
 
-static void nap(const struct options *opt, uint64_t *state)
+static void nap(unsigned int most, uint64_t *state)
 {
-	if (opt->pause_us)
-		usleep((useconds_t)(rnd(state) % (opt->pause_us + 1)));
+	if (most)
+		usleep((useconds_t)(rnd(state) % (most + 1)));
 }
 
 static bool fail(struct half *h, const char *what)
@@ -173,7 +173,7 @@ static void *writer(void *arg)
 			break;
 		}
 		h->done += (uint64_t)n;
-		nap(h->opt, &state);
+		nap(h->opt->write_pause, &state);
 	}
 	if (!h->error[0] && shutdown(h->fd, SHUT_WR))
 		fail(h, "shutdown");
@@ -272,7 +272,7 @@ static void *reader(void *arg)
 		if (!compare(h, buf, (size_t)n))
 			break;
 		h->done += (uint64_t)n;
-		nap(h->opt, &state);
+		nap(h->opt->read_pause, &state);
 	}
 	if (h->error[0])
 		give_up = true;
@@ -383,6 +383,8 @@ static const char usage[] =
 	"  --seed N         of the streams; the same at both ends (default 1)\n"
 	"  --mode MODE      plain: read and write; mixed: peek, epoll, WAITALL, MORE, splice too\n"
 	"  --pause US       sleep up to US microseconds between calls\n"
+	"  --write-pause US the same, only of the writer\n"
+	"  --read-pause US  the same, only of the reader\n"
 	"  --chunk N        bytes per call at most (default 65536)\n"
 	"  --rcvbuf N       set SO_RCVBUF, which ends the kernel's own sizing\n"
 	"  --timeout S      give up after S seconds in which no byte moved (default 60)\n";
@@ -395,7 +397,9 @@ static bool parse(int argc, char **argv, struct options *opt)
 		{ "seed", required_argument, NULL, 's' }, { "mode", required_argument, NULL, 'm' },
 		{ "pause", required_argument, NULL, 'p' }, { "chunk", required_argument, NULL, 'k' },
 		{ "timeout", required_argument, NULL, 't' },
-		{ "rcvbuf", required_argument, NULL, 'r' }, { "help", no_argument, NULL, 'h' }, { 0 },
+		{ "rcvbuf", required_argument, NULL, 'r' },
+		{ "read-pause", required_argument, NULL, 'P' },
+		{ "write-pause", required_argument, NULL, 'W' }, { "help", no_argument, NULL, 'h' }, { 0 },
 	};
 	int c, ends = 0;
 
@@ -410,7 +414,11 @@ static bool parse(int argc, char **argv, struct options *opt)
 			if (!opt->mixed && strcmp(optarg, "plain"))
 				return false;
 			break;
-		case 'p': opt->pause_us = (unsigned int)strtoul(optarg, NULL, 0); break;
+		case 'p':
+			opt->read_pause = opt->write_pause = (unsigned int)strtoul(optarg, NULL, 0);
+			break;
+		case 'P': opt->read_pause = (unsigned int)strtoul(optarg, NULL, 0); break;
+		case 'W': opt->write_pause = (unsigned int)strtoul(optarg, NULL, 0); break;
 		case 'k': opt->chunk = (unsigned int)strtoul(optarg, NULL, 0); break;
 		case 'r': opt->rcvbuf = atoi(optarg); break;
 		case 't': opt->timeout = (unsigned int)strtoul(optarg, NULL, 0); break;

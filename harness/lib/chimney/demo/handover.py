@@ -133,25 +133,29 @@ class Handover:
 
     def _start_pair(self) -> tuple[Child, Command]:
         self.vm.run(["rm", "-f", GUEST_STOP])
-        words = [
-            str(PORT),
-            "--bytes",
-            str(self.goal.bytes),
-            "--seed",
-            str(self.seed),
-            "--pause",
-            "200",
-            "--timeout",
-            "30",
-        ]
+        words = [str(PORT), "--bytes", str(self.goal.bytes), "--seed", str(self.seed)]
+        words += ["--timeout", "30"]
         host = "10.77.0.1" if self.family == 4 else "fd77::1"
         peer = self.vm.peer(
-            [str(programs.xfer()), "--listen", host, *words, "--until", str(self.peer_stop)]
+            [
+                str(programs.xfer()),
+                "--listen",
+                host,
+                *words,
+                "--read-pause",
+                "300",
+                "--write-pause",
+                "100",
+                "--until",
+                str(self.peer_stop),
+            ]
         )
         room = self.vm.wire.room
         assert room is not None
         room.wait_listens(PORT)
-        guest = self.vm.background(["xfer", "--connect", host, *words, "--until", GUEST_STOP])
+        guest = self.vm.background(
+            ["xfer", "--connect", host, *words, "--pause", "100", "--until", GUEST_STOP]
+        )
         return peer, guest
 
     def _stop_pair(self, peer: Child, guest: Command) -> None:

@@ -33,6 +33,8 @@ from .handover import PORT, Goal, Handover, Outcome
 RESULT = paths.BUILD / "demo.json"
 # Near the end of the target's half, so that the run makes it wrap early.
 ID_START = "x-ip-id-start=0xffe0"
+# Headers are all that the rules look at.
+SNAPLEN = "x-pcapng-snaplen=160"
 
 
 def fresh_folder() -> Path:
@@ -71,6 +73,7 @@ class Demo:
             "pcap": self.folder / f"{name}.pcapng",
             "device_options": [ID_START],
         }
+        changes["device_options"] = [SNAPLEN, *changes.get("device_options", [ID_START])]
         return VmConfig(**{**base, **changes})
 
     def collect(self, vm: Vm) -> None:
@@ -198,7 +201,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--cycles", type=int, default=200, help="hand-overs to count (default 200)")
     parser.add_argument("--mib", type=int, default=256, help="MiB each way (default 256)")
     parser.add_argument(
-        "--only", action="append", default=[], metavar="PART", help="run only this part (repeatable)"
+        "--only",
+        action="append",
+        default=[],
+        metavar="PART",
+        help="run only this part (repeatable)",
     )
     parser.add_argument("--family", type=int, choices=(4, 6), help="only IPv4 or only IPv6")
     return parser.parse_args(arguments)
