@@ -385,7 +385,7 @@ class Card:
     def no_wire_frame(self) -> bool:
         """Whether nothing is on the wire once bottom halves have run."""
         self.settle()
-        return not select.select([self.wire], [], [], 0.02)[0]
+        return not select.select([self.wire], [], [], 0.002)[0]
 
     def wire_frames(self) -> list[bytes]:
         """All frames on the wire once bottom halves have run."""
