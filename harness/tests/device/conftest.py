@@ -12,23 +12,32 @@ from chimney import abi
 from chimney.paths import BUILD, QEMU
 from chimney.qdev.device import Card, MakeCard
 
-# `make check` runs these tests twice: on the ordinary build, and with CHIMNEY_QEMU=asan on the
-# sanitized one. `make mutants` gives the path of a QEMU of its own.
+# Each test runs on the ordinary build and, but for check-fast, on the sanitized one as well. In the
+# environment CHIMNEY_QEMU=plain or =asan asks for one of them; `make mutants` gives a path.
+BUILDS = {"plain": QEMU, "asan": BUILD / "qemu-asan" / "qemu-system-x86_64"}
 CHOICE = os.environ.get("CHIMNEY_QEMU", "")
-SANITIZED = CHOICE == "asan"
-BINARY = BUILD / "qemu-asan" / "qemu-system-x86_64" if SANITIZED else Path(CHOICE or QEMU)
+VARIANTS = [CHOICE] if CHOICE else ["plain", pytest.param("asan", marks=pytest.mark.slow)]
+
+
+@pytest.fixture(scope="session", params=VARIANTS, ids=lambda variant: Path(variant).name)
+def variant(request: pytest.FixtureRequest) -> str:
+    """Which build of QEMU."""
+    chosen: str = request.param
+    return chosen
 
 
 @pytest.fixture(scope="session")
-def qemu() -> Path:
-    assert BINARY.exists(), f"{BINARY} is missing: run make {'qemu-asan' if SANITIZED else 'qemu'}"
-    return BINARY
+def qemu(variant: str) -> Path:
+    binary = BUILDS.get(variant, Path(variant))
+    hint = {"plain": "run make qemu", "asan": "run make qemu-asan"}.get(variant, "no such program")
+    assert binary.exists(), f"{binary} is missing: {hint}"
+    return binary
 
 
 @pytest.fixture(scope="session")
-def sanitized() -> bool:
+def sanitized(variant: str) -> bool:
     """Whether device and engine run under sanitizers."""
-    return SANITIZED
+    return variant == "asan"
 
 
 @pytest.fixture
