@@ -83,6 +83,7 @@ struct chimdrv_recv {
 	struct list_head node;
 	u64 cookie;
 	u32 len;		/* 0: only re-arms indications */
+	bool nonpush;		/* the card holds enough to fill it (RRQ-9) */
 	u32 nsge;
 	unsigned int order;
 	struct sk_buff *skb;
@@ -164,6 +165,7 @@ struct chimdrv_conn {
 	u32 buffered;		/* BufferedData given at offload and not all back yet; where it lies */
 	u32 buffered_start;
 	u32 buffered_end;
+	u32 buffered_recvs;	/* requests posted for it; what they do not hold is indicated (BRD-7) */
 	struct sk_buff *spare;	/* for an indication that must be taken without memory */
 
 	/* segments */

@@ -19,6 +19,7 @@
 #define BULK_IND	(32 * 1024)	/* an indication that counts as large */
 #define BULK_AFTER	4	/* so many in a row */
 #define BULK_RECVS	2	/* requests kept posted then */
+#define BUFFERED_RECVS	4	/* requests posted for BufferedData */
 #define OLD_BYTES	(1u << 30)	/* how far back a repeated byte can lie */
 
 /* ------------------------------------------------------------------- submission ring */
@@ -731,8 +732,8 @@ fail:
 	return NULL;
 }
 
-/* Post a receive request in push mode; indications resume behind it (RIN-9). */
-int chimdrv_io_post_recv(struct chimdrv_conn *conn, u32 len)
+/* Post a receive request; indications resume behind it (RIN-9). */
+static int post_recv(struct chimdrv_conn *conn, u32 len, bool nonpush)
 {
 	struct chimdrv_recv *recv;
 	struct sq_cmd cmd = { .ctl = CHIM_OP_RECV };
@@ -746,6 +747,9 @@ int chimdrv_io_post_recv(struct chimdrv_conn *conn, u32 len)
 		return -ENOMEM;
 	}
 	recv->cookie = ++conn->next_cookie;
+	recv->nonpush = nonpush;
+	if (nonpush)
+		cmd.ctl |= CHIM_RECV_NONPUSH << CHIM_CTL_FLAGS_SHIFT;
 	cmd.cookie = recv->cookie;
 	cmd.len = recv->len;
 	cmd.sge = recv->sge;
@@ -764,10 +768,32 @@ int chimdrv_io_post_recv(struct chimdrv_conn *conn, u32 len)
 	return 0;
 }
 
+int chimdrv_io_post_recv(struct chimdrv_conn *conn, u32 len)
+{
+	return post_recv(conn, len, false);
+}
+
+/*
+ * BufferedData takes the place of bytes that the socket has, so no room is needed.
+ * A few requests that it fills, in nonpush mode; the rest is indicated.
+ */
+static void post_for_buffered(struct chimdrv_conn *conn)
+{
+	u32 left;
+
+	while (conn->buffered_recvs < BUFFERED_RECVS && conn->recv_bytes < conn->refused_bytes) {
+		left = conn->refused_bytes - conn->recv_bytes;
+		if (post_recv(conn, min_t(u32, left, CHIMDRV_RECV_PARTS * PAGE_SIZE <<
+					  CHIMDRV_RECV_ORDER), true))
+			break;
+		conn->buffered_recvs++;
+	}
+}
+
 /*
  * Any time room may have appeared. After a refusal, once half of the buffer is
- * free: a zero-byte request, so that the card indicates again. Behind BufferedData:
- * requests that hold all of it (STA-20). In bulk: a few requests always.
+ * free: a zero-byte request, so that the card indicates again. In bulk: a few
+ * requests always.
  */
 void chimdrv_io_post_recvs(struct chimdrv_conn *conn)
 {
@@ -775,12 +801,7 @@ void chimdrv_io_post_recvs(struct chimdrv_conn *conn)
 	    test_bit(CHIMDRV_C_GONE, &conn->bits))
 		return;
 	if (conn->buffered) {
-		/* it takes the place of bytes that the socket has: no room is needed */
-		while (conn->recv_bytes < conn->refused_bytes &&
-		       !chimdrv_io_post_recv(conn, min_t(u32, conn->refused_bytes - conn->recv_bytes,
-							 CHIMDRV_RECV_PARTS * PAGE_SIZE <<
-							 CHIMDRV_RECV_ORDER)))
-			;
+		post_for_buffered(conn);
 		return;
 	}
 	if (test_bit(CHIMDRV_C_REFUSED, &conn->bits)) {
@@ -863,6 +884,8 @@ void chimdrv_io_recv_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 	chimdrv_count(conn->cd, recv_completions);
 	if (!recv->len)
 		chimdrv_count(conn->cd, recv_zero);
+	else if (recv->nonpush)
+		chimdrv_count(conn->cd, recv_nonpush);
 	else
 		chimdrv_count(conn->cd, recv_push);
 	/* with any status the bytes counted are valid and may be acknowledged (RRQ-18, TRM-29) */
@@ -1043,7 +1066,8 @@ static void ind_taken(struct chimdrv_conn *conn, u32 bytes)
 {
 	chimdrv_count(conn->cd, verdict_accepted);
 	conn->refused_bytes = 0;
-	conn->buffered = 0;
+	if (!before(conn->rx_seq, conn->buffered_end))
+		conn->buffered = 0;
 	conn->big_inds = bytes >= BULK_IND ? conn->big_inds + 1 : 0;
 	if (conn->big_inds >= BULK_AFTER)
 		set_bit(CHIMDRV_C_BULK, &conn->bits);
@@ -1056,7 +1080,9 @@ static void ind_taken(struct chimdrv_conn *conn, u32 bytes)
  */
 void chimdrv_io_indicate(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 {
+	/* what replaces bytes of the socket needs no room, and behind the FENCE nothing is refused */
 	bool fenced = conn->state == CHIMDRV_TERMINATING;
+	bool force = fenced || (conn->buffered && before(le32_to_cpu(cqe->seq), conn->buffered_end));
 	u32 seq = le32_to_cpu(cqe->seq), taken, done, i;
 	struct ind ind;
 
@@ -1068,7 +1094,7 @@ void chimdrv_io_indicate(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 	}
 	chimdrv_count(conn->cd, indications);
 	conn->rcv_rtt_us = le32_to_cpu(cqe->rcv_rtt_us);
-	taken = ind_take(conn, &ind, seq, fenced, &done);
+	taken = ind_take(conn, &ind, seq, force, &done);
 	if (taken < ind.bytes && !fenced && post_verdict(conn, le32_to_cpu(cqe->info), taken)) {
 		/* no room for the verdict: then it is taken, whatever the memory says */
 		struct ind rest = ind;

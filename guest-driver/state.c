@@ -325,6 +325,7 @@ static int export_buffered(struct chimdrv_conn *conn, struct chimdrv_blist *bl,
 	(*d)->buffered_len = cpu_to_le32(len);
 	conn->refused_bytes = len;	/* waits in the card for receive requests (BRD-6) */
 	conn->buffered = len;
+	conn->buffered_recvs = 0;
 	conn->buffered_start = start;
 	*out = room;
 	return 0;
@@ -575,11 +576,11 @@ static void restore_queues(struct sock *sk, const struct chimdrv_tcp_state *s)
 	u32 mss = max(1u, tp->mss_cache);
 
 	tp->packets_out = 0;
+	chimdrv_state_ack(sk, s->snd_una);
 	skb = skb_peek(&sk->sk_write_queue);
 	if (skb && before(TCP_SKB_CB(skb)->seq, s->snd_una) &&
-	    after(TCP_SKB_CB(skb)->end_seq, s->snd_una))
-		split(sk, skb, s->snd_una - TCP_SKB_CB(skb)->seq);
-	chimdrv_state_ack(sk, s->snd_una);
+	    split(sk, skb, s->snd_una - TCP_SKB_CB(skb)->seq))
+		chimdrv_state_ack(sk, s->snd_una);	/* the half that is acknowledged */
 	tp->snd_nxt = s->snd_una;
 	skb_queue_walk_safe(&sk->sk_write_queue, skb, next) {
 		struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
