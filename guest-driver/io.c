@@ -402,6 +402,8 @@ void chimdrv_io_send_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 		return;
 	}
 	chimdrv_count(conn->cd, send_completions);
+	if (le16_to_cpu(cqe->flags) & CHIM_CQE_BATCH)
+		chimdrv_count(conn->cd, send_batches);
 	sges_unmap(conn, send->sge, send->nsge);
 	send->nsge = 0;
 	if (status == CHIM_ST_SUCCESS && le32_to_cpu(cqe->bytes) == send->len) {

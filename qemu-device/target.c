@@ -256,6 +256,9 @@ static void finish_request(ChimdevPair *p, const struct toe_event *ev,
         e->seq = cpu_to_le32(ev->seq);
         e->cwnd = cpu_to_le32(ev->cwnd);
         e->srtt_us = cpu_to_le32(ev->srtt_us);
+        if (ev->type == TOE_EV_SEND_DONE && p->send_run == 2) {
+            e->flags = cpu_to_le16(CHIM_CQE_BATCH);
+        }
     }
     chimdev_cq_post(&p->cq, e);
     chimdev_req_free(p->s, container_of(req, ChimdevReq, req));

@@ -441,6 +441,7 @@ _Static_assert(sizeof(struct chim_cqe) == 64, "ABI");
 enum chim_cqe_flags {
 	CHIM_CQE_PUSH		= 1u << 0,	/* last byte came with PSH */
 	CHIM_CQE_BUFFERED	= 1u << 1,	/* some bytes came as BufferedData (BRD-7) */
+	CHIM_CQE_BATCH		= 1u << 2,	/* SEND: the second of several completed together (SND-3) */
 };
 
 /*

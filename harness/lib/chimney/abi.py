@@ -274,6 +274,7 @@ class chim_upload_reason(IntEnum):
 class chim_cqe_flags(IntEnum):
     CHIM_CQE_PUSH = 0x1
     CHIM_CQE_BUFFERED = 0x2
+    CHIM_CQE_BATCH = 0x4
 
 
 class chim_rx_type(IntEnum):
@@ -1408,6 +1409,7 @@ CHIM_UPR_REQUESTED = chim_upload_reason.CHIM_UPR_REQUESTED
 CHIM_UPR_HARDWARE = chim_upload_reason.CHIM_UPR_HARDWARE
 CHIM_CQE_PUSH = chim_cqe_flags.CHIM_CQE_PUSH
 CHIM_CQE_BUFFERED = chim_cqe_flags.CHIM_CQE_BUFFERED
+CHIM_CQE_BATCH = chim_cqe_flags.CHIM_CQE_BATCH
 CHIM_RX_FRAME = chim_rx_type.CHIM_RX_FRAME
 CHIM_RX_MORE = chim_rx_type.CHIM_RX_MORE
 CHIM_RX_CUTOVER = chim_rx_type.CHIM_RX_CUTOVER
