@@ -225,7 +225,7 @@ def test_send_is_pending_until_acknowledged(card: Card) -> None:
 
 
 def test_sends_of_several_calls_come_back_in_one_batch(card: Card) -> None:
-    """SND-3: several entries, one interrupt, in call order."""
+    """SND-3, OP-D26: several entries, one interrupt, in call order; the second says so."""
     conn = Connection(card).initiate()
     peer = Peer(conn)
     cookies = [conn.send(pattern(100, n)) for n in range(5)]
@@ -237,6 +237,8 @@ def test_sends_of_several_calls_come_back_in_one_batch(card: Card) -> None:
     card.wait("the interrupt", lambda: card.pci.take_interrupt(1))
     entries = [conn.pair.cq.take() for _ in cookies]
     assert [entry.cookie for entry in entries] == cookies
+    batch = [bool(entry.flags & abi.CHIM_CQE_BATCH) for entry in entries]
+    assert batch == [False, True, False, False, False]
     assert not card.pci.take_interrupt(1)
     assert card.stats().cases.send_batches == before + 1
 
