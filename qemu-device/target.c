@@ -125,7 +125,7 @@ bool chimdev_target_init(ChimdevState *s, Error **errp)
         .max_mtu = CHIMDEV_MAX_MTU,
         .max_gso = MAX_GSO,
         .queues = s->npairs,
-        .takeover_grace = 10 * SCALE_MS,
+        .takeover_grace = 20 * SCALE_MS,
         .ip_id_start = s->ip_id_start,
         .now = chimdev_now(s),
     };
