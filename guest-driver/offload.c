@@ -418,13 +418,10 @@ void chimdrv_conn_upload(struct chimdrv_conn *conn, enum chimdrv_why why)
 	if (test_and_set_bit(CHIMDRV_C_UPLOAD, &conn->bits))
 		return;
 	conn->reason = why;
-	refcount_inc(&conn->refs);
 	spin_lock_bh(&od->lock);
-	if (!list_empty(&conn->link)) {
-		list_del(&conn->link);		/* from updates, with that list's reference */
-		refcount_dec(&conn->refs);
-	}
-	list_add_tail(&conn->link, &od->uploads);
+	if (list_empty(&conn->link))
+		refcount_inc(&conn->refs);
+	list_move_tail(&conn->link, &od->uploads);	/* from updates: with that list's reference */
 	spin_unlock_bh(&od->lock);
 	queue_work(od->wq, &od->upload_work);
 }
@@ -742,13 +739,10 @@ void chimdrv_upload_all(struct chimdrv_dev *cd, enum chimdrv_why why, bool wait)
 	for (i = 0; i < 3; i++) {
 		spin_lock_bh(&od->lock);
 		list_for_each_entry(conn, &od->conns, all) {
-			if (test_bit(CHIMDRV_C_UPLOAD, &conn->bits) || !list_empty(&conn->link) ||
+			if (!list_empty(&conn->link) ||
+			    test_and_set_bit(CHIMDRV_C_UPLOAD, &conn->bits) ||
 			    !chimdrv_conn_get(conn))
 				continue;
-			if (test_and_set_bit(CHIMDRV_C_UPLOAD, &conn->bits)) {
-				refcount_dec(&conn->refs);
-				continue;
-			}
 			conn->reason = why;
 			list_add_tail(&conn->link, &od->uploads);
 		}
@@ -920,6 +914,8 @@ static void offload_snapshot(struct chimdrv_candidate *c, struct chimdrv_blist *
 	why = chimdrv_policy_recheck(sk);
 	if (!why)
 		why = chimdrv_policy_moment(sk);
+	if (!why && test_bit(CHIMDRV_C_UPLOAD, &conn->bits))
+		why = CHIMDRV_NO_BUSY;		/* somebody wants it back already */
 	if (!why && !drained(sk))
 		why = CHIMDRV_NO_DRAIN;
 	if (!why)

@@ -231,12 +231,9 @@ static void random_card(struct chimdrv_dev *cd)
 	spin_lock_bh(&od->lock);
 	list_for_each_entry(conn, &od->conns, all) {
 		if (conn->state != CHIMDRV_OFFLOADED || !list_empty(&conn->link) ||
-		    (prandom_u32_state(&policy.rnd) & 1) || !chimdrv_conn_get(conn))
+		    (prandom_u32_state(&policy.rnd) & 1) ||
+		    test_and_set_bit(CHIMDRV_C_UPLOAD, &conn->bits) || !chimdrv_conn_get(conn))
 			continue;
-		if (test_and_set_bit(CHIMDRV_C_UPLOAD, &conn->bits)) {
-			refcount_dec(&conn->refs);
-			continue;
-		}
 		conn->reason = CHIMDRV_WHY_POLICY;
 		list_add_tail(&conn->link, &od->uploads);
 	}
