@@ -78,8 +78,9 @@ engine-test: engine ## build the engine's unit tests and simulations
 kernels: setup ## fetch the guest kernels
 	@images/kernels $(KERNELS)
 
-driver: kernels ## build chimney.ko for each guest kernel
+driver: kernels ## build chimney.ko for each guest kernel, and chimneyctl
 	@guest-driver/build $(KERNELS)
+	@guest-driver/tools/build
 
 images: driver ## build a guest image for each kernel, the base of all that runs make
 	@for kernel in $(KERNELS); do \
