@@ -196,7 +196,8 @@ int chimdrv_room_write(struct chimdrv_room *room, u32 at, const struct sk_buff *
 
 /*
  * The first @len bytes as frames behind one another on @list, with sequence
- * numbers from @seq on. The memory moves into the frames. -ENOMEM: some are missing.
+ * numbers from @seq on. The memory moves into the frames. Their heads must be had:
+ * the peer has been told that the bytes have arrived.
  */
 int chimdrv_room_to_skbs(struct chimdrv_room *room, u32 len, u32 seq, struct sk_buff_head *list)
 {
@@ -208,9 +209,7 @@ int chimdrv_room_to_skbs(struct chimdrv_room *room, u32 len, u32 seq, struct sk_
 	for (i = 0; i < room->count && len; i++) {
 		c = &room->chunk[i];
 		part = min_t(u32, len, PAGE_SIZE << c->order);
-		skb = chimdrv_io_skb(GFP_KERNEL);
-		if (!skb)
-			return -ENOMEM;
+		skb = chimdrv_io_skb(GFP_KERNEL | __GFP_NOFAIL);
 		room_unmap(room, c);
 		skb_add_rx_frag(skb, 0, c->page, 0, part, PAGE_SIZE << c->order);
 		c->page = NULL;

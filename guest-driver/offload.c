@@ -15,6 +15,7 @@
 
 #define EXEC_MS		14000	/* fences may take the card 10 s (OP-D2) */
 #define UPLOAD_SENDS	64	/* send requests that may still be posted before the FENCE of an upload */
+#define UPLOAD_TRIES	8	/* for memory, or more room than asked for */
 #define DRAIN_MS	100	/* for frames of the socket to leave queues and ring */
 
 bool chimdrv_no_fence;
@@ -25,7 +26,7 @@ MODULE_PARM_DESC(unsafe_no_fence,
 struct kmem_cache *chimdrv_send_cache;
 
 /* Every connection by the low half of its cookie; the high half is a generation. */
-static DEFINE_XARRAY_ALLOC1(chimdrv_conns);
+static DEFINE_XARRAY_FLAGS(chimdrv_conns, XA_FLAGS_ALLOC1 | XA_FLAGS_LOCK_BH);
 static atomic_t chimdrv_generation;
 
 #define X(id, name) name,
@@ -644,6 +645,10 @@ static int upload_once(struct chimdrv_dev *cd, struct upload *up, unsigned int n
 	if (!err)
 		err = state_exec(cd, CHIM_OP_TERMINATE, &bl, fences.id, n, &cmd,
 				 upload_post_fences, &fences);
+	if (err == -ENOMEM) {		/* nothing has been asked of the card yet */
+		chimdrv_blist_fini(&bl);
+		return err;
+	}
 	if (n > 1)
 		chimdrv_count(cd, bulk_lists);
 	if (!err && !cmd.status) {
@@ -716,8 +721,12 @@ static void upload_work(struct work_struct *work)
 	mutex_lock(&od->mutex);
 	while ((n = upload_collect(od, up))) {
 		err = -EAGAIN;
-		for (tries = 0; tries < 4 && err == -EAGAIN; tries++)
+		for (tries = 0; tries < UPLOAD_TRIES && (err == -EAGAIN || err == -ENOMEM);
+		     tries++) {
+			if (err == -ENOMEM)
+				msleep(10u << min(tries, 5u));
 			err = upload_once(od->cd, up, n);
+		}
 		if (err == -EAGAIN || err == -ENOMEM)
 			chimdrv_dev_fail(od->cd, "a terminate could not be run");
 		for (i = 0; i < n; i++)
