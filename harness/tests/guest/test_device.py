@@ -46,7 +46,9 @@ def card_address(visit: Visit) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["unbind", "reset"])
+# A reset has been seen, once, to leave a transfer standing still (6.12, four processors): until that
+# is found, make check-long runs it.
+@pytest.mark.parametrize("how", ["unbind", pytest.param("reset", marks=pytest.mark.long)])
 def test_card_goes_away_under_load(visit: Visit, seed: int, how: str) -> None:
     """The driver is taken off the card, or the card is reset, while connections of both families
     carry data: they come back to Linux first, and go on when the card is there again.
@@ -147,9 +149,13 @@ def test_vlan_device(visit: Visit, family: int) -> None:
         visit.hand(plain)
         both_ways(plain)
         both_ways(conn)
-        conn.guest.close()
-        assert conn.peer.drain() == 0
-        conn.peer.close()
+        for ended in (conn, plain):
+            ended.guest.close()
+            assert ended.peer.drain() == 0
+            ended.peer.close()
+        # the last ACK needs the VLAN
+        wait_until(lambda: not shell(visit, "ss -Htn state connected exclude time-wait"),
+                   "the connections to end", 10, 0.1)
     finally:
         shell(visit, "ip link delete v77")
 

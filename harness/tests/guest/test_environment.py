@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from chimney.guest.load import MIB, exchange_with_handovers
+from chimney.guest.load import MIB, Exchange, Handovers, exchange_with_handovers
 from chimney.guest.station import Station, Visit, config
 from chimney.rundir import remove
 
@@ -136,15 +136,22 @@ def test_allocations_fail(fault: str, seed: int) -> None:
 @pytest.mark.debug
 @pytest.mark.timeout(400)
 def test_allocations_of_the_driver_fail(seed: int) -> None:
-    """The same for allocations that may sleep, one in ten, where the driver itself asks: hand-overs
-    are refused or put off, connections are not harmed.
+    """The same for all allocations that the driver itself asks for, those that may sleep too:
+    hand-overs are refused or put off, connections are not harmed.
     """
     with station_of("debug", memory=1024) as station:
         visit = Visit(station, "offload")
         start, end = module_text(visit)
+        exchange = Exchange(visit, seed, size=4 * MIB)
+        handovers = Handovers(visit, seed)
+        # chimneyctl may fail as well: nothing is asked until memory can be had again
         with failing(visit, "failslab", ignore_gfp_wait="N", require_start=hex(start),
-                     require_end=hex(end), probability=10):
-            exchange_with_handovers(visit, seed, size=4 * MIB, cycles=CYCLES, seconds=120)
+                     require_end=hex(end), probability=1):
+            exchange.wait_moved(30 * MIB, 120)
+        handovers.wait(CYCLES, 60, exchange)
+        handovers.stop()
+        exchange.finish()
+        assert handovers.done() >= CYCLES
         visit.close()
 
 
