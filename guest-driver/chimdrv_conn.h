@@ -131,6 +131,7 @@ struct chimdrv_conn {
 	u32 hash;
 	u32 handle;
 	enum chimdrv_state state;
+	bool releasing;		/* in release_cb of whoever owned the socket */
 	unsigned long bits;	/* enum chimdrv_conn_bit, atomic bit operations */
 	wait_queue_head_t wait;	/* state and bits */
 	unsigned long since;	/* jiffies of the last change of state */

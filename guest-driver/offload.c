@@ -179,9 +179,9 @@ fail:
 /* ------------------------------------------------------------------ back to the host */
 
 /* Let the kernel's TCP send what it may; it exports no direct way. slock held. */
-static void kick(struct sock *sk, bool ack)
+static void kick(struct chimdrv_conn *conn, bool ack)
 {
-	struct proto *base = chimdrv_ulp_base(sk);
+	struct sock *sk = conn->sk;
 
 	if (sk->sk_state == TCP_CLOSE)
 		return;
@@ -189,7 +189,9 @@ static void kick(struct sock *sk, bool ack)
 		chimdrv_compat_send_ack(sk, tcp_sk(sk)->rcv_nxt);
 	if (!test_and_set_bit(TCP_TSQ_DEFERRED, &sk->sk_tsq_flags))
 		sock_hold(sk);
-	base->release_cb(sk);
+	/* 6.1 gives up ownership inside: only where there is none, or where it ends anyway */
+	if (conn->releasing || !sock_owned_by_user(sk))
+		chimdrv_ulp_base(sk)->release_cb(sk);
 }
 
 /* The target's hold: from a successful INITIATE until it has let go, or the card is dead. */
@@ -250,13 +252,11 @@ static void count_cargo(struct chimdrv_conn *conn)
 /* conn->final into the socket and everything back. slock, queues ours. */
 static void conn_give_back(struct chimdrv_conn *conn, bool ack)
 {
-	struct sock *sk = conn->sk;
-
 	chimdrv_state_restore(conn);
 	count_cargo(conn);
 	chimdrv_ulp_detach(conn);
 	chimdrv_state_replay(conn);
-	kick(sk, ack && !test_bit(CHIMDRV_C_PEER_RST, &conn->bits));
+	kick(conn, ack && !test_bit(CHIMDRV_C_PEER_RST, &conn->bits));
 	chimdrv_conn_put(conn);			/* the socket's */
 }
 
@@ -407,7 +407,9 @@ void chimdrv_conn_released(struct chimdrv_conn *conn)
 		else if (chimdrv_state_changed(conn))
 			chimdrv_conn_update(conn);
 	}
+	conn->releasing = true;
 	conn_run(conn);
+	conn->releasing = false;
 }
 
 /* ------------------------------------------------------------------------------ upload */
@@ -884,7 +886,7 @@ static void offload_undo_hold(struct chimdrv_candidate *c)
 	spin_unlock_bh(&sk->sk_lock.slock);
 }
 
-/* The valves were closed: everything as it was, nothing lost. Owned or not. */
+/* The valves were closed: everything as it was, nothing lost. Owned. */
 static void offload_revert(struct chimdrv_candidate *c)
 {
 	struct chimdrv_conn *conn = c->conn;
@@ -1010,7 +1012,9 @@ static void offload_result(struct chimdrv_candidate *c, struct chimdrv_blist *bl
 		refuse(c, c->cd, CHIMDRV_NO_DOWN);
 		return;
 	}
+	lock_sock(c->sk);
 	offload_revert(c);
+	release_sock(c->sk);
 	if (conn->path)
 		chimdrv_path_put(chimdrv_od(c->cd), conn->path);
 	conn->path = NULL;
