@@ -5,7 +5,7 @@
  * Three lives: struct chimdrv_dev lives as long as the PCI binding, struct
  * chimdrv_net as long as the netdev, struct chimdrv_pair (one I/O pair: six
  * rings, one interrupt vector, one NAPI) as long as the netdev, with rings in it
- * from open to stop. Connections have a life of their own, see conn.h.
+ * from open to stop. Connections have a life of their own, see chimdrv_conn.h.
  *
  * No type of the ABI is defined here: entries are passed by pointer to files
  * that may include the ABI header (hw.c ring.c adminq.c txrx.c state.c events.c).
@@ -443,22 +443,22 @@ void chimdrv_offload_dev_del(struct chimdrv_dev *cd);
 /*
  * rtnl held. up: pairs run, connections may be offloaded. down: upload every
  * connection of the card before the rings go; returns when none is left, at the
- * latest after the admin deadline (which ends in device_gone).
+ * latest after the admin deadline (which ends in chimdrv_offload_dev_gone()).
  */
-void chimdrv_offload_net_up(struct chimdrv_net *net);
-void chimdrv_offload_net_down(struct chimdrv_net *net);
+void chimdrv_offload_dev_up(struct chimdrv_net *net);
+void chimdrv_offload_dev_down(struct chimdrv_net *net);
 
 /*
  * The card has failed and does no DMA any more; all admin commands have been
  * ended. Process context, may sleep, rtnl may be held. Every offloaded
  * connection of it ends with an error (M-21). May come more than once.
  */
-void chimdrv_offload_device_gone(struct chimdrv_dev *cd);
+void chimdrv_offload_dev_gone(struct chimdrv_dev *cd);
 
 /* Counters of the offload half for ethtool -S; fixed count. */
-unsigned int chimdrv_offload_stat_count(void);
-const char *chimdrv_offload_stat_name(unsigned int i);
-void chimdrv_offload_stat_read(struct chimdrv_dev *cd, u64 *values);
+unsigned int chimdrv_offload_stats_count(void);
+const char *chimdrv_offload_stats_name(unsigned int i);
+void chimdrv_offload_stats_read(struct chimdrv_dev *cd, u64 *values);
 void chimdrv_offload_debugfs(struct chimdrv_dev *cd, struct dentry *dir);
 
 /*

@@ -348,27 +348,22 @@ int chimdrv_room_write(struct chimdrv_room *room, u32 at, const struct sk_buff *
 		       u32 len);
 int chimdrv_room_to_skbs(struct chimdrv_room *room, u32 len, u32 seq, struct sk_buff_head *list);
 
-/* ------------------------------------------------------------------ offload.c */
+/* --------------------------------------------------------------------- conn.c */
 
-struct chimdrv_conn *chimdrv_conn_find(u64 cookie);	/* with a reference, or NULL */
+/* Socket owned. One reference: the caller's. NULL: no memory. */
+struct chimdrv_conn *chimdrv_conn_create(struct chimdrv_dev *cd, struct sock *sk);
+/* Any context. By the card's name or the next one after *id; with a reference, or NULL. */
+struct chimdrv_conn *chimdrv_conn_find(u64 cookie);
 struct chimdrv_conn *chimdrv_conn_next(unsigned long *id);
-void chimdrv_conn_update(struct chimdrv_conn *conn);
 bool chimdrv_conn_get(struct chimdrv_conn *conn);	/* false: on its way out */
 void chimdrv_conn_put(struct chimdrv_conn *conn);
-void chimdrv_conn_set_state(struct chimdrv_conn *conn, enum chimdrv_state state);
-const char *chimdrv_state_name(enum chimdrv_state state);
-const char *chimdrv_why_name(u32 why);
-const char *chimdrv_refusal_name(u32 refusal);
+/* Any context. The target's hold ends, if it still had one. */
+void chimdrv_conn_put_target(struct chimdrv_conn *conn);
+void chimdrv_conn_set_state(struct chimdrv_conn *conn, enum chimdrv_state state);	/* slock */
+const char *chimdrv_conn_state_name(enum chimdrv_state state);
 
-/* Any context. Ask for the connection to go back; the worker does it. */
-void chimdrv_conn_upload(struct chimdrv_conn *conn, enum chimdrv_why why);
-/* Sleep until it is back, no socket lock held. */
-void chimdrv_conn_wait_host(struct chimdrv_conn *conn);
-/* slock: finish a hand-over whose last piece has arrived, if nobody owns the socket. */
-void chimdrv_conn_progress(struct chimdrv_conn *conn);
-/* release_cb, slock held. */
-void chimdrv_conn_released(struct chimdrv_conn *conn);
-/* Any context: bring sockets of a list (struct chimdrv_candidate) over. */
+/* ------------------------------------------------------------------ offload.c */
+
 struct chimdrv_candidate {
 	struct list_head node;
 	struct sock *sk;		/* with a reference */
@@ -380,13 +375,59 @@ struct chimdrv_candidate {
 	struct chimdrv_room *buffered;
 	u32 tcp_node;
 };
+
 /* Process context, no lock. The module reference of each conn is taken here. */
 void chimdrv_offload_list(struct list_head *candidates);
+/* Any context: a candidate of the automatic policy, for the worker. */
 void chimdrv_offload_want(struct chimdrv_dev *cd, struct sock *sk);
+void chimdrv_offload_work_init(struct chimdrv_offload *od);
+const char *chimdrv_offload_refusal_name(u32 refusal);
+
+/* ------------------------------------------------------------------- upload.c */
+
+/* Any context. Ask for the connection to go back; the worker does it. */
+void chimdrv_upload_ask(struct chimdrv_conn *conn, enum chimdrv_why why);
+/* Any context, unless @wait, which sleeps. */
 void chimdrv_upload_all(struct chimdrv_dev *cd, enum chimdrv_why why, bool wait);
-u32 chimdrv_fence_id(struct chimdrv_offload *od);
-int chimdrv_state_exec(struct chimdrv_dev *cd, u8 op, struct chimdrv_blist *bl, u32 fence_id,
-		       u32 fences, struct chimdrv_admin_cmd *cmd);
+/* Sleep until it is back, no socket lock held. */
+void chimdrv_upload_wait(struct chimdrv_conn *conn);
+void chimdrv_upload_work_init(struct chimdrv_offload *od);
+const char *chimdrv_upload_why_name(u32 why);
+
+/* ------------------------------------------------------------------- update.c */
+
+/* Any context. Tell the target the cached variables as they are now; the worker does it. */
+void chimdrv_update_ask(struct chimdrv_conn *conn);
+void chimdrv_update_work_init(struct chimdrv_offload *od);
+
+/* ----------------------------------------------------------------- progress.c */
+
+/* slock: do what is due; what needs the socket's queues only if nobody owns the socket. */
+void chimdrv_progress_check(struct chimdrv_conn *conn);
+/* release_cb, slock held. */
+void chimdrv_progress_released(struct chimdrv_conn *conn);
+
+/* ----------------------------------------------------------------- handback.c */
+
+/* slock, queues ours: LAST and the completion of the TERMINATE have been processed. */
+void chimdrv_handback_finish(struct chimdrv_conn *conn);
+/* slock, queues ours: conn->final into the socket, the socket to kernel TCP. */
+void chimdrv_handback_restore(struct chimdrv_conn *conn, bool ack);
+/* slock, queues ours: it ends with conn->end_err. Both drop the socket's hold. */
+void chimdrv_handback_die(struct chimdrv_conn *conn);
+/* slock. The card touches no memory of the connection any more. */
+void chimdrv_handback_drop_requests(struct chimdrv_conn *conn);
+
+/* ------------------------------------------------------------------ stateop.c */
+
+/* od->mutex held. */
+u32 chimdrv_stateop_fence_id(struct chimdrv_offload *od);
+int chimdrv_stateop_exec(struct chimdrv_dev *cd, u8 op, struct chimdrv_blist *bl, u32 fence_id,
+			 u32 fences, struct chimdrv_admin_cmd *cmd);
+/* od->mutex held. The same, with posted(arg) called between posting and sleeping. */
+int chimdrv_stateop_exec_then(struct chimdrv_dev *cd, u8 op, struct chimdrv_blist *bl,
+			      u32 fence_id, u32 fences, struct chimdrv_admin_cmd *cmd,
+			      void (*posted)(void *arg), void *arg);
 
 /* -------------------------------------------------------------------- state.c */
 
@@ -496,8 +537,6 @@ int chimdrv_genl_init(void);
 void chimdrv_genl_exit(void);
 void chimdrv_genl_event(struct chimdrv_conn *conn, u32 event);
 
-/* module parameters */
-extern bool chimdrv_no_fence;
 extern struct kmem_cache *chimdrv_send_cache;
 
 #endif /* CHIMDRV_CONN_H */

@@ -30,18 +30,18 @@ static void event(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 		break;
 	case CHIM_EV_DISCONNECT:
 		/* the kernel's TCP takes the FIN: it comes back in the state */
-		chimdrv_conn_upload(conn, CHIMDRV_WHY_PEER_FIN);
+		chimdrv_upload_ask(conn, CHIMDRV_WHY_PEER_FIN);
 		break;
 	case CHIM_EV_RETRIEVE:
 		if (info2 == CHIM_UPR_TIMEOUT)
 			conn->end_err = ETIMEDOUT;	/* if the target has given up already */
-		chimdrv_conn_upload(conn, info2 == CHIM_UPR_URGENT_DATA ? CHIMDRV_WHY_URGENT :
-				    CHIMDRV_WHY_CARD);
+		chimdrv_upload_ask(conn, info2 == CHIM_UPR_URGENT_DATA ? CHIMDRV_WHY_URGENT :
+				   CHIMDRV_WHY_CARD);
 		break;
 	case CHIM_EV_ABORT:
 		set_bit(CHIMDRV_C_PEER_RST, &conn->bits);
 		set_bit(CHIMDRV_C_QUIET, &conn->bits);
-		chimdrv_conn_upload(conn, CHIMDRV_WHY_PEER_RST);
+		chimdrv_upload_ask(conn, CHIMDRV_WHY_PEER_RST);
 		break;
 	default:
 		chimdrv_count(conn->cd, bad_entries);
@@ -51,7 +51,7 @@ static void event(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 static void disconnected(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 {
 	chimdrv_count(conn->cd, disconnect_completions);
-	chimdrv_conn_upload(conn, CHIMDRV_WHY_DISCONNECT);
+	chimdrv_upload_ask(conn, CHIMDRV_WHY_DISCONNECT);
 }
 
 /* slock. */
@@ -112,7 +112,7 @@ void chimdrv_events_handle(struct chimdrv_pair *pair, const struct chim_cqe *cqe
 	} else {
 		entry(conn, type, cqe);
 	}
-	chimdrv_conn_progress(conn);
+	chimdrv_progress_check(conn);
 	bh_unlock_sock(conn->sk);
 out:
 	if (conn)
@@ -133,7 +133,7 @@ void chimdrv_events_cutover(struct chimdrv_pair *pair, u64 cookie)
 		set_bit(CHIMDRV_C_CUTOVER, &conn->bits);
 	else
 		chimdrv_count(pair->cd, bad_entries);
-	chimdrv_conn_progress(conn);
+	chimdrv_progress_check(conn);
 	bh_unlock_sock(conn->sk);
 	chimdrv_conn_put(conn);
 }
@@ -153,7 +153,7 @@ void chimdrv_events_poll_end(struct chimdrv_pair *pair)
 		list_del_init(&conn->pending);
 		clear_bit(CHIMDRV_C_PENDING, &conn->bits);
 		bh_lock_sock(conn->sk);
-		chimdrv_conn_progress(conn);
+		chimdrv_progress_check(conn);
 		bh_unlock_sock(conn->sk);
 		chimdrv_conn_put(conn);
 	}

@@ -2,7 +2,7 @@
 /*
  * The generic netlink family "chimney": what chimneyctl and tests ask of the
  * driver, and its events. Selects connections by tuple, port, process or all, and
- * leaves the work to offload.c.
+ * leaves the work to offload.c, upload.c and update.c.
  */
 #include <linux/fdtable.h>
 #include <linux/file.h>
@@ -262,7 +262,8 @@ static int put_conn(struct sk_buff *msg, const struct chimdrv_conn *conn)
 
 	return put_tuple(msg, conn->sk) ?:
 	       nla_put_u32(msg, CHIMNEY_A_IFINDEX, conn->cd->net->netdev->ifindex) ?:
-	       nla_put_string(msg, CHIMNEY_A_STATE, chimdrv_state_name(READ_ONCE(conn->state))) ?:
+	       nla_put_string(msg, CHIMNEY_A_STATE,
+			      chimdrv_conn_state_name(READ_ONCE(conn->state))) ?:
 	       nla_put_u32(msg, CHIMNEY_A_HANDLE, conn->handle) ?:
 	       nla_put_u32(msg, CHIMNEY_A_PAIR, conn->pair->number) ?:
 	       nla_put_u64_64bit(msg, CHIMNEY_A_BYTES_IN, conn->bytes_in, CHIMNEY_A_PAD) ?:
@@ -303,7 +304,7 @@ static int cmd_offload(struct sk_buff *skb, struct genl_info *info)
 		}
 		refused++;
 		if (!reason)
-			reason = chimdrv_refusal_name(c->refusal);
+			reason = chimdrv_offload_refusal_name(c->refusal);
 	}
 	selection_free(&end);
 	return err ?: reply_counts(info, CHIMNEY_CMD_OFFLOAD, done, refused, reason);
@@ -320,14 +321,14 @@ static int cmd_upload(struct sk_buff *skb, struct genl_info *info)
 	list_for_each_entry(c, &s.list, node) {
 		c->conn = conn_of(c->sk);
 		if (c->conn)
-			chimdrv_conn_upload(c->conn, CHIMDRV_WHY_REQUEST);
+			chimdrv_upload_ask(c->conn, CHIMDRV_WHY_REQUEST);
 		else
 			refused++;
 	}
 	list_for_each_entry(c, &s.list, node) {
 		if (!c->conn)
 			continue;
-		chimdrv_conn_wait_host(c->conn);
+		chimdrv_upload_wait(c->conn);
 		chimdrv_conn_put(c->conn);
 		done++;
 	}
@@ -396,7 +397,7 @@ static int cmd_update(struct sk_buff *skb, struct genl_info *info)
 	conn = conn_by_info(info, &err);
 	if (!conn)
 		return err ?: -ENOTCONN;
-	chimdrv_conn_update(conn);
+	chimdrv_update_ask(conn);
 	chimdrv_conn_put(conn);
 	return reply_counts(info, CHIMNEY_CMD_UPDATE, 1, 0, NULL);
 }
@@ -428,7 +429,7 @@ static int one_node(struct chimdrv_conn *conn, u8 op, u8 type, u32 len, void *st
 		n->state_off = cpu_to_le32(off);
 		n->state_len = cpu_to_le32(len);
 	}
-	err = chimdrv_state_exec(conn->cd, op, &bl, 0, 0, &cmd);
+	err = chimdrv_stateop_exec(conn->cd, op, &bl, 0, 0, &cmd);
 	if (!err && (cmd.status || chimdrv_blist_at(&bl, 0)->status))
 		err = -EREMOTEIO;
 	if (!err && len)
@@ -588,10 +589,10 @@ static int fill_reasons(struct sk_buff *msg, struct chimdrv_offload *od)
 	int err = 0;
 
 	for (i = 1; i < CHIMDRV_NO_COUNT && !err; i++)
-		err = put_reason(msg, "refused", chimdrv_refusal_name(i),
+		err = put_reason(msg, "refused", chimdrv_offload_refusal_name(i),
 				 atomic64_read(&od->count.refused[i]));
 	for (i = 1; i < CHIMDRV_WHY_COUNT && !err; i++)
-		err = put_reason(msg, "why", chimdrv_why_name(i),
+		err = put_reason(msg, "why", chimdrv_upload_why_name(i),
 				 atomic64_read(&od->count.why[i]));
 	return err;
 }
@@ -651,8 +652,8 @@ static int driver_case(const char *device_name)
 
 	if (strncmp(device_name, DEV_PREFIX, strlen(DEV_PREFIX)))
 		return -1;
-	for (i = 0; i < chimdrv_offload_stat_count(); i++)
-		if (!strcmp(chimdrv_offload_stat_name(i) + strlen(DRV_PREFIX),
+	for (i = 0; i < chimdrv_offload_stats_count(); i++)
+		if (!strcmp(chimdrv_offload_stats_name(i) + strlen(DRV_PREFIX),
 			    device_name + strlen(DEV_PREFIX)))
 			return i;
 	return -1;
@@ -660,7 +661,7 @@ static int driver_case(const char *device_name)
 
 static int fill_stats(struct sk_buff *msg, struct chimdrv_dev *cd)
 {
-	unsigned int ndrv = chimdrv_offload_stat_count(), ndev = chimdrv_admin_stat_count(), i;
+	unsigned int ndrv = chimdrv_offload_stats_count(), ndev = chimdrv_admin_stat_count(), i;
 	u64 *drv = kcalloc(ndrv + ndev, sizeof(*drv), GFP_KERNEL), *dev = drv + ndrv;
 	const char *name;
 	bool have_dev;
@@ -668,7 +669,7 @@ static int fill_stats(struct sk_buff *msg, struct chimdrv_dev *cd)
 
 	if (!drv)
 		return -ENOMEM;
-	chimdrv_offload_stat_read(cd, drv);
+	chimdrv_offload_stats_read(cd, drv);
 	have_dev = !chimdrv_admin_get_stats(cd, dev);
 	for (i = 0; i < ndev && have_dev && !err; i++) {
 		name = chimdrv_admin_stat_name(i);
@@ -676,7 +677,7 @@ static int fill_stats(struct sk_buff *msg, struct chimdrv_dev *cd)
 		err = put_stat(msg, plain_name(name), k < 0 ? NULL : &drv[k], &dev[i]);
 	}
 	for (i = 0; i < ndrv && !err; i++) {
-		name = chimdrv_offload_stat_name(i) + strlen(DRV_PREFIX);
+		name = chimdrv_offload_stats_name(i) + strlen(DRV_PREFIX);
 		for (k = 0; k < (int)ndev && have_dev; k++)
 			if (driver_case(chimdrv_admin_stat_name(k)) == (int)i)
 				break;
@@ -734,7 +735,7 @@ void chimdrv_genl_event(struct chimdrv_conn *conn, u32 event)
 	hdr = genlmsg_put(msg, 0, 0, &chimney_family, 0, CHIMNEY_CMD_EVENT);
 	if (!hdr || put_conn(msg, conn) || nla_put_u32(msg, CHIMNEY_A_EVENT, event) ||
 	    (event == CHIMNEY_EVENT_UPLOADED &&
-	     nla_put_string(msg, CHIMNEY_A_REASON, chimdrv_why_name(conn->reason)))) {
+	     nla_put_string(msg, CHIMNEY_A_REASON, chimdrv_upload_why_name(conn->reason)))) {
 		nlmsg_free(msg);
 		return;
 	}

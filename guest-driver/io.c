@@ -418,7 +418,7 @@ void chimdrv_io_send_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 		chimdrv_count(conn->cd, send_back_completed);
 	set_bit(CHIMDRV_C_QUIET, &conn->bits);
 	if (!test_bit(CHIMDRV_C_UPLOAD, &conn->bits))
-		chimdrv_conn_upload(conn, CHIMDRV_WHY_CARD);
+		chimdrv_upload_ask(conn, CHIMDRV_WHY_CARD);
 }
 
 /* tcp_sndbuf_expand() with the target's window; the kernel's runs only on ACKs it sees. */
@@ -655,7 +655,7 @@ static bool seq_ok(struct chimdrv_conn *conn, u32 seq)
 	chimdrv_count(conn->cd, bad_entries);
 	netdev_err(conn->cd->net->netdev,
 		   "handle %x: received bytes at %x, not in %x..%x (state %s, bits %lx)\n",
-		   conn->handle, seq, oldest, conn->rx_seq, chimdrv_state_name(conn->state),
+		   conn->handle, seq, oldest, conn->rx_seq, chimdrv_conn_state_name(conn->state),
 		   conn->bits);
 	chimdrv_dev_fail(conn->cd, "received bytes with impossible sequence numbers");
 	return false;
@@ -896,7 +896,7 @@ void chimdrv_io_recv_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 	recv_free(conn, recv);
 	if (status != CHIM_ST_SUCCESS && status != CHIM_ST_UPLOAD_IN_PROGRESS &&
 	    status != CHIM_ST_REQUEST_ABORTED && status != CHIM_ST_INVALID_STATE)
-		chimdrv_conn_upload(conn, CHIMDRV_WHY_CARD);
+		chimdrv_upload_ask(conn, CHIMDRV_WHY_CARD);
 }
 
 void chimdrv_io_drop_recvs(struct chimdrv_conn *conn)
@@ -1122,5 +1122,5 @@ void chimdrv_io_indicate(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 	if (taken == ind.bytes)
 		ind_taken(conn, ind.bytes);
 	if (test_bit(CHIMDRV_C_LOST, &conn->bits))
-		chimdrv_conn_upload(conn, CHIMDRV_WHY_CARD);
+		chimdrv_upload_ask(conn, CHIMDRV_WHY_CARD);
 }

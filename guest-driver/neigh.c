@@ -318,7 +318,7 @@ static int object_terminate(struct chimdrv_offload *od, u32 handle, u8 type, u32
 		n = chimdrv_blist_at(&bl, 0);
 		n->state_off = cpu_to_le32(off);
 		n->state_len = cpu_to_le32(len);
-		err = chimdrv_state_exec(od->cd, CHIM_OP_TERMINATE, &bl, 0, 0, &cmd);
+		err = chimdrv_stateop_exec(od->cd, CHIM_OP_TERMINATE, &bl, 0, 0, &cmd);
 	} else {
 		err = off;
 	}
@@ -405,7 +405,7 @@ static void conns_of_neigh(struct chimdrv_offload *od, struct chimdrv_neigh *ng,
 				list[n++] = conn;
 		spin_unlock_bh(&od->lock);
 		for (i = 0; i < n; i++) {
-			chimdrv_conn_upload(list[i], why);
+			chimdrv_upload_ask(list[i], why);
 			chimdrv_conn_put(list[i]);
 		}
 	} while (n == CHIMDRV_BATCH);
@@ -433,7 +433,7 @@ static void neigh_new_mac(struct chimdrv_offload *od, struct chimdrv_neigh *ng, 
 		n = chimdrv_blist_at(&bl, 0);
 		n->state_off = cpu_to_le32(off);
 		n->state_len = cpu_to_le32(sizeof(*k));
-		err = chimdrv_state_exec(od->cd, CHIM_OP_UPDATE, &bl, 0, 0, &cmd);
+		err = chimdrv_stateop_exec(od->cd, CHIM_OP_UPDATE, &bl, 0, 0, &cmd);
 		chimdrv_count(od->cd, updates);
 	}
 	chimdrv_blist_fini(&bl);

@@ -107,7 +107,7 @@ void chimdrv_net_down(struct chimdrv_net *net)
 	ASSERT_RTNL();
 	if (net->running) {
 		if (chimdrv_dev_alive(net->cd))
-			chimdrv_offload_net_down(net);
+			chimdrv_offload_dev_down(net);
 		net->running = false;
 		netif_carrier_off(net->netdev);
 		netif_tx_disable(net->netdev);
@@ -116,7 +116,7 @@ void chimdrv_net_down(struct chimdrv_net *net)
 	}
 	if (!chimdrv_dev_alive(net->cd)) {
 		flush_work(&net->cd->fail_work);
-		chimdrv_offload_device_gone(net->cd);
+		chimdrv_offload_dev_gone(net->cd);
 	}
 	for (p = 0; p < net->cd->max_pairs; p++)
 		pair_stop(net->pair[p]);
@@ -146,7 +146,7 @@ int chimdrv_net_up(struct chimdrv_net *net)
 	net->running = true;
 	netif_tx_start_all_queues(net->netdev);
 	chimdrv_net_link(net);
-	chimdrv_offload_net_up(net);
+	chimdrv_offload_dev_up(net);
 	return 0;
 
 err_down:

@@ -37,8 +37,8 @@ TRACE_EVENT(chimney_state,
 		__entry->unread = tp->rcv_nxt - tp->copied_seq;
 	),
 	TP_printk("cookie=%llx handle=%x %s -> %s unacked=%u unsent=%u unread=%u",
-		  __entry->cookie, __entry->handle, chimdrv_state_name(__entry->from),
-		  chimdrv_state_name(__entry->to), __entry->unacked, __entry->unsent,
+		  __entry->cookie, __entry->handle, chimdrv_conn_state_name(__entry->from),
+		  chimdrv_conn_state_name(__entry->to), __entry->unacked, __entry->unsent,
 		  __entry->unread)
 );
 
@@ -56,7 +56,7 @@ TRACE_EVENT(chimney_refuse,
 		__entry->why = why;
 	),
 	TP_printk("sport=%u dport=%u why=%s", __entry->sport, __entry->dport,
-		  chimdrv_refusal_name(__entry->why))
+		  chimdrv_offload_refusal_name(__entry->why))
 );
 
 TRACE_EVENT(chimney_card_refused,

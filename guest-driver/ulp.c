@@ -181,8 +181,8 @@ static void upload_and_wait(struct sock *sk, enum chimdrv_why why)
 	rcu_read_unlock();
 	if (!conn)
 		return;
-	chimdrv_conn_upload(conn, why);
-	chimdrv_conn_wait_host(conn);
+	chimdrv_upload_ask(conn, why);
+	chimdrv_upload_wait(conn);
 	chimdrv_conn_put(conn);
 }
 
@@ -281,7 +281,7 @@ static void op_release_cb(struct sock *sk)
 	conn = chimdrv_ulp_conn(sk);
 	if (!conn || !chimdrv_conn_get(conn))
 		return;
-	chimdrv_conn_released(conn);
+	chimdrv_progress_released(conn);
 	chimdrv_conn_put(conn);
 }
 
@@ -326,7 +326,7 @@ static void ulp_release(struct sock *sk)
 	RCU_INIT_POINTER(inet_csk(sk)->icsk_ulp_data, NULL);
 	WRITE_ONCE(sk->sk_prot, chimdrv_ulp_base(sk));
 	set_bit(CHIMDRV_C_DETACHED, &conn->bits);
-	chimdrv_conn_upload(conn, CHIMDRV_WHY_DESTROY);
+	chimdrv_upload_ask(conn, CHIMDRV_WHY_DESTROY);
 	wake_up_all(&conn->wait);
 	chimdrv_conn_put(conn);
 }

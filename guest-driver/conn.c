@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * struct chimdrv_conn itself: how it is made, found by a name that the card gave,
+ * held and freed, and the names of its states. Who moves it through them is
+ * elsewhere: offload.c, progress.c, upload.c, handback.c.
+ *
+ * Looking up and holding need no lock: an XArray under RCU, then refcount_inc_not_zero().
+ */
+#include <linux/xarray.h>
+
+#include "chimdrv_conn.h"
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
+/* Every connection by the low half of its cookie; the high half is a generation. */
+static DEFINE_XARRAY_FLAGS(chimdrv_conns, XA_FLAGS_ALLOC1 | XA_FLAGS_LOCK_BH);
+static atomic_t chimdrv_generation;
+
+const char *chimdrv_conn_state_name(enum chimdrv_state state)
+{
+	static const char * const names[] = { "host", "holding", "initiating", "offloaded",
+					      "terminating" };
+
+	return state < ARRAY_SIZE(names) ? names[state] : "unknown";
+}
+
+void chimdrv_conn_set_state(struct chimdrv_conn *conn, enum chimdrv_state state)
+{
+	trace_chimney_state(conn, state);
+	WRITE_ONCE(conn->state, state);
+	conn->since = jiffies;
+	wake_up_all(&conn->wait);
+}
+
+/* ------------------------------------------------------------------------------ holders */
+
+bool chimdrv_conn_get(struct chimdrv_conn *conn)
+{
+	return refcount_inc_not_zero(&conn->refs);
+}
+
+/* The last to leave: nothing is mapped, nothing is queued. */
+void chimdrv_conn_put(struct chimdrv_conn *conn)
+{
+	struct chimdrv_offload *od = chimdrv_od(conn->cd);
+
+	if (!refcount_dec_and_test(&conn->refs))
+		return;
+	xa_erase_bh(&chimdrv_conns, conn->id);
+	WARN_ON_ONCE(conn->nsends || conn->nrecvs || conn->nfwds);
+	skb_queue_purge(&conn->hold);
+	skb_queue_purge(&conn->returned);
+	skb_queue_purge(&conn->rxq);
+	skb_queue_purge(&conn->back);
+	kfree_skb(conn->synth);
+	kfree_skb(conn->spare);
+	spin_lock_bh(&od->lock);
+	list_del(&conn->all);
+	od->nconns--;
+	if (!od->nconns)
+		wake_up_all(&od->idle);
+	spin_unlock_bh(&od->lock);
+	sock_put(conn->sk);
+	kfree_rcu(conn, rcu);
+}
+
+/* The target's hold: from a successful INITIATE until it has let go, or the card is dead. */
+void chimdrv_conn_put_target(struct chimdrv_conn *conn)
+{
+	if (test_and_clear_bit(CHIMDRV_C_TARGET, &conn->bits))
+		chimdrv_conn_put(conn);
+}
+
+/* ------------------------------------------------------------------------------ by name */
+
+/* By a name that the card gave: believed only if all of it fits. */
+struct chimdrv_conn *chimdrv_conn_find(u64 cookie)
+{
+	struct chimdrv_conn *conn;
+
+	rcu_read_lock();
+	conn = xa_load(&chimdrv_conns, (u32)cookie);
+	if (conn && (conn->cookie != cookie || !chimdrv_conn_get(conn)))
+		conn = NULL;
+	rcu_read_unlock();
+	return conn;
+}
+
+/* The first connection behind @id, with a reference; @id moves on to it. */
+struct chimdrv_conn *chimdrv_conn_next(unsigned long *id)
+{
+	struct chimdrv_conn *conn;
+
+	rcu_read_lock();
+	do {
+		conn = xa_find_after(&chimdrv_conns, id, ULONG_MAX, XA_PRESENT);
+	} while (conn && !chimdrv_conn_get(conn));
+	rcu_read_unlock();
+	return conn;
+}
+
+/* -------------------------------------------------------------------------------- birth */
+
+static void init_lists(struct chimdrv_conn *conn)
+{
+	init_waitqueue_head(&conn->wait);
+	INIT_LIST_HEAD(&conn->pending);
+	INIT_LIST_HEAD(&conn->link);
+	INIT_LIST_HEAD(&conn->sends);
+	INIT_LIST_HEAD(&conn->recvs);
+	INIT_LIST_HEAD(&conn->fwds);
+	__skb_queue_head_init(&conn->rxq);
+	__skb_queue_head_init(&conn->hold);
+	__skb_queue_head_init(&conn->returned);
+	__skb_queue_head_init(&conn->back);
+}
+
+/* One reference: the caller's. */
+struct chimdrv_conn *chimdrv_conn_create(struct chimdrv_dev *cd, struct sock *sk)
+{
+	struct chimdrv_conn *conn = kzalloc(sizeof(*conn), GFP_KERNEL);
+	struct chimdrv_offload *od = chimdrv_od(cd);
+	const struct inet_sock *inet = inet_sk(sk);
+	struct chimdrv_net *net = cd->net;
+
+	if (!conn)
+		return NULL;
+	init_lists(conn);
+	refcount_set(&conn->refs, 1);
+	conn->cd = cd;
+	conn->sk = sk;
+	conn->end_err = ECONNABORTED;
+	conn->synth = alloc_skb(MAX_HEADER + sizeof(struct tcphdr), GFP_KERNEL);
+	conn->spare = chimdrv_io_skb(GFP_KERNEL);
+	if (!conn->synth || !conn->spare)
+		goto fail;
+#if IS_ENABLED(CONFIG_IPV6)
+	if (sk->sk_family == AF_INET6 && !ipv6_addr_v4mapped(&sk->sk_v6_daddr))
+		conn->hash = chimdrv_rss_hash6(net, &sk->sk_v6_daddr, &sk->sk_v6_rcv_saddr,
+					       inet->inet_dport, inet->inet_sport);
+	else
+#endif
+		conn->hash = chimdrv_rss_hash4(net, inet->inet_daddr, inet->inet_rcv_saddr,
+					       inet->inet_dport, inet->inet_sport);
+	conn->pair = chimdrv_rss_pair(net, conn->hash);
+	if (xa_alloc_bh(&chimdrv_conns, &conn->id, conn, xa_limit_31b, GFP_KERNEL))
+		goto fail;
+	conn->cookie = (u64)atomic_inc_return(&chimdrv_generation) << 32 | conn->id;
+	sock_hold(sk);
+	spin_lock_bh(&od->lock);
+	list_add_tail(&conn->all, &od->conns);
+	od->nconns++;
+	spin_unlock_bh(&od->lock);
+	return conn;
+fail:
+	kfree_skb(conn->synth);
+	kfree_skb(conn->spare);
+	kfree(conn);
+	return NULL;
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The last step of every way back: the target has let go, and what it handed over
+ * goes into the socket, which is kernel TCP's again; or the connection cannot go on
+ * and ends with an error.
+ *
+ * All of it under the socket's slock, with the socket's queues ours: nobody owns
+ * the socket, or its owner has called in.
+ */
+#include "chimdrv_conn.h"
+
+/* Let the kernel's TCP send what it may; it exports no direct way. slock held. */
+static void kick(struct chimdrv_conn *conn, bool ack)
+{
+	struct sock *sk = conn->sk;
+
+	if (sk->sk_state == TCP_CLOSE)
+		return;
+	if (ack)
+		chimdrv_compat_send_ack(sk, tcp_sk(sk)->rcv_nxt);
+	if (!test_and_set_bit(TCP_TSQ_DEFERRED, &sk->sk_tsq_flags))
+		sock_hold(sk);
+	/* 6.1 gives up ownership inside: only where there is none, or where it ends anyway */
+	if (conn->releasing || !sock_owned_by_user(sk))
+		chimdrv_ulp_base(sk)->release_cb(sk);
+}
+
+void chimdrv_handback_drop_requests(struct chimdrv_conn *conn)
+{
+	chimdrv_io_drop_sends(conn);
+	chimdrv_io_drop_recvs(conn);
+	chimdrv_fwd_drop(conn);
+}
+
+/*
+ * The connection cannot go on: the card is gone, or bytes are, or the target has
+ * closed it for good. slock, queues ours.
+ */
+void chimdrv_handback_die(struct chimdrv_conn *conn)
+{
+	struct sock *sk = conn->sk;
+
+	chimdrv_handback_drop_requests(conn);
+	chimdrv_conn_put_target(conn);
+	if (test_bit(CHIMDRV_C_GONE, &conn->bits))
+		chimdrv_count(conn->cd, lost_connections);
+	if (!test_bit(CHIMDRV_C_DETACHED, &conn->bits)) {
+		tcp_sk(sk)->packets_out = 0;
+		chimdrv_ulp_detach(conn);
+		if (sk->sk_state != TCP_CLOSE) {
+			if (conn->end_err) {
+				WRITE_ONCE(sk->sk_err, conn->end_err);
+				sk_error_report(sk);
+			}
+			tcp_done(sk);
+		}
+		chimdrv_conn_put(conn);		/* the socket's */
+	} else {
+		chimdrv_conn_set_state(conn, CHIMDRV_HOST);
+	}
+}
+
+/* What was under way when a connection went back: each is a case of its own to get right. */
+static void count_cargo(struct chimdrv_conn *conn)
+{
+	const struct tcp_sock *tp = tcp_sk(conn->sk);
+
+	if (before(tp->snd_una, tp->snd_nxt))
+		chimdrv_count(conn->cd, upload_in_flight);
+	if (before(tp->copied_seq, tp->rcv_nxt))
+		chimdrv_count(conn->cd, upload_unread);
+	if (before(tp->snd_nxt, tp->write_seq))
+		chimdrv_count(conn->cd, upload_unsent);
+}
+
+/* conn->final into the socket and everything back. slock, queues ours. */
+void chimdrv_handback_restore(struct chimdrv_conn *conn, bool ack)
+{
+	chimdrv_state_restore(conn);
+	count_cargo(conn);
+	chimdrv_ulp_detach(conn);
+	chimdrv_state_replay(conn);
+	kick(conn, ack && !test_bit(CHIMDRV_C_PEER_RST, &conn->bits));
+	chimdrv_conn_put(conn);			/* the socket's */
+}
+
+/* LAST and the admin completion have been processed (OP-H6). slock, queues ours. */
+void chimdrv_handback_finish(struct chimdrv_conn *conn)
+{
+	const struct chimdrv_tcp_state *s = &conn->final;
+	struct tcp_sock *tp = tcp_sk(conn->sk);
+
+	if (test_bit(CHIMDRV_C_DETACHED, &conn->bits)) {	/* the socket died meanwhile */
+		chimdrv_handback_drop_requests(conn);
+		chimdrv_conn_set_state(conn, CHIMDRV_HOST);
+		return;
+	}
+	chimdrv_io_merge_back(conn);
+	chimdrv_io_reap_sends(conn);
+	chimdrv_handback_drop_requests(conn);
+	/* every byte that the target has acknowledged must be here; a FIN is one more */
+	if (s->rcv_nxt != tp->rcv_nxt && s->rcv_nxt != tp->rcv_nxt + 1)
+		set_bit(CHIMDRV_C_LOST, &conn->bits);
+	if (before(s->snd_una, tp->snd_una) || before(s->snd_max, s->snd_una) ||
+	    after(s->snd_max, tp->write_seq + 1))
+		set_bit(CHIMDRV_C_LOST, &conn->bits);
+	if (test_bit(CHIMDRV_C_LOST, &conn->bits)) {
+		pr_warn_ratelimited("%s: connection ended, final state does not fit: RCV.NXT %x/%x SND.UNA %x/%x SND.MAX %x/%x\n",
+				    CHIMDRV_NAME, s->rcv_nxt, tp->rcv_nxt, s->snd_una, tp->snd_una,
+				    s->snd_max, tp->write_seq);
+		chimdrv_handback_die(conn);
+		return;
+	}
+	if (conn->reason < CHIMDRV_WHY_COUNT)
+		atomic64_inc(&chimdrv_od(conn->cd)->count.why[conn->reason]);
+	if (s->state == CHIM_TCP_CLOSED && !test_bit(CHIMDRV_C_PEER_RST, &conn->bits)) {
+		if (s->snd_una == tp->write_seq + 1)
+			conn->end_err = 0;	/* both FINs acknowledged */
+		chimdrv_handback_die(conn);
+	} else {
+		chimdrv_handback_restore(conn, true);
+	}
+	chimdrv_genl_event(conn, CHIMNEY_EVENT_UPLOADED);
+}

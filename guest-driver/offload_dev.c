@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The offload half in the life of a card and of the module: what the NIC half calls
+ * when a card comes, goes up, goes down, fails or goes, in what order the parts of
+ * the offload half start and end, and the one work that belongs to none of them.
+ *
+ * Process context; up, down and gone may come with rtnl held. od->mutex is taken
+ * inside, for neighbors and paths.
+ */
+#include "chimdrv_conn.h"
+
+struct kmem_cache *chimdrv_send_cache;
+
+/* Connections whose posting failed for want of memory, and those of a full ring. */
+static void retry_work(struct work_struct *work)
+{
+	struct chimdrv_offload *od = container_of(work, struct chimdrv_offload, retry_work.work);
+	struct chimdrv_net *net = od->cd->net;
+	unsigned int i;
+
+	for (i = 0; net && i < od->cd->max_pairs; i++) {
+		local_bh_disable();
+		if (net->pair[i])
+			chimdrv_events_poll_end(net->pair[i]);
+		local_bh_enable();
+	}
+}
+
+int chimdrv_offload_dev_add(struct chimdrv_dev *cd)
+{
+	struct chimdrv_offload *od = kzalloc(sizeof(*od), GFP_KERNEL);
+
+	if (!od)
+		return -ENOMEM;
+	/* its own: these works wait for the card, whose recovery runs on cd->wq */
+	od->wq = alloc_workqueue("chimney-%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 0,
+				 pci_name(cd->pdev));
+	if (!od->wq) {
+		kfree(od);
+		return -ENOMEM;
+	}
+	od->cd = cd;
+	mutex_init(&od->mutex);
+	spin_lock_init(&od->lock);
+	INIT_LIST_HEAD(&od->neighs);
+	INIT_LIST_HEAD(&od->paths);
+	INIT_LIST_HEAD(&od->conns);
+	init_waitqueue_head(&od->idle);
+	chimdrv_upload_work_init(od);
+	chimdrv_update_work_init(od);
+	chimdrv_offload_work_init(od);
+	INIT_DELAYED_WORK(&od->retry_work, retry_work);
+	chimdrv_neigh_dev_init(od);
+	cd->offload = od;
+	return 0;
+}
+
+void chimdrv_offload_dev_del(struct chimdrv_dev *cd)
+{
+	struct chimdrv_offload *od = chimdrv_od(cd);
+
+	if (!od)
+		return;
+	WRITE_ONCE(od->up, false);
+	chimdrv_upload_all(cd, CHIMDRV_WHY_CARD_DOWN, true);
+	cancel_work_sync(&od->offload_work);
+	cancel_work_sync(&od->upload_work);
+	cancel_work_sync(&od->update_work);
+	cancel_delayed_work_sync(&od->retry_work);
+	cancel_delayed_work_sync(&od->neigh_work);
+	cancel_work_sync(&od->nce_work);
+	mutex_lock(&od->mutex);
+	chimdrv_neigh_idle(od);
+	chimdrv_neigh_forget(od);
+	mutex_unlock(&od->mutex);
+	synchronize_rcu();
+	cd->offload = NULL;
+	destroy_workqueue(od->wq);
+	kfree(od);
+}
+
+void chimdrv_offload_dev_up(struct chimdrv_net *net)
+{
+	WRITE_ONCE(chimdrv_od(net->cd)->up, true);
+}
+
+void chimdrv_offload_dev_down(struct chimdrv_net *net)
+{
+	struct chimdrv_offload *od = chimdrv_od(net->cd);
+
+	WRITE_ONCE(od->up, false);
+	flush_work(&od->offload_work);
+	chimdrv_upload_all(net->cd, CHIMDRV_WHY_CARD_DOWN, true);
+	mutex_lock(&od->mutex);
+	chimdrv_neigh_idle(od);
+	mutex_unlock(&od->mutex);
+}
+
+void chimdrv_offload_dev_gone(struct chimdrv_dev *cd)
+{
+	struct chimdrv_offload *od = chimdrv_od(cd);
+	struct chimdrv_conn *conn, **all;
+	unsigned int n = 0, i, max;
+
+	if (!od)
+		return;
+	WRITE_ONCE(od->up, false);
+	spin_lock_bh(&od->lock);
+	max = od->nconns;
+	spin_unlock_bh(&od->lock);
+	all = kvcalloc(max + 64, sizeof(*all), GFP_KERNEL | __GFP_NOFAIL);
+	spin_lock_bh(&od->lock);
+	list_for_each_entry(conn, &od->conns, all)
+		if (n < max + 64 && chimdrv_conn_get(conn))
+			all[n++] = conn;
+	spin_unlock_bh(&od->lock);
+	for (i = 0; i < n; i++) {
+		spin_lock_bh(&all[i]->sk->sk_lock.slock);
+		set_bit(CHIMDRV_C_GONE, &all[i]->bits);
+		wake_up_all(&all[i]->wait);
+		chimdrv_progress_check(all[i]);
+		spin_unlock_bh(&all[i]->sk->sk_lock.slock);
+		chimdrv_conn_put(all[i]);
+	}
+	kvfree(all);
+	/* owned ones end when their owner lets go */
+	wait_event_timeout(od->idle, !READ_ONCE(od->nconns), msecs_to_jiffies(CHIMDRV_LATE_MS));
+	mutex_lock(&od->mutex);
+	chimdrv_neigh_forget(od);
+	mutex_unlock(&od->mutex);
+}
+
+void chimdrv_offload_debugfs(struct chimdrv_dev *cd, struct dentry *dir)
+{
+}
+
+/* -------------------------------------------------------------------------- module life */
+
+int chimdrv_offload_init(void)
+{
+	int err;
+
+	chimdrv_send_cache = kmem_cache_create("chimney_send", sizeof(struct chimdrv_send), 0, 0,
+					       NULL);
+	if (!chimdrv_send_cache)
+		return -ENOMEM;
+	err = chimdrv_policy_init();
+	if (err)
+		goto err_cache;
+	err = chimdrv_ulp_init();
+	if (err)
+		goto err_policy;
+	err = chimdrv_hook_init();
+	if (err)
+		goto err_ulp;
+	err = chimdrv_neigh_init();
+	if (err)
+		goto err_hook;
+	err = chimdrv_genl_init();
+	if (err)
+		goto err_neigh;
+	return 0;
+err_neigh:
+	chimdrv_neigh_exit();
+err_hook:
+	chimdrv_hook_exit();
+err_ulp:
+	chimdrv_ulp_exit();
+err_policy:
+	chimdrv_policy_exit();
+err_cache:
+	kmem_cache_destroy(chimdrv_send_cache);
+	return err;
+}
+
+void chimdrv_offload_exit(void)
+{
+	chimdrv_genl_exit();
+	chimdrv_neigh_exit();
+	chimdrv_hook_exit();
+	chimdrv_ulp_exit();
+	chimdrv_policy_exit();
+	rcu_barrier();
+	kmem_cache_destroy(chimdrv_send_cache);
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Running one state operation (05-operations.md): a block list goes to the card
+ * and comes back with the card's word in it. What is in the list is its maker's
+ * business.
+ *
+ * Process context, od->mutex held: state operations of a card run one at a time,
+ * each for as many objects as have gathered. That keeps objects from being operated
+ * on twice (OBJ-H4) and makes bulk the ordinary case.
+ */
+#include <linux/dma-mapping.h>
+
+#include "chimdrv_conn.h"
+
+#define EXEC_MS		14000	/* fences may take the card 10 s (OP-D2) */
+
+u32 chimdrv_stateop_fence_id(struct chimdrv_offload *od)
+{
+	if (!++od->fence_id)
+		od->fence_id++;
+	return od->fence_id;
+}
+
+/*
+ * Run a state operation: the list goes to memory that the card sees, and comes
+ * back. @posted, if any, posts the fences behind it.
+ */
+int chimdrv_stateop_exec_then(struct chimdrv_dev *cd, u8 op, struct chimdrv_blist *bl,
+			      u32 fence_id, u32 fences, struct chimdrv_admin_cmd *cmd,
+			      void (*posted)(void *arg), void *arg)
+{
+	struct chim_block_list *head = (struct chim_block_list *)bl->buf;
+	struct chim_sqe sqe = { };
+	dma_addr_t dma;
+	void *mem;
+	int err;
+
+	if (bl->len > cd->limits.block_len)
+		return -EMSGSIZE;
+	head->length = cpu_to_le32(bl->len);
+	head->node_count = cpu_to_le32(bl->nodes);
+	mem = dma_alloc_coherent(cd->dev, bl->len, &dma, GFP_KERNEL);
+	if (!mem)
+		return -ENOMEM;
+	memcpy(mem, bl->buf, bl->len);
+	sqe.ctl = cpu_to_le32(op);
+	sqe.u.admin.len = cpu_to_le32(bl->len);
+	sqe.u.admin.fence_id = cpu_to_le32(fence_id);
+	sqe.u.admin.fence_count = cpu_to_le32(fences);
+	sqe.sge[0].addr = cpu_to_le64(dma);
+	sqe.sge[0].len = cpu_to_le32(bl->len);
+	err = chimdrv_admin_exec_then(cd, &sqe, cmd, EXEC_MS, posted, arg);
+	memcpy(bl->buf, mem, bl->len);
+	dma_free_coherent(cd->dev, bl->len, mem, dma);
+	chimdrv_count(cd, state_completions);
+	return err;
+}
+
+int chimdrv_stateop_exec(struct chimdrv_dev *cd, u8 op, struct chimdrv_blist *bl, u32 fence_id,
+			 u32 fences, struct chimdrv_admin_cmd *cmd)
+{
+	return chimdrv_stateop_exec_then(cd, op, bl, fence_id, fences, cmd, NULL, NULL);
+}

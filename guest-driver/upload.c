@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Upload, from the wish to the TERMINATE: connections that shall go back are listed
+ * from any context, and a work fences them and runs one TERMINATE for as many as
+ * have gathered. What the card hands over waits in the connection; handback.c puts
+ * it into the socket when LAST has come too.
+ *
+ * The list is under od->lock, the work holds od->mutex throughout and takes slock
+ * for what it reads and writes of a connection.
+ */
+#include "chimdrv_conn.h"
+
+#define UPLOAD_SENDS	64	/* sends that may still be posted before the FENCE of an upload */
+#define UPLOAD_TRIES	8	/* for memory, or more room than asked for */
+
+#define X(id, name) name,
+static const char * const why_names[] = { CHIMDRV_WHYS(X) };
+#undef X
+
+const char *chimdrv_upload_why_name(u32 why)
+{
+	return why < CHIMDRV_WHY_COUNT ? why_names[why] : "unknown";
+}
+
+/* ------------------------------------------------------------------------ asking for it */
+
+void chimdrv_upload_ask(struct chimdrv_conn *conn, enum chimdrv_why why)
+{
+	struct chimdrv_offload *od = chimdrv_od(conn->cd);
+
+	if (test_and_set_bit(CHIMDRV_C_UPLOAD, &conn->bits))
+		return;
+	conn->reason = why;
+	spin_lock_bh(&od->lock);
+	if (list_empty(&conn->link))
+		refcount_inc(&conn->refs);
+	/* from updates: with that list's reference */
+	list_move_tail(&conn->link, &od->uploads);
+	spin_unlock_bh(&od->lock);
+	queue_work(od->wq, &od->upload_work);
+}
+
+/* Every connection of the card; with @wait, until none is left or the card has failed. */
+void chimdrv_upload_all(struct chimdrv_dev *cd, enum chimdrv_why why, bool wait)
+{
+	struct chimdrv_offload *od = chimdrv_od(cd);
+	struct chimdrv_conn *conn;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		spin_lock_bh(&od->lock);
+		list_for_each_entry(conn, &od->conns, all) {
+			if (!list_empty(&conn->link) ||
+			    test_and_set_bit(CHIMDRV_C_UPLOAD, &conn->bits) ||
+			    !chimdrv_conn_get(conn))
+				continue;
+			conn->reason = why;
+			list_add_tail(&conn->link, &od->uploads);
+		}
+		spin_unlock_bh(&od->lock);
+		queue_work(od->wq, &od->upload_work);
+		if (!wait || wait_event_timeout(od->idle, !READ_ONCE(od->nconns),
+						msecs_to_jiffies(CHIMDRV_LATE_MS)))
+			return;
+		if (i)
+			chimdrv_dev_fail(cd, "connections did not come back in time");
+	}
+}
+
+void chimdrv_upload_wait(struct chimdrv_conn *conn)
+{
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		if (wait_event_timeout(conn->wait, test_bit(CHIMDRV_C_DETACHED, &conn->bits),
+				       msecs_to_jiffies(CHIMDRV_LATE_MS)))
+			return;
+		chimdrv_dev_fail(conn->cd, "a connection did not come back in time");
+	}
+	WARN_ONCE(1, "%s: connection lost in state %s\n", CHIMDRV_NAME,
+		  chimdrv_conn_state_name(conn->state));
+}
+
+/* ----------------------------------------------------------------------- the block list */
+
+struct upload {
+	struct chimdrv_conn *conn;
+	struct chimdrv_room *room;
+	u32 node;
+	u32 d_off;
+	u32 room_off;
+	u32 need;		/* bytes of room that the card asked for */
+};
+
+/* Requests that may be outstanding at the FENCE: those now, and some that go before it. */
+static u32 upload_send_room(struct chimdrv_conn *conn)
+{
+	u32 room;
+
+	spin_lock_bh(&conn->sk->sk_lock.slock);
+	room = min(conn->nsends + UPLOAD_SENDS, conn->cd->limits.sends);
+	conn->send_room = room;
+	spin_unlock_bh(&conn->sk->sk_lock.slock);
+	return room;
+}
+
+/* The node of one connection, with room for all that can come back (OP-D9). */
+static int upload_node(struct upload *u, struct chimdrv_blist *bl)
+{
+	u32 held = u->conn->wnd_granted + u->conn->buffered + u->conn->final.rcv_wnd;
+	u32 sends = upload_send_room(u->conn), len = max(u->need, held);
+	struct chim_tcp_delegated *d;
+	struct chim_node *n;
+	int off, refs;
+
+	chimdrv_room_destroy(u->room);
+	u->room = chimdrv_room_create(u->conn->cd->dev, len, DMA_FROM_DEVICE);
+	if (!u->room)
+		return -ENOMEM;
+	off = chimdrv_blist_reserve(bl, sizeof(*d));
+	refs = chimdrv_blist_reserve(bl, sends * sizeof(struct chim_send_ref));
+	u->room_off = chimdrv_blist_reserve(bl, u->room->count * sizeof(struct chim_sge));
+	if (off < 0 || refs < 0 || (int)u->room_off < 0)
+		return -ENOMEM;
+	u->d_off = off;
+	d = chimdrv_blist_ptr(bl, off);
+	d->hdr.length = cpu_to_le32(sizeof(*d));
+	d->send_off = cpu_to_le32(refs);
+	d->send_count = cpu_to_le32(sends);
+	d->buffered_off = cpu_to_le32(u->room_off);
+	d->buffered_sges = cpu_to_le32(chimdrv_room_sges(u->room,
+							 chimdrv_blist_ptr(bl, u->room_off), len));
+	d->buffered_len = cpu_to_le32(len);
+	u->node = chimdrv_blist_node(bl, CHIM_ROLE_OBJECT, CHIM_TCP_DELEGATED, u->conn->handle,
+				     u->conn->cookie);
+	n = chimdrv_blist_at(bl, u->node);
+	n->state_off = cpu_to_le32(off);
+	n->state_len = cpu_to_le32(sizeof(*d));
+	if (u->node)
+		chimdrv_blist_at(bl, u->node - 1)->next = cpu_to_le32(u->node);
+	return 0;
+}
+
+/* The card has let go: what it handed back waits in the connection for LAST and the socket. */
+static void upload_take(struct upload *u, struct chimdrv_blist *bl)
+{
+	const struct chim_tcp_delegated *d = chimdrv_blist_ptr(bl, u->d_off);
+	struct chimdrv_conn *conn = u->conn;
+	u32 status = le32_to_cpu(chimdrv_blist_at(bl, u->node)->status);
+	u32 len = le32_to_cpu(d->buffered_len), seq;
+	struct sk_buff_head back;
+	bool lost = false;
+
+	__skb_queue_head_init(&back);
+	seq = le32_to_cpu(d->rcv_nxt) - len;
+	if (d->state == CHIM_TCP_CLOSE_WAIT || d->state == CHIM_TCP_CLOSING ||
+	    d->state == CHIM_TCP_LAST_ACK || d->state == CHIM_TCP_TIME_WAIT)
+		seq--;		/* the peer's FIN stands behind the bytes */
+	if (status != CHIM_ST_SUCCESS || len > u->room->size ||
+	    chimdrv_room_to_skbs(u->room, len, seq, &back))
+		lost = true;
+	chimdrv_count(conn->cd, terminates);
+	chimdrv_count_add(conn->cd, buffered_out_bytes, len);
+	chimdrv_count_add(conn->cd, send_back_requests, le32_to_cpu(d->send_count));
+	spin_lock_bh(&conn->sk->sk_lock.slock);
+	chimdrv_state_import(&conn->final, d);
+	skb_queue_splice_tail_init(&back, &conn->back);
+	if (lost)
+		set_bit(CHIMDRV_C_LOST, &conn->bits);
+	set_bit(CHIMDRV_C_FINAL, &conn->bits);
+	chimdrv_progress_check(conn);
+	spin_unlock_bh(&conn->sk->sk_lock.slock);
+	__skb_queue_purge(&back);
+}
+
+/* The command changed nothing: the connections are the target's as before. */
+static void upload_reopen(struct upload *u, struct chimdrv_blist *bl)
+{
+	u->need = le32_to_cpu(chimdrv_blist_at(bl, u->node)->info);
+	spin_lock_bh(&u->conn->sk->sk_lock.slock);
+	u->conn->send_room = 0;
+	chimdrv_conn_set_state(u->conn, CHIMDRV_OFFLOADED);
+	spin_unlock_bh(&u->conn->sk->sk_lock.slock);
+}
+
+/* -------------------------------------------------------------------------- the command */
+
+struct upload_fences {
+	struct upload *up;
+	unsigned int n;
+	u32 id;
+};
+
+/*
+ * FENCE with the state change in one go, so that nothing is posted behind it
+ * (OP-H4). What the program has written goes before it: the wire stays busy.
+ */
+static int upload_fence(struct chimdrv_conn *conn, u32 fence_id)
+{
+	struct sock *sk = conn->sk;
+	unsigned int tries;
+	int err = -EBUSY;
+
+	for (tries = 0; tries < 2000 && err == -EBUSY; tries++) {
+		if (tries)
+			usleep_range(500, 1000);
+		spin_lock_bh(&sk->sk_lock.slock);
+		if (!tries && !sock_owned_by_user(sk) && !test_bit(CHIMDRV_C_QUIET, &conn->bits))
+			chimdrv_io_post_sends(conn);
+		err = chimdrv_io_fence(conn, fence_id);
+		if (!err)
+			chimdrv_conn_set_state(conn, CHIMDRV_TERMINATING);
+		spin_unlock_bh(&sk->sk_lock.slock);
+	}
+	return err;
+}
+
+/* A fence that cannot be posted leaves the TERMINATE to its deadline, and the card to its reset. */
+static void upload_post_fences(void *arg)
+{
+	struct upload_fences *f = arg;
+	unsigned int i;
+
+	for (i = 0; i < f->n; i++)
+		if (upload_fence(f->up[i].conn, f->id))
+			break;
+}
+
+/* One TERMINATE for all of them. -EAGAIN: once more, with the room that the card asked for. */
+static int upload_once(struct chimdrv_dev *cd, struct upload *up, unsigned int n)
+{
+	struct upload_fences fences = { up, n, chimdrv_stateop_fence_id(chimdrv_od(cd)) };
+	struct chimdrv_admin_cmd cmd = { };
+	unsigned int i;
+	struct chimdrv_blist bl;
+	int err = chimdrv_blist_init(&bl, n);
+
+	if (err)
+		return err;
+	for (i = 0; i < n && !err; i++)
+		err = upload_node(&up[i], &bl);
+	if (!err)
+		err = chimdrv_stateop_exec_then(cd, CHIM_OP_TERMINATE, &bl, fences.id, n, &cmd,
+						upload_post_fences, &fences);
+	if (err == -ENOMEM) {		/* nothing has been asked of the card yet */
+		chimdrv_blist_fini(&bl);
+		return err;
+	}
+	if (n > 1)
+		chimdrv_count(cd, bulk_lists);
+	if (!err && !cmd.status) {
+		for (i = 0; i < n; i++)
+			upload_take(&up[i], &bl);
+	} else if (cmd.status == CHIM_ST_BUFFER_TOO_SMALL) {
+		for (i = 0; i < n; i++)
+			upload_reopen(&up[i], &bl);
+		err = -EAGAIN;
+	} else {
+		chimdrv_dev_fail(cd, "a terminate failed");
+		err = -EIO;
+	}
+	chimdrv_blist_fini(&bl);
+	return err;
+}
+
+/* ----------------------------------------------------------------------------- the work */
+
+/* Those asked for that the target really has; the others are on their way already. */
+static unsigned int upload_collect(struct chimdrv_offload *od, struct upload *up)
+{
+	struct chimdrv_conn *conn;
+	unsigned int n = 0;
+	bool mine;
+
+	while (n < min_t(u32, CHIMDRV_BATCH, od->cd->limits.nodes)) {
+		spin_lock_bh(&od->lock);
+		conn = list_first_entry_or_null(&od->uploads, struct chimdrv_conn, link);
+		if (conn)
+			list_del_init(&conn->link);
+		spin_unlock_bh(&od->lock);
+		if (!conn)
+			break;
+		spin_lock_bh(&conn->sk->sk_lock.slock);
+		mine = conn->state == CHIMDRV_OFFLOADED && !test_bit(CHIMDRV_C_GONE, &conn->bits);
+		spin_unlock_bh(&conn->sk->sk_lock.slock);
+		if (mine)
+			up[n++].conn = conn;
+		else
+			chimdrv_conn_put(conn);
+	}
+	return n;
+}
+
+/* Both markers are in, or the card is dead: then the target's hold ends. */
+static void upload_end(struct chimdrv_offload *od, struct upload *u)
+{
+	struct chimdrv_conn *conn = u->conn;
+
+	if (!wait_event_timeout(conn->wait, READ_ONCE(conn->state) == CHIMDRV_HOST ||
+				(test_bit(CHIMDRV_C_LAST, &conn->bits) &&
+				 test_bit(CHIMDRV_C_FINAL, &conn->bits)) ||
+				test_bit(CHIMDRV_C_GONE, &conn->bits),
+				msecs_to_jiffies(CHIMDRV_LATE_MS)))
+		chimdrv_dev_fail(od->cd, "no LAST after a terminate");
+	if (conn->path && !test_bit(CHIMDRV_C_GONE, &conn->bits))
+		chimdrv_path_put(od, conn->path);
+	conn->path = NULL;
+	chimdrv_room_destroy(u->room);
+	chimdrv_conn_put_target(conn);
+	chimdrv_conn_put(conn);			/* the list's */
+}
+
+static void upload_work(struct work_struct *work)
+{
+	struct chimdrv_offload *od = container_of(work, struct chimdrv_offload, upload_work);
+	struct upload *up = kcalloc(CHIMDRV_BATCH, sizeof(*up), GFP_KERNEL | __GFP_NOFAIL);
+	unsigned int n, i, tries;
+	int err;
+
+	mutex_lock(&od->mutex);
+	while ((n = upload_collect(od, up))) {
+		err = -EAGAIN;
+		for (tries = 0; tries < UPLOAD_TRIES && (err == -EAGAIN || err == -ENOMEM);
+		     tries++) {
+			if (err == -ENOMEM)
+				msleep(10u << min(tries, 5u));
+			err = upload_once(od->cd, up, n);
+		}
+		if (err == -EAGAIN || err == -ENOMEM)
+			chimdrv_dev_fail(od->cd, "a terminate could not be run");
+		for (i = 0; i < n; i++)
+			upload_end(od, &up[i]);
+		memset(up, 0, CHIMDRV_BATCH * sizeof(*up));
+	}
+	chimdrv_neigh_idle_soon(od);
+	mutex_unlock(&od->mutex);
+	kfree(up);
+}
+
+/* Once per card, before anybody can ask. */
+void chimdrv_upload_work_init(struct chimdrv_offload *od)
+{
+	INIT_LIST_HEAD(&od->uploads);
+	INIT_WORK(&od->upload_work, upload_work);
+}
