@@ -27,6 +27,7 @@
 #define CHIMDRV_SEND_LEN	65536	/* bytes of one send request at most */
 #define CHIMDRV_RECV_ORDER	3	/* pages of one part of a receive buffer */
 #define CHIMDRV_RECV_PARTS	2
+#define CHIMDRV_BULK_BYTES	(32 * 1024)	/* received at once, that counts as large */
 #define CHIMDRV_BATCH		64	/* connections in one block list */
 #define CHIMDRV_LATE_MS		8000	/* a hand-over that takes longer: the card has failed */
 
@@ -444,25 +445,63 @@ void chimdrv_state_restore(struct chimdrv_conn *conn);	/* conn->final into the s
 void chimdrv_state_ack(struct sock *sk, u32 una);	/* free acknowledged write queue */
 void chimdrv_state_replay(struct chimdrv_conn *conn);	/* FIN, RST, held segments */
 
-/* ----------------------------------------------------------------------- io.c */
+/* ----------------------------------------------------------------------- sq.c */
 
-void chimdrv_io_post_sends(struct chimdrv_conn *conn);	/* socket queues must be ours */
-int chimdrv_io_chain(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u32 *off, u32 *count);
-void chimdrv_io_send_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe);
-void chimdrv_io_reap_sends(struct chimdrv_conn *conn);	/* socket queues must be ours */
-void chimdrv_io_drop_sends(struct chimdrv_conn *conn);	/* the card reads them no more */
-int chimdrv_io_post_recv(struct chimdrv_conn *conn, u32 len);
-void chimdrv_io_post_recvs(struct chimdrv_conn *conn);
-void chimdrv_io_recv_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe);
-void chimdrv_io_drop_recvs(struct chimdrv_conn *conn);
-void chimdrv_io_indicate(struct chimdrv_conn *conn, const struct chim_cqe *cqe);
-void chimdrv_io_indicate_nobody(struct chimdrv_pair *pair, const struct chim_cqe *cqe);
-void chimdrv_io_drain(struct chimdrv_conn *conn);	/* rxq into the socket */
-void chimdrv_io_merge_back(struct chimdrv_conn *conn);	/* conn->back into the socket */
-struct sk_buff *chimdrv_io_skb(gfp_t gfp);	/* an empty frame for received bytes */
-int chimdrv_io_fence(struct chimdrv_conn *conn, u32 fence_id);
-int chimdrv_io_disconnect(struct chimdrv_conn *conn, u32 flags);
-void chimdrv_io_pend(struct chimdrv_conn *conn);	/* try again when the ring has room */
+struct chimdrv_sq_cmd {
+	u32 ctl;
+	u64 cookie;
+	u32 len;
+	const struct chimdrv_sge *sge;
+	u32 nsge;
+};
+
+/* slock. -EBUSY: no room now; the caller pends the connection. */
+int chimdrv_sq_post(struct chimdrv_conn *conn, const struct chimdrv_sq_cmd *cmd);
+/* slock. FENCE behind everything posted; the state must change before slock is given up. */
+int chimdrv_sq_fence(struct chimdrv_conn *conn, u32 fence_id);
+int chimdrv_sq_disconnect(struct chimdrv_conn *conn, u32 flags);	/* slock */
+/* slock, NAPI of the pair. The word on an indication that was not taken whole. */
+int chimdrv_sq_verdict(struct chimdrv_conn *conn, u32 number, u32 consumed);
+void chimdrv_sq_pend(struct chimdrv_conn *conn);	/* slock: try again when there is room */
+
+/* --------------------------------------------------------------------- send.c */
+
+int chimdrv_send_init(void);
+void chimdrv_send_exit(void);
+void chimdrv_send_post(struct chimdrv_conn *conn);	/* socket queues must be ours */
+/* Socket owned, valves closed. */
+int chimdrv_send_chain(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u32 *off, u32 *count);
+void chimdrv_send_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe);	/* slock */
+void chimdrv_send_reap(struct chimdrv_conn *conn);	/* socket queues must be ours */
+void chimdrv_send_drop(struct chimdrv_conn *conn);	/* slock; the card reads them no more */
+
+/* --------------------------------------------------------------------- recv.c */
+
+void chimdrv_recv_post(struct chimdrv_conn *conn);	/* slock: those that are due */
+void chimdrv_recv_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe);	/* slock */
+void chimdrv_recv_drop(struct chimdrv_conn *conn);	/* slock; the card writes them no more */
+
+/* ----------------------------------------------------------------- indicate.c */
+
+/* NAPI of the pair; take: slock. Every buffer of the indication is taken or put back. */
+void chimdrv_indicate_take(struct chimdrv_conn *conn, const struct chim_cqe *cqe);
+void chimdrv_indicate_nobody(struct chimdrv_pair *pair, const struct chim_cqe *cqe);
+
+/* ------------------------------------------------------------------ deliver.c */
+
+struct sk_buff *chimdrv_deliver_skb(gfp_t gfp);	/* an empty frame for received bytes */
+/* slock. Does the socket, with what waits for it, take @extra more? Is half of it free? */
+bool chimdrv_deliver_has_room(const struct chimdrv_conn *conn, unsigned int extra);
+bool chimdrv_deliver_has_half(const struct chimdrv_conn *conn);
+/* slock. False: the number is impossible and the card has been failed. */
+bool chimdrv_deliver_seq_ok(struct chimdrv_conn *conn, u32 seq);
+void chimdrv_deliver_seq_advance(struct chimdrv_conn *conn, u32 end);	/* slock */
+/* slock. How many of the bytes [seq, seq + bytes) the card was given as BufferedData. */
+u32 chimdrv_deliver_of_buffered(const struct chimdrv_conn *conn, u32 seq, u32 bytes);
+/* slock. Takes the skb, whose bytes begin at @seq, into rxq. */
+void chimdrv_deliver_queue(struct chimdrv_conn *conn, struct sk_buff *skb, u32 seq);
+void chimdrv_deliver_drain(struct chimdrv_conn *conn);	/* rxq into the socket; queues ours */
+void chimdrv_deliver_merge_back(struct chimdrv_conn *conn);	/* conn->back too; queues ours */
 
 /* ------------------------------------------------------------------ forward.c */
 
@@ -536,7 +575,5 @@ u32 chimdrv_path_handle(struct chimdrv_path *path);
 int chimdrv_genl_init(void);
 void chimdrv_genl_exit(void);
 void chimdrv_genl_event(struct chimdrv_conn *conn, u32 event);
-
-extern struct kmem_cache *chimdrv_send_cache;
 
 #endif /* CHIMDRV_CONN_H */

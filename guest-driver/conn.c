@@ -131,7 +131,7 @@ struct chimdrv_conn *chimdrv_conn_create(struct chimdrv_dev *cd, struct sock *sk
 	conn->sk = sk;
 	conn->end_err = ECONNABORTED;
 	conn->synth = alloc_skb(MAX_HEADER + sizeof(struct tcphdr), GFP_KERNEL);
-	conn->spare = chimdrv_io_skb(GFP_KERNEL);
+	conn->spare = chimdrv_deliver_skb(GFP_KERNEL);
 	if (!conn->synth || !conn->spare)
 		goto fail;
 #if IS_ENABLED(CONFIG_IPV6)

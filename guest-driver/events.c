@@ -59,10 +59,10 @@ static void entry(struct chimdrv_conn *conn, u32 type, const struct chim_cqe *cq
 {
 	switch (type) {
 	case CHIM_CQ_SEND:
-		chimdrv_io_send_done(conn, cqe);
+		chimdrv_send_done(conn, cqe);
 		break;
 	case CHIM_CQ_RECV:
-		chimdrv_io_recv_done(conn, cqe);
+		chimdrv_recv_done(conn, cqe);
 		break;
 	case CHIM_CQ_FORWARD:
 		chimdrv_fwd_done(conn, cqe);
@@ -78,7 +78,7 @@ static void entry(struct chimdrv_conn *conn, u32 type, const struct chim_cqe *cq
 		wake_up_all(&conn->wait);
 		break;
 	case CHIM_CQ_INDICATE:
-		chimdrv_io_indicate(conn, cqe);
+		chimdrv_indicate_take(conn, cqe);
 		break;
 	case CHIM_CQ_EVENT:
 		event(conn, cqe);
@@ -98,7 +98,7 @@ void chimdrv_events_handle(struct chimdrv_pair *pair, const struct chim_cqe *cqe
 	if (!conn || conn->pair != pair) {
 		chimdrv_count(pair->cd, bad_entries);
 		if (type == CHIM_CQ_INDICATE)
-			chimdrv_io_indicate_nobody(pair, cqe);
+			chimdrv_indicate_nobody(pair, cqe);
 		goto out;
 	}
 	bh_lock_sock(conn->sk);
@@ -108,7 +108,7 @@ void chimdrv_events_handle(struct chimdrv_pair *pair, const struct chim_cqe *cqe
 				       conn->state == CHIMDRV_HOST)) {
 		chimdrv_count(pair->cd, bad_entries);
 		if (type == CHIM_CQ_INDICATE)
-			chimdrv_io_indicate_nobody(pair, cqe);
+			chimdrv_indicate_nobody(pair, cqe);
 	} else {
 		entry(conn, type, cqe);
 	}

@@ -153,7 +153,7 @@ void chimdrv_fwd_flush(struct chimdrv_conn *conn)
 		err = fwd_frame(conn, skb);
 		if (err) {
 			if (conn->nfwds < FWD_OUTSTANDING)
-				chimdrv_io_pend(conn);
+				chimdrv_sq_pend(conn);
 			return;
 		}
 		conn->hold_truesize -= skb->truesize;

@@ -377,11 +377,11 @@ static int cmd_disconnect(struct sk_buff *skb, struct genl_info *info)
 	err = -EAGAIN;
 	if (conn->state == CHIMDRV_OFFLOADED && !test_bit(CHIMDRV_C_QUIET, &conn->bits)) {
 		if (!(flags & CHIM_DISCONNECT_ABORTIVE))
-			chimdrv_io_post_sends(conn);
+			chimdrv_send_post(conn);
 		/* behind everything written so far (DIS-3) */
 		if ((flags & CHIM_DISCONNECT_ABORTIVE) ||
 		    conn->posted_seq == tcp_sk(conn->sk)->write_seq)
-			err = chimdrv_io_disconnect(conn, flags);
+			err = chimdrv_sq_disconnect(conn, flags);
 	}
 	spin_unlock_bh(&conn->sk->sk_lock.slock);
 	release_sock(conn->sk);

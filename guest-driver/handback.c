@@ -27,8 +27,8 @@ static void kick(struct chimdrv_conn *conn, bool ack)
 
 void chimdrv_handback_drop_requests(struct chimdrv_conn *conn)
 {
-	chimdrv_io_drop_sends(conn);
-	chimdrv_io_drop_recvs(conn);
+	chimdrv_send_drop(conn);
+	chimdrv_recv_drop(conn);
 	chimdrv_fwd_drop(conn);
 }
 
@@ -95,8 +95,8 @@ void chimdrv_handback_finish(struct chimdrv_conn *conn)
 		chimdrv_conn_set_state(conn, CHIMDRV_HOST);
 		return;
 	}
-	chimdrv_io_merge_back(conn);
-	chimdrv_io_reap_sends(conn);
+	chimdrv_deliver_merge_back(conn);
+	chimdrv_send_reap(conn);
 	chimdrv_handback_drop_requests(conn);
 	/* every byte that the target has acknowledged must be here; a FIN is one more */
 	if (s->rcv_nxt != tp->rcv_nxt && s->rcv_nxt != tp->rcv_nxt + 1)

@@ -9,8 +9,6 @@
  */
 #include "chimdrv_conn.h"
 
-struct kmem_cache *chimdrv_send_cache;
-
 /* Connections whose posting failed for want of memory, and those of a full ring. */
 static void retry_work(struct work_struct *work)
 {
@@ -138,15 +136,13 @@ void chimdrv_offload_debugfs(struct chimdrv_dev *cd, struct dentry *dir)
 
 int chimdrv_offload_init(void)
 {
-	int err;
+	int err = chimdrv_send_init();
 
-	chimdrv_send_cache = kmem_cache_create("chimney_send", sizeof(struct chimdrv_send), 0, 0,
-					       NULL);
-	if (!chimdrv_send_cache)
-		return -ENOMEM;
+	if (err)
+		return err;
 	err = chimdrv_policy_init();
 	if (err)
-		goto err_cache;
+		goto err_send;
 	err = chimdrv_ulp_init();
 	if (err)
 		goto err_policy;
@@ -168,8 +164,8 @@ err_ulp:
 	chimdrv_ulp_exit();
 err_policy:
 	chimdrv_policy_exit();
-err_cache:
-	kmem_cache_destroy(chimdrv_send_cache);
+err_send:
+	chimdrv_send_exit();
 	return err;
 }
 
@@ -181,5 +177,5 @@ void chimdrv_offload_exit(void)
 	chimdrv_ulp_exit();
 	chimdrv_policy_exit();
 	rcu_barrier();
-	kmem_cache_destroy(chimdrv_send_cache);
+	chimdrv_send_exit();
 }

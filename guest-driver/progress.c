@@ -16,7 +16,7 @@ static void go(struct chimdrv_conn *conn)
 	    !test_bit(CHIMDRV_C_CUTOVER, &conn->bits) || !test_bit(CHIMDRV_C_ADMIN, &conn->bits))
 		return;
 	chimdrv_conn_set_state(conn, CHIMDRV_OFFLOADED);
-	chimdrv_io_post_recvs(conn);
+	chimdrv_recv_post(conn);
 	chimdrv_fwd_flush(conn);
 }
 
@@ -30,14 +30,14 @@ static void run(struct chimdrv_conn *conn)
 		return;
 	}
 	if (!test_bit(CHIMDRV_C_DETACHED, &conn->bits)) {
-		chimdrv_io_reap_sends(conn);
-		chimdrv_io_drain(conn);
+		chimdrv_send_reap(conn);
+		chimdrv_deliver_drain(conn);
 	}
 	if (conn->state == CHIMDRV_OFFLOADED && !test_bit(CHIMDRV_C_DETACHED, &conn->bits)) {
 		chimdrv_fwd_flush(conn);
-		chimdrv_io_post_recvs(conn);
+		chimdrv_recv_post(conn);
 		if (!test_bit(CHIMDRV_C_QUIET, &conn->bits))
-			chimdrv_io_post_sends(conn);
+			chimdrv_send_post(conn);
 	} else if (conn->state == CHIMDRV_TERMINATING && test_bit(CHIMDRV_C_LAST, &conn->bits) &&
 		   test_bit(CHIMDRV_C_FINAL, &conn->bits)) {
 		chimdrv_handback_finish(conn);

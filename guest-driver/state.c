@@ -4,7 +4,7 @@
  * The only file that reaches into struct tcp_sock to hand a connection over.
  *
  * Written against Linux 6.1.192 and 6.12.117. Fields written, beside those that
- * the ordinary data path of io.c moves:
+ * the ordinary data path (send.c, deliver.c) moves:
  *   to stand still   packets_out retrans_out lost_out sacked_out highest_sack
  *                    retransmit_skb_hint lost_skb_hint lost_cnt_hint tlp_high_seq
  *                    undo_marker undo_retrans pred_flags compressed_ack rcv_wup
@@ -353,7 +353,7 @@ int chimdrv_state_export(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u3
 	chimdrv_state_cached(conn, chimdrv_blist_ptr(bl, off + sizeof(struct chim_tcp_const)),
 			     false);
 	export_delegated(conn, chimdrv_blist_ptr(bl, d_off));
-	err = chimdrv_io_chain(conn, bl, &chain, &count);
+	err = chimdrv_send_chain(conn, bl, &chain, &count);
 	if (err)
 		return err;
 	d = chimdrv_blist_ptr(bl, d_off);

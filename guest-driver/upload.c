@@ -206,8 +206,8 @@ static int upload_fence(struct chimdrv_conn *conn, u32 fence_id)
 			usleep_range(500, 1000);
 		spin_lock_bh(&sk->sk_lock.slock);
 		if (!tries && !sock_owned_by_user(sk) && !test_bit(CHIMDRV_C_QUIET, &conn->bits))
-			chimdrv_io_post_sends(conn);
-		err = chimdrv_io_fence(conn, fence_id);
+			chimdrv_send_post(conn);
+		err = chimdrv_sq_fence(conn, fence_id);
 		if (!err)
 			chimdrv_conn_set_state(conn, CHIMDRV_TERMINATING);
 		spin_unlock_bh(&sk->sk_lock.slock);

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Indications: received bytes that the card brings without a request, in buffers of
+ * the pair's indication ring. They become frames for deliver.c as far as the socket
+ * has room; the verdict tells the card of the rest.
+ *
+ * All of it under the socket's slock, whoever owns the socket, in the NAPI poll of
+ * the connection's pair, whose buffers they are.
+ */
+#include "chimdrv_conn.h"
+
+#define COPY_BELOW	1024	/* bytes of an indication that are worth copying */
+#define BULK_AFTER	4	/* so many large ones in a row */
+
+struct ind {
+	struct chimdrv_pair *pair;
+	u32 first;	/* index of the first buffer */
+	u32 count;
+	u32 size;	/* of a buffer */
+	u32 bytes;
+};
+
+static bool ind_parse(struct chimdrv_pair *pair, const struct chim_cqe *cqe, struct ind *ind)
+{
+	ind->pair = pair;
+	ind->first = le32_to_cpu(cqe->ind_first);
+	ind->count = le16_to_cpu(cqe->ind_count);
+	ind->size = chimdrv_ib_size(pair);
+	ind->bytes = le32_to_cpu(cqe->bytes);
+	if (ind->count && ind->bytes > (ind->count - 1) * (u64)ind->size &&
+	    ind->bytes <= ind->count * (u64)ind->size)
+		return true;
+	chimdrv_count(pair->cd, bad_entries);
+	chimdrv_dev_fail(pair->cd, "indication whose length does not fit its buffers");
+	return false;
+}
+
+static u32 ind_len(const struct ind *ind, u32 i)
+{
+	return i + 1 < ind->count ? ind->size : ind->bytes - (ind->count - 1) * ind->size;
+}
+
+/* Nobody takes it: the buffers go back to the ring. */
+void chimdrv_indicate_nobody(struct chimdrv_pair *pair, const struct chim_cqe *cqe)
+{
+	struct ind ind;
+	u32 i;
+
+	if (!ind_parse(pair, cqe, &ind))
+		return;
+	for (i = 0; i < ind.count; i++)
+		chimdrv_ib_put_back(pair, ind.first + i);
+}
+
+/* One small buffer, copied. */
+static struct sk_buff *ind_copy(const struct ind *ind)
+{
+	struct sk_buff *skb = alloc_skb(ind->bytes, GFP_ATOMIC | __GFP_NOWARN);
+	const void *src;
+
+	if (!skb)
+		return NULL;
+	memset(skb->cb, 0, sizeof(struct tcp_skb_cb));
+	src = chimdrv_ib_peek(ind->pair, ind->first, ind->bytes);
+	if (!src) {
+		kfree_skb(skb);
+		return NULL;
+	}
+	skb_put_data(skb, src, ind->bytes);
+	chimdrv_ib_put_back(ind->pair, ind->first);
+	return skb;
+}
+
+/*
+ * Buffers of an indication into frames, as long as the socket has room, or all of
+ * them if @force. Returns the bytes taken; buffers not taken are still in the ring.
+ */
+static u32 ind_take(struct chimdrv_conn *conn, const struct ind *ind, u32 seq, bool force,
+		    u32 *done)
+{
+	struct sk_buff *skb = NULL;
+	u32 taken = 0, i, len, used = 0;
+	struct page *page;
+
+	*done = 0;
+	if (ind->count == 1 && ind->bytes <= COPY_BELOW) {
+		if (!force && !chimdrv_deliver_has_room(conn, 0))
+			return 0;
+		skb = ind_copy(ind);
+		if (skb) {
+			chimdrv_deliver_queue(conn, skb, seq);
+			*done = 1;
+			return ind->bytes;
+		}
+	}
+	skb = NULL;
+	for (i = 0; i < ind->count; i++) {
+		if (!force && !chimdrv_deliver_has_room(conn, used))
+			break;
+		if (!skb) {
+			skb = chimdrv_deliver_skb(GFP_ATOMIC);
+			if (!skb && force) {
+				skb = conn->spare;
+				conn->spare = NULL;
+			}
+			if (!skb)
+				break;
+		}
+		len = ind_len(ind, i);
+		page = chimdrv_ib_take(ind->pair, ind->first + i, len);
+		if (!page)
+			break;
+		skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page, 0, len, ind->size);
+		used = skb->truesize;
+		taken += len;
+		if (skb_shinfo(skb)->nr_frags == MAX_SKB_FRAGS) {
+			chimdrv_deliver_queue(conn, skb, seq);
+			seq += skb->len;
+			skb = NULL;
+			used = 0;
+		}
+	}
+	if (skb && skb->len)
+		chimdrv_deliver_queue(conn, skb, seq);
+	else
+		kfree_skb(skb);
+	*done = i;
+	return taken;
+}
+
+static void ind_refused(struct chimdrv_conn *conn, u32 bytes, u32 taken)
+{
+	chimdrv_count(conn->cd, verdicts);
+	if (taken)
+		chimdrv_count(conn->cd, verdict_partial);
+	else
+		chimdrv_count(conn->cd, verdict_refused);
+	conn->refused_bytes = bytes - taken;
+	set_bit(CHIMDRV_C_REFUSED, &conn->bits);
+}
+
+static void ind_taken(struct chimdrv_conn *conn, u32 bytes)
+{
+	chimdrv_count(conn->cd, verdict_accepted);
+	conn->refused_bytes = 0;
+	if (!before(conn->rx_seq, conn->buffered_end))
+		conn->buffered = 0;
+	conn->big_inds = bytes >= CHIMDRV_BULK_BYTES ? conn->big_inds + 1 : 0;
+	if (conn->big_inds >= BULK_AFTER)
+		set_bit(CHIMDRV_C_BULK, &conn->bits);
+}
+
+/*
+ * INDICATE. Decided here and now, whoever owns the socket, because the verdict
+ * must stand in the ring before the consumer index passes the entry (RING-H8).
+ * Behind a FENCE nothing may be posted: everything is taken (OP-H5).
+ */
+void chimdrv_indicate_take(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
+{
+	u32 seq = le32_to_cpu(cqe->seq), taken, done, i;
+	/* what replaces bytes of the socket needs no room; behind the FENCE nothing is refused */
+	bool fenced = conn->state == CHIMDRV_TERMINATING;
+	bool force = fenced || (conn->buffered && before(seq, conn->buffered_end));
+	struct ind ind;
+
+	if (!ind_parse(conn->pair, cqe, &ind))
+		return;
+	if (!chimdrv_deliver_seq_ok(conn, seq)) {
+		chimdrv_indicate_nobody(conn->pair, cqe);
+		return;
+	}
+	chimdrv_count(conn->cd, indications);
+	conn->rcv_rtt_us = le32_to_cpu(cqe->rcv_rtt_us);
+	taken = ind_take(conn, &ind, seq, force, &done);
+	if (taken < ind.bytes && !fenced &&
+	    chimdrv_sq_verdict(conn, le32_to_cpu(cqe->info), taken)) {
+		/* no room for the verdict: then it is taken, whatever the memory says */
+		struct ind rest = ind;
+		u32 more = 0;
+
+		rest.first += done;
+		rest.count -= done;
+		rest.bytes -= taken;
+		taken += ind_take(conn, &rest, seq + taken, true, &more);
+		done += more;
+		if (taken < ind.bytes)
+			set_bit(CHIMDRV_C_LOST, &conn->bits);
+	} else if (taken < ind.bytes) {
+		if (fenced)
+			set_bit(CHIMDRV_C_LOST, &conn->bits);
+		else
+			ind_refused(conn, ind.bytes, taken);
+	}
+	for (i = done; i < ind.count; i++)
+		chimdrv_ib_put_back(conn->pair, ind.first + i);
+	chimdrv_count_add(conn->cd, buffered_indicated_bytes,
+			  chimdrv_deliver_of_buffered(conn, seq, taken));
+	chimdrv_deliver_seq_advance(conn, seq + taken);
+	if (taken == ind.bytes)
+		ind_taken(conn, ind.bytes);
+	if (test_bit(CHIMDRV_C_LOST, &conn->bits))
+		chimdrv_upload_ask(conn, CHIMDRV_WHY_CARD);
+}
