@@ -8,7 +8,7 @@
  * from open to stop. Connections have a life of their own, see chimdrv_conn.h.
  *
  * No type of the ABI is defined here: entries are passed by pointer to files
- * that may include the ABI header (hw.c ring.c adminq.c txrx.c state.c events.c).
+ * that include the ABI header (hw.c ring.c adminq.c txrx.c, and the offload half).
  *
  * Order of locks, outer first:
  *   rtnl > socket lock / slock > pair->sq_lock > cd->adminq.lock

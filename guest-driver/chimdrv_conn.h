@@ -16,6 +16,7 @@
 
 #include <linux/dma-mapping.h>
 #include <linux/skbuff.h>
+#include <net/ipv6.h>
 #include <net/sock.h>
 #include <net/tcp.h>
 
@@ -29,6 +30,7 @@
 #define CHIMDRV_RECV_PARTS	2
 #define CHIMDRV_BULK_BYTES	(32 * 1024)	/* received at once, that counts as large */
 #define CHIMDRV_BATCH		64	/* connections in one block list */
+#define CHIMDRV_TICKS		1000	/* ticks per second: the card's default */
 #define CHIMDRV_LATE_MS		8000	/* a hand-over that takes longer: the card has failed */
 
 enum chimdrv_state {
@@ -302,6 +304,16 @@ static inline struct chimdrv_offload *chimdrv_od(const struct chimdrv_dev *cd)
 	return cd->offload;
 }
 
+/* IPv6 on the wire; a mapped address is IPv4 there. */
+static inline bool chimdrv_is_ipv6(const struct sock *sk)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	return sk->sk_family == AF_INET6 && !ipv6_addr_v4mapped(&sk->sk_v6_daddr);
+#else
+	return false;
+#endif
+}
+
 #define chimdrv_count(cd, name)		atomic64_inc(&chimdrv_od(cd)->count.name)
 #define chimdrv_count_add(cd, name, n)	atomic64_add((n), &chimdrv_od(cd)->count.name)
 
@@ -430,20 +442,30 @@ int chimdrv_stateop_exec_then(struct chimdrv_dev *cd, u8 op, struct chimdrv_blis
 			      u32 fence_id, u32 fences, struct chimdrv_admin_cmd *cmd,
 			      void (*posted)(void *arg), void *arg);
 
-/* -------------------------------------------------------------------- state.c */
+/* ------------------------------------------------------------- state_export.c */
 
-void chimdrv_state_capture(struct chimdrv_conn *conn);	/* socket into conn->final */
+/* Socket owned, valves open: the socket into conn->final. */
+void chimdrv_state_capture(struct chimdrv_conn *conn);
+/* Socket owned, captured, valves closed. */
 int chimdrv_state_export(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u32 node,
 			 struct chimdrv_room **buffered);
 void chimdrv_state_import(struct chimdrv_tcp_state *s, const struct chim_tcp_delegated *d);
+/* slock or owner. */
 void chimdrv_state_cached(struct chimdrv_conn *conn, struct chim_tcp_cached *c, bool update);
 bool chimdrv_state_changed(struct chimdrv_conn *conn);
 u32 chimdrv_state_window(struct chimdrv_conn *conn);	/* InitialRcvWnd for the socket now */
-void chimdrv_state_close_valves(struct chimdrv_conn *conn);	/* once, socket owned */
-void chimdrv_state_hold_valves(struct chimdrv_conn *conn);	/* each release_cb */
+
+/* ------------------------------------------------------------ state_restore.c */
+
+/* slock, queues ours. */
 void chimdrv_state_restore(struct chimdrv_conn *conn);	/* conn->final into the socket */
 void chimdrv_state_ack(struct sock *sk, u32 una);	/* free acknowledged write queue */
 void chimdrv_state_replay(struct chimdrv_conn *conn);	/* FIN, RST, held segments */
+
+/* ------------------------------------------------------------------- valves.c */
+
+void chimdrv_valves_close(struct chimdrv_conn *conn);	/* once, socket owned */
+void chimdrv_valves_hold(struct chimdrv_conn *conn);	/* each release_cb */
 
 /* ----------------------------------------------------------------------- sq.c */
 

@@ -45,15 +45,6 @@ struct chimdrv_path {
 
 #define IDLE_MS		2000	/* a next connection may want the same objects */
 
-static bool is_ipv6(const struct sock *sk)
-{
-#if IS_ENABLED(CONFIG_IPV6)
-	return sk->sk_family == AF_INET6 && !ipv6_addr_v4mapped(&sk->sk_v6_daddr);
-#else
-	return false;
-#endif
-}
-
 /* ---------------------------------------------------------------------------- look up */
 
 static u16 vlan_of(struct dst_entry *dst)
@@ -123,7 +114,7 @@ struct chimdrv_path *chimdrv_path_get(struct chimdrv_offload *od, struct sock *s
 	struct chimdrv_neigh *ng;
 	struct chimdrv_path *p;
 	struct dst_entry *dst;
-	bool ipv6 = is_ipv6(sk);
+	bool ipv6 = chimdrv_is_ipv6(sk);
 
 	*why = CHIMDRV_NO_ROUTE;
 	if (inet_csk(sk)->icsk_af_ops->rebuild_header(sk))

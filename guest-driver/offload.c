@@ -143,7 +143,7 @@ static void offload_snapshot(struct chimdrv_candidate *c, struct chimdrv_blist *
 	chimdrv_conn_set_state(conn, CHIMDRV_INITIATING);
 	spin_unlock_bh(&sk->sk_lock.slock);
 	chimdrv_state_capture(conn);
-	chimdrv_state_close_valves(conn);
+	chimdrv_valves_close(conn);
 	path_node = chimdrv_path_node(od, conn->path, bl, root);
 	c->tcp_node = chimdrv_blist_node(bl, CHIM_ROLE_NEW, CHIM_TCP_ALL, 0, conn->cookie);
 	if (chimdrv_state_export(conn, bl, c->tcp_node, &c->buffered)) {

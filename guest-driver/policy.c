@@ -26,19 +26,10 @@ static struct {
 
 /* -------------------------------------------------------------------------- conditions */
 
-static bool is_ipv6(const struct sock *sk)
-{
-#if IS_ENABLED(CONFIG_IPV6)
-	return sk->sk_family == AF_INET6 && !ipv6_addr_v4mapped(&sk->sk_v6_daddr);
-#else
-	return false;
-#endif
-}
-
 static bool has_ip_options(const struct sock *sk)
 {
 #if IS_ENABLED(CONFIG_IPV6)
-	if (is_ipv6(sk))
+	if (chimdrv_is_ipv6(sk))
 		return rcu_access_pointer(inet6_sk(sk)->opt);
 #endif
 	return rcu_access_pointer(inet_sk(sk)->inet_opt);
@@ -134,7 +125,7 @@ static enum chimdrv_refusal find_card(struct sock *sk, struct chimdrv_dev **cd)
 	if (dst_mtu(dst) > (*cd)->limits.mtu)
 		goto out;
 	why = CHIMDRV_NO_FAMILY;
-	if (chimdrv_hw_has(*cd, is_ipv6(sk) ? CHIM_F_OFFLOAD_IPV6 : CHIM_F_OFFLOAD_IPV4))
+	if (chimdrv_hw_has(*cd, chimdrv_is_ipv6(sk) ? CHIM_F_OFFLOAD_IPV6 : CHIM_F_OFFLOAD_IPV4))
 		why = CHIMDRV_NO_NONE;
 out:
 	rcu_read_unlock();

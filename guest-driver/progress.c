@@ -87,7 +87,7 @@ void chimdrv_progress_released(struct chimdrv_conn *conn)
 		conn->seen_rcv_nxt = tp->rcv_nxt;
 		conn->seen_snd_una = tp->snd_una;
 	}
-	chimdrv_state_hold_valves(conn);
+	chimdrv_valves_hold(conn);
 	if (conn->state == CHIMDRV_OFFLOADED) {
 		why = must_leave(conn);
 		if (why)
