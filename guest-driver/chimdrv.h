@@ -8,7 +8,8 @@
  * from open to stop. Connections have a life of their own, see chimdrv_conn.h.
  *
  * No type of the ABI is defined here: entries are passed by pointer to files
- * that include the ABI header (hw.c ring.c adminq.c txrx.c, and the offload half).
+ * that include the ABI header (hw.c ring.c adminq.c pair.c tx.c rx.c and the
+ * offload half).
  *
  * Order of locks, outer first:
  *   rtnl > socket lock / slock > pair->sq_lock > cd->adminq.lock
@@ -367,28 +368,29 @@ static inline struct chimdrv_net *chimdrv_net_of(const struct net_device *netdev
 	return netdev_priv(netdev);
 }
 
-/* --------------------------------------------------------------------- txrx.c */
+/* --------------------------------------------------------------------- pair.c */
 
 int chimdrv_pair_alloc(struct chimdrv_pair *pair);	/* ring memory */
 void chimdrv_pair_free(struct chimdrv_pair *pair);
 void chimdrv_pair_fill(struct chimdrv_pair *pair);	/* first buffers, before NAPI runs */
 void chimdrv_pair_drain(struct chimdrv_pair *pair);	/* card is quiet: drop all frames */
 int chimdrv_pair_poll(struct napi_struct *napi, int budget);
-netdev_tx_t chimdrv_start_xmit(struct sk_buff *skb, struct net_device *netdev);
 
-/*
- * Put TX_FENCE{id} behind every frame that has been given to the pair's TX ring.
- * Any context but hard interrupt, no TX lock held. -EBUSY: ring full for the
- * moment. -ENETDOWN: no ring.
- */
-int chimdrv_tx_fence(struct chimdrv_pair *pair, u32 fence_id);
+/* NAPI of the pair. @counter is one of pair->stats. */
+static inline void chimdrv_pair_count(struct chimdrv_pair *pair, u64_stats_t *counter,
+				      unsigned int n)
+{
+	u64_stats_update_begin(&pair->stats.sync);
+	u64_stats_add(counter, n);
+	u64_stats_update_end(&pair->stats.sync);
+}
 
 /*
  * Called with sq_lock held when chimdrv_ring_space() did not suffice: when half of
  * the ring is free NAPI runs and chimdrv_events_poll_end() follows. True: it is
  * already.
  */
-bool chimdrv_sq_wait(struct chimdrv_pair *pair);
+bool chimdrv_pair_sq_wait(struct chimdrv_pair *pair);
 
 /*
  * Indication buffers; NAPI context of the pair, only from chimdrv_events_handle().
@@ -398,10 +400,28 @@ bool chimdrv_sq_wait(struct chimdrv_pair *pair);
  *   peek: the bytes may be read until put_back, which posts the same page again.
  * NULL: no such buffer is posted, or @len is beyond it.
  */
-unsigned int chimdrv_ib_size(const struct chimdrv_pair *pair);
-struct page *chimdrv_ib_take(struct chimdrv_pair *pair, u32 index, unsigned int len);
-const void *chimdrv_ib_peek(struct chimdrv_pair *pair, u32 index, unsigned int len);
-void chimdrv_ib_put_back(struct chimdrv_pair *pair, u32 index);
+unsigned int chimdrv_pair_ib_size(const struct chimdrv_pair *pair);
+struct page *chimdrv_pair_ib_take(struct chimdrv_pair *pair, u32 index, unsigned int len);
+const void *chimdrv_pair_ib_peek(struct chimdrv_pair *pair, u32 index, unsigned int len);
+void chimdrv_pair_ib_put_back(struct chimdrv_pair *pair, u32 index);
+
+/* ----------------------------------------------------------------------- tx.c */
+
+netdev_tx_t chimdrv_tx_xmit(struct sk_buff *skb, struct net_device *netdev);
+void chimdrv_tx_poll(struct chimdrv_pair *pair, int budget);	/* NAPI; takes the TX lock */
+void chimdrv_tx_drain(struct chimdrv_pair *pair);	/* takes the TX lock */
+
+/*
+ * Put TX_FENCE{id} behind every frame that has been given to the pair's TX ring.
+ * Any context but hard interrupt, no TX lock held. -EBUSY: ring full for the
+ * moment. -ENETDOWN: no ring.
+ */
+int chimdrv_tx_fence(struct chimdrv_pair *pair, u32 fence_id);
+
+/* ----------------------------------------------------------------------- rx.c */
+
+int chimdrv_rx_poll(struct chimdrv_pair *pair, int budget);	/* NAPI; frames handled */
+void chimdrv_rx_drain(struct chimdrv_pair *pair);
 
 /* ---------------------------------------------------------------------- rss.c */
 

@@ -90,7 +90,7 @@ static int fwd_post(struct chimdrv_conn *conn, struct chimdrv_fwd *fwd)
 	if (!pair->sq_open) {
 		err = -ENETDOWN;
 	} else if (chimdrv_ring_space(&pair->sq) >= 1 ||
-		   (chimdrv_sq_wait(pair) && chimdrv_ring_space(&pair->sq) >= 1)) {
+		   (chimdrv_pair_sq_wait(pair) && chimdrv_ring_space(&pair->sq) >= 1)) {
 		sqe = chimdrv_ring_slot(&pair->sq, 0);
 		sqe->handle = cpu_to_le32(conn->handle);
 		sqe->cookie = cpu_to_le64(fwd->cookie);

@@ -25,7 +25,7 @@ static bool ind_parse(struct chimdrv_pair *pair, const struct chim_cqe *cqe, str
 	ind->pair = pair;
 	ind->first = le32_to_cpu(cqe->ind_first);
 	ind->count = le16_to_cpu(cqe->ind_count);
-	ind->size = chimdrv_ib_size(pair);
+	ind->size = chimdrv_pair_ib_size(pair);
 	ind->bytes = le32_to_cpu(cqe->bytes);
 	if (ind->count && ind->bytes > (ind->count - 1) * (u64)ind->size &&
 	    ind->bytes <= ind->count * (u64)ind->size)
@@ -49,7 +49,7 @@ void chimdrv_indicate_nobody(struct chimdrv_pair *pair, const struct chim_cqe *c
 	if (!ind_parse(pair, cqe, &ind))
 		return;
 	for (i = 0; i < ind.count; i++)
-		chimdrv_ib_put_back(pair, ind.first + i);
+		chimdrv_pair_ib_put_back(pair, ind.first + i);
 }
 
 /* One small buffer, copied. */
@@ -61,13 +61,13 @@ static struct sk_buff *ind_copy(const struct ind *ind)
 	if (!skb)
 		return NULL;
 	memset(skb->cb, 0, sizeof(struct tcp_skb_cb));
-	src = chimdrv_ib_peek(ind->pair, ind->first, ind->bytes);
+	src = chimdrv_pair_ib_peek(ind->pair, ind->first, ind->bytes);
 	if (!src) {
 		kfree_skb(skb);
 		return NULL;
 	}
 	skb_put_data(skb, src, ind->bytes);
-	chimdrv_ib_put_back(ind->pair, ind->first);
+	chimdrv_pair_ib_put_back(ind->pair, ind->first);
 	return skb;
 }
 
@@ -107,7 +107,7 @@ static u32 ind_take(struct chimdrv_conn *conn, const struct ind *ind, u32 seq, b
 				break;
 		}
 		len = ind_len(ind, i);
-		page = chimdrv_ib_take(ind->pair, ind->first + i, len);
+		page = chimdrv_pair_ib_take(ind->pair, ind->first + i, len);
 		if (!page)
 			break;
 		skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page, 0, len, ind->size);
@@ -192,7 +192,7 @@ void chimdrv_indicate_take(struct chimdrv_conn *conn, const struct chim_cqe *cqe
 			ind_refused(conn, ind.bytes, taken);
 	}
 	for (i = done; i < ind.count; i++)
-		chimdrv_ib_put_back(conn->pair, ind.first + i);
+		chimdrv_pair_ib_put_back(conn->pair, ind.first + i);
 	chimdrv_count_add(conn->cd, buffered_indicated_bytes,
 			  chimdrv_deliver_of_buffered(conn, seq, taken));
 	chimdrv_deliver_seq_advance(conn, seq + taken);

@@ -27,7 +27,7 @@ int chimdrv_sq_post(struct chimdrv_conn *conn, const struct chimdrv_sq_cmd *cmd)
 		goto out;
 	}
 	if (chimdrv_ring_space(&pair->sq) < more + 1 &&
-	    !(chimdrv_sq_wait(pair) && chimdrv_ring_space(&pair->sq) >= more + 1)) {
+	    !(chimdrv_pair_sq_wait(pair) && chimdrv_ring_space(&pair->sq) >= more + 1)) {
 		err = -EBUSY;
 		goto out;
 	}
@@ -81,7 +81,7 @@ int chimdrv_sq_fence(struct chimdrv_conn *conn, u32 fence_id)
 	if (!pair->sq_open || !chimdrv_dev_alive(conn->cd)) {
 		err = -ENETDOWN;
 	} else if (chimdrv_ring_space(&pair->sq) < 1 &&
-		   !(chimdrv_sq_wait(pair) && chimdrv_ring_space(&pair->sq) >= 1)) {
+		   !(chimdrv_pair_sq_wait(pair) && chimdrv_ring_space(&pair->sq) >= 1)) {
 		err = -EBUSY;
 	} else {
 		sqe = chimdrv_ring_slot(&pair->sq, 0);
