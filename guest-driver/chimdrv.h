@@ -8,7 +8,7 @@
  * from open to stop. Connections have a life of their own, see chimdrv_conn.h.
  *
  * No type of the ABI is defined here: entries are passed by pointer to files
- * that include the ABI header (hw.c ring.c adminq.c pair.c tx.c rx.c and the
+ * that include the ABI header (hw.c ring.c admin*.c pair.c tx.c rx.c and the
  * offload half).
  *
  * Order of locks, outer first:
@@ -335,7 +335,9 @@ int chimdrv_admin_exec_then(struct chimdrv_dev *cd, const struct chim_sqe *sqe,
 			    struct chimdrv_admin_cmd *cmd, unsigned int timeout_ms,
 			    void (*posted)(void *arg), void *arg);
 
-/* Set-up commands, process context. */
+/* --------------------------------------------------------------- admin_cmds.c */
+
+/* Process context; they sleep. */
 int chimdrv_admin_create_ring(struct chimdrv_ring *ring);
 int chimdrv_admin_destroy_ring(struct chimdrv_ring *ring);
 int chimdrv_admin_set_rx_mode(struct chimdrv_net *net, bool enable);
