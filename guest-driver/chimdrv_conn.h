@@ -569,11 +569,6 @@ void chimdrv_policy_exit(void);
 
 /* -------------------------------------------------------------------- neigh.c */
 
-int chimdrv_neigh_init(void);
-void chimdrv_neigh_exit(void);
-void chimdrv_neigh_dev_init(struct chimdrv_offload *od);
-void chimdrv_neigh_work(struct work_struct *work);
-void chimdrv_neigh_nce_work(struct work_struct *work);
 /*
  * od->mutex held, socket owned: the path of the socket, with a dependent counted.
  * New objects have handle 0.
@@ -589,8 +584,12 @@ u32 chimdrv_path_vlan_prio(struct sock *sk);
 void chimdrv_neigh_idle_soon(struct chimdrv_offload *od);
 void chimdrv_neigh_idle(struct chimdrv_offload *od);	/* terminate what has no dependents */
 void chimdrv_neigh_forget(struct chimdrv_offload *od);	/* the card has lost them all */
-u32 chimdrv_neigh_handle_of(struct chimdrv_path *path);
-u32 chimdrv_path_handle(struct chimdrv_path *path);
+
+/* -------------------------------------------------------------- neigh_watch.c */
+
+int chimdrv_neigh_watch_init(void);
+void chimdrv_neigh_watch_exit(void);
+void chimdrv_neigh_watch_work_init(struct chimdrv_offload *od);
 
 /* --------------------------------------------------------------------- genl.c */
 

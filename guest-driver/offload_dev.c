@@ -48,7 +48,7 @@ int chimdrv_offload_dev_add(struct chimdrv_dev *cd)
 	chimdrv_update_work_init(od);
 	chimdrv_offload_work_init(od);
 	INIT_DELAYED_WORK(&od->retry_work, retry_work);
-	chimdrv_neigh_dev_init(od);
+	chimdrv_neigh_watch_work_init(od);
 	cd->offload = od;
 	return 0;
 }
@@ -149,7 +149,7 @@ int chimdrv_offload_init(void)
 	err = chimdrv_hook_init();
 	if (err)
 		goto err_ulp;
-	err = chimdrv_neigh_init();
+	err = chimdrv_neigh_watch_init();
 	if (err)
 		goto err_hook;
 	err = chimdrv_genl_init();
@@ -157,7 +157,7 @@ int chimdrv_offload_init(void)
 		goto err_neigh;
 	return 0;
 err_neigh:
-	chimdrv_neigh_exit();
+	chimdrv_neigh_watch_exit();
 err_hook:
 	chimdrv_hook_exit();
 err_ulp:
@@ -172,7 +172,7 @@ err_send:
 void chimdrv_offload_exit(void)
 {
 	chimdrv_genl_exit();
-	chimdrv_neigh_exit();
+	chimdrv_neigh_watch_exit();
 	chimdrv_hook_exit();
 	chimdrv_ulp_exit();
 	chimdrv_policy_exit();
