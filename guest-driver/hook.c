@@ -148,20 +148,34 @@ static bool dress(struct sk_buff *skb, unsigned int offset, bool ipv6)
 	return true;
 }
 
-/* slock held. What becomes of a dressed segment, by the one word that decides. */
-static void dispose(struct sock *sk, struct sk_buff *skb)
+/* The kernel's TCP, as it takes a segment itself: now, or when the owner lets go. */
+static void to_kernel(struct sock *sk, struct sk_buff *skb)
 {
-	struct chimdrv_conn *conn = chimdrv_ulp_conn(sk);
-
-	if (conn) {
-		chimdrv_fwd_hold(conn, skb);
-		chimdrv_fwd_flush(conn);
-	} else if (!sock_owned_by_user(sk)) {
+	tcp_segs_in(tcp_sk(sk), skb);
+	if (!sock_owned_by_user(sk)) {
 		sk->sk_backlog_rcv(sk, skb);
 	} else if (sk_add_backlog(sk, skb, READ_ONCE(sk->sk_rcvbuf) * 2 + 65536)) {
 		sk_drops_add(sk, skb);
 		kfree_skb(skb);
 	}
+}
+
+/*
+ * slock held. What becomes of a dressed segment, by the one word that decides. As
+ * long as the valves are open the kernel's TCP gets it, so that the peer never
+ * waits for a fence; and nothing overtakes what is still in the backlog.
+ */
+static void dispose(struct sock *sk, struct sk_buff *skb)
+{
+	struct chimdrv_conn *conn = chimdrv_ulp_conn(sk);
+
+	if (!conn || conn->state <= CHIMDRV_HOLDING ||
+	    (sock_owned_by_user(sk) && sk->sk_backlog.len)) {
+		to_kernel(sk, skb);
+		return;
+	}
+	chimdrv_fwd_hold(conn, skb);
+	chimdrv_fwd_flush(conn);
 }
 
 /*
