@@ -35,6 +35,7 @@
 #define CHIMDRV_NAME		"chimney"
 #define CHIMDRV_MAX_PAIRS	16
 #define CHIMDRV_RSS_KEY_LEN	40
+#define CHIMDRV_RSS_NIBBLES	72	/* of the longest input: two IPv6 addresses, two ports */
 #define CHIMDRV_RSS_TABLE_LEN	128
 #define CHIMDRV_RING_MIN	64
 #define CHIMDRV_ADMIN_LOG2	6
@@ -183,6 +184,7 @@ struct chimdrv_net {
 	unsigned int ib_order;		/* pages of one indication buffer, log2 */
 	struct chimdrv_coalesce coalesce;
 	u8 rss_key[CHIMDRV_RSS_KEY_LEN];
+	u32 rss_nibble[CHIMDRV_RSS_NIBBLES][16];	/* of the key; likewise */
 	u8 rss_table[CHIMDRV_RSS_TABLE_LEN];	/* read by the data path with READ_ONCE */
 	DECLARE_BITMAP(vlans, 4096);	/* VLAN devices on top */
 	struct work_struct rx_mode_work;	/* admin commands sleep, set_rx_mode may not */
@@ -429,11 +431,11 @@ void chimdrv_rx_drain(struct chimdrv_pair *pair);
 
 void chimdrv_rss_default(struct chimdrv_net *net);	/* key and table */
 void chimdrv_rss_spread(struct chimdrv_net *net);	/* table over net->pairs */
-/* As the card computes it; addresses and ports as in a segment received. */
-u32 chimdrv_rss_hash4(const struct chimdrv_net *net, __be32 saddr, __be32 daddr,
-		      __be16 sport, __be16 dport);
-u32 chimdrv_rss_hash6(const struct chimdrv_net *net, const struct in6_addr *saddr,
-		      const struct in6_addr *daddr, __be16 sport, __be16 dport);
+void chimdrv_rss_set_key(struct chimdrv_net *net, const u8 *key);
+/* Of a TCP socket's received segments, as the card computes it. Any context. */
+u32 chimdrv_rss_hash(const struct chimdrv_net *net, const struct sock *sk);
+u16 chimdrv_rss_select_queue(struct net_device *netdev, struct sk_buff *skb,
+			     struct net_device *sb_dev);
 struct chimdrv_pair *chimdrv_rss_pair(struct chimdrv_net *net, u32 hash);
 
 /* --------------------------------------------------------------------- ipid.c */

@@ -120,7 +120,6 @@ struct chimdrv_conn *chimdrv_conn_create(struct chimdrv_dev *cd, struct sock *sk
 {
 	struct chimdrv_conn *conn = kzalloc(sizeof(*conn), GFP_KERNEL);
 	struct chimdrv_offload *od = chimdrv_od(cd);
-	const struct inet_sock *inet = inet_sk(sk);
 	struct chimdrv_net *net = cd->net;
 
 	if (!conn)
@@ -134,14 +133,7 @@ struct chimdrv_conn *chimdrv_conn_create(struct chimdrv_dev *cd, struct sock *sk
 	conn->spare = chimdrv_deliver_skb(GFP_KERNEL);
 	if (!conn->synth || !conn->spare)
 		goto fail;
-#if IS_ENABLED(CONFIG_IPV6)
-	if (sk->sk_family == AF_INET6 && !ipv6_addr_v4mapped(&sk->sk_v6_daddr))
-		conn->hash = chimdrv_rss_hash6(net, &sk->sk_v6_daddr, &sk->sk_v6_rcv_saddr,
-					       inet->inet_dport, inet->inet_sport);
-	else
-#endif
-		conn->hash = chimdrv_rss_hash4(net, inet->inet_daddr, inet->inet_rcv_saddr,
-					       inet->inet_dport, inet->inet_sport);
+	conn->hash = chimdrv_rss_hash(net, sk);
 	conn->pair = chimdrv_rss_pair(net, conn->hash);
 	if (xa_alloc_bh(&chimdrv_conns, &conn->id, conn, xa_limit_31b, GFP_KERNEL))
 		goto fail;

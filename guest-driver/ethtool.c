@@ -251,7 +251,7 @@ static int write_rss(struct chimdrv_net *net, const u32 *indir, const u8 *key, u
 	for (i = 0; indir && i < CHIMDRV_RSS_TABLE_LEN; i++)
 		WRITE_ONCE(net->rss_table[i], indir[i]);
 	if (key)
-		memcpy(net->rss_key, key, CHIMDRV_RSS_KEY_LEN);
+		chimdrv_rss_set_key(net, key);
 	return net->running ? chimdrv_admin_set_rss(net) : 0;
 }
 

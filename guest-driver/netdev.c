@@ -331,6 +331,7 @@ static const struct net_device_ops net_ops = {
 	.ndo_open		= net_open,
 	.ndo_stop		= net_stop,
 	.ndo_start_xmit		= chimdrv_tx_xmit,
+	.ndo_select_queue	= chimdrv_rss_select_queue,
 	.ndo_set_rx_mode	= net_set_rx_mode,
 	.ndo_set_mac_address	= net_set_mac,
 	.ndo_validate_addr	= eth_validate_addr,
