@@ -31,7 +31,7 @@ int chimdrv_offload_dev_add(struct chimdrv_dev *cd)
 	if (!od)
 		return -ENOMEM;
 	/* its own: these works wait for the card, whose recovery runs on cd->wq */
-	od->wq = alloc_workqueue("chimney-%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 0,
+	od->wq = alloc_workqueue("chimney-%s", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0,
 				 pci_name(cd->pdev));
 	if (!od->wq) {
 		kfree(od);
