@@ -8,12 +8,14 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <netlink/genl/ctrl.h>
 #include <netlink/genl/genl.h>
@@ -22,6 +24,8 @@
 #include "../chimney_genl.h"
 
 #define MAX_STATS	512
+#define SHUTTLE_MIN_US	1000	/* between two moves of do_shuttle() */
+#define SHUTTLE_SPAN_US	60000
 
 static struct nl_sock *sock;
 static int family;
@@ -491,13 +495,20 @@ static void put_selector(struct nl_msg *msg, int argc, char **argv)
 		die("which connections? LOCAL REMOTE, --port N, --pid N or all");
 }
 
-static int move(int cmd, const char *verb, int argc, char **argv)
+static struct counts ask(int cmd, int argc, char **argv)
 {
 	struct nl_msg *msg = request(cmd, 0);
 	struct counts c = { 0 };
 
 	put_selector(msg, argc, argv);
 	run(msg, take_counts, &c);
+	return c;
+}
+
+static int move(int cmd, const char *verb, int argc, char **argv)
+{
+	struct counts c = ask(cmd, argc, argv);
+
 	if (json)
 		printf("{\"done\":%u,\"refused\":%u,\"reason\":\"%s\"}\n", c.done, c.refused, c.reason);
 	else if (c.refused)
@@ -515,6 +526,49 @@ static int do_offload(int argc, char **argv)
 static int do_upload(int argc, char **argv)
 {
 	return move(CHIMNEY_CMD_UPLOAD, "uploaded", argc, argv);
+}
+
+static volatile sig_atomic_t ended;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	ended = 1;
+}
+
+/* The same moments for the same seed: splitmix64. */
+static uint64_t roll(uint64_t *state)
+{
+	uint64_t z = *state += 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return z ^ (z >> 31);
+}
+
+/* Over and back until a signal ends it; a connection that cannot move now may move the next time. */
+static int do_shuttle(int argc, char **argv)
+{
+	static const int ways[] = { CHIMNEY_CMD_OFFLOAD, CHIMNEY_CMD_UPLOAD };
+	unsigned int done[2] = { 0 }, refused = 0, i;
+	struct sigaction act = { .sa_handler = on_signal };
+	uint64_t state;
+	struct counts c;
+
+	if (argc < 2)
+		die("shuttle: SEED, and which connections");
+	state = number("the seed", argv[0], UINT32_MAX);
+	sigaction(SIGTERM, &act, NULL);
+	sigaction(SIGINT, &act, NULL);
+	for (i = 0; !ended; i = !i) {
+		usleep(SHUTTLE_MIN_US + roll(&state) % SHUTTLE_SPAN_US);
+		c = ask(ways[i], argc - 1, argv + 1);
+		done[i] += c.done;
+		refused += c.refused;
+	}
+	printf(json ? "{\"offloads\":%u,\"uploads\":%u,\"refused\":%u}\n" :
+	       "%u offloads, %u uploads, %u refused\n", done[0], done[1], refused);
+	return 0;
 }
 
 static int single(int cmd, const char *what, int argc, char **argv,
@@ -628,6 +682,8 @@ static const struct {
 	{ "list", do_list, "", "every connection that is with a card or on its way" },
 	{ "offload", do_offload, "WHICH", "hand connections to the card; those that cannot go are counted" },
 	{ "upload", do_upload, "WHICH", "take connections back to Linux TCP" },
+	{ "shuttle", do_shuttle, "SEED WHICH",
+	  "hand connections over and back at random moments until a signal ends it" },
 	{ "query", do_query, "LOCAL REMOTE", "the card's view of one connection" },
 	{ "update", do_update, "LOCAL REMOTE", "tell the card the socket's options again" },
 	{ "invalidate", do_invalidate, "LOCAL REMOTE", "the card stops sending; the connection comes back" },

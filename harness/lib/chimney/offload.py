@@ -1,20 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Applies --offload inside the guest, through chimneyctl.
 
-none, manual and auto are policies of the driver, which begins with manual. random is a helper in
+none, manual and auto are policies of the driver, which begins with manual. random is a process in
 the guest that hands connections over back and forth at moments which follow from a seed.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from . import paths
 from .agent import Agent, Command
 from .errors import HarnessError
-
-HELPER = Path(__file__).with_name("handover.sh")
-HELPER_IN_GUEST = "/usr/sbin/chimney-handover"
 
 
 def check_tool(policy: str) -> None:
@@ -30,8 +25,7 @@ def apply(agent: Agent, policy: str, seed: int) -> Command | None:
         agent.run(["chimneyctl", "policy", policy])
     if policy != "random":
         return None
-    agent.put(HELPER_IN_GUEST, HELPER, 0o755)
-    return agent.start([HELPER_IN_GUEST, str(seed)], merge=True)
+    return agent.start(["chimneyctl", "shuttle", str(seed), "all"], merge=True)
 
 
 def stop(helper: Command | None) -> str:

@@ -174,6 +174,8 @@ class Demo:
             "seconds": round(seconds, 1),
             "runs": [one.as_dict() for one in self.outcomes],
             "cases": [line.as_dict() for line in found],
+            "driver": self.driver,
+            "device": self.device,
         }
         RESULT.write_text(json.dumps(result, indent=1) + "\n")
 
