@@ -35,7 +35,7 @@
 
 enum chimdrv_state {
 	CHIMDRV_HOST,		/* kernel TCP owns the connection */
-	CHIMDRV_HOLDING,	/* hook installed, kernel TCP still runs, arrivals are held */
+	CHIMDRV_HOLDING,	/* hook installed, kernel TCP still runs and gets arrivals from it */
 	CHIMDRV_INITIATING,	/* kernel TCP stands still, arrivals are held */
 	CHIMDRV_OFFLOADED,	/* the target owns it, arrivals are forwarded */
 	CHIMDRV_TERMINATING,	/* on the way back, arrivals are held */
@@ -164,6 +164,9 @@ struct chimdrv_conn {
 	u32 rx_seq;		/* next byte expected from the target, rxq included */
 	u32 refused_bytes;	/* what the card keeps because it was refused */
 	unsigned int big_inds;	/* large indications in a row */
+	u32 open_end;		/* the last indication taken whole: behind its bytes; open_bytes 0: none */
+	u32 open_bytes;
+	u32 open_buffered;	/* how many of them were BufferedData */
 	u32 rcv_rtt_us;
 	u32 wnd_granted;	/* InitialRcvWnd as last told */
 	u32 buffered;		/* BufferedData given at offload and not all back yet; where it lies */
@@ -189,6 +192,7 @@ struct chimdrv_conn {
 
 	struct chimdrv_tcp_state final;
 	struct sk_buff_head back;	/* BufferedData that came back */
+	u32 back_start;		/* where it begins; RCV.NXT if there is none */
 	u32 reason;		/* enum chimdrv_why: why it goes back */
 	int end_err;		/* what the program sees if the connection cannot go on */
 
@@ -507,12 +511,15 @@ void chimdrv_recv_drop(struct chimdrv_conn *conn);	/* slock; the card writes the
 
 /* NAPI of the pair; take: slock. Every buffer of the indication is taken or put back. */
 void chimdrv_indicate_take(struct chimdrv_conn *conn, const struct chim_cqe *cqe);
+/* Count the open indication as accepted if its bytes end before @kept, which the card has kept. */
+void chimdrv_indicate_settle(struct chimdrv_conn *conn, u32 kept);
 void chimdrv_indicate_nobody(struct chimdrv_pair *pair, const struct chim_cqe *cqe);
 
 /* ------------------------------------------------------------------ deliver.c */
 
 struct sk_buff *chimdrv_deliver_skb(gfp_t gfp);	/* an empty frame for received bytes */
 /* slock. Does the socket, with what waits for it, take @extra more? Is half of it free? */
+int chimdrv_deliver_used(const struct chimdrv_conn *conn);
 bool chimdrv_deliver_has_room(const struct chimdrv_conn *conn, unsigned int extra);
 bool chimdrv_deliver_has_half(const struct chimdrv_conn *conn);
 /* slock. False: the number is impossible and the card has been failed. */

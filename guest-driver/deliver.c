@@ -22,19 +22,38 @@ struct sk_buff *chimdrv_deliver_skb(gfp_t gfp)
 	return skb;
 }
 
-/* Does the socket take more? In terms of memory, so that a full one always polls readable. */
-bool chimdrv_deliver_has_room(const struct chimdrv_conn *conn, unsigned int extra)
+/* Bytes of memory that received data occupies, what waits for the owner included. */
+int chimdrv_deliver_used(const struct chimdrv_conn *conn)
+{
+	return atomic_read(&conn->sk->sk_rmem_alloc) + conn->rxq_truesize;
+}
+
+/*
+ * How much that may be. The window is a promise: what the target has offered and
+ * what it holds must fit into the socket when the connection comes back. Kernel
+ * TCP can grow its buffer a little for that, unless the program has fixed the
+ * size. A reader that waits for more than this gets it all the same.
+ */
+static int room_limit(const struct chimdrv_conn *conn)
 {
 	const struct sock *sk = conn->sk;
+	int rcvbuf = READ_ONCE(sk->sk_rcvbuf);
+	int least = sk->sk_userlocks & SOCK_RCVBUF_LOCK ? 1 : rcvbuf / 2;
 
-	return atomic_read(&sk->sk_rmem_alloc) + conn->rxq_truesize + extra <
-	       READ_ONCE(sk->sk_rcvbuf);
+	if (conn->rx_seq - READ_ONCE(tcp_sk(sk)->copied_seq) < READ_ONCE(sk->sk_rcvlowat))
+		return rcvbuf;
+	return max(rcvbuf - (int)(conn->wnd_granted + conn->wnd_granted / 4), least);
+}
+
+/* Does the socket take more, beside @extra bytes that it is about to get? */
+bool chimdrv_deliver_has_room(const struct chimdrv_conn *conn, unsigned int extra)
+{
+	return chimdrv_deliver_used(conn) + extra < room_limit(conn);
 }
 
 bool chimdrv_deliver_has_half(const struct chimdrv_conn *conn)
 {
-	return (atomic_read(&conn->sk->sk_rmem_alloc) + conn->rxq_truesize) * 2 <=
-	       READ_ONCE(conn->sk->sk_rcvbuf);
+	return chimdrv_deliver_used(conn) * 2 <= room_limit(conn);
 }
 
 /* --------------------------------------------------------------------- sequence numbers */

@@ -90,6 +90,7 @@ void chimdrv_handback_finish(struct chimdrv_conn *conn)
 	const struct chimdrv_tcp_state *s = &conn->final;
 	struct tcp_sock *tp = tcp_sk(conn->sk);
 
+	chimdrv_indicate_settle(conn, conn->back_start);
 	if (test_bit(CHIMDRV_C_DETACHED, &conn->bits)) {	/* the socket died meanwhile */
 		chimdrv_handback_drop_requests(conn);
 		chimdrv_conn_set_state(conn, CHIMDRV_HOST);

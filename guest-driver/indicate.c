@@ -139,9 +139,27 @@ static void ind_refused(struct chimdrv_conn *conn, u32 bytes, u32 taken)
 	set_bit(CHIMDRV_C_REFUSED, &conn->bits);
 }
 
-static void ind_taken(struct chimdrv_conn *conn, u32 bytes)
+/*
+ * Whether the card counts the last indication as accepted is known with the next
+ * one, or at the upload: what the consumer index had not passed in time comes
+ * back as BufferedData (OP-D12), and is neither accepted nor lost.
+ */
+void chimdrv_indicate_settle(struct chimdrv_conn *conn, u32 kept)
 {
-	chimdrv_count(conn->cd, verdict_accepted);
+	if (!conn->open_bytes)
+		return;
+	if (!after(conn->open_end, kept)) {
+		chimdrv_count(conn->cd, verdict_accepted);
+		chimdrv_count_add(conn->cd, buffered_indicated_bytes, conn->open_buffered);
+	}
+	conn->open_bytes = 0;
+}
+
+static void ind_taken(struct chimdrv_conn *conn, u32 seq, u32 bytes)
+{
+	conn->open_end = seq + bytes;
+	conn->open_bytes = bytes;
+	conn->open_buffered = chimdrv_deliver_of_buffered(conn, seq, bytes);
 	conn->refused_bytes = 0;
 	if (!before(conn->rx_seq, conn->buffered_end))
 		conn->buffered = 0;
@@ -169,6 +187,7 @@ void chimdrv_indicate_take(struct chimdrv_conn *conn, const struct chim_cqe *cqe
 		chimdrv_indicate_nobody(conn->pair, cqe);
 		return;
 	}
+	chimdrv_indicate_settle(conn, conn->open_end);
 	chimdrv_count(conn->cd, indications);
 	conn->rcv_rtt_us = le32_to_cpu(cqe->rcv_rtt_us);
 	taken = ind_take(conn, &ind, seq, force, &done);
@@ -193,11 +212,12 @@ void chimdrv_indicate_take(struct chimdrv_conn *conn, const struct chim_cqe *cqe
 	}
 	for (i = done; i < ind.count; i++)
 		chimdrv_pair_ib_put_back(conn->pair, ind.first + i);
-	chimdrv_count_add(conn->cd, buffered_indicated_bytes,
-			  chimdrv_deliver_of_buffered(conn, seq, taken));
 	chimdrv_deliver_seq_advance(conn, seq + taken);
 	if (taken == ind.bytes)
-		ind_taken(conn, ind.bytes);
+		ind_taken(conn, seq, ind.bytes);
+	else
+		chimdrv_count_add(conn->cd, buffered_indicated_bytes,
+				  chimdrv_deliver_of_buffered(conn, seq, taken));
 	if (test_bit(CHIMDRV_C_LOST, &conn->bits))
 		chimdrv_upload_ask(conn, CHIMDRV_WHY_CARD);
 }

@@ -14,6 +14,8 @@
 
 #include "chimdrv_conn.h"
 
+#define BUFFERED_MAX	262144u	/* bytes of unread data that travel; the rest stays in the socket */
+
 /* ----------------------------------------------------------------------------- snapshot */
 
 static u32 jiffies_left(unsigned long expires)
@@ -80,18 +82,21 @@ void chimdrv_state_capture(struct chimdrv_conn *conn)
 	conn->snd_up = tp->snd_up;
 }
 
-/* What may be offered: what the socket would take empty, never less than offered already. */
+/*
+ * InitialRcvWnd as the socket is now: what kernel TCP would offer. Bytes that the
+ * card holds and those that it has still offered all have to fit into what is free.
+ */
 u32 chimdrv_state_window(struct chimdrv_conn *conn)
 {
-	const struct tcp_sock *tp = tcp_sk(conn->sk);
-	u32 wnd = max_t(int, tcp_full_space(conn->sk), 2 * tp->advmss);
+	const struct sock *sk = conn->sk;
+	const struct tcp_sock *tp = tcp_sk(sk);
+	int space = READ_ONCE(sk->sk_rcvbuf) - chimdrv_deliver_used(conn);
+	u32 wnd = tcp_win_from_space(sk, max(space, 0));
 
 	wnd = min_t(u32, wnd, tp->window_clamp);
 	wnd = min_t(u32, wnd, 65535u << tp->rx_opt.rcv_wscale);
-	return min(wnd, conn->cd->limits.rcv_wnd);
+	return clamp(wnd, 1u, conn->cd->limits.rcv_wnd);
 }
-
-/* --------------------------------------------------------------------- cached variables */
 
 static u32 flow_label(const struct sock *sk)
 {
@@ -166,10 +171,11 @@ static bool read_options(struct chimdrv_conn *conn)
 bool chimdrv_state_changed(struct chimdrv_conn *conn)
 {
 	u32 wnd = chimdrv_state_window(conn);
+	u32 step = max_t(u32, conn->wnd_granted, tcp_full_space(conn->sk)) / 4;
 	bool changed = read_options(conn);
 
-	/* Growth by autotuning; each update costs a command, so only real steps count. */
-	return changed || wnd >= conn->wnd_granted + conn->wnd_granted / 4;
+	/* More room by reading or autotuning; an update costs a command, so only real steps count. */
+	return changed || wnd >= conn->wnd_granted + step;
 }
 
 void chimdrv_state_cached(struct chimdrv_conn *conn, struct chim_tcp_cached *c, bool update)
@@ -280,7 +286,7 @@ static int export_buffered(struct chimdrv_conn *conn, struct chimdrv_blist *bl,
 	int off;
 
 	*out = NULL;
-	len = min3(len, conn->cd->limits.buffered, chimdrv_state_window(conn) / 2);
+	len = min3(len, conn->cd->limits.buffered, BUFFERED_MAX);
 	if (!len || !chimdrv_hw_has(conn->cd, CHIM_F_BUFFERED))
 		return 0;
 	room = chimdrv_room_create(conn->cd->dev, len, DMA_TO_DEVICE);
@@ -337,7 +343,7 @@ int chimdrv_state_export(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u3
 		return off;
 	d_off = off + sizeof(struct chim_tcp_const) + sizeof(struct chim_tcp_cached);
 	read_options(conn);
-	conn->wnd_granted = 0;
+	conn->wnd_granted = min(conn->final.rcv_wnd, conn->cd->limits.rcv_wnd);	/* is promised */
 	export_const(conn, chimdrv_blist_ptr(bl, off));
 	chimdrv_state_cached(conn, chimdrv_blist_ptr(bl, off + sizeof(struct chim_tcp_const)),
 			     false);

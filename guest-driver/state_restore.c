@@ -256,6 +256,16 @@ static bool fin_seen(u8 state)
 	       state == CHIM_TCP_LAST_ACK || state == CHIM_TCP_TIME_WAIT;
 }
 
+/* The window that the target has offered can be filled at once: make room for it. */
+static void keep_promise(struct sock *sk, u32 wnd)
+{
+	int most = READ_ONCE(sock_net(sk)->ipv4.sysctl_tcp_rmem[2]);
+	int need = min_t(u64, (u64)atomic_read(&sk->sk_rmem_alloc) + 2 * (u64)wnd, most);
+
+	if (need > sk->sk_rcvbuf && !(sk->sk_userlocks & SOCK_RCVBUF_LOCK))
+		WRITE_ONCE(sk->sk_rcvbuf, need);
+}
+
 /*
  * slock held, queues ours, the target finished: conn->final into the socket. All
  * received bytes are in the receive queue. Nothing sleeps and nothing fails.
@@ -277,6 +287,7 @@ void chimdrv_state_restore(struct chimdrv_conn *conn)
 	tp->rcv_nxt = s->rcv_nxt;
 	tp->rcv_wup = s->rcv_nxt;
 	tp->rcv_wnd = s->rcv_wnd;
+	keep_promise(sk, s->rcv_wnd);
 	restore_timestamps(tp, s);
 	tp->snd_wnd = s->snd_wnd;
 	tp->max_window = max(tp->max_window, s->max_snd_wnd);

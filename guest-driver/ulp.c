@@ -108,7 +108,7 @@ static struct chimdrv_af *af_get(const struct inet_connection_sock_af_ops *base)
 
 /* ------------------------------------------------------------ attach and detach */
 
-/* The socket is owned and has been checked. From here on arrivals are held. */
+/* The socket is owned and has been checked. From here on arrivals are ours to pass on. */
 int chimdrv_ulp_attach(struct chimdrv_conn *conn)
 {
 	struct sock *sk = conn->sk;

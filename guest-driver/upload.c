@@ -10,6 +10,7 @@
  */
 #include "chimdrv_conn.h"
 
+#define WINDOW_ROUNDING	65536	/* bytes: the target rounds windows up to the scale */
 #define UPLOAD_SENDS	64	/* sends that may still be posted before the FENCE of an upload */
 #define UPLOAD_TRIES	8	/* for memory, or more room than asked for */
 
@@ -107,7 +108,8 @@ static u32 upload_send_room(struct chimdrv_conn *conn)
 /* The node of one connection, with room for all that can come back (OP-D9). */
 static int upload_node(struct upload *u, struct chimdrv_blist *bl)
 {
-	u32 held = u->conn->wnd_granted + u->conn->buffered + u->conn->final.rcv_wnd;
+	u32 held = u->conn->wnd_granted + u->conn->buffered + u->conn->final.rcv_wnd +
+		   WINDOW_ROUNDING;
 	u32 sends = upload_send_room(u->conn), len = max(u->need, held);
 	struct chim_tcp_delegated *d;
 	struct chim_node *n;
@@ -165,6 +167,7 @@ static void upload_take(struct upload *u, struct chimdrv_blist *bl)
 	spin_lock_bh(&conn->sk->sk_lock.slock);
 	chimdrv_state_import(&conn->final, d);
 	skb_queue_splice_tail_init(&back, &conn->back);
+	conn->back_start = seq;
 	if (lost)
 		set_bit(CHIMDRV_C_LOST, &conn->bits);
 	set_bit(CHIMDRV_C_FINAL, &conn->bits);
