@@ -222,7 +222,7 @@ static void chimdev_realize(PCIDevice *pci, Error **errp)
     pci_register_bar(pci, CHIM_BAR_REGS, PCI_BASE_ADDRESS_SPACE_MEMORY,
                      &s->bar);
     if (!init_power(pci, errp) || !init_msix(pci, errp)) {
-        goto no_msix;
+        return;
     }
     if (!init_express(pci, errp)) {
         goto no_express;
@@ -252,8 +252,6 @@ no_capture:
 no_express:
     msix_unuse_all_vectors(pci);
     msix_uninit_exclusive_bar(pci);
-no_msix:
-    chimdev_op_free_knobs(s);
 }
 
 static void chimdev_exit(PCIDevice *pci)
@@ -267,7 +265,6 @@ static void chimdev_exit(PCIDevice *pci)
     chimdev_clock_fini(s);
     chimdev_target_fini(s);
     chimdev_capture_close(s->capture);
-    chimdev_op_free_knobs(s);
     exit_express(pci);
     msix_unuse_all_vectors(pci);
     msix_uninit_exclusive_bar(pci);
@@ -282,7 +279,6 @@ static const Property chimdev_properties[] = {
     DEFINE_PROP_STRING("x-pcapng", ChimdevState, pcapng),
     DEFINE_PROP_UINT32("x-pcapng-snaplen", ChimdevState, pcapng_snaplen, 0),
     DEFINE_PROP_STRING("x-terminate-sends", ChimdevState, terminate_sends),
-    DEFINE_PROP_STRING("x-fail-initiate", ChimdevState, fail_initiate),
     DEFINE_PROP_UINT32("x-ip-id-start", ChimdevState, ip_id_start, 0),
     DEFINE_PROP_UINT32("x-dma-bits", ChimdevState, dma_bits, 64),
 };
@@ -293,6 +289,12 @@ static void chimdev_instance_init(Object *obj)
 
     device_add_bootindex_property(obj, &s->conf.bootindex, "bootindex",
                                   "/ethernet@0", DEVICE(obj));
+    chimdev_op_init_knobs(s);
+}
+
+static void chimdev_instance_finalize(Object *obj)
+{
+    chimdev_op_free_knobs(CHIMDEV(obj));
 }
 
 static void chimdev_class_init(ObjectClass *klass, void *data)
@@ -311,6 +313,7 @@ static void chimdev_class_init(ObjectClass *klass, void *data)
     dc->desc = "chimney TCP offload network card";
     dc->vmsd = &chimdev_vmstate;
     device_class_set_props(dc, chimdev_properties);
+    chimdev_op_knob_properties(klass);
     set_bit(DEVICE_CATEGORY_NETWORK, dc->categories);
 }
 
@@ -320,6 +323,7 @@ static const TypeInfo chimdev_types[] = {
         .parent = TYPE_PCI_DEVICE,
         .instance_size = sizeof(ChimdevState),
         .instance_init = chimdev_instance_init,
+        .instance_finalize = chimdev_instance_finalize,
         .class_init = chimdev_class_init,
         .interfaces = (InterfaceInfo[]) {
             { INTERFACE_PCIE_DEVICE },

@@ -212,7 +212,6 @@ struct ChimdevState {
     char *pcapng;
     uint32_t pcapng_snaplen;
     char *terminate_sends;
-    char *fail_initiate;
     uint32_t ip_id_start;
     uint32_t dma_bits;
 

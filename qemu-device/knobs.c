@@ -8,7 +8,8 @@
  * x-fail-initiate=STATUS[:N][+STATUS[:N]...]: new objects fail with that
  * status, all of the status's layer or only the N-th since reset. A layer
  * before the status (neighbor/, path/, tcp/) overrides the one that it belongs
- * to.
+ * to. It can be set while the machine runs as well (qom-set), which counts
+ * like a reset; the empty string lets everything go in again.
  */
 
 #include "qemu/osdep.h"
@@ -26,7 +27,8 @@ typedef struct Failure {
 
 struct ChimdevKnobs {
     enum toe_stop_sends stop;
-    GArray *failures;
+    char *fail_initiate;        /* as it was set */
+    GArray *failures;           /* of Failure: what it means */
     unsigned seen[CHIMDEV_LAYER_TCP + 1];
 };
 
@@ -83,7 +85,7 @@ static enum chimdev_layer parse_layer(const char **text)
                                          : CHIMDEV_LAYER_NONE;
 }
 
-static bool parse_failure(ChimdevKnobs *k, const char *text, Error **errp)
+static bool parse_failure(GArray *failures, const char *text, Error **errp)
 {
     const char *name = text;
     enum chimdev_layer layer = parse_layer(&name);
@@ -104,35 +106,61 @@ static bool parse_failure(ChimdevKnobs *k, const char *text, Error **errp)
                    text);
         return false;
     }
-    g_array_append_val(k->failures, f);
+    g_array_append_val(failures, f);
     return true;
+}
+
+/* All of the value or nothing of it. */
+static void set_failures(Object *obj, const char *value, Error **errp)
+{
+    ChimdevKnobs *k = CHIMDEV(obj)->knobs;
+    g_auto(GStrv) parts = g_strsplit(value, "+", -1);
+    g_autoptr(GArray) failures = g_array_new(false, false, sizeof(Failure));
+
+    for (char **p = parts; *p; p++) {
+        if (!parse_failure(failures, *p, errp)) {
+            return;
+        }
+    }
+    g_free(k->fail_initiate);
+    k->fail_initiate = g_strdup(value);
+    g_array_unref(k->failures);
+    k->failures = g_steal_pointer(&failures);
+    memset(k->seen, 0, sizeof(k->seen));
+}
+
+static char *get_failures(Object *obj, Error **errp)
+{
+    return g_strdup(CHIMDEV(obj)->knobs->fail_initiate);
+}
+
+/* A property of the class, because qdev's own end when the device begins. */
+void chimdev_op_knob_properties(ObjectClass *klass)
+{
+    object_class_property_add_str(klass, "x-fail-initiate", get_failures,
+                                  set_failures);
+    object_class_property_set_description(klass, "x-fail-initiate",
+        "new objects that fail: [LAYER/]STATUS[:N][+...]");
+}
+
+void chimdev_op_init_knobs(ChimdevState *s)
+{
+    s->knobs = g_new0(ChimdevKnobs, 1);
+    s->knobs->fail_initiate = g_strdup("");
+    s->knobs->failures = g_array_new(false, false, sizeof(Failure));
 }
 
 bool chimdev_op_parse_knobs(ChimdevState *s, Error **errp)
 {
-    g_auto(GStrv) parts = g_strsplit(s->fail_initiate ? s->fail_initiate : "",
-                                     "+", -1);
-    bool ok;
-
-    s->knobs = g_new0(ChimdevKnobs, 1);
-    s->knobs->failures = g_array_new(false, false, sizeof(Failure));
-    ok = parse_stop(s->knobs, s->terminate_sends, errp);
-    for (char **p = parts; ok && *p; p++) {
-        ok = parse_failure(s->knobs, *p, errp);
-    }
-    if (!ok) {
-        chimdev_op_free_knobs(s);
-    }
-    return ok;
+    return parse_stop(s->knobs, s->terminate_sends, errp);
 }
 
 void chimdev_op_free_knobs(ChimdevState *s)
 {
-    if (s->knobs) {
-        g_array_free(s->knobs->failures, true);
-        g_free(s->knobs);
-        s->knobs = NULL;
-    }
+    g_free(s->knobs->fail_initiate);
+    g_array_unref(s->knobs->failures);
+    g_free(s->knobs);
+    s->knobs = NULL;
 }
 
 void chimdev_knobs_reset(ChimdevState *s)

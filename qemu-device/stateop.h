@@ -7,7 +7,9 @@
 
 #include "chimdev.h"
 
-/* The test knobs among the properties. */
+/* The test knobs among the properties; they live as long as the object. */
+void chimdev_op_knob_properties(ObjectClass *klass);
+void chimdev_op_init_knobs(ChimdevState *s);
 bool chimdev_op_parse_knobs(ChimdevState *s, Error **errp);
 void chimdev_op_free_knobs(ChimdevState *s);
 

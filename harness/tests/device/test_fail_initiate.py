@@ -4,35 +4,21 @@ nothing else happens.
 """
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from chimney import abi
 from chimney.errors import GuestFailure
+from chimney.failures import FORCED, NEIGHBOR, PATH, TCP
+from chimney.paths import TOP
 from chimney.qdev.device import Card, MakeCard
 from chimney.qdev.offload import Connection
 from chimney.qdev.peer import Peer, stream
 from chimney.qdev.seg import match, parse
+from chimney.qmp import Qmp, QmpError
 
-NEIGHBOR, PATH, TCP = 0, 1, 2
-FORCED = {
-    "FAILURE": TCP,
-    "RESOURCES": TCP,
-    "TCP_ENTRIES": TCP,
-    "PATH_ENTRIES": PATH,
-    "NEIGHBOR_ENTRIES": NEIGHBOR,
-    "IP_ADDRESS_ENTRIES": PATH,
-    "HW_ADDRESS_ENTRIES": NEIGHBOR,
-    "VLAN_ENTRIES": NEIGHBOR,
-    "TCP_XMIT_BUFFER": TCP,
-    "TCP_RCV_BUFFER": TCP,
-    "TCP_RCV_WINDOW": TCP,
-    "VLAN_MISMATCH": NEIGHBOR,
-    "PATH_MTU": PATH,
-    "CONNECTION_REJECTED": TCP,
-    "INVALID_STATE": TCP,
-    "INVALID_SEQUENCE": TCP,
-    "DUPLICATE": TCP,
-}
 SENDS, UNREAD = [b"sent, not acknowledged", b"not sent"], b"not read yet"
 
 
@@ -102,6 +88,37 @@ def test_failure_of_another_layer(make_card: MakeCard) -> None:
         abi.CHIM_ST_RESOURCES,
         abi.CHIM_ST_FAILURE,
     ]
+
+
+def test_every_status_is_forced() -> None:
+    """INI-8: the tests here and in the guest force all that the knob knows."""
+    table = (TOP / "qemu-device" / "knobs.c").read_text()
+    assert sorted(re.findall(r"\{ \"(\w+)\", CHIM_ST_\1,", table)) == sorted(FORCED)
+
+
+def test_knob_is_turned_while_the_card_runs(make_card: MakeCard, tmp_path: Path) -> None:
+    """INI-8: qom-set changes what fails, counts from there, and refuses what has no meaning."""
+    monitor = tmp_path / "qmp"
+    qmp_args = ("-qmp", f"unix:{monitor},server=on,wait=off")
+    card = make_card(options="id=nic0,x-fail-initiate=TCP_ENTRIES", qemu_args=qmp_args).start()
+    card.post_buffers(0, abi.CHIM_RING_RXB, 8)
+    card.post_buffers(0, abi.CHIM_RING_IB, 8, 4096)
+    qmp = Qmp(monitor)
+    where = {"path": "/machine/peripheral/nic0", "property": "x-fail-initiate"}
+    try:
+        assert qmp.command("qom-get", **where) == "TCP_ENTRIES"
+        assert attempt(card)[1][TCP] == abi.CHIM_ST_TCP_ENTRIES
+        qmp.command("qom-set", **where, value="tcp/PATH_MTU:2")
+        first, statuses = attempt(card)
+        assert statuses[TCP] == abi.CHIM_ST_SUCCESS
+        assert first.entry(abi.CHIM_CQ_OPENED).conn_cookie == first.cookie
+        with pytest.raises(QmpError, match="NONSENSE"):
+            qmp.command("qom-set", **where, value="FAILURE+NONSENSE")
+        assert attempt(card)[1][TCP] == abi.CHIM_ST_PATH_MTU
+        qmp.command("qom-set", **where, value="")
+        assert attempt(card)[1][TCP] == abi.CHIM_ST_DUPLICATE
+    finally:
+        qmp.close()
 
 
 @pytest.mark.parametrize(
