@@ -385,6 +385,7 @@ struct chimdrv_candidate {
 	struct list_head node;
 	struct sock *sk;		/* with a reference */
 	enum chimdrv_refusal refusal;	/* out */
+	u32 status;			/* out: the card's word, if it was the card that refused */
 	int err;			/* out: 0, it was offloaded */
 	/* while it is under way */
 	struct chimdrv_dev *cd;
@@ -587,6 +588,7 @@ void chimdrv_path_put(struct chimdrv_offload *od, struct chimdrv_path *path);
 u32 chimdrv_path_node(struct chimdrv_offload *od, struct chimdrv_path *path,
 		      struct chimdrv_blist *bl, u32 *root);
 void chimdrv_path_results(struct chimdrv_offload *od, struct chimdrv_blist *bl);
+u32 chimdrv_path_refused(const struct chimdrv_path *path);
 u32 chimdrv_path_vlan_prio(struct sock *sk);
 void chimdrv_neigh_idle_soon(struct chimdrv_offload *od);
 void chimdrv_neigh_idle(struct chimdrv_offload *od);	/* terminate what has no dependents */

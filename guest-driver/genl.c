@@ -40,7 +40,9 @@ static struct sk_buff *reply_new(struct genl_info *info, u8 cmd, void **hdr)
 	return NULL;
 }
 
-static int reply_counts(struct genl_info *info, u8 cmd, u32 done, u32 refused, const char *reason)
+/* @status: the card's, or 0. */
+static int reply_counts(struct genl_info *info, u8 cmd, u32 done, u32 refused, const char *reason,
+			u32 status)
 {
 	struct sk_buff *msg;
 	void *hdr;
@@ -50,7 +52,8 @@ static int reply_counts(struct genl_info *info, u8 cmd, u32 done, u32 refused, c
 		return -ENOMEM;
 	if (nla_put_u32(msg, CHIMNEY_A_DONE, done) ||
 	    nla_put_u32(msg, CHIMNEY_A_REFUSED, refused) ||
-	    (reason && nla_put_string(msg, CHIMNEY_A_REASON, reason))) {
+	    (reason && nla_put_string(msg, CHIMNEY_A_REASON, reason)) ||
+	    (status && nla_put_u32(msg, CHIMNEY_A_STATUS, status))) {
 		nlmsg_free(msg);
 		return -EMSGSIZE;
 	}
@@ -75,7 +78,7 @@ static struct chimdrv_conn *conn_of(struct sock *sk)
 
 static int cmd_offload(struct sk_buff *skb, struct genl_info *info)
 {
-	u32 done = 0, refused = 0, tries;
+	u32 done = 0, refused = 0, status = 0, tries;
 	struct chimdrv_candidate *c, *next;
 	const char *reason = NULL;
 	struct chimdrv_selection s;
@@ -98,11 +101,13 @@ static int cmd_offload(struct sk_buff *skb, struct genl_info *info)
 			continue;
 		}
 		refused++;
-		if (!reason)
+		if (!reason) {
 			reason = chimdrv_offload_refusal_name(c->refusal);
+			status = c->status;
+		}
 	}
 	chimdrv_genl_select_free(&end);
-	return err ?: reply_counts(info, CHIMNEY_CMD_OFFLOAD, done, refused, reason);
+	return err ?: reply_counts(info, CHIMNEY_CMD_OFFLOAD, done, refused, reason, status);
 }
 
 static int cmd_upload(struct sk_buff *skb, struct genl_info *info)
@@ -129,7 +134,7 @@ static int cmd_upload(struct sk_buff *skb, struct genl_info *info)
 	}
 	chimdrv_genl_select_free(&s.list);
 	return err ?: reply_counts(info, CHIMNEY_CMD_UPLOAD, done, refused,
-				   refused ? "not-offloaded" : NULL);
+				   refused ? "not-offloaded" : NULL, 0);
 }
 
 /* --------------------------------------------------------- operations on one connection */
@@ -181,7 +186,7 @@ static int cmd_disconnect(struct sk_buff *skb, struct genl_info *info)
 	spin_unlock_bh(&conn->sk->sk_lock.slock);
 	release_sock(conn->sk);
 	chimdrv_conn_put(conn);
-	return err ?: reply_counts(info, CHIMNEY_CMD_DISCONNECT, 1, 0, NULL);
+	return err ?: reply_counts(info, CHIMNEY_CMD_DISCONNECT, 1, 0, NULL, 0);
 }
 
 static int cmd_update(struct sk_buff *skb, struct genl_info *info)
@@ -194,7 +199,7 @@ static int cmd_update(struct sk_buff *skb, struct genl_info *info)
 		return err ?: -ENOTCONN;
 	chimdrv_update_ask(conn);
 	chimdrv_conn_put(conn);
-	return reply_counts(info, CHIMNEY_CMD_UPDATE, 1, 0, NULL);
+	return reply_counts(info, CHIMNEY_CMD_UPDATE, 1, 0, NULL, 0);
 }
 
 /* A list with one node, run under od->mutex while the target owns the connection. */
@@ -296,7 +301,7 @@ static int cmd_invalidate(struct sk_buff *skb, struct genl_info *info)
 	err = one_node(conn, CHIM_OP_INVALIDATE, CHIM_TCP_DELEGATED, 0, NULL);
 	chimdrv_count(conn->cd, invalidates);
 	chimdrv_conn_put(conn);
-	return err ?: reply_counts(info, CHIMNEY_CMD_INVALIDATE, 1, 0, NULL);
+	return err ?: reply_counts(info, CHIMNEY_CMD_INVALIDATE, 1, 0, NULL, 0);
 }
 
 static int cmd_policy(struct sk_buff *skb, struct genl_info *info)

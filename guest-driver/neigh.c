@@ -218,14 +218,25 @@ u32 chimdrv_path_node(struct chimdrv_offload *od, struct chimdrv_path *p,
 	return p->bl_node;
 }
 
-static u32 result_handle(struct chimdrv_blist *bl, u32 node, u32 old)
+/* Only a new object can be refused; a linker says no more than its dependents. */
+static u32 result_handle(struct chimdrv_blist *bl, u32 node, u32 old, u32 *refused)
 {
 	const struct chim_node *n = chimdrv_blist_at(bl, node);
 	u32 status = le32_to_cpu(n->status);
 
-	if (old || (status != CHIM_ST_SUCCESS && status != CHIM_ST_PARTIAL_SUCCESS))
+	*refused = 0;
+	if (old)
 		return old;
-	return le32_to_cpu(n->handle);
+	if (status == CHIM_ST_SUCCESS || status == CHIM_ST_PARTIAL_SUCCESS)
+		return le32_to_cpu(n->handle);
+	*refused = status;
+	return 0;
+}
+
+/* od->mutex. What kept the last list's connections on this path out; 0: not the path (TRE-17) */
+u32 chimdrv_path_refused(const struct chimdrv_path *path)
+{
+	return path->neigh->refused ?: path->refused;
 }
 
 /* The list was processed, or (@bl NULL) never reached the card. */
@@ -236,12 +247,12 @@ void chimdrv_path_results(struct chimdrv_offload *od, struct chimdrv_blist *bl)
 
 	list_for_each_entry(ng, &od->neighs, node) {
 		if (bl && ng->bl_node != CHIM_NODE_NONE)
-			ng->handle = result_handle(bl, ng->bl_node, ng->handle);
+			ng->handle = result_handle(bl, ng->bl_node, ng->handle, &ng->refused);
 		ng->bl_node = CHIM_NODE_NONE;
 	}
 	list_for_each_entry(p, &od->paths, node) {
 		if (bl && p->bl_node != CHIM_NODE_NONE)
-			p->handle = result_handle(bl, p->bl_node, p->handle);
+			p->handle = result_handle(bl, p->bl_node, p->handle, &p->refused);
 		p->bl_node = CHIM_NODE_NONE;
 	}
 }

@@ -17,6 +17,7 @@ struct chimdrv_neigh {
 	u64 cookie;
 	unsigned int paths;
 	u32 bl_node;			/* in the list under construction, or CHIM_NODE_NONE */
+	u32 refused;			/* the card's status, if the last list did not get it in */
 	bool failed;			/* not reachable: nothing new on it */
 };
 
@@ -29,6 +30,7 @@ struct chimdrv_path {
 	u32 handle;
 	unsigned int conns;
 	u32 bl_node;
+	u32 refused;
 };
 
 /* od->neigh_flags, atomic bit operations */

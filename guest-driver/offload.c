@@ -220,11 +220,16 @@ static void offload_result(struct chimdrv_candidate *c, struct chimdrv_blist *bl
 	lock_sock(c->sk);
 	offload_revert(c);
 	release_sock(c->sk);
-	if (conn->path)
+	c->status = status;
+	if (conn->path) {
+		/* below a failed object there is only FAILURE (TRE-17) */
+		if (!err)
+			c->status = chimdrv_path_refused(conn->path) ?: status;
 		chimdrv_path_put(chimdrv_od(c->cd), conn->path);
+	}
 	conn->path = NULL;
 	refuse(c, c->cd, CHIMDRV_NO_CARD);
-	trace_chimney_card_refused(c->sk, status);
+	trace_chimney_card_refused(c->sk, c->status);
 }
 
 /* All three markers, or the card fails. */

@@ -22,6 +22,7 @@
 #include <netlink/netlink.h>
 
 #include "../chimney_genl.h"
+#include "chimney_abi.h"
 
 #define MAX_STATS	512
 #define SHUTTLE_MIN_US	1000	/* between two moves of do_shuttle() */
@@ -322,8 +323,29 @@ static int show_policy(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
+/* The statuses that a node of an INITIATE can have, by the specification's names. */
+static const char *status_name(uint32_t status)
+{
+#define N(name) [CHIM_ST_##name] = #name
+	static const char * const names[] = {
+		N(FAILURE), N(RESOURCES), N(TCP_ENTRIES), N(PATH_ENTRIES), N(NEIGHBOR_ENTRIES),
+		N(IP_ADDRESS_ENTRIES), N(HW_ADDRESS_ENTRIES), N(VLAN_ENTRIES),
+		N(TCP_XMIT_BUFFER), N(TCP_RCV_BUFFER), N(TCP_RCV_WINDOW), N(VLAN_MISMATCH),
+		N(PATH_MTU), N(CONNECTION_REJECTED), N(INVALID_STATE), N(INVALID_HANDLE),
+		N(INVALID_SEQUENCE), N(DUPLICATE), N(BUSY),
+	};
+#undef N
+	static char number[24];
+
+	if (status < sizeof(names) / sizeof(names[0]) && names[status])
+		return names[status];
+	snprintf(number, sizeof(number), "status %" PRIu32, status);
+	return number;
+}
+
 struct counts {
 	uint32_t done, refused;
+	uint32_t status;	/* the card's, if the reason is that the card refused; else 0 */
 	char reason[64];
 };
 
@@ -335,6 +357,7 @@ static int take_counts(struct nl_msg *msg, void *arg)
 	parse(msg, a);
 	c->done += get_u32(a, CHIMNEY_A_DONE);
 	c->refused += get_u32(a, CHIMNEY_A_REFUSED);
+	c->status = get_u32(a, CHIMNEY_A_STATUS);
 	snprintf(c->reason, sizeof(c->reason), "%s", get_str(a, CHIMNEY_A_REASON));
 	return NL_OK;
 }
@@ -499,6 +522,7 @@ static struct counts ask(int cmd, int argc, char **argv)
 {
 	struct nl_msg *msg = request(cmd, 0);
 	struct counts c = { 0 };
+	const char *status;
 
 	put_selector(msg, argc, argv);
 	run(msg, take_counts, &c);
@@ -508,11 +532,14 @@ static struct counts ask(int cmd, int argc, char **argv)
 static int move(int cmd, const char *verb, int argc, char **argv)
 {
 	struct counts c = ask(cmd, argc, argv);
+	const char *status = c.status ? status_name(c.status) : "";
 
 	if (json)
-		printf("{\"done\":%u,\"refused\":%u,\"reason\":\"%s\"}\n", c.done, c.refused, c.reason);
+		printf("{\"done\":%u,\"refused\":%u,\"reason\":\"%s\",\"status\":\"%s\"}\n",
+		       c.done, c.refused, c.reason, status);
 	else if (c.refused)
-		printf("%u %s, %u not (%s)\n", c.done, verb, c.refused, c.reason);
+		printf("%u %s, %u not (%s%s%s)\n", c.done, verb, c.refused, c.reason,
+		       *status ? ": " : "", status);
 	else
 		printf("%u %s\n", c.done, verb);
 	return c.refused && !c.done ? 1 : 0;

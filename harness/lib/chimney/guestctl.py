@@ -32,6 +32,15 @@ class GuestCtl:
         """
         return self.vm.run(["chimneyctl", "offload", *which], check=check, seconds=30).ok
 
+    def offload_answer(self, *which: str) -> dict[str, Any]:
+        """What an offload says: how many went over and how many not, why the first of those did
+        not, and the card's status if it was the card.
+        """
+        text = self.vm.run(["chimneyctl", "offload", *which, "--json"], check=False,
+                           seconds=30).text
+        answer: dict[str, Any] = json.loads(text)
+        return answer
+
     def upload(self, *which: str, check: bool = True) -> bool:
         """Take connections back."""
         return self.vm.run(["chimneyctl", "upload", *which], check=check, seconds=30).ok
