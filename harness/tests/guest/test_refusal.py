@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Offloads that the card refuses: the program's connection stays with Linux as it was, the user is
+told the card's own status, and the same connection can go over later (spec chapter 4.3).
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from chimney.failures import FORCED
+from chimney.guest.puppet import CallFailed, End
+from chimney.guest.station import Conn, Visit
+from chimney.qmp import QmpError
+from chimney.wait import wait_until
+
+KIB = 1024
+UNREAD = 12 * KIB
+BUFFER = 16 * KIB
+TCP_ULP = 31
+# Hosts that nothing has been offloaded to: neighbor and path are new objects for the card.
+STRANGERS = {4: ("10.77.0.99", 24), 6: ("fd77::99", 64)}
+
+
+def both_ways(conn: Conn, count: int = 20 * KIB) -> None:
+    """Bytes in both directions, all of them compared."""
+    conn.guest.send(count)
+    conn.peer.recv(count)
+    conn.peer.send(count)
+    conn.guest.recv(count)
+
+
+@contextmanager
+def strangers(visit: Visit) -> Iterator[None]:
+    """The peer has two more addresses meanwhile."""
+    device = visit.vm.wire.device
+    for family, (host, bits) in STRANGERS.items():
+        nodad = ["nodad"] if family == 6 else []
+        visit.room.ip("address", "add", f"{host}/{bits}", "dev", device, *nodad)
+    try:
+        yield
+    finally:
+        for host, bits in STRANGERS.values():
+            visit.room.ip("address", "delete", f"{host}/{bits}", "dev", device)
+
+
+def turn(visit: Visit, value: str) -> None:
+    """Set the card's x-fail-initiate."""
+    visit.vm.qmp.command("qom-set", path="/machine/peripheral/nic0", property="x-fail-initiate",
+                         value=value)
+
+
+@contextmanager
+def card_fails(visit: Visit, value: str) -> Iterator[None]:
+    """The card refuses new objects meanwhile."""
+    turn(visit, value)
+    try:
+        yield
+    finally:
+        turn(visit, "")
+
+
+def small_send_buffer(end: End) -> None:
+    """A send buffer that fills soon."""
+    end.set(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
+
+
+def connect(visit: Visit, family: int) -> Conn:
+    """A connection of which little is under way at a time."""
+    host = STRANGERS[family][0]
+    listener, _ = visit.listener("peer", host)
+    listener.set(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+    return visit.connect(family, peer_host=host, prepare=small_send_buffer)
+
+
+def load(conn: Conn) -> dict[str, int]:
+    """Bytes that the guest's program has not read, and bytes that it has written and Linux could
+    not send; returns what the guest's kernel says of them.
+    """
+    conn.peer.send(UNREAD)
+    conn.guest.do("fill", 100)
+    wait_until(lambda: conn.guest.queues()["in"] == UNREAD, "the unread bytes to arrive", 10, 0.05)
+    queues = conn.guest.queues()
+    assert queues["out"] >= queues["unsent"] > 0, f"nothing waits to be sent: {queues}"
+    return queues
+
+
+def unload(conn: Conn) -> None:
+    """Every byte of load() arrives, and is the right one."""
+    queues = conn.guest.queues()
+    conn.peer.recv(queues["tx"] - conn.peer.queues()["rx"])
+    conn.guest.recv(queues["in"])
+
+
+def refused(visit: Visit, conn: Conn, status: str) -> None:
+    """One attempt, of which nothing remains but what the user is told."""
+    before = load(conn)
+    with card_fails(visit, status):
+        answer = visit.ctl.offload_answer(*conn.words)
+    assert answer == {"done": 0, "refused": 1, "reason": "card-refused", "status": status}
+    assert visit.state(conn) == "host"
+    after = conn.guest.queues()
+    assert after["unsent"] > 0
+    assert [after[name] for name in ("in", "tx", "rx")] == \
+        [before[name] for name in ("in", "tx", "rx")]
+    unload(conn)
+    both_ways(conn, 4 * KIB)
+
+
+def ends_as_it_should(conn: Conn) -> None:
+    """Both streams come to their end at the same byte on both sides."""
+    conn.guest.do("shutdown", "wr")
+    assert conn.peer.drain() == 0
+    conn.peer.do("shutdown", "wr")
+    assert conn.guest.drain() == 0
+    here, there = conn.guest.queues(), conn.peer.queues()
+    assert (here["tx"], here["rx"]) == (there["rx"], there["tx"])
+    conn.guest.close()
+    conn.peer.close()
+
+
+def counts(visit: Visit) -> dict[str, int]:
+    """What driver and card have counted, and how often the driver says that the card refused."""
+    driver, device = visit.ctl.stats()
+    refusals, _ = visit.ctl.reasons()
+    return {"driver": driver["initiate_failures"], "device": device["initiate_failures"],
+            "refused": refusals.get("card-refused", 0), "initiates": driver["initiates"]}
+
+
+def grown(visit: Visit, before: dict[str, int]) -> dict[str, int]:
+    """By how much counts() has grown."""
+    return {name: count - before[name] for name, count in counts(visit).items()}
+
+
+@pytest.mark.slow
+@pytest.mark.where(native=False, cpus=(2,))
+def test_card_refuses_with_each_status(visit: Visit) -> None:
+    """INI-7, BRD-5, INI-12, TRE-17: with unread and unsent data there, each status that the card
+    can be made to fail with is shown to the user by its name, the connection goes on with Linux
+    and loses nothing, and is handed over later, with such data there again.
+    """
+    # a lower layer first: an object that went in is not new any more
+    statuses = sorted(FORCED, key=lambda name: FORCED[name])
+    before = counts(visit)
+    with strangers(visit):
+        conns = [connect(visit, 6 if number % 2 else 4) for number in range(len(statuses))]
+        for conn, status in zip(conns, statuses, strict=True):
+            refused(visit, conn, status)
+        assert grown(visit, before) == {"driver": len(statuses), "device": len(statuses),
+                                        "refused": len(statuses), "initiates": 0}
+        for conn in conns:
+            load(conn)
+            visit.hand(conn)
+            unload(conn)
+            both_ways(conn)
+            visit.expect("offloaded", conn)
+        for conn in conns:
+            ends_as_it_should(conn)
+
+
+@pytest.mark.where(native=False, cpus=(2,))
+def test_card_refuses_one_of_several(visit: Visit) -> None:
+    """INI-7, INI-13: of three connections in one list the card refuses the second; the others go
+    over, and all three lose nothing.
+    """
+    conns = [visit.connect(opener="peer") for _ in range(3)]
+    for conn in conns:
+        conn.peer.send(UNREAD)
+        conn.guest.send(8 * KIB)
+    with card_fails(visit, "TCP_RCV_WINDOW:2"):
+        answer = visit.ctl.offload_answer("--port", str(conns[0].guest_port))
+    assert answer == {"done": 2, "refused": 1, "reason": "card-refused",
+                      "status": "TCP_RCV_WINDOW"}
+    assert sorted(visit.state(conn) for conn in conns) == ["host", "offloaded", "offloaded"]
+    for conn in conns:
+        conn.guest.recv(UNREAD)
+        conn.peer.recv(8 * KIB)
+        both_ways(conn)
+        visit.hand(conn)
+        ends_as_it_should(conn)
+
+
+@pytest.mark.where(native=False, cpus=(2,))
+def test_program_is_told_that_the_card_refuses(visit: Visit) -> None:
+    """INI-7: a program that asks for the card by setsockopt gets ENOSPC, and can ask again."""
+    conn = visit.connect()
+    both_ways(conn)
+    with card_fails(visit, "TCP_ENTRIES"), pytest.raises(CallFailed) as caught:
+        conn.guest.do("setstr", socket.IPPROTO_TCP, TCP_ULP, "chimney")
+    assert caught.value.errno == "ENOSPC"
+    assert visit.state(conn) == "host"
+    both_ways(conn)
+    conn.guest.do("setstr", socket.IPPROTO_TCP, TCP_ULP, "chimney")
+    visit.expect("offloaded", conn)
+    both_ways(conn)
+
+
+@pytest.mark.where(native=False, cpus=(2,), kernels=("6.12",), debug=False)
+def test_knob_with_no_meaning_changes_nothing(visit: Visit) -> None:
+    """A value that the card does not understand is refused by name, and the old one holds."""
+    conn = visit.connect()
+    with card_fails(visit, "TCP_ENTRIES"):
+        with pytest.raises(QmpError, match="NONSENSE"):
+            turn(visit, "PATH_MTU+NONSENSE")
+        assert visit.ctl.offload_answer(*conn.words)["status"] == "TCP_ENTRIES"
