@@ -30,7 +30,7 @@ def leaked(station: Station) -> bool:
 
 def run_with_slow_segments(kernel: str, seed: int, fence: bool) -> tuple[dict[str, int], list[str]]:
     """Hand-overs under data while some segments are slow; returns what the driver counted, and what
-    else was seen: complaints of the kernel, wrong data.
+    else was seen: complaints of the kernel, wrong data, and with the fence whatever is left over.
     """
     station = Station(config(kernel, 2, copies=[f"{programs.slowrx(kernel)}:/lib/slowrx.ko"]))
     seen: list[str] = []
@@ -52,6 +52,10 @@ def run_with_slow_segments(kernel: str, seed: int, fence: bool) -> tuple[dict[st
         driver, _ = station.ctl.stats()
         seen += [splat.line for splat in find_splats(visit.vm.run(["dmesg"]).text)]
         assert driver["initiates"] >= CYCLES or seen
+        if fence:
+            visit.vm.run(["rmmod", "slowrx"])
+            visit.close()
+            seen += station.findings()
         return {name: driver[name] for name in SIGNS}, seen
     finally:
         station.close()

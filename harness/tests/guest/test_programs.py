@@ -120,7 +120,6 @@ def test_blocked_calls_survive_hand_overs(visit: Visit) -> None:
     assert reading.wait()["done"] == 64 * KIB
 
 
-@pytest.mark.where(cpus=(2,))
 def test_keepalive_while_idle(visit: Visit) -> None:
     """Keepalive every second keeps an idle connection; the kernel's own timer stands still."""
     conn = visit.connect()
@@ -134,8 +133,8 @@ def test_keepalive_while_idle(visit: Visit) -> None:
     timer = "keepalive" in visit.vm.run(words).text
     assert timer != visit.offloads
     before = received_segments(visit)
-    stays(lambda: conn.guest.do("poll", 0, POLLIN)["events"] == 0, "the connection is quiet", 3.5)
-    assert received_segments(visit) - before >= 2, "no keepalive probes reached the peer"
+    wait_until(lambda: received_segments(visit) - before >= 2, "two keepalive probes", 10, 0.1)
+    assert conn.guest.do("poll", 0, POLLIN)["events"] == 0
     both_ways(conn)
     visit.back(conn)
     assert "keepalive" in visit.vm.run(words).text
@@ -157,7 +156,8 @@ def test_repair_mode(visit: Visit) -> None:
     try:
         conn.guest.set(socket.IPPROTO_TCP, TCP_REPAIR, 1)
     except CallFailed as failed:
-        assert failed.errno == "EPERM"  # a kernel without CONFIG_CHECKPOINT_RESTORE
+        # the debug kernel has no CONFIG_CHECKPOINT_RESTORE
+        assert failed.errno == "EPERM" and visit.vm.config.kernel == "debug"
     else:
         conn.guest.set(socket.IPPROTO_TCP, TCP_REPAIR, 0)
     visit.expect("host", conn)
