@@ -522,7 +522,6 @@ static struct counts ask(int cmd, int argc, char **argv)
 {
 	struct nl_msg *msg = request(cmd, 0);
 	struct counts c = { 0 };
-	const char *status;
 
 	put_selector(msg, argc, argv);
 	run(msg, take_counts, &c);
