@@ -191,8 +191,10 @@ class Handover:
             self.vm.watch()
             driver, device = self.ctl.stats()
             cycles = driver["terminates"] - self.before[0]["terminates"]
-            into = device["rx_bytes"] - self.before[1]["rx_bytes"]
-            out = device["tx_bytes"] - self.before[1]["tx_bytes"]
+            into, out = (
+                sum(device[key] - self.before[1][key] for key in (f"{way}_bytes", f"{way}_offloaded_bytes"))
+                for way in ("rx", "tx")
+            )
             enough = [
                 driver[key] - self.before[0].get(key, 0)
                 for key in ("upload_in_flight", "upload_unread", "upload_unsent")
