@@ -10,7 +10,10 @@
 #include "chimdrv.h"
 #include "chimney_abi.h"
 
-/* The only place where a status of the card becomes an errno. */
+/*
+ * The only place where a status of the card becomes an errno. None becomes one of
+ * chimdrv_admin_lost(): a card that says no has answered.
+ */
 int chimdrv_admin_errno(u32 status)
 {
 	switch (status) {
@@ -63,7 +66,7 @@ int chimdrv_admin_errno(u32 status)
 		return -EBUSY;
 	case CHIM_ST_FAILURE:
 	default:
-		return -EIO;
+		return -EREMOTEIO;
 	}
 }
 

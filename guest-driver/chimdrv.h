@@ -317,6 +317,15 @@ bool chimdrv_admin_overdue(struct chimdrv_dev *cd);
 int chimdrv_admin_errno(u32 status);
 
 /*
+ * The card has not answered: it has failed, and nobody knows what it has done. Any
+ * other error of a command means that it was not posted, or is the card's answer.
+ */
+static inline bool chimdrv_admin_lost(int err)
+{
+	return err == -EIO || err == -ENODEV || err == -ETIMEDOUT;
+}
+
+/*
  * Post a command and return at once; any context but hard interrupt. ctl's
  * opcode, u and sge[] of *sqe are the caller's, phase and cookie are set here.
  * @terminate: may take the slots that are kept free for terminates.

@@ -230,8 +230,8 @@ static int one_node(struct chimdrv_conn *conn, u8 op, u8 type, u32 len, void *st
 		n->state_len = cpu_to_le32(len);
 	}
 	err = chimdrv_stateop_exec(conn->cd, op, &bl, 0, 0, &cmd);
-	if (!err && (cmd.status || chimdrv_blist_at(&bl, 0)->status))
-		err = -EREMOTEIO;
+	if (!err)
+		err = chimdrv_admin_errno(le32_to_cpu(chimdrv_blist_at(&bl, 0)->status));
 	if (!err && len)
 		memcpy(state, chimdrv_blist_ptr(&bl, off), len);
 out:

@@ -212,7 +212,7 @@ static void offload_result(struct chimdrv_candidate *c, struct chimdrv_blist *bl
 		return;
 	}
 	chimdrv_count(c->cd, initiate_failures);
-	if (err == -EIO || err == -ENODEV || err == -ETIMEDOUT) {
+	if (chimdrv_admin_lost(err)) {
 		/* the card may have taken it before it failed: it ends with the card */
 		refuse(c, c->cd, CHIMDRV_NO_DOWN);
 		return;
@@ -283,8 +283,6 @@ static void offload_batch(struct chimdrv_dev *cd, struct list_head *batch, unsig
 	err = offload_fences(cd, fence, &fences);
 	if (!err)
 		err = chimdrv_stateop_exec(cd, CHIM_OP_INITIATE, &bl, fence, fences, &cmd);
-	if (!err && cmd.status != CHIM_ST_SUCCESS)
-		err = -EREMOTEIO;
 	if (live > 1)
 		chimdrv_count(cd, bulk_lists);
 	if (!err)
