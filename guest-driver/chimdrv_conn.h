@@ -60,6 +60,8 @@ enum chimdrv_conn_bit {
 	CHIMDRV_C_DETACHED,	/* the socket is with kernel TCP again */
 	CHIMDRV_C_TARGET,	/* the target holds a reference */
 	CHIMDRV_C_LOST,		/* received bytes could not be kept: end with an error */
+	CHIMDRV_C_UNDO,		/* did not go over: with kernel TCP again once nobody owns it */
+	CHIMDRV_C_LET_GO,	/* the card has nothing of it; the socket's owner may be waited for */
 };
 
 struct chimdrv_sge {
@@ -216,7 +218,7 @@ struct chimdrv_conn {
 	X(PAUSED, "paused") X(DOWN, "card-down") X(USEC, "usec-timestamps") \
 	X(FAMILY, "family") X(SENDS, "send-queue") X(RECEIVE, "receive-queue") \
 	X(UNREADABLE, "unreadable-memory") X(MEMORY, "memory") X(BPF, "bpf") \
-	X(BUSY, "busy") X(ECN, "ecn") X(CARD, "card-refused") X(MTU, "mtu")
+	X(BUSY, "busy") X(OWNED, "socket-owned") X(ECN, "ecn") X(CARD, "card-refused") X(MTU, "mtu")
 
 #define X(id, name) CHIMDRV_NO_##id,
 enum chimdrv_refusal { CHIMDRV_REFUSALS(X) CHIMDRV_NO_COUNT };
@@ -283,8 +285,8 @@ struct chimdrv_offload {
 	struct list_head candidates;	/* sockets that the policy wants offloaded */
 	unsigned int ncandidates;
 	unsigned int nconns;
-	bool up;			/* offloads are welcome */
-	wait_queue_head_t idle;
+	bool up;			/* offloads are welcome; written under lock */
+	wait_queue_head_t idle;		/* conns, and what the card has of them */
 
 	struct work_struct upload_work;
 	struct work_struct update_work;
@@ -367,8 +369,14 @@ int chimdrv_room_to_skbs(struct chimdrv_room *room, u32 len, u32 seq, struct sk_
 
 /* --------------------------------------------------------------------- conn.c */
 
-/* Socket owned. One reference: the caller's. NULL: no memory. */
-struct chimdrv_conn *chimdrv_conn_create(struct chimdrv_dev *cd, struct sock *sk);
+/*
+ * Socket owned. create: one reference, the caller's; NULL: no memory. Then discard,
+ * or join a card, under the RCU section that found it, and name.
+ */
+struct chimdrv_conn *chimdrv_conn_create(struct sock *sk);
+void chimdrv_conn_discard(struct chimdrv_conn *conn);
+bool chimdrv_conn_join(struct chimdrv_conn *conn, struct chimdrv_dev *cd);
+int chimdrv_conn_name(struct chimdrv_conn *conn);
 /* Any context. By the card's name or the next one after *id; with a reference, or NULL. */
 struct chimdrv_conn *chimdrv_conn_find(u64 cookie);
 struct chimdrv_conn *chimdrv_conn_next(unsigned long *id);
@@ -433,6 +441,8 @@ void chimdrv_handback_finish(struct chimdrv_conn *conn);
 void chimdrv_handback_restore(struct chimdrv_conn *conn, bool ack);
 /* slock, queues ours: it ends with conn->end_err. Both drop the socket's hold. */
 void chimdrv_handback_die(struct chimdrv_conn *conn);
+/* slock, queues ours: HOLDING or INITIATING, and the card does not take it. */
+void chimdrv_handback_undo(struct chimdrv_conn *conn);
 /* slock. The card touches no memory of the connection any more. */
 void chimdrv_handback_drop_requests(struct chimdrv_conn *conn);
 

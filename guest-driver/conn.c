@@ -46,7 +46,8 @@ void chimdrv_conn_put(struct chimdrv_conn *conn)
 
 	if (!refcount_dec_and_test(&conn->refs))
 		return;
-	xa_erase_bh(&chimdrv_conns, conn->id);
+	if (conn->id)
+		xa_erase_bh(&chimdrv_conns, conn->id);
 	WARN_ON_ONCE(conn->nsends || conn->nrecvs || conn->nfwds);
 	skb_queue_purge(&conn->hold);
 	skb_queue_purge(&conn->returned);
@@ -57,8 +58,7 @@ void chimdrv_conn_put(struct chimdrv_conn *conn)
 	spin_lock_bh(&od->lock);
 	list_del(&conn->all);
 	od->nconns--;
-	if (!od->nconns)
-		wake_up_all(&od->idle);
+	wake_up_all(&od->idle);
 	spin_unlock_bh(&od->lock);
 	sock_put(conn->sk);
 	kfree_rcu(conn, rcu);
@@ -115,38 +115,65 @@ static void init_lists(struct chimdrv_conn *conn)
 	__skb_queue_head_init(&conn->back);
 }
 
-/* One reference: the caller's. */
-struct chimdrv_conn *chimdrv_conn_create(struct chimdrv_dev *cd, struct sock *sk)
+/* Of no card yet: chimdrv_conn_join() or chimdrv_conn_discard() follows. */
+struct chimdrv_conn *chimdrv_conn_create(struct sock *sk)
 {
 	struct chimdrv_conn *conn = kzalloc(sizeof(*conn), GFP_KERNEL);
-	struct chimdrv_offload *od = chimdrv_od(cd);
-	struct chimdrv_net *net = cd->net;
 
 	if (!conn)
 		return NULL;
 	init_lists(conn);
 	refcount_set(&conn->refs, 1);
-	conn->cd = cd;
 	conn->sk = sk;
 	conn->end_err = ECONNABORTED;
 	conn->synth = alloc_skb(MAX_HEADER + sizeof(struct tcphdr), GFP_KERNEL);
 	conn->spare = chimdrv_deliver_skb(GFP_KERNEL);
-	if (!conn->synth || !conn->spare)
-		goto fail;
-	conn->hash = chimdrv_rss_hash(net, sk);
-	conn->pair = chimdrv_rss_pair(net, conn->hash);
-	if (xa_alloc_bh(&chimdrv_conns, &conn->id, conn, xa_limit_31b, GFP_KERNEL))
-		goto fail;
-	conn->cookie = (u64)atomic_inc_return(&chimdrv_generation) << 32 | conn->id;
-	sock_hold(sk);
-	spin_lock_bh(&od->lock);
-	list_add_tail(&conn->all, &od->conns);
-	od->nconns++;
-	spin_unlock_bh(&od->lock);
-	return conn;
-fail:
+	if (conn->synth && conn->spare)
+		return conn;
+	chimdrv_conn_discard(conn);
+	return NULL;
+}
+
+void chimdrv_conn_discard(struct chimdrv_conn *conn)
+{
 	kfree_skb(conn->synth);
 	kfree_skb(conn->spare);
 	kfree(conn);
-	return NULL;
+}
+
+/*
+ * RCU, under which the card was found. From here on the card's offload half waits
+ * for the last put. False: it takes no connections any more.
+ */
+bool chimdrv_conn_join(struct chimdrv_conn *conn, struct chimdrv_dev *cd)
+{
+	struct chimdrv_offload *od = chimdrv_od(cd);
+	bool up;
+
+	if (!od)
+		return false;
+	spin_lock_bh(&od->lock);
+	up = od->up;
+	if (up) {
+		conn->cd = cd;
+		sock_hold(conn->sk);
+		list_add_tail(&conn->all, &od->conns);
+		od->nconns++;
+	}
+	spin_unlock_bh(&od->lock);
+	return up;
+}
+
+/* It has joined: its pair, and the name by which the card knows it. */
+int chimdrv_conn_name(struct chimdrv_conn *conn)
+{
+	struct chimdrv_net *net = conn->cd->net;
+	int err;
+
+	conn->hash = chimdrv_rss_hash(net, conn->sk);
+	conn->pair = chimdrv_rss_pair(net, conn->hash);
+	err = xa_alloc_bh(&chimdrv_conns, &conn->id, conn, xa_limit_31b, GFP_KERNEL);
+	if (!err)
+		conn->cookie = (u64)atomic_inc_return(&chimdrv_generation) << 32 | conn->id;
+	return err;
 }

@@ -84,6 +84,25 @@ void chimdrv_handback_restore(struct chimdrv_conn *conn, bool ack)
 	chimdrv_conn_put(conn);			/* the socket's */
 }
 
+/*
+ * It did not go over, and all is as if nothing had been. HOLDING: kernel TCP has run
+ * all the time; else it goes on from where it was stopped.
+ */
+void chimdrv_handback_undo(struct chimdrv_conn *conn)
+{
+	if (test_bit(CHIMDRV_C_DETACHED, &conn->bits)) {	/* the socket died meanwhile */
+		chimdrv_handback_drop_requests(conn);
+		chimdrv_conn_set_state(conn, CHIMDRV_HOST);
+	} else if (conn->state == CHIMDRV_HOLDING) {
+		chimdrv_ulp_detach(conn);
+		chimdrv_state_replay(conn);
+		chimdrv_conn_put(conn);		/* the socket's */
+	} else {
+		chimdrv_handback_drop_requests(conn);
+		chimdrv_handback_restore(conn, false);
+	}
+}
+
 /* LAST and the admin completion have been processed (OP-H6). slock, queues ours. */
 void chimdrv_handback_finish(struct chimdrv_conn *conn)
 {

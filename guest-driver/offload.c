@@ -12,7 +12,8 @@
 #include "chimdrv_conn.h"
 #include "trace.h"
 
-#define DRAIN_MS	100	/* for frames of the socket to leave queues and ring */
+#define OWN_MS		500	/* for all sockets of a list: until their owners let go */
+#define STILL_MS	100	/* for a batch, in which some stand still: for owners and for frames */
 
 static bool no_fence;
 module_param_named(unsafe_no_fence, no_fence, bool, 0644);
@@ -28,85 +29,133 @@ const char *chimdrv_offload_refusal_name(u32 refusal)
 	return refusal < CHIMDRV_NO_COUNT ? refusal_names[refusal] : "unknown";
 }
 
+/* @cd is held by a connection, or by RCU: then it may be without its offload half. */
 static void refuse(struct chimdrv_candidate *c, struct chimdrv_dev *cd, enum chimdrv_refusal why)
 {
+	struct chimdrv_offload *od = cd ? chimdrv_od(cd) : NULL;
+
 	c->refusal = why;
 	c->err = chimdrv_policy_errno(why);
-	if (cd)
-		atomic64_inc(&chimdrv_od(cd)->count.refused[why]);
+	if (od)
+		atomic64_inc(&od->count.refused[why]);
 	trace_chimney_refuse(c->sk, why);
+}
+
+/* ------------------------------------------------------------------- owning the socket */
+
+static bool try_own(struct sock *sk)
+{
+	bool got;
+
+	spin_lock_bh(&sk->sk_lock.slock);
+	got = !sock_owned_by_user_nocheck(sk);
+	if (got)
+		sk->sk_lock.owned = 1;
+	spin_unlock_bh(&sk->sk_lock.slock);
+	if (got)
+		mutex_acquire(&sk->sk_lock.dep_map, 0, 1, _RET_IP_);
+	return got;
+}
+
+/*
+ * lock_sock() with an end: a program can own its socket for as long as it likes (a
+ * page that it sends from does not come), and others wait behind this one.
+ */
+static bool own_until(struct sock *sk, unsigned long end)
+{
+	long left = (long)(end - jiffies);
+
+	return wait_event_timeout(sk->sk_lock.wq, try_own(sk), max(left, 1L));
 }
 
 /* -------------------------------------------------------------------- hook in, and back */
 
-/* (a) Hook in, kernel TCP still whole, arrivals held. */
-static void offload_attach(struct chimdrv_candidate *c)
+/* A connection of the card that the route leads to; NULL: refused. Owned. */
+static struct chimdrv_conn *conn_for(struct chimdrv_candidate *c)
 {
-	enum chimdrv_refusal why = CHIMDRV_NO_ROUTE;
+	struct chimdrv_conn *conn = chimdrv_conn_create(c->sk);
+	enum chimdrv_refusal why = CHIMDRV_NO_MEMORY;
 	struct chimdrv_dev *cd = NULL;
-	int err;
 
-	c->err = -EINPROGRESS;
-	lock_sock(c->sk);
+	rcu_read_lock();
+	if (conn)
+		why = chimdrv_policy_check(c->sk, &cd);
+	if (!why && !chimdrv_conn_join(conn, cd))
+		why = CHIMDRV_NO_DOWN;
+	if (why)
+		refuse(c, cd, why);
+	rcu_read_unlock();
+	if (!why)
+		return conn;
+	if (conn)
+		chimdrv_conn_discard(conn);
+	return NULL;
+}
+
+/* (a) Hook in, kernel TCP still whole. Owned. */
+static void offload_attach_owned(struct chimdrv_candidate *c)
+{
+	enum chimdrv_refusal why = CHIMDRV_NO_MEMORY;
+	struct chimdrv_conn *conn;
+
 	/* a route that has gone stale, or was forgotten at a timeout, is looked up again */
 	if (chimdrv_policy_recheck(c->sk) == CHIMDRV_NO_NONE &&
-	    inet_csk(c->sk)->icsk_af_ops->rebuild_header(c->sk))
-		goto out;
-	why = chimdrv_policy_check(c->sk, &cd);
-	if (why)
-		goto out;
-	why = CHIMDRV_NO_MEMORY;
-	c->conn = chimdrv_conn_create(cd, c->sk);
-	if (!c->conn)
-		goto out;
-	c->cd = cd;
-	err = chimdrv_ulp_attach(c->conn);
-	if (!err) {
-		release_sock(c->sk);
+	    inet_csk(c->sk)->icsk_af_ops->rebuild_header(c->sk)) {
+		refuse(c, NULL, CHIMDRV_NO_ROUTE);
 		return;
 	}
-	chimdrv_conn_put(c->conn);
-	c->conn = NULL;
-	why = CHIMDRV_NO_ULP;
-out:
+	conn = conn_for(c);
+	if (!conn)
+		return;
+	if (!chimdrv_conn_name(conn)) {
+		why = CHIMDRV_NO_ULP;
+		if (!chimdrv_ulp_attach(conn)) {
+			c->conn = conn;
+			c->cd = conn->cd;
+			return;
+		}
+	}
+	refuse(c, conn->cd, why);
+	chimdrv_conn_put(conn);
+}
+
+static void offload_attach(struct chimdrv_candidate *c, unsigned long end)
+{
+	c->err = -EINPROGRESS;
+	if (!own_until(c->sk, end)) {
+		refuse(c, NULL, CHIMDRV_NO_OWNED);
+		return;
+	}
+	offload_attach_owned(c);
 	release_sock(c->sk);
-	refuse(c, cd, why);
 }
 
-/* Still with kernel TCP in all but the hook: hook out, held segments to kernel TCP. Owned. */
-static void offload_undo_hold(struct chimdrv_candidate *c)
+/*
+ * The card does not get it, or does not want it: as it was before, now or when the
+ * socket's owner lets go. od->mutex, for the path.
+ */
+static void offload_undo(struct chimdrv_candidate *c, enum chimdrv_refusal why)
 {
+	struct chimdrv_offload *od = chimdrv_od(c->cd);
 	struct chimdrv_conn *conn = c->conn;
-	struct sock *sk = c->sk;
 
-	spin_lock_bh(&sk->sk_lock.slock);
-	chimdrv_ulp_detach(conn);
-	clear_bit(CHIMDRV_C_PEER_FIN, &conn->bits);
-	chimdrv_state_replay(conn);
-	chimdrv_conn_put(conn);			/* the socket's */
-	spin_unlock_bh(&sk->sk_lock.slock);
-}
-
-/* The valves were closed: everything as it was, nothing lost. Owned. */
-static void offload_revert(struct chimdrv_candidate *c)
-{
-	struct chimdrv_conn *conn = c->conn;
-	struct sock *sk = c->sk;
-
-	spin_lock_bh(&sk->sk_lock.slock);
-	chimdrv_handback_drop_requests(conn);
-	if (!test_bit(CHIMDRV_C_DETACHED, &conn->bits))
-		chimdrv_handback_restore(conn, false);
-	spin_unlock_bh(&sk->sk_lock.slock);
+	if (conn->path)
+		chimdrv_path_put(od, conn->path);
+	conn->path = NULL;
+	spin_lock_bh(&c->sk->sk_lock.slock);
+	set_bit(CHIMDRV_C_UNDO, &conn->bits);
+	set_bit(CHIMDRV_C_LET_GO, &conn->bits);
+	chimdrv_progress_check(conn);
+	spin_unlock_bh(&c->sk->sk_lock.slock);
+	wake_up_all(&od->idle);
+	refuse(c, c->cd, why);
 }
 
 /* ------------------------------------------------------------------ into the block list */
 
 /* Owned, so nothing new comes: frames of the socket leave queueing discipline and ring. */
-static bool drained(struct sock *sk)
+static bool drained(struct sock *sk, unsigned long end)
 {
-	unsigned long end = jiffies + msecs_to_jiffies(DRAIN_MS);
-
 	while (refcount_read(&sk->sk_wmem_alloc) > 1) {
 		if (time_after(jiffies, end))
 			return false;
@@ -115,29 +164,37 @@ static bool drained(struct sock *sk)
 	return true;
 }
 
-/* (c) Valves closed, snapshot into the list. */
-static void offload_snapshot(struct chimdrv_candidate *c, struct chimdrv_blist *bl, u32 *root)
+/* Owned. May it still go? Then it has its path. */
+static enum chimdrv_refusal offload_check(struct chimdrv_candidate *c, unsigned long end)
+{
+	struct chimdrv_offload *od = chimdrv_od(c->cd);
+	struct chimdrv_conn *conn = c->conn;
+	enum chimdrv_refusal why;
+
+	why = chimdrv_policy_recheck(c->sk);
+	if (!why)
+		why = chimdrv_policy_moment(c->sk);
+	/* the card may have failed, and even work again, since the hook went in */
+	if (!why && (test_bit(CHIMDRV_C_GONE, &conn->bits) || !READ_ONCE(od->up)))
+		why = CHIMDRV_NO_DOWN;
+	if (!why && test_bit(CHIMDRV_C_UPLOAD, &conn->bits))
+		why = CHIMDRV_NO_BUSY;		/* somebody wants it back already */
+	if (!why && !drained(c->sk, end))
+		why = CHIMDRV_NO_DRAIN;
+	if (!why)
+		conn->path = chimdrv_path_get(od, c->sk, &why);
+	return why;
+}
+
+/* Owned and checked. (c) Valves closed, snapshot into the list. */
+static int offload_snapshot(struct chimdrv_candidate *c, struct chimdrv_blist *bl, u32 *root)
 {
 	struct chimdrv_offload *od = chimdrv_od(c->cd);
 	struct chimdrv_conn *conn = c->conn;
 	struct sock *sk = c->sk;
-	enum chimdrv_refusal why;
 	u32 path_node;
+	int err;
 
-	lock_sock(sk);
-	why = chimdrv_policy_recheck(sk);
-	if (!why)
-		why = chimdrv_policy_moment(sk);
-	if (!why && test_bit(CHIMDRV_C_UPLOAD, &conn->bits))
-		why = CHIMDRV_NO_BUSY;		/* somebody wants it back already */
-	if (!why && !drained(sk))
-		why = CHIMDRV_NO_DRAIN;
-	if (!why)
-		conn->path = chimdrv_path_get(od, sk, &why);
-	if (why) {
-		offload_undo_hold(c);
-		goto out;
-	}
 	chimdrv_hook_ct_liberal(sk);
 	spin_lock_bh(&sk->sk_lock.slock);
 	chimdrv_conn_set_state(conn, CHIMDRV_INITIATING);
@@ -146,19 +203,32 @@ static void offload_snapshot(struct chimdrv_candidate *c, struct chimdrv_blist *
 	chimdrv_valves_close(conn);
 	path_node = chimdrv_path_node(od, conn->path, bl, root);
 	c->tcp_node = chimdrv_blist_node(bl, CHIM_ROLE_NEW, CHIM_TCP_ALL, 0, conn->cookie);
-	if (chimdrv_state_export(conn, bl, c->tcp_node, &c->buffered)) {
+	err = chimdrv_state_export(conn, bl, c->tcp_node, &c->buffered);
+	if (err) {
 		bl->nodes--;			/* the node was the last and is not linked yet */
-		why = CHIMDRV_NO_SENDS;
-		offload_revert(c);
-		goto out;
+		return err;
 	}
 	chimdrv_blist_at(bl, c->tcp_node)->next = chimdrv_blist_at(bl, path_node)->dependent;
 	chimdrv_blist_at(bl, path_node)->dependent = cpu_to_le32(c->tcp_node);
-	release_sock(sk);
-	return;
-out:
-	release_sock(sk);
-	refuse(c, c->cd, why);
+	return 0;
+}
+
+/* One more into the list, or refused. */
+static void offload_add(struct chimdrv_candidate *c, struct chimdrv_blist *bl, u32 *root,
+			unsigned long end)
+{
+	enum chimdrv_refusal why;
+
+	if (!own_until(c->sk, end)) {
+		offload_undo(c, CHIMDRV_NO_OWNED);
+		return;
+	}
+	why = offload_check(c, end);
+	if (!why && offload_snapshot(c, bl, root))
+		why = CHIMDRV_NO_SENDS;
+	if (why)
+		offload_undo(c, why);
+	release_sock(c->sk);
 }
 
 /* -------------------------------------------------------------------------- the command */
@@ -217,18 +287,9 @@ static void offload_result(struct chimdrv_candidate *c, struct chimdrv_blist *bl
 		refuse(c, c->cd, CHIMDRV_NO_DOWN);
 		return;
 	}
-	lock_sock(c->sk);
-	offload_revert(c);
-	release_sock(c->sk);
-	c->status = status;
-	if (conn->path) {
-		/* below a failed object there is only FAILURE (TRE-17) */
-		if (!err)
-			c->status = chimdrv_path_refused(conn->path) ?: status;
-		chimdrv_path_put(chimdrv_od(c->cd), conn->path);
-	}
-	conn->path = NULL;
-	refuse(c, c->cd, CHIMDRV_NO_CARD);
+	/* below a failed object there is only FAILURE (TRE-17) */
+	c->status = (err ? 0 : chimdrv_path_refused(conn->path)) ?: status;
+	offload_undo(c, CHIMDRV_NO_CARD);
 	trace_chimney_card_refused(c->sk, c->status);
 }
 
@@ -243,56 +304,67 @@ static void offload_wait(struct chimdrv_candidate *c)
 				test_bit(CHIMDRV_C_GONE, &conn->bits),
 				msecs_to_jiffies(CHIMDRV_LATE_MS)))
 		chimdrv_dev_fail(c->cd, "no OPENED or CUTOVER after an initiate");
-	c->err = READ_ONCE(conn->state) == CHIMDRV_INITIATING ? -EIO : 0;
-	if (!c->err) {
-		/* data written meanwhile, and anything that came while a process owned it */
-		spin_lock_bh(&c->sk->sk_lock.slock);
-		chimdrv_progress_check(conn);
-		spin_unlock_bh(&c->sk->sk_lock.slock);
-		chimdrv_genl_event(conn, CHIMNEY_EVENT_OFFLOADED);
+	/* it cannot have gone back meanwhile, that needs od->mutex: else it has ended with the card */
+	if (READ_ONCE(conn->state) != CHIMDRV_OFFLOADED) {
+		refuse(c, c->cd, CHIMDRV_NO_DOWN);
+		return;
 	}
+	c->err = 0;
+	/* data written meanwhile, and anything that came while a process owned it */
+	spin_lock_bh(&c->sk->sk_lock.slock);
+	chimdrv_progress_check(conn);
+	spin_unlock_bh(&c->sk->sk_lock.slock);
+	chimdrv_genl_event(conn, CHIMNEY_EVENT_OFFLOADED);
+}
+
+/* (d), (e) for those of the batch that are in the list. */
+static void offload_run(struct chimdrv_dev *cd, struct list_head *batch, struct chimdrv_blist *bl)
+{
+	struct chimdrv_offload *od = chimdrv_od(cd);
+	struct chimdrv_admin_cmd cmd = { };
+	struct chimdrv_candidate *c;
+	u32 fences = 0, fence;
+	int err;
+
+	fence = chimdrv_stateop_fence_id(od);
+	err = offload_fences(cd, fence, &fences);
+	if (!err)
+		err = chimdrv_stateop_exec(cd, CHIM_OP_INITIATE, bl, fence, fences, &cmd);
+	if (!err)
+		chimdrv_path_results(od, bl);
+	list_for_each_entry(c, batch, node)
+		if (c->err == -EINPROGRESS)
+			offload_result(c, bl, err);
+	list_for_each_entry(c, batch, node)
+		offload_wait(c);
 }
 
 /* (c), (d), (e) for connections of one card that have been attached and fenced. */
 static void offload_batch(struct chimdrv_dev *cd, struct list_head *batch, unsigned int n)
 {
 	struct chimdrv_offload *od = chimdrv_od(cd);
-	struct chimdrv_admin_cmd cmd = { };
-	u32 root = CHIM_NODE_NONE, fences = 0, fence, live = 0;
+	u32 root = CHIM_NODE_NONE, live = 0;
 	struct chimdrv_candidate *c;
 	struct chimdrv_blist bl;
+	unsigned long end;
 	int err;
 
 	mutex_lock(&od->mutex);
+	end = jiffies + msecs_to_jiffies(STILL_MS);
 	err = chimdrv_blist_init(&bl, 3 * n);
 	list_for_each_entry(c, batch, node) {
-		if (err) {
-			lock_sock(c->sk);
-			offload_undo_hold(c);
-			release_sock(c->sk);
-			refuse(c, cd, CHIMDRV_NO_MEMORY);
-			continue;
-		}
-		offload_snapshot(c, &bl, &root);
+		if (err)
+			offload_undo(c, CHIMDRV_NO_MEMORY);
+		else
+			offload_add(c, &bl, &root, end);
 		live += c->err == -EINPROGRESS;
 	}
-	if (!live)
-		goto out;
-	((struct chim_block_list *)bl.buf)->root = cpu_to_le32(root);
-	fence = chimdrv_stateop_fence_id(od);
-	err = offload_fences(cd, fence, &fences);
-	if (!err)
-		err = chimdrv_stateop_exec(cd, CHIM_OP_INITIATE, &bl, fence, fences, &cmd);
-	if (live > 1)
-		chimdrv_count(cd, bulk_lists);
-	if (!err)
-		chimdrv_path_results(od, &bl);
-	list_for_each_entry(c, batch, node)
-		if (c->err == -EINPROGRESS)
-			offload_result(c, &bl, err);
-	list_for_each_entry(c, batch, node)
-		offload_wait(c);
-out:
+	if (live) {
+		((struct chim_block_list *)bl.buf)->root = cpu_to_le32(root);
+		if (live > 1)
+			chimdrv_count(cd, bulk_lists);
+		offload_run(cd, batch, &bl);
+	}
 	list_for_each_entry(c, batch, node) {
 		chimdrv_room_destroy(c->buffered);
 		c->buffered = NULL;
@@ -311,13 +383,14 @@ out:
 void chimdrv_offload_list(struct list_head *candidates)
 {
 	struct chimdrv_candidate *c, *next;
+	unsigned long end = jiffies + msecs_to_jiffies(OWN_MS);
 	struct chimdrv_dev *cd;
 	unsigned int n, max;
 	LIST_HEAD(done);
 	LIST_HEAD(batch);
 
 	list_for_each_entry_safe(c, next, candidates, node) {
-		offload_attach(c);
+		offload_attach(c, end);
 		if (!c->conn)
 			list_move_tail(&c->node, &done);
 	}

@@ -132,6 +132,7 @@ out:
 	return why;
 }
 
+/* @cd is not held: it is good as long as the RCU section of the caller. */
 enum chimdrv_refusal chimdrv_policy_check(struct sock *sk, struct chimdrv_dev **cd)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
@@ -171,6 +172,7 @@ int chimdrv_policy_errno(enum chimdrv_refusal refusal)
 	case CHIMDRV_NO_DRAIN:
 	case CHIMDRV_NO_PAUSED:
 	case CHIMDRV_NO_NEIGHBOR:
+	case CHIMDRV_NO_OWNED:
 		return -EAGAIN;
 	case CHIMDRV_NO_STATE:
 		return -ENOTCONN;

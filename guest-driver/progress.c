@@ -23,6 +23,10 @@ static void go(struct chimdrv_conn *conn)
 /* slock, queues ours. */
 static void run(struct chimdrv_conn *conn)
 {
+	if (test_bit(CHIMDRV_C_UNDO, &conn->bits) && conn->state != CHIMDRV_HOST) {
+		chimdrv_handback_undo(conn);
+		return;
+	}
 	if (conn->state <= CHIMDRV_HOLDING)
 		return;
 	if (test_bit(CHIMDRV_C_GONE, &conn->bits)) {
@@ -74,14 +78,12 @@ static enum chimdrv_why must_leave(struct chimdrv_conn *conn)
 	return CHIMDRV_WHY_NONE;
 }
 
-/* release_cb: slock held, whoever owned the socket is done. */
-void chimdrv_progress_released(struct chimdrv_conn *conn)
+/* What the owner has done with a socket that is not kernel TCP's. */
+static void look_after_owner(struct chimdrv_conn *conn)
 {
 	struct tcp_sock *tp = tcp_sk(conn->sk);
 	enum chimdrv_why why;
 
-	if (conn->state <= CHIMDRV_HOLDING)
-		return;
 	if (tp->rcv_nxt != conn->seen_rcv_nxt || tp->snd_una != conn->seen_snd_una) {
 		chimdrv_count(conn->cd, leaks);	/* kernel TCP has processed a segment */
 		conn->seen_rcv_nxt = tp->rcv_nxt;
@@ -95,6 +97,13 @@ void chimdrv_progress_released(struct chimdrv_conn *conn)
 		else if (chimdrv_state_changed(conn))
 			chimdrv_update_ask(conn);
 	}
+}
+
+/* release_cb: slock held, whoever owned the socket is done. */
+void chimdrv_progress_released(struct chimdrv_conn *conn)
+{
+	if (conn->state > CHIMDRV_HOLDING)
+		look_after_owner(conn);
 	conn->releasing = true;
 	run(conn);
 	conn->releasing = false;
