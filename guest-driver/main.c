@@ -388,9 +388,11 @@ static pci_ers_result_t error_detected(struct pci_dev *pdev, pci_channel_state_t
 
 	if (state == pci_channel_io_normal)
 		return PCI_ERS_RESULT_CAN_RECOVER;
+	/* nobody resumes a card that is gone: its connections end by reset_work, at once */
 	if (state == pci_channel_io_perm_failure)
 		set_bit(CHIMDRV_DEV_GONE, &cd->bits);
-	set_bit(CHIMDRV_DEV_ASLEEP, &cd->bits);
+	else
+		set_bit(CHIMDRV_DEV_ASLEEP, &cd->bits);
 	chimdrv_dev_fail(cd, "error on the PCI bus");
 	flush_work(&cd->fail_work);
 	return state == pci_channel_io_perm_failure ? PCI_ERS_RESULT_DISCONNECT :
@@ -399,8 +401,14 @@ static pci_ers_result_t error_detected(struct pci_dev *pdev, pci_channel_state_t
 
 static pci_ers_result_t slot_reset(struct pci_dev *pdev)
 {
-	if (pci_enable_device_mem(pdev))
+	struct chimdrv_dev *cd = pci_get_drvdata(pdev);
+
+	if (pci_enable_device_mem(pdev)) {
+		set_bit(CHIMDRV_DEV_GONE, &cd->bits);
+		clear_bit(CHIMDRV_DEV_ASLEEP, &cd->bits);
+		queue_work(cd->wq, &cd->reset_work);
 		return PCI_ERS_RESULT_DISCONNECT;
+	}
 	pci_restore_state(pdev);
 	pci_save_state(pdev);
 	return PCI_ERS_RESULT_RECOVERED;
