@@ -475,8 +475,8 @@ void chimdrv_offload_dev_del(struct chimdrv_dev *cd);
 
 /*
  * rtnl held. up: pairs run, connections may be offloaded. down: upload every
- * connection of the card before the rings go; returns when none is left, at the
- * latest after the admin deadline (which ends in chimdrv_offload_dev_gone()).
+ * connection of the card before the rings go; returns when the card has none any
+ * more, or has failed (then chimdrv_offload_dev_gone() follows).
  */
 void chimdrv_offload_dev_up(struct chimdrv_net *net);
 void chimdrv_offload_dev_down(struct chimdrv_net *net);
@@ -492,7 +492,6 @@ void chimdrv_offload_dev_gone(struct chimdrv_dev *cd);
 unsigned int chimdrv_offload_stats_count(void);
 const char *chimdrv_offload_stats_name(unsigned int i);
 void chimdrv_offload_stats_read(struct chimdrv_dev *cd, u64 *values);
-void chimdrv_offload_debugfs(struct chimdrv_dev *cd, struct dentry *dir);
 
 /*
  * NAPI of the pair, softirq. handle: one entry of the CQ, a local copy; the

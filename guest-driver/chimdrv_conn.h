@@ -407,16 +407,21 @@ void chimdrv_offload_list(struct list_head *candidates);
 /* Any context: a candidate of the automatic policy, for the worker. */
 void chimdrv_offload_want(struct chimdrv_dev *cd, struct sock *sk);
 void chimdrv_offload_work_init(struct chimdrv_offload *od);
+void chimdrv_offload_work_end(struct chimdrv_offload *od);
 const char *chimdrv_offload_refusal_name(u32 refusal);
 
 /* ------------------------------------------------------------------- upload.c */
 
 /* Any context. Ask for the connection to go back; the worker does it. */
 void chimdrv_upload_ask(struct chimdrv_conn *conn, enum chimdrv_why why);
-/* Any context, unless @wait, which sleeps. */
+/* Any context, unless @wait, which sleeps; sockets that are owned may still be on their way. */
 void chimdrv_upload_all(struct chimdrv_dev *cd, enum chimdrv_why why, bool wait);
-/* Sleep until it is back, no socket lock held. */
-void chimdrv_upload_wait(struct chimdrv_conn *conn);
+/*
+ * Sleep until it is back, no socket lock held. -EINTR: this task is being killed.
+ * -ETIMEDOUT: somebody owns the socket. close: the last of all owners waits, to the end.
+ */
+int chimdrv_upload_wait(struct chimdrv_conn *conn, long timeout);
+void chimdrv_upload_wait_close(struct chimdrv_conn *conn);
 void chimdrv_upload_work_init(struct chimdrv_offload *od);
 const char *chimdrv_upload_why_name(u32 why);
 

@@ -63,7 +63,6 @@ void chimdrv_debugfs_add(struct chimdrv_dev *cd)
 	cd->debugfs = debugfs_create_dir(pci_name(cd->pdev), root);
 	debugfs_create_file("rings", 0400, cd->debugfs, cd, &rings_fops);
 	debugfs_create_file("fail", 0200, cd->debugfs, cd, &fail_fops);
-	chimdrv_offload_debugfs(cd, cd->debugfs);
 }
 
 void chimdrv_debugfs_remove(struct chimdrv_dev *cd)

@@ -9,6 +9,7 @@
 #include "genl.h"
 
 #define OFFLOAD_TRIES	10	/* for conditions that pass by themselves */
+#define UPLOAD_MS	20000	/* for one more socket: the card's deadlines, and an owner's time */
 
 static const struct nla_policy chimney_policy_attrs[CHIMNEY_A_COUNT] = {
 	[CHIMNEY_A_IFINDEX]	= { .type = NLA_U32 },
@@ -112,6 +113,7 @@ static int cmd_offload(struct sk_buff *skb, struct genl_info *info)
 
 static int cmd_upload(struct sk_buff *skb, struct genl_info *info)
 {
+	const char *reason = NULL;
 	u32 done = 0, refused = 0;
 	struct chimdrv_candidate *c;
 	struct chimdrv_selection s;
@@ -120,21 +122,26 @@ static int cmd_upload(struct sk_buff *skb, struct genl_info *info)
 	/* ask for all, then wait for all: the worker takes them in batches */
 	list_for_each_entry(c, &s.list, node) {
 		c->conn = conn_of(c->sk);
-		if (c->conn)
+		if (c->conn) {
 			chimdrv_upload_ask(c->conn, CHIMDRV_WHY_REQUEST);
-		else
+		} else {
 			refused++;
+			reason = "not-offloaded";
+		}
 	}
 	list_for_each_entry(c, &s.list, node) {
 		if (!c->conn)
 			continue;
-		chimdrv_upload_wait(c->conn);
+		if (!chimdrv_upload_wait(c->conn, msecs_to_jiffies(UPLOAD_MS))) {
+			done++;
+		} else {	/* it comes back when its owner lets go */
+			refused++;
+			reason = chimdrv_offload_refusal_name(CHIMDRV_NO_OWNED);
+		}
 		chimdrv_conn_put(c->conn);
-		done++;
 	}
 	chimdrv_genl_select_free(&s.list);
-	return err ?: reply_counts(info, CHIMNEY_CMD_UPLOAD, done, refused,
-				   refused ? "not-offloaded" : NULL, 0);
+	return err ?: reply_counts(info, CHIMNEY_CMD_UPLOAD, done, refused, reason, 0);
 }
 
 /* --------------------------------------------------------- operations on one connection */

@@ -337,12 +337,17 @@ void chimdrv_neigh_idle(struct chimdrv_offload *od)
 	}
 }
 
-/* od->mutex. A reset has taken all objects away. */
+/* od->mutex. A reset has taken all objects away; a connection may wait for its socket's owner. */
 void chimdrv_neigh_forget(struct chimdrv_offload *od)
 {
 	struct chimdrv_neigh *ng, *ng2;
 	struct chimdrv_path *p, *p2;
+	struct chimdrv_conn *conn;
 
+	spin_lock_bh(&od->lock);
+	list_for_each_entry(conn, &od->conns, all)
+		conn->path = NULL;
+	spin_unlock_bh(&od->lock);
 	list_for_each_entry_safe(p, p2, &od->paths, node)
 		path_free(p);
 	list_for_each_entry_safe(ng, ng2, &od->neighs, node)

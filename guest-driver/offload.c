@@ -458,6 +458,20 @@ static void offload_work(struct work_struct *work)
 	}
 }
 
+/* No work runs and none comes any more: those that still wait are let off. */
+void chimdrv_offload_work_end(struct chimdrv_offload *od)
+{
+	struct chimdrv_candidate *c, *next;
+
+	cancel_work_sync(&od->offload_work);
+	list_for_each_entry_safe(c, next, &od->candidates, node) {
+		list_del(&c->node);
+		sock_put(c->sk);
+		kfree(c);
+	}
+	od->ncandidates = 0;
+}
+
 /* Once per card, before anybody can ask. */
 void chimdrv_offload_work_init(struct chimdrv_offload *od)
 {

@@ -53,40 +53,59 @@ int chimdrv_offload_dev_add(struct chimdrv_dev *cd)
 	return 0;
 }
 
+/* Under the lock: chimdrv_conn_join() has been before, and is seen by who looks for connections. */
+static void set_up(struct chimdrv_offload *od, bool up)
+{
+	spin_lock_bh(&od->lock);
+	WRITE_ONCE(od->up, up);
+	spin_unlock_bh(&od->lock);
+}
+
+/* Connections have the card's memory mapped and count in its counters: it stays for the last one. */
+static void wait_for_owners(struct chimdrv_offload *od)
+{
+	while (!wait_event_timeout(od->idle, !READ_ONCE(od->nconns), 10 * HZ))
+		dev_warn(od->cd->dev, "waiting for programs to let go of %u sockets\n",
+			 READ_ONCE(od->nconns));
+}
+
 void chimdrv_offload_dev_del(struct chimdrv_dev *cd)
 {
 	struct chimdrv_offload *od = chimdrv_od(cd);
 
 	if (!od)
 		return;
-	WRITE_ONCE(od->up, false);
+	set_up(od, false);
+	synchronize_rcu();		/* who has seen it up has added its candidate */
+	chimdrv_offload_work_end(od);
 	chimdrv_upload_all(cd, CHIMDRV_WHY_CARD_DOWN, true);
-	cancel_work_sync(&od->offload_work);
-	cancel_work_sync(&od->upload_work);
-	cancel_work_sync(&od->update_work);
-	cancel_delayed_work_sync(&od->retry_work);
-	cancel_delayed_work_sync(&od->neigh_work);
-	cancel_work_sync(&od->nce_work);
+	wait_for_owners(od);
 	mutex_lock(&od->mutex);
 	chimdrv_neigh_idle(od);
 	chimdrv_neigh_forget(od);
 	mutex_unlock(&od->mutex);
+	/* nobody finds it any more, then nothing is queued any more, then it goes */
+	WRITE_ONCE(cd->offload, NULL);
 	synchronize_rcu();
-	cd->offload = NULL;
+	cancel_work_sync(&od->upload_work);
+	cancel_work_sync(&od->update_work);
+	cancel_work_sync(&od->nce_work);
+	cancel_delayed_work_sync(&od->retry_work);
+	cancel_delayed_work_sync(&od->neigh_work);
 	destroy_workqueue(od->wq);
 	kfree(od);
 }
 
 void chimdrv_offload_dev_up(struct chimdrv_net *net)
 {
-	WRITE_ONCE(chimdrv_od(net->cd)->up, true);
+	set_up(chimdrv_od(net->cd), true);
 }
 
 void chimdrv_offload_dev_down(struct chimdrv_net *net)
 {
 	struct chimdrv_offload *od = chimdrv_od(net->cd);
 
-	WRITE_ONCE(od->up, false);
+	set_up(od, false);
 	flush_work(&od->offload_work);
 	chimdrv_upload_all(net->cd, CHIMDRV_WHY_CARD_DOWN, true);
 	mutex_lock(&od->mutex);
@@ -102,8 +121,8 @@ void chimdrv_offload_dev_gone(struct chimdrv_dev *cd)
 
 	if (!od)
 		return;
-	WRITE_ONCE(od->up, false);
 	spin_lock_bh(&od->lock);
+	WRITE_ONCE(od->up, false);
 	max = od->nconns;
 	spin_unlock_bh(&od->lock);
 	all = kvcalloc(max + 64, sizeof(*all), GFP_KERNEL | __GFP_NOFAIL);
@@ -121,15 +140,10 @@ void chimdrv_offload_dev_gone(struct chimdrv_dev *cd)
 		chimdrv_conn_put(all[i]);
 	}
 	kvfree(all);
-	/* owned ones end when their owner lets go */
-	wait_event_timeout(od->idle, !READ_ONCE(od->nconns), msecs_to_jiffies(CHIMDRV_LATE_MS));
+	/* owned ones end when their owner lets go; the works end now, nothing answers them */
 	mutex_lock(&od->mutex);
 	chimdrv_neigh_forget(od);
 	mutex_unlock(&od->mutex);
-}
-
-void chimdrv_offload_debugfs(struct chimdrv_dev *cd, struct dentry *dir)
-{
 }
 
 /* -------------------------------------------------------------------------- module life */

@@ -169,10 +169,11 @@ void chimdrv_ulp_detach(struct chimdrv_conn *conn)
 
 /* --------------------------------------------------------- operations of the proto */
 
-/* Bring the socket back; no lock held. */
-static void upload_and_wait(struct sock *sk, enum chimdrv_why why)
+/* Bring the socket back; no lock held. -EINTR: killed meanwhile, except in close. */
+static int upload_and_wait(struct sock *sk, enum chimdrv_why why)
 {
 	struct chimdrv_conn *conn;
+	int err = 0;
 
 	rcu_read_lock();
 	conn = chimdrv_ulp_conn(sk);
@@ -180,22 +181,28 @@ static void upload_and_wait(struct sock *sk, enum chimdrv_why why)
 		conn = NULL;
 	rcu_read_unlock();
 	if (!conn)
-		return;
+		return 0;
 	chimdrv_upload_ask(conn, why);
-	chimdrv_upload_wait(conn);
+	if (why == CHIMDRV_WHY_CLOSE)
+		chimdrv_upload_wait_close(conn);
+	else
+		err = chimdrv_upload_wait(conn, MAX_SCHEDULE_TIMEOUT);
 	chimdrv_conn_put(conn);
+	return err;
 }
 
 /* The same for callers that own the socket: they lose and regain it. */
-static void upload_owned(struct sock *sk, enum chimdrv_why why)
+static int upload_owned(struct sock *sk, enum chimdrv_why why)
 {
 	unsigned int tries;
+	int err = 0;
 
-	for (tries = 0; tries < 3 && chimdrv_ulp_is_ours(sk); tries++) {
+	for (tries = 0; tries < 3 && !err && chimdrv_ulp_is_ours(sk); tries++) {
 		release_sock(sk);
-		upload_and_wait(sk, why);
+		err = upload_and_wait(sk, why);
 		lock_sock(sk);
 	}
+	return err;
 }
 
 static void op_close(struct sock *sk, long timeout)
@@ -212,6 +219,7 @@ static void op_close(struct sock *sk, long timeout)
 static void op_shutdown(struct sock *sk, int how)
 {
 	__module_get(THIS_MODULE);
+	/* a task that is killed meanwhile leaves its FIN in the queue, where the upload takes it */
 	if (how & SEND_SHUTDOWN)
 		upload_owned(sk, CHIMDRV_WHY_SHUTDOWN);
 	chimdrv_ulp_base(sk)->shutdown(sk, how);
@@ -223,8 +231,9 @@ static int op_disconnect(struct sock *sk, int flags)
 	int err;
 
 	__module_get(THIS_MODULE);
-	upload_owned(sk, CHIMDRV_WHY_DISCONNECT);
-	err = chimdrv_ulp_base(sk)->disconnect(sk, flags);
+	err = upload_owned(sk, CHIMDRV_WHY_DISCONNECT);
+	if (!err)
+		err = chimdrv_ulp_base(sk)->disconnect(sk, flags);
 	module_put(THIS_MODULE);
 	return err;
 }
@@ -234,8 +243,9 @@ static int op_diag_destroy(struct sock *sk, int error)
 	int err;
 
 	__module_get(THIS_MODULE);
-	upload_and_wait(sk, CHIMDRV_WHY_DESTROY);
-	err = chimdrv_ulp_base(sk)->diag_destroy(sk, error);
+	err = upload_and_wait(sk, CHIMDRV_WHY_DESTROY);
+	if (!err)
+		err = chimdrv_ulp_base(sk)->diag_destroy(sk, error);
 	module_put(THIS_MODULE);
 	return err;
 }
@@ -258,12 +268,13 @@ static bool option_uploads(int level, int name)
 
 static int op_setsockopt(struct sock *sk, int level, int name, sockptr_t val, unsigned int len)
 {
-	int err;
+	int err = 0;
 
 	__module_get(THIS_MODULE);
 	if (option_uploads(level, name))
-		upload_and_wait(sk, CHIMDRV_WHY_SOCKOPT);
-	err = chimdrv_ulp_base(sk)->setsockopt(sk, level, name, val, len);
+		err = upload_and_wait(sk, CHIMDRV_WHY_SOCKOPT);
+	if (!err)
+		err = chimdrv_ulp_base(sk)->setsockopt(sk, level, name, val, len);
 	module_put(THIS_MODULE);
 	return err;
 }

@@ -25,61 +25,80 @@ const char *chimdrv_upload_why_name(u32 why)
 
 /* ------------------------------------------------------------------------ asking for it */
 
+/* od->lock. */
+static void ask_locked(struct chimdrv_offload *od, struct chimdrv_conn *conn,
+		       enum chimdrv_why why)
+{
+	if (test_and_set_bit(CHIMDRV_C_UPLOAD, &conn->bits))
+		return;
+	/* from updates: with that list's reference */
+	if (list_empty(&conn->link) && !chimdrv_conn_get(conn))
+		return;
+	conn->reason = why;
+	list_move_tail(&conn->link, &od->uploads);
+}
+
 void chimdrv_upload_ask(struct chimdrv_conn *conn, enum chimdrv_why why)
 {
 	struct chimdrv_offload *od = chimdrv_od(conn->cd);
 
-	if (test_and_set_bit(CHIMDRV_C_UPLOAD, &conn->bits))
+	if (test_bit(CHIMDRV_C_UPLOAD, &conn->bits))
 		return;
-	conn->reason = why;
 	spin_lock_bh(&od->lock);
-	if (list_empty(&conn->link))
-		refcount_inc(&conn->refs);
-	/* from updates: with that list's reference */
-	list_move_tail(&conn->link, &od->uploads);
+	ask_locked(od, conn, why);
 	spin_unlock_bh(&od->lock);
 	queue_work(od->wq, &od->upload_work);
 }
 
-/* Every connection of the card; with @wait, until none is left or the card has failed. */
+/* -------------------------------------------------------------------- and waiting for it */
+
+/*
+ * The card's part has its deadlines where it is run, and a card that misses one has
+ * failed. The last step belongs to whoever owns the socket, which may be never, and
+ * for that nobody is to blame the card: who waits for it does so on its own account.
+ */
+
+static bool card_has_none(struct chimdrv_offload *od)
+{
+	struct chimdrv_conn *conn;
+	bool none = true;
+
+	spin_lock_bh(&od->lock);
+	list_for_each_entry(conn, &od->conns, all)
+		if (!test_bit(CHIMDRV_C_LET_GO, &conn->bits) &&
+		    !test_bit(CHIMDRV_C_GONE, &conn->bits))
+			none = false;
+	spin_unlock_bh(&od->lock);
+	return none;
+}
+
+/* Every connection of the card; with @wait, until it has none any more or has failed. */
 void chimdrv_upload_all(struct chimdrv_dev *cd, enum chimdrv_why why, bool wait)
 {
 	struct chimdrv_offload *od = chimdrv_od(cd);
 	struct chimdrv_conn *conn;
-	unsigned int i;
 
-	for (i = 0; i < 3; i++) {
+	do {
 		spin_lock_bh(&od->lock);
-		list_for_each_entry(conn, &od->conns, all) {
-			if (!list_empty(&conn->link) ||
-			    test_and_set_bit(CHIMDRV_C_UPLOAD, &conn->bits) ||
-			    !chimdrv_conn_get(conn))
-				continue;
-			conn->reason = why;
-			list_add_tail(&conn->link, &od->uploads);
-		}
+		list_for_each_entry(conn, &od->conns, all)
+			ask_locked(od, conn, why);
 		spin_unlock_bh(&od->lock);
 		queue_work(od->wq, &od->upload_work);
-		if (!wait || wait_event_timeout(od->idle, !READ_ONCE(od->nconns),
-						msecs_to_jiffies(CHIMDRV_LATE_MS)))
-			return;
-		if (i)
-			chimdrv_dev_fail(cd, "connections did not come back in time");
-	}
+	} while (wait && chimdrv_dev_alive(cd) &&
+		 !wait_event_timeout(od->idle, card_has_none(od), HZ / 4));
 }
 
-void chimdrv_upload_wait(struct chimdrv_conn *conn)
+int chimdrv_upload_wait(struct chimdrv_conn *conn, long timeout)
 {
-	unsigned int i;
+	long left = wait_event_killable_timeout(conn->wait,
+						test_bit(CHIMDRV_C_DETACHED, &conn->bits), timeout);
 
-	for (i = 0; i < 3; i++) {
-		if (wait_event_timeout(conn->wait, test_bit(CHIMDRV_C_DETACHED, &conn->bits),
-				       msecs_to_jiffies(CHIMDRV_LATE_MS)))
-			return;
-		chimdrv_dev_fail(conn->cd, "a connection did not come back in time");
-	}
-	WARN_ONCE(1, "%s: connection lost in state %s\n", CHIMDRV_NAME,
-		  chimdrv_conn_state_name(conn->state));
+	return left > 0 ? 0 : left ? -EINTR : -ETIMEDOUT;
+}
+
+void chimdrv_upload_wait_close(struct chimdrv_conn *conn)
+{
+	wait_event(conn->wait, test_bit(CHIMDRV_C_DETACHED, &conn->bits));
 }
 
 /* ----------------------------------------------------------------------- the block list */
@@ -305,9 +324,11 @@ static void upload_end(struct chimdrv_offload *od, struct upload *u)
 				test_bit(CHIMDRV_C_GONE, &conn->bits),
 				msecs_to_jiffies(CHIMDRV_LATE_MS)))
 		chimdrv_dev_fail(od->cd, "no LAST after a terminate");
-	if (conn->path && !test_bit(CHIMDRV_C_GONE, &conn->bits))
+	if (conn->path)
 		chimdrv_path_put(od, conn->path);
 	conn->path = NULL;
+	set_bit(CHIMDRV_C_LET_GO, &conn->bits);
+	wake_up_all(&od->idle);
 	chimdrv_room_destroy(u->room);
 	chimdrv_conn_put_target(conn);
 	chimdrv_conn_put(conn);			/* the list's */
