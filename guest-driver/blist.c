@@ -9,11 +9,12 @@
 
 #include "chimdrv_conn.h"
 
-int chimdrv_blist_init(struct chimdrv_blist *bl, u32 max_nodes)
+int chimdrv_blist_init(struct chimdrv_blist *bl, const struct chimdrv_dev *cd, u32 max_nodes)
 {
 	struct chim_block_list *head;
 
 	memset(bl, 0, sizeof(*bl));
+	bl->max_len = cd->limits.block_len;
 	bl->max_nodes = max_nodes;
 	bl->len = sizeof(*head) + max_nodes * sizeof(struct chim_node);
 	bl->cap = bl->len + 16384;
@@ -36,6 +37,8 @@ int chimdrv_blist_reserve(struct chimdrv_blist *bl, u32 len)
 	u32 off = ALIGN(bl->len, 8), cap = bl->cap;
 	u8 *buf;
 
+	if (len > bl->max_len || off > bl->max_len - len)
+		return -EMSGSIZE;
 	if (off + len > cap) {
 		while (off + len > cap)
 			cap *= 2;
@@ -49,6 +52,12 @@ int chimdrv_blist_reserve(struct chimdrv_blist *bl, u32 len)
 	}
 	bl->len = off + len;
 	return off;
+}
+
+void chimdrv_blist_cut(struct chimdrv_blist *bl, u32 len)
+{
+	memset(bl->buf + len, 0, bl->len - len);
+	bl->len = len;
 }
 
 struct chim_node *chimdrv_blist_at(struct chimdrv_blist *bl, u32 node)

@@ -330,14 +330,16 @@ struct chimdrv_blist {
 	u8 *buf;
 	u32 len;
 	u32 cap;
+	u32 max_len;		/* the card takes no longer ones */
 	u32 nodes;
 	u32 max_nodes;
 };
 
-int chimdrv_blist_init(struct chimdrv_blist *bl, u32 max_nodes);
+int chimdrv_blist_init(struct chimdrv_blist *bl, const struct chimdrv_dev *cd, u32 max_nodes);
 void chimdrv_blist_fini(struct chimdrv_blist *bl);
-/* Offset of @len zero bytes, aligned to 8; -ENOMEM. */
+/* Offset of @len zero bytes, aligned to 8; -ENOMEM, or -EMSGSIZE: the list is full. */
 int chimdrv_blist_reserve(struct chimdrv_blist *bl, u32 len);
+void chimdrv_blist_cut(struct chimdrv_blist *bl, u32 len);	/* what is behind goes */
 /* Index of a new node. Never fails below max_nodes. */
 u32 chimdrv_blist_node(struct chimdrv_blist *bl, u8 role, u8 type, u32 handle, u64 cookie);
 struct chim_node *chimdrv_blist_at(struct chimdrv_blist *bl, u32 node);
@@ -469,6 +471,7 @@ void chimdrv_state_capture(struct chimdrv_conn *conn);
 /* Socket owned, captured, valves closed. */
 int chimdrv_state_export(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u32 node,
 			 struct chimdrv_room **buffered);
+u32 chimdrv_state_size(struct chimdrv_conn *conn);	/* owned: what that takes at most */
 void chimdrv_state_import(struct chimdrv_tcp_state *s, const struct chim_tcp_delegated *d);
 /* slock or owner. */
 void chimdrv_state_cached(struct chimdrv_conn *conn, struct chim_tcp_cached *c, bool update);
@@ -511,6 +514,8 @@ void chimdrv_sq_pend(struct chimdrv_conn *conn);	/* slock: try again when there 
 int chimdrv_send_init(void);
 void chimdrv_send_exit(void);
 void chimdrv_send_post(struct chimdrv_conn *conn);	/* socket queues must be ours */
+/* Socket owned: what the chain takes of a block list at most. */
+u32 chimdrv_send_chain_size(struct chimdrv_conn *conn);
 /* Socket owned, valves closed. */
 int chimdrv_send_chain(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u32 *off, u32 *count);
 void chimdrv_send_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe);	/* slock */

@@ -218,7 +218,7 @@ static int one_node(struct chimdrv_conn *conn, u8 op, u8 type, u32 len, void *st
 	struct chim_node *n;
 	int err, off = 0;
 
-	err = chimdrv_blist_init(&bl, 1);
+	err = chimdrv_blist_init(&bl, conn->cd, 1);
 	if (err)
 		return err;
 	mutex_lock(&od->mutex);

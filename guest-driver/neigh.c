@@ -268,7 +268,7 @@ static int object_terminate(struct chimdrv_offload *od, u32 handle, u8 type, u32
 	struct chim_node *n;
 	int err, off;
 
-	err = chimdrv_blist_init(&bl, 1);
+	err = chimdrv_blist_init(&bl, od->cd, 1);
 	if (err)
 		return err;
 	chimdrv_blist_node(&bl, CHIM_ROLE_OBJECT, type, handle, cookie);

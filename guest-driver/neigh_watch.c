@@ -48,7 +48,7 @@ static void neigh_new_mac(struct chimdrv_offload *od, struct chimdrv_neigh *ng, 
 	int off, err = -ENOMEM;
 
 	ether_addr_copy(ng->mac, mac);
-	if (!ng->handle || chimdrv_blist_init(&bl, 1))
+	if (!ng->handle || chimdrv_blist_init(&bl, od->cd, 1))
 		return;
 	chimdrv_blist_node(&bl, CHIM_ROLE_OBJECT, CHIM_NEIGHBOR_CACHED, ng->handle, ng->cookie);
 	off = chimdrv_blist_reserve(&bl, sizeof(*k));

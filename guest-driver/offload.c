@@ -192,7 +192,7 @@ static int offload_snapshot(struct chimdrv_candidate *c, struct chimdrv_blist *b
 	struct chimdrv_offload *od = chimdrv_od(c->cd);
 	struct chimdrv_conn *conn = c->conn;
 	struct sock *sk = c->sk;
-	u32 path_node;
+	u32 path_node, len;
 	int err;
 
 	chimdrv_hook_ct_liberal(sk);
@@ -203,9 +203,11 @@ static int offload_snapshot(struct chimdrv_candidate *c, struct chimdrv_blist *b
 	chimdrv_valves_close(conn);
 	path_node = chimdrv_path_node(od, conn->path, bl, root);
 	c->tcp_node = chimdrv_blist_node(bl, CHIM_ROLE_NEW, CHIM_TCP_ALL, 0, conn->cookie);
+	len = bl->len;
 	err = chimdrv_state_export(conn, bl, c->tcp_node, &c->buffered);
 	if (err) {
 		bl->nodes--;			/* the node was the last and is not linked yet */
+		chimdrv_blist_cut(bl, len);
 		return err;
 	}
 	chimdrv_blist_at(bl, c->tcp_node)->next = chimdrv_blist_at(bl, path_node)->dependent;
@@ -213,22 +215,48 @@ static int offload_snapshot(struct chimdrv_candidate *c, struct chimdrv_blist *b
 	return 0;
 }
 
-/* One more into the list, or refused. */
-static void offload_add(struct chimdrv_candidate *c, struct chimdrv_blist *bl, u32 *root,
+/* Owned. Nobody is too large for an empty list, that is for the export to find out. */
+static bool offload_fits(struct chimdrv_candidate *c, const struct chimdrv_blist *bl)
+{
+	const u32 path = sizeof(struct chim_neighbor_const) + sizeof(struct chim_neighbor_cached) +
+			 sizeof(struct chim_neighbor_delegated) + sizeof(struct chim_path_const) +
+			 sizeof(struct chim_path_cached) + sizeof(struct chim_path_delegated);
+	u32 need = path + chimdrv_state_size(c->conn) + 64;	/* and its gaps */
+
+	return !bl->nodes || (need < bl->max_len && bl->len < bl->max_len - need);
+}
+
+static enum chimdrv_refusal export_refusal(int err)
+{
+	return err == -ENOMEM ? CHIMDRV_NO_MEMORY : CHIMDRV_NO_SENDS;
+}
+
+/* One more into the list, or refused. False: the list is full, it has to wait for the next. */
+static bool offload_add(struct chimdrv_candidate *c, struct chimdrv_blist *bl, u32 *root,
 			unsigned long end)
 {
 	enum chimdrv_refusal why;
+	bool fits;
+	int err;
 
 	if (!own_until(c->sk, end)) {
 		offload_undo(c, CHIMDRV_NO_OWNED);
-		return;
+		return true;
 	}
+	fits = offload_fits(c, bl);
+	if (!fits)
+		goto out;
 	why = offload_check(c, end);
-	if (!why && offload_snapshot(c, bl, root))
-		why = CHIMDRV_NO_SENDS;
+	if (!why) {
+		err = offload_snapshot(c, bl, root);
+		if (err)
+			why = export_refusal(err);
+	}
 	if (why)
 		offload_undo(c, why);
+out:
 	release_sock(c->sk);
+	return fits;
 }
 
 /* -------------------------------------------------------------------------- the command */
@@ -339,25 +367,30 @@ static void offload_run(struct chimdrv_dev *cd, struct list_head *batch, struct 
 		offload_wait(c);
 }
 
-/* (c), (d), (e) for connections of one card that have been attached and fenced. */
-static void offload_batch(struct chimdrv_dev *cd, struct list_head *batch, unsigned int n)
+/*
+ * (c), (d), (e) for connections of one card that have been attached and fenced.
+ * Those for which the list has no room go to @later.
+ */
+static void offload_batch(struct chimdrv_dev *cd, struct list_head *batch, unsigned int n,
+			  struct list_head *later)
 {
 	struct chimdrv_offload *od = chimdrv_od(cd);
 	u32 root = CHIM_NODE_NONE, live = 0;
-	struct chimdrv_candidate *c;
+	struct chimdrv_candidate *c, *next;
 	struct chimdrv_blist bl;
 	unsigned long end;
 	int err;
 
 	mutex_lock(&od->mutex);
 	end = jiffies + msecs_to_jiffies(STILL_MS);
-	err = chimdrv_blist_init(&bl, 3 * n);
-	list_for_each_entry(c, batch, node) {
+	err = chimdrv_blist_init(&bl, cd, 3 * n);
+	list_for_each_entry_safe(c, next, batch, node) {
 		if (err)
 			offload_undo(c, CHIMDRV_NO_MEMORY);
+		else if (!offload_add(c, &bl, &root, end))
+			list_move_tail(&c->node, later);
 		else
-			offload_add(c, &bl, &root, end);
-		live += c->err == -EINPROGRESS;
+			live += c->err == -EINPROGRESS;
 	}
 	if (live) {
 		((struct chim_block_list *)bl.buf)->root = cpu_to_le32(root);
@@ -388,6 +421,7 @@ void chimdrv_offload_list(struct list_head *candidates)
 	unsigned int n, max;
 	LIST_HEAD(done);
 	LIST_HEAD(batch);
+	LIST_HEAD(later);
 
 	list_for_each_entry_safe(c, next, candidates, node) {
 		offload_attach(c, end);
@@ -407,12 +441,13 @@ void chimdrv_offload_list(struct list_head *candidates)
 			list_move_tail(&c->node, &batch);
 			n++;
 		}
-		offload_batch(cd, &batch, n);
+		offload_batch(cd, &batch, n, &later);
 		list_for_each_entry(c, &batch, node) {
 			chimdrv_conn_put(c->conn);	/* ours */
 			c->conn = NULL;
 		}
 		list_splice_tail_init(&batch, &done);
+		list_splice_init(&later, candidates);
 	}
 	list_splice(&done, candidates);
 }

@@ -221,6 +221,30 @@ void chimdrv_send_post(struct chimdrv_conn *conn)
 	WRITE_ONCE(tp->snd_nxt, conn->posted_seq);	/* SIOCOUTQNSD, TCP_NOTSENT_LOWAT */
 }
 
+static u32 pieces(const struct sk_buff *skb)
+{
+	return !!skb_headlen(skb) + skb_shinfo(skb)->nr_frags;
+}
+
+/* A request ends when it is long enough or has no slot left, and may cut a piece in two. */
+u32 chimdrv_send_chain_size(struct chimdrv_conn *conn)
+{
+	u32 slots = min_t(u32, CHIMDRV_SEND_SGES, conn->cd->limits.sge);
+	u32 len = min_t(u32, CHIMDRV_SEND_LEN, conn->cd->limits.send_len);
+	struct sock *sk = conn->sk;
+	struct sk_buff *skb;
+	u32 parts = 0, sends;
+
+	skb_queue_walk(&sk->sk_write_queue, skb)
+		parts += pieces(skb);
+	for (skb = tcp_rtx_queue_head(sk); skb; skb = skb_rb_next(skb))
+		parts += pieces(skb);
+	sends = (tcp_sk(sk)->write_seq - tcp_sk(sk)->snd_una) / len + parts / slots + 2;
+	sends = min(sends, conn->cd->limits.sends);
+	return sends * (sizeof(struct chim_send_ref) + 8) +
+	       min(parts + sends, sends * slots) * sizeof(struct chim_sge);
+}
+
 /*
  * At initiate, socket owned: [SND.UNA, write_seq) as a chain of requests (OSD-1),
  * each with its scatter list in the block list. What does not fit is sent later.

@@ -366,6 +366,15 @@ int chimdrv_state_export(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u3
 	return 0;
 }
 
+u32 chimdrv_state_size(struct chimdrv_conn *conn)
+{
+	u32 buffered = min(conn->cd->limits.buffered, chimdrv_state_window(conn) / 2);
+
+	return sizeof(struct chim_tcp_const) + sizeof(struct chim_tcp_cached) +
+	       sizeof(struct chim_tcp_delegated) + chimdrv_send_chain_size(conn) +
+	       (buffered / PAGE_SIZE + 2) * sizeof(struct chim_sge);
+}
+
 /* ------------------------------------------------------------- and as the card gives it */
 
 void chimdrv_state_import(struct chimdrv_tcp_state *s, const struct chim_tcp_delegated *d)

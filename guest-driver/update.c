@@ -60,7 +60,7 @@ static void update_work(struct work_struct *work)
 
 	mutex_lock(&od->mutex);
 	do {
-		if (chimdrv_blist_init(&bl, ARRAY_SIZE(conns)))
+		if (chimdrv_blist_init(&bl, od->cd, ARRAY_SIZE(conns)))
 			break;
 		for (n = 0; n < ARRAY_SIZE(conns); n++) {
 			spin_lock_bh(&od->lock);

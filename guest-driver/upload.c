@@ -142,7 +142,7 @@ static int upload_node(struct upload *u, struct chimdrv_blist *bl)
 	refs = chimdrv_blist_reserve(bl, sends * sizeof(struct chim_send_ref));
 	u->room_off = chimdrv_blist_reserve(bl, u->room->count * sizeof(struct chim_sge));
 	if (off < 0 || refs < 0 || (int)u->room_off < 0)
-		return -ENOMEM;
+		return off < 0 ? off : refs < 0 ? refs : (int)u->room_off;
 	u->d_off = off;
 	d = chimdrv_blist_ptr(bl, off);
 	d->hdr.length = cpu_to_le32(sizeof(*d));
@@ -248,19 +248,40 @@ static void upload_post_fences(void *arg)
 			break;
 }
 
-/* One TERMINATE for all of them. -EAGAIN: once more, with the room that the card asked for. */
-static int upload_once(struct chimdrv_dev *cd, struct upload *up, unsigned int n)
+/* As many of the @n as a list takes. */
+static int upload_list(struct upload *up, unsigned int *n, struct chimdrv_blist *bl)
 {
-	struct upload_fences fences = { up, n, chimdrv_stateop_fence_id(chimdrv_od(cd)) };
-	struct chimdrv_admin_cmd cmd = { };
 	unsigned int i;
+	int err;
+
+	for (i = 0; i < *n; i++) {
+		err = upload_node(&up[i], bl);
+		if (err == -EMSGSIZE && i)
+			break;
+		if (err)
+			return err;
+	}
+	*n = i;
+	return 0;
+}
+
+/*
+ * One TERMINATE for all of them, or for as many as fit: *@count. -EAGAIN: once more,
+ * with the room that the card asked for.
+ */
+static int upload_once(struct chimdrv_dev *cd, struct upload *up, unsigned int *count)
+{
+	struct upload_fences fences = { up, 0, chimdrv_stateop_fence_id(chimdrv_od(cd)) };
+	struct chimdrv_admin_cmd cmd = { };
 	struct chimdrv_blist bl;
-	int err = chimdrv_blist_init(&bl, n);
+	int err = chimdrv_blist_init(&bl, cd, *count);
+	unsigned int i, n;
 
 	if (err)
 		return err;
-	for (i = 0; i < n && !err; i++)
-		err = upload_node(&up[i], &bl);
+	err = upload_list(up, count, &bl);
+	n = *count;
+	fences.n = n;
 	if (!err)
 		err = chimdrv_stateop_exec_then(cd, CHIM_OP_TERMINATE, &bl, fences.id, n, &cmd,
 						upload_post_fences, &fences);
@@ -334,26 +355,34 @@ static void upload_end(struct chimdrv_offload *od, struct upload *u)
 	chimdrv_conn_put(conn);			/* the list's */
 }
 
+/* The first of @n, to their end; returns how many that were. */
+static unsigned int upload_some(struct chimdrv_offload *od, struct upload *up, unsigned int n)
+{
+	unsigned int i, tries;
+	int err = -EAGAIN;
+
+	for (tries = 0; tries < UPLOAD_TRIES && (err == -EAGAIN || err == -ENOMEM); tries++) {
+		if (err == -ENOMEM)
+			msleep(10u << min(tries, 5u));
+		err = upload_once(od->cd, up, &n);
+	}
+	if (err == -EAGAIN || err == -ENOMEM)
+		chimdrv_dev_fail(od->cd, "a terminate could not be run");
+	for (i = 0; i < n; i++)
+		upload_end(od, &up[i]);
+	return n;
+}
+
 static void upload_work(struct work_struct *work)
 {
 	struct chimdrv_offload *od = container_of(work, struct chimdrv_offload, upload_work);
 	struct upload *up = kcalloc(CHIMDRV_BATCH, sizeof(*up), GFP_KERNEL | __GFP_NOFAIL);
-	unsigned int n, i, tries;
-	int err;
+	unsigned int n, done;
 
 	mutex_lock(&od->mutex);
 	while ((n = upload_collect(od, up))) {
-		err = -EAGAIN;
-		for (tries = 0; tries < UPLOAD_TRIES && (err == -EAGAIN || err == -ENOMEM);
-		     tries++) {
-			if (err == -ENOMEM)
-				msleep(10u << min(tries, 5u));
-			err = upload_once(od->cd, up, n);
-		}
-		if (err == -EAGAIN || err == -ENOMEM)
-			chimdrv_dev_fail(od->cd, "a terminate could not be run");
-		for (i = 0; i < n; i++)
-			upload_end(od, &up[i]);
+		for (done = 0; done < n;)
+			done += upload_some(od, up + done, n - done);
 		memset(up, 0, CHIMDRV_BATCH * sizeof(*up));
 	}
 	chimdrv_neigh_idle_soon(od);
