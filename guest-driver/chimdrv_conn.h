@@ -289,7 +289,7 @@ struct chimdrv_offload {
 	wait_queue_head_t idle;		/* conns, and what the card has of them */
 
 	struct work_struct upload_work;
-	struct work_struct update_work;
+	struct delayed_work update_work;
 	struct work_struct offload_work;	/* candidates */
 	struct delayed_work neigh_work;		/* resolve what notifiers reported; idle objects */
 	struct delayed_work retry_work;		/* pending lists that memory kept back */

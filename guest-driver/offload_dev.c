@@ -88,7 +88,7 @@ void chimdrv_offload_dev_del(struct chimdrv_dev *cd)
 	WRITE_ONCE(cd->offload, NULL);
 	synchronize_rcu();
 	cancel_work_sync(&od->upload_work);
-	cancel_work_sync(&od->update_work);
+	cancel_delayed_work_sync(&od->update_work);
 	cancel_work_sync(&od->nce_work);
 	cancel_delayed_work_sync(&od->retry_work);
 	cancel_delayed_work_sync(&od->neigh_work);

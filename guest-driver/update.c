@@ -8,8 +8,15 @@
  */
 #include "chimdrv_conn.h"
 
-/* Any context. Tell the target the cached variables as they are now. */
-void chimdrv_update_ask(struct chimdrv_conn *conn)
+#define AGAIN_MS	50	/* what memory kept back is tried again */
+
+struct update {
+	struct chimdrv_conn *conn;
+	u32 node;		/* CHIM_NODE_NONE: not in the list */
+	u32 granted;		/* wnd_granted before, and again if the card has not heard of it */
+};
+
+static void ask(struct chimdrv_conn *conn, unsigned long delay)
 {
 	struct chimdrv_offload *od = chimdrv_od(conn->cd);
 	bool queued = false;
@@ -26,18 +33,26 @@ void chimdrv_update_ask(struct chimdrv_conn *conn)
 	}
 	spin_unlock_bh(&od->lock);
 	if (queued)
-		queue_work(od->wq, &od->update_work);
+		queue_delayed_work(od->wq, &od->update_work, delay);
 }
 
-static int update_node(struct chimdrv_conn *conn, struct chimdrv_blist *bl)
+/* Any context. Tell the target the cached variables as they are now. */
+void chimdrv_update_ask(struct chimdrv_conn *conn)
+{
+	ask(conn, 0);
+}
+
+static int update_node(struct update *u, struct chimdrv_blist *bl)
 {
 	int off = chimdrv_blist_reserve(bl, sizeof(struct chim_tcp_cached));
+	struct chimdrv_conn *conn = u->conn;
 	struct chim_node *n;
 	u32 node;
 
 	if (off < 0)
 		return off;
 	spin_lock_bh(&conn->sk->sk_lock.slock);
+	u->granted = conn->wnd_granted;
 	chimdrv_state_cached(conn, chimdrv_blist_ptr(bl, off), true);
 	spin_unlock_bh(&conn->sk->sk_lock.slock);
 	node = chimdrv_blist_node(bl, CHIM_ROLE_OBJECT, CHIM_TCP_CACHED, conn->handle,
@@ -47,43 +62,95 @@ static int update_node(struct chimdrv_conn *conn, struct chimdrv_blist *bl)
 	n->state_len = cpu_to_le32(sizeof(struct chim_tcp_cached));
 	if (node)
 		chimdrv_blist_at(bl, node - 1)->next = cpu_to_le32(node);
+	u->node = node;
 	return 0;
+}
+
+static struct chimdrv_conn *next_conn(struct chimdrv_offload *od)
+{
+	struct chimdrv_conn *conn;
+
+	spin_lock_bh(&od->lock);
+	conn = list_first_entry_or_null(&od->updates, struct chimdrv_conn, link);
+	if (conn)
+		list_del_init(&conn->link);
+	spin_unlock_bh(&od->lock);
+	return conn;
+}
+
+/* The next ones that wait, into the list as far as it goes. */
+static unsigned int update_collect(struct chimdrv_offload *od, struct update *up, unsigned int max,
+				   struct chimdrv_blist *bl)
+{
+	struct chimdrv_conn *conn;
+	unsigned int n = 0;
+
+	while (n < max && (conn = next_conn(od))) {
+		clear_bit(CHIMDRV_C_UPDATE, &conn->bits);
+		up[n] = (struct update){ .conn = conn, .node = CHIM_NODE_NONE };
+		if (READ_ONCE(conn->state) == CHIMDRV_OFFLOADED && update_node(&up[n], bl))
+			ask(conn, msecs_to_jiffies(AGAIN_MS));
+		n++;
+	}
+	return n;
+}
+
+/*
+ * The word on one connection. What the card has not heard of is asked for again; what
+ * it refuses goes back (UPD-15).
+ */
+static void update_end(struct update *u, struct chimdrv_blist *bl, int err, u32 status)
+{
+	struct chimdrv_conn *conn = u->conn;
+
+	if (!err)
+		status = le32_to_cpu(chimdrv_blist_at(bl, u->node)->status);
+	if (!err && status == CHIM_ST_SUCCESS)
+		return;
+	spin_lock_bh(&conn->sk->sk_lock.slock);
+	conn->wnd_granted = u->granted;
+	spin_unlock_bh(&conn->sk->sk_lock.slock);
+	if (status != CHIM_ST_SUCCESS)
+		chimdrv_upload_ask(conn, CHIMDRV_WHY_CARD);
+	else if (!chimdrv_admin_lost(err))
+		ask(conn, msecs_to_jiffies(AGAIN_MS));
+}
+
+/* One UPDATE. How many have waited for it; none: there are no more, or no memory. */
+static unsigned int update_some(struct chimdrv_offload *od)
+{
+	struct update up[CHIMDRV_BATCH / 4];
+	struct chimdrv_admin_cmd cmd = { };
+	struct chimdrv_blist bl;
+	unsigned int n, i;
+	int err;
+
+	if (chimdrv_blist_init(&bl, od->cd, ARRAY_SIZE(up))) {
+		queue_delayed_work(od->wq, &od->update_work, msecs_to_jiffies(AGAIN_MS));
+		return 0;
+	}
+	n = update_collect(od, up, ARRAY_SIZE(up), &bl);
+	err = bl.nodes ? chimdrv_stateop_exec(od->cd, CHIM_OP_UPDATE, &bl, 0, 0, &cmd) : 0;
+	if (bl.nodes && !err)
+		chimdrv_count_add(od->cd, updates, bl.nodes);
+	if (bl.nodes > 1 && !err)
+		chimdrv_count(od->cd, bulk_lists);
+	for (i = 0; i < n; i++) {
+		if (up[i].node != CHIM_NODE_NONE)
+			update_end(&up[i], &bl, err, cmd.status);
+		chimdrv_conn_put(up[i].conn);
+	}
+	chimdrv_blist_fini(&bl);
+	return n;
 }
 
 static void update_work(struct work_struct *work)
 {
-	struct chimdrv_offload *od = container_of(work, struct chimdrv_offload, update_work);
-	struct chimdrv_conn *conns[CHIMDRV_BATCH / 4], *conn;
-	struct chimdrv_admin_cmd cmd = { };
-	struct chimdrv_blist bl;
-	unsigned int n, i;
+	struct chimdrv_offload *od = container_of(work, struct chimdrv_offload, update_work.work);
 
 	mutex_lock(&od->mutex);
-	do {
-		if (chimdrv_blist_init(&bl, od->cd, ARRAY_SIZE(conns)))
-			break;
-		for (n = 0; n < ARRAY_SIZE(conns); n++) {
-			spin_lock_bh(&od->lock);
-			conn = list_first_entry_or_null(&od->updates, struct chimdrv_conn, link);
-			if (conn)
-				list_del_init(&conn->link);
-			spin_unlock_bh(&od->lock);
-			if (!conn)
-				break;
-			conns[n] = conn;
-			clear_bit(CHIMDRV_C_UPDATE, &conn->bits);
-			if (READ_ONCE(conn->state) == CHIMDRV_OFFLOADED)
-				update_node(conn, &bl);
-		}
-		if (bl.nodes && !chimdrv_stateop_exec(od->cd, CHIM_OP_UPDATE, &bl, 0, 0, &cmd)) {
-			chimdrv_count_add(od->cd, updates, bl.nodes);
-			if (bl.nodes > 1)
-				chimdrv_count(od->cd, bulk_lists);
-		}
-		for (i = 0; i < n; i++)
-			chimdrv_conn_put(conns[i]);
-		chimdrv_blist_fini(&bl);
-	} while (n == ARRAY_SIZE(conns));
+	while (update_some(od) == CHIMDRV_BATCH / 4)
+		;
 	mutex_unlock(&od->mutex);
 }
 
@@ -91,5 +158,5 @@ static void update_work(struct work_struct *work)
 void chimdrv_update_work_init(struct chimdrv_offload *od)
 {
 	INIT_LIST_HEAD(&od->updates);
-	INIT_WORK(&od->update_work, update_work);
+	INIT_DELAYED_WORK(&od->update_work, update_work);
 }
