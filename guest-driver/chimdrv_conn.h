@@ -216,7 +216,7 @@ struct chimdrv_conn {
 	X(OPTIONS, "ip-options") X(PACING, "pacing") X(CONGESTION, "congestion-control") \
 	X(OOO, "out-of-order") X(RECOVERY, "recovery") X(DRAIN, "frames-in-flight") \
 	X(PAUSED, "paused") X(DOWN, "card-down") X(USEC, "usec-timestamps") \
-	X(FAMILY, "family") X(SENDS, "send-queue") X(RECEIVE, "receive-queue") \
+	X(FAMILY, "family") X(SENDS, "send-queue") \
 	X(UNREADABLE, "unreadable-memory") X(MEMORY, "memory") X(BPF, "bpf") \
 	X(BUSY, "busy") X(OWNED, "socket-owned") X(ECN, "ecn") X(CARD, "card-refused") X(MTU, "mtu")
 
@@ -231,7 +231,7 @@ enum chimdrv_refusal { CHIMDRV_REFUSALS(X) CHIMDRV_NO_COUNT };
 	X(SOCKOPT, "socket-option") X(URGENT, "urgent-data") X(PEER_FIN, "peer-fin") \
 	X(PEER_RST, "peer-rst") X(CARD, "card-asked") X(NEIGHBOR, "neighbor") \
 	X(ROUTE, "route") X(LINK, "link") X(CARD_DOWN, "card-down") X(POLICY, "policy") \
-	X(FILTER, "filter-or-pacing") X(REFUSED, "initiate-failed") X(MTU, "mtu")
+	X(FILTER, "filter-or-pacing") X(UNREADABLE, "unreadable-memory") X(MTU, "mtu")
 
 #define X(id, name) CHIMDRV_WHY_##id,
 enum chimdrv_why { CHIMDRV_WHYS(X) CHIMDRV_WHY_COUNT };

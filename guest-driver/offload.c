@@ -228,6 +228,8 @@ static bool offload_fits(struct chimdrv_candidate *c, const struct chimdrv_blist
 
 static enum chimdrv_refusal export_refusal(int err)
 {
+	if (err == -EOPNOTSUPP)
+		return CHIMDRV_NO_UNREADABLE;
 	return err == -ENOMEM ? CHIMDRV_NO_MEMORY : CHIMDRV_NO_SENDS;
 }
 

@@ -115,7 +115,7 @@ static u32 data_end(struct sock *sk)
 	return TCP_SKB_CB(tail)->end_seq - !!(TCP_SKB_CB(tail)->tcp_flags & TCPHDR_FIN);
 }
 
-/* A mapped request for the next bytes from @seq on, at most @max. */
+/* A mapped request for the next bytes from @seq on, at most @max. -EOPNOTSUPP: no CPU reads them. */
 static struct chimdrv_send *send_make(struct chimdrv_conn *conn, u32 seq, u32 max, gfp_t gfp)
 {
 	u32 slots = min_t(u32, CHIMDRV_SEND_SGES, conn->cd->limits.sge);
@@ -124,10 +124,12 @@ static struct chimdrv_send *send_make(struct chimdrv_conn *conn, u32 seq, u32 ma
 	struct sk_buff *skb = find_skb(sk, seq);
 
 	if (!skb)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
+	if (!chimdrv_compat_readable(skb))
+		return ERR_PTR(-EOPNOTSUPP);
 	send = kmem_cache_alloc(send_cache, gfp | __GFP_NOWARN);
 	if (!send)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
 	send->seq = seq;
 	send->len = 0;
 	send->nsge = 0;
@@ -144,7 +146,7 @@ static struct chimdrv_send *send_make(struct chimdrv_conn *conn, u32 seq, u32 ma
 	}
 	if (!send->len) {
 		kmem_cache_free(send_cache, send);
-		return NULL;
+		return ERR_PTR(-ENOMEM);
 	}
 	return send;
 }
@@ -196,8 +198,11 @@ void chimdrv_send_post(struct chimdrv_conn *conn)
 	       conn->posted_bytes < limit) {
 		send = send_make(conn, conn->posted_seq, min3(end - conn->posted_seq,
 				 (u32)CHIMDRV_SEND_LEN, lim->send_len), GFP_ATOMIC);
-		if (!send) {
-			chimdrv_sq_pend(conn);
+		if (IS_ERR(send)) {
+			if (PTR_ERR(send) == -ENOMEM)
+				chimdrv_sq_pend(conn);
+			else
+				chimdrv_upload_ask(conn, CHIMDRV_WHY_UNREADABLE);
 			break;
 		}
 		send_intent(conn->sk, send, all);
@@ -256,20 +261,22 @@ int chimdrv_send_chain(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u32 
 	struct chim_send_ref *ref;
 	struct chimdrv_send *send;
 	struct chim_sge *sge;
-	int refs, sges;
+	int refs, sges, err = -ENOBUFS;
 
 	while (before(conn->posted_seq, end) && conn->nsends < conn->cd->limits.sends) {
 		send = send_make(conn, conn->posted_seq, min3(end - conn->posted_seq,
 				 (u32)CHIMDRV_SEND_LEN, conn->cd->limits.send_len), GFP_KERNEL);
-		if (!send)
+		if (IS_ERR(send)) {
+			err = PTR_ERR(send);
 			break;
+		}
 		send_intent(conn->sk, send, end);
 		send->cookie = ++conn->next_cookie;
 		send_account(conn, send);
 	}
 	/* everything sent already must be in it, or the sequence numbers contradict each other */
 	if (before(conn->posted_seq, s->snd_max))
-		return -ENOBUFS;
+		return err;
 	*count = conn->nsends;
 	*off = 0;
 	if (!conn->nsends)
