@@ -30,6 +30,7 @@
 #define CHIMDRV_RECV_PARTS	2
 #define CHIMDRV_BULK_BYTES	(32 * 1024)	/* received at once, that counts as large */
 #define CHIMDRV_BATCH		64	/* connections in one block list */
+#define CHIMDRV_NCES		64	/* questions about neighbors that wait for their answer */
 #define CHIMDRV_TICKS		1000	/* ticks per second: the card's default */
 #define CHIMDRV_LATE_MS		8000	/* a hand-over that takes longer: the card has failed */
 
@@ -295,12 +296,17 @@ struct chimdrv_offload {
 	struct delayed_work retry_work;		/* pending lists that memory kept back */
 	unsigned long neigh_flags;
 	u32 fence_id;			/* mutex */
-	struct {			/* neighbors the card asked about; lock */
+	/*
+	 * What the card asks about neighbors; lock. What finds no place is as if it
+	 * had been answered with 0, and is asked again (M-11).
+	 */
+	struct chimdrv_nce {
 		u32 handle;
-		u64 cookie;
 		u32 nrd;
-		bool asked;
-	} nce;
+		u64 cookie;
+	} nce[CHIMDRV_NCES];
+	unsigned int nnces;
+	u64 neigh_id;			/* mutex: the name of the last neighbor */
 	struct work_struct nce_work;
 	struct chimdrv_counters count;
 };

@@ -181,14 +181,20 @@ void chimdrv_events_upload_all(struct chimdrv_dev *cd)
 void chimdrv_events_nce(struct chimdrv_dev *cd, const struct chim_cqe *cqe)
 {
 	struct chimdrv_offload *od = chimdrv_od(cd);
+	u64 cookie = le64_to_cpu(cqe->conn_cookie);
+	unsigned int i;
 
 	if (!od)
 		return;
 	spin_lock(&od->lock);
-	od->nce.handle = le32_to_cpu(cqe->handle);
-	od->nce.cookie = le64_to_cpu(cqe->conn_cookie);
-	od->nce.nrd = le32_to_cpu(cqe->info);
-	od->nce.asked = true;
+	for (i = 0; i < od->nnces && od->nce[i].cookie != cookie; i++)
+		;
+	if (i < CHIMDRV_NCES) {
+		od->nce[i].cookie = cookie;
+		od->nce[i].handle = le32_to_cpu(cqe->handle);
+		od->nce[i].nrd = le32_to_cpu(cqe->info);
+		od->nnces = max(od->nnces, i + 1);
+	}
 	spin_unlock(&od->lock);
 	queue_work(od->wq, &od->nce_work);
 }

@@ -70,7 +70,7 @@ static struct chimdrv_neigh *neigh_get(struct chimdrv_offload *od, struct dst_en
 	ng->n = n;
 	ether_addr_copy(ng->mac, mac);
 	ng->vlan = vlan_of(dst);
-	ng->cookie = (u64)(uintptr_t)ng;	/* only compared, never followed */
+	ng->cookie = ++od->neigh_id;
 	ng->bl_node = CHIM_NODE_NONE;
 	list_add_tail(&ng->node, &od->neighs);
 	return ng;

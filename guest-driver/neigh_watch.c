@@ -101,41 +101,51 @@ static void neigh_work(struct work_struct *work)
 }
 
 /* The card asks how old our confirmation is (NCE-8); 0 when the entry is stale. */
+static void nce_answer(struct chimdrv_offload *od, struct chimdrv_neigh *ng, u32 nrd)
+{
+	struct chim_sqe sqe = { };
+
+	sqe.ctl = cpu_to_le32(CHIM_OP_NCE_ANSWER);
+	sqe.handle = cpu_to_le32(ng->handle);
+	if (READ_ONCE(ng->n->nud_state) & (NUD_REACHABLE | NUD_PERMANENT | NUD_NOARP)) {
+		sqe.u.nce.hrd = cpu_to_le32(chimdrv_neigh_age(ng->n));
+	} else {
+		/* the target may know better, else have the kernel probe it */
+		if (nrd < chimdrv_neigh_age(ng->n) && nrd < 30000)
+			neigh_confirm(ng->n);
+		else
+			neigh_event_send(ng->n, NULL);
+	}
+	chimdrv_admin_exec(od->cd, &sqe, NULL, CHIMDRV_ADMIN_MS);
+}
+
+static bool nce_next(struct chimdrv_offload *od, struct chimdrv_nce *q)
+{
+	bool any;
+
+	spin_lock_bh(&od->lock);
+	any = od->nnces;
+	if (any)
+		*q = od->nce[--od->nnces];
+	spin_unlock_bh(&od->lock);
+	return any;
+}
+
 static void nce_work(struct work_struct *work)
 {
 	struct chimdrv_offload *od = container_of(work, struct chimdrv_offload, nce_work);
-	struct chim_sqe sqe = { };
 	struct chimdrv_neigh *ng;
-	u32 handle, nrd;
-	bool asked;
+	struct chimdrv_nce q;
 
 	mutex_lock(&od->mutex);
-	spin_lock_bh(&od->lock);
-	handle = od->nce.handle;
-	nrd = od->nce.nrd;
-	asked = od->nce.asked;
-	od->nce.asked = false;
-	spin_unlock_bh(&od->lock);
-	if (!asked)
-		goto out;
-	list_for_each_entry(ng, &od->neighs, node) {
-		if (ng->handle != handle)
-			continue;
-		sqe.ctl = cpu_to_le32(CHIM_OP_NCE_ANSWER);
-		sqe.handle = cpu_to_le32(handle);
-		if (READ_ONCE(ng->n->nud_state) & (NUD_REACHABLE | NUD_PERMANENT | NUD_NOARP)) {
-			sqe.u.nce.hrd = cpu_to_le32(chimdrv_neigh_age(ng->n));
-		} else {
-			/* the target may know better, else have the kernel probe it */
-			if (nrd < chimdrv_neigh_age(ng->n) && nrd < 30000)
-				neigh_confirm(ng->n);
-			else
-				neigh_event_send(ng->n, NULL);
+	while (nce_next(od, &q)) {
+		list_for_each_entry(ng, &od->neighs, node) {
+			if (ng->cookie != q.cookie || ng->handle != q.handle)
+				continue;
+			nce_answer(od, ng, q.nrd);
+			break;
 		}
-		chimdrv_admin_exec(od->cd, &sqe, NULL, CHIMDRV_ADMIN_MS);
-		break;
 	}
-out:
 	mutex_unlock(&od->mutex);
 }
 
