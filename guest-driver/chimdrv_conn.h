@@ -465,6 +465,8 @@ void chimdrv_handback_drop_requests(struct chimdrv_conn *conn);
 u32 chimdrv_stateop_fence_id(struct chimdrv_offload *od);
 int chimdrv_stateop_exec(struct chimdrv_dev *cd, u8 op, struct chimdrv_blist *bl, u32 fence_id,
 			 u32 fences, struct chimdrv_admin_cmd *cmd);
+/* od->mutex held. Instead of the command that the fences were posted for. */
+void chimdrv_stateop_void(struct chimdrv_dev *cd, u32 fence_id, u32 fences);
 /* od->mutex held. The same, with posted(arg) called between posting and sleeping. */
 int chimdrv_stateop_exec_then(struct chimdrv_dev *cd, u8 op, struct chimdrv_blist *bl,
 			      u32 fence_id, u32 fences, struct chimdrv_admin_cmd *cmd,

@@ -360,6 +360,8 @@ static void offload_run(struct chimdrv_dev *cd, struct list_head *batch, struct 
 	err = offload_fences(cd, fence, &fences);
 	if (!err)
 		err = chimdrv_stateop_exec(cd, CHIM_OP_INITIATE, bl, fence, fences, &cmd);
+	else if (fences)
+		chimdrv_stateop_void(cd, fence, fences);
 	if (!err)
 		chimdrv_path_results(od, bl);
 	list_for_each_entry(c, batch, node)

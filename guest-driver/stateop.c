@@ -56,6 +56,22 @@ int chimdrv_stateop_exec_then(struct chimdrv_dev *cd, u8 op, struct chimdrv_blis
 	return err;
 }
 
+/*
+ * Fences whose command cannot be run go with one that does nothing, a list without
+ * an object: the card holds a limited number that belong to no command (OP-H1).
+ */
+void chimdrv_stateop_void(struct chimdrv_dev *cd, u32 fence_id, u32 fences)
+{
+	struct chimdrv_admin_cmd cmd = { };
+	struct chimdrv_blist bl;
+
+	if (chimdrv_blist_init(&bl, cd, 1))
+		return;
+	chimdrv_blist_node(&bl, CHIM_ROLE_PLACEHOLDER, 0, 0, 0);
+	chimdrv_stateop_exec(cd, CHIM_OP_UPDATE, &bl, fence_id, fences, &cmd);
+	chimdrv_blist_fini(&bl);
+}
+
 int chimdrv_stateop_exec(struct chimdrv_dev *cd, u8 op, struct chimdrv_blist *bl, u32 fence_id,
 			 u32 fences, struct chimdrv_admin_cmd *cmd)
 {
