@@ -54,6 +54,17 @@ static void disconnected(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 	chimdrv_upload_ask(conn, CHIMDRV_WHY_DISCONNECT);
 }
 
+/* Nothing follows on the connection: believed only where a FENCE has asked for it. */
+static void last(struct chimdrv_conn *conn)
+{
+	if (conn->state != CHIMDRV_TERMINATING) {
+		chimdrv_count(conn->cd, bad_entries);
+		return;
+	}
+	set_bit(CHIMDRV_C_LAST, &conn->bits);
+	wake_up_all(&conn->wait);
+}
+
 /* slock. */
 static void entry(struct chimdrv_conn *conn, u32 type, const struct chim_cqe *cqe)
 {
@@ -74,8 +85,7 @@ static void entry(struct chimdrv_conn *conn, u32 type, const struct chim_cqe *cq
 		opened(conn, cqe);
 		break;
 	case CHIM_CQ_LAST:
-		set_bit(CHIMDRV_C_LAST, &conn->bits);
-		wake_up_all(&conn->wait);
+		last(conn);
 		break;
 	case CHIM_CQ_INDICATE:
 		chimdrv_indicate_take(conn, cqe);
