@@ -122,6 +122,8 @@ static u32 ind_take(struct chimdrv_conn *conn, const struct ind *ind, u32 seq, b
 	}
 	if (skb && skb->len)
 		chimdrv_deliver_queue(conn, skb, seq);
+	else if (!conn->spare)
+		conn->spare = skb;	/* it may be that one */
 	else
 		kfree_skb(skb);
 	*done = i;
