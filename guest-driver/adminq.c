@@ -312,14 +312,13 @@ static void handle_event(struct chimdrv_dev *cd, const struct chim_cqe *cqe)
 			chimdrv_net_link(cd->net);
 		break;
 	case CHIM_CQ_PAUSE:
-		set_bit(CHIMDRV_DEV_PAUSED, &cd->bits);
-		chimdrv_events_pause(cd, true);
+		set_bit(CHIMDRV_DEV_PAUSED, &cd->bits);		/* PAU-1 */
 		break;
 	case CHIM_CQ_RESUME:
-		clear_bit(CHIMDRV_DEV_PAUSED, &cd->bits);
-		chimdrv_events_pause(cd, false);
+		clear_bit(CHIMDRV_DEV_PAUSED, &cd->bits);	/* PAU-5 */
 		break;
 	case CHIM_CQ_UPLOAD_ALL:
+		set_bit(CHIMDRV_DEV_PAUSED, &cd->bits);		/* PAU-7 */
 		chimdrv_events_upload_all(cd);
 		break;
 	case CHIM_CQ_NCE:

@@ -504,7 +504,6 @@ void chimdrv_events_cutover(struct chimdrv_pair *pair, u64 cookie);
 void chimdrv_events_poll_end(struct chimdrv_pair *pair);
 
 /* Events of the admin CQ. Process context, bottom halves disabled: do not sleep. */
-void chimdrv_events_pause(struct chimdrv_dev *cd, bool paused);
 void chimdrv_events_upload_all(struct chimdrv_dev *cd);
 void chimdrv_events_nce(struct chimdrv_dev *cd, const struct chim_cqe *cqe);
 

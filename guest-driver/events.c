@@ -171,20 +171,11 @@ void chimdrv_events_poll_end(struct chimdrv_pair *pair)
 
 /* ---------------------------------------------------------------------- the whole card */
 
-/* PAU-1, PAU-5. The bit in cd->bits is the NIC half's. */
-void chimdrv_events_pause(struct chimdrv_dev *cd, bool paused)
-{
-	if (paused)
-		set_bit(CHIMDRV_DEV_PAUSED, &cd->bits);
-	else
-		clear_bit(CHIMDRV_DEV_PAUSED, &cd->bits);
-}
-
-/* PAU-7 */
+/* PAU-7. The card may ask before there is an offload half. */
 void chimdrv_events_upload_all(struct chimdrv_dev *cd)
 {
-	set_bit(CHIMDRV_DEV_PAUSED, &cd->bits);
-	chimdrv_upload_all(cd, CHIMDRV_WHY_CARD, false);
+	if (chimdrv_od(cd))
+		chimdrv_upload_all(cd, CHIMDRV_WHY_CARD, false);
 }
 
 /* NCE-6: the answer needs the neighbor's lock and an admin command, so a work gives it. */
