@@ -66,15 +66,16 @@ void chimdrv_hook_ct_liberal(struct sock *sk)
 	tuple.dst.dir = IP_CT_DIR_ORIGINAL;
 	tuple.src.u.tcp.port = inet_sk(sk)->inet_sport;
 	tuple.dst.u.tcp.port = inet_sk(sk)->inet_dport;
-	if (sk->sk_family == AF_INET || ipv6_addr_v4mapped(&sk->sk_v6_daddr)) {
-		tuple.src.l3num = AF_INET;
-		tuple.src.u3.ip = inet_sk(sk)->inet_saddr;
-		tuple.dst.u3.ip = inet_sk(sk)->inet_daddr;
-	} else {
+	tuple.src.l3num = AF_INET;
+	tuple.src.u3.ip = inet_sk(sk)->inet_saddr;
+	tuple.dst.u3.ip = inet_sk(sk)->inet_daddr;
+#if IS_ENABLED(CONFIG_IPV6)
+	if (chimdrv_is_ipv6(sk)) {
 		tuple.src.l3num = AF_INET6;
 		tuple.src.u3.in6 = sk->sk_v6_rcv_saddr;
 		tuple.dst.u3.in6 = sk->sk_v6_daddr;
 	}
+#endif
 	h = find(sock_net(sk), &zone, &tuple);
 	if (h) {
 		ct = nf_ct_tuplehash_to_ctrack(h);
