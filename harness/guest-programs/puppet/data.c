@@ -7,11 +7,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/errqueue.h>
+#include <linux/userfaultfd.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "puppet.h"
@@ -301,9 +305,59 @@ failed:
 	answer_error(done);
 }
 
+/* Memory of CHUNK bytes that is not there until somebody copies it through the descriptor. */
+static uint8_t *late_memory(int *fd)
+{
+	struct uffdio_register reg = {.mode = UFFDIO_REGISTER_MODE_MISSING};
+	struct uffdio_api api = {.api = UFFD_API};
+	void *p = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	reg.range.start = (uintptr_t)p;
+	reg.range.len = CHUNK;
+	*fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (*fd >= 0 && !ioctl(*fd, UFFDIO_API, &api) && !ioctl(*fd, UFFDIO_REGISTER, &reg))
+		return p;
+	munmap(p, CHUNK);
+	return NULL;
+}
+
+/* stuck LEN MILLISECONDS: one send, which owns the socket until its memory comes */
+static void do_stuck(struct slot *s, int argc, char **argv)
+{
+	size_t len = least((uint64_t)number(argv[0]), CHUNK);
+	struct uffdio_copy copy = {.src = (uintptr_t)buf, .len = CHUNK};
+	int fd = -1;
+	uint8_t *memory = late_memory(&fd);
+	ssize_t n;
+
+	(void)argc;
+	if (!memory) {
+		answer_error(0);
+		return;
+	}
+	fill(buf, s->tx_seed, s->tx, CHUNK);
+	copy.dst = (uintptr_t)memory;
+	if (!fork()) {
+		usleep((useconds_t)number(argv[1]) * 1000);
+		_exit(ioctl(fd, UFFDIO_COPY, &copy) != 0);
+	}
+	n = send(s->fd, memory, len, MSG_NOSIGNAL);
+	if (n < 0) {
+		answer_error(0);
+	} else {
+		s->tx += (uint64_t)n;
+		answer("done=%zd", n);
+	}
+	close(fd);
+	munmap(memory, CHUNK);
+}
+
 const struct verb data_verbs[] = {
 	{"send", 1, do_send, false},	     {"fill", 1, do_fill, false},
 	{"recv", 1, do_recv, false},	     {"once", 1, do_once, false},
 	{"drain", 0, do_drain, false},	     {"splice", 1, do_splice, false},
-	{"zerocopy", 1, do_zerocopy, false}, {NULL, 0, NULL, false},
+	{"zerocopy", 1, do_zerocopy, false}, {"stuck", 2, do_stuck, false},
+	{NULL, 0, NULL, false},
 };

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A program that owns its socket for a long time, because a page that it sends from does not come:
+it waits for itself, and nobody else for it; least of all does the card fail for it (spec chapters
+10.3 and 10.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from chimney.guest.puppet import GuestPuppet
+from chimney.guest.station import Conn, Visit
+
+KIB = 1024
+
+
+@pytest.fixture
+def owner(visit: Visit) -> Iterator[GuestPuppet]:
+    """A second program in the guest, that gets stuck."""
+    puppet = GuestPuppet(visit.vm)
+    yield puppet
+    puppet.close()
+
+
+def connect(visit: Visit, owner: GuestPuppet) -> Conn:
+    """A connection of that program."""
+    guest_host, peer_host = visit.hosts(4)
+    listener, port = visit.listener("peer", peer_host)
+    end = owner.socket(4)
+    end.do("bind", guest_host, 0)
+    own = end.do("connect", peer_host, port)["port"]
+    return Conn(end, listener.accept(), guest_host, own, peer_host, port)
+
+
+def carries(conn: Conn) -> None:
+    """Bytes in both directions."""
+    conn.guest.send(20 * KIB)
+    conn.peer.recv(20 * KIB)
+    conn.peer.send(20 * KIB)
+    conn.guest.recv(20 * KIB)
+
+
+@pytest.mark.where(cpus=(2,), native=False)
+def test_offload_passes_an_owned_socket_by(visit: Visit, owner: GuestPuppet) -> None:
+    """It is refused after a moment; others go over and back, and it can go over afterwards."""
+    stuck, other = connect(visit, owner), visit.connect()
+    sending = stuck.guest.begin("stuck", 8 * KIB, 8000)
+    assert not visit.ctl.offload(*stuck.words, check=False)
+    visit.hand(other)
+    visit.back(other)
+    visit.hand(other)
+    carries(other)
+    assert sending.wait()["done"] == 8 * KIB
+    stuck.peer.recv(8 * KIB)
+    visit.hand(stuck)
+    carries(stuck)
+
+
+@pytest.mark.where(cpus=(2,), native=False)
+def test_upload_leaves_an_owned_socket_to_its_owner(visit: Visit, owner: GuestPuppet) -> None:
+    """The card lets go of it, can go down and up, and works on; the socket follows its owner."""
+    stuck, other = connect(visit, owner), visit.connect()
+    visit.hand(stuck, other)
+    sending = stuck.guest.begin("stuck", 8 * KIB, 18000, seconds=40)
+    visit.vm.run(["ip", "link", "set", "eth0", "down"], seconds=10)
+    visit.expect("host", other)
+    visit.expect("terminating", stuck)
+    visit.configure()
+    visit.hand(other)
+    carries(other)
+    visit.ctl.upload(*stuck.words)
+    visit.expect("host", stuck)
+    assert sending.wait()["done"] == 8 * KIB
+    stuck.peer.recv(8 * KIB)
+    assert visit.state(other) == "offloaded"
+    carries(other)
