@@ -157,14 +157,6 @@ void chimdrv_room_destroy(struct chimdrv_room *room)
 	kvfree(room);
 }
 
-void chimdrv_room_unmap(struct chimdrv_room *room)
-{
-	unsigned int i;
-
-	for (i = 0; i < room->count; i++)
-		room_unmap(room, &room->chunk[i]);
-}
-
 /* Scatter elements of the first @len bytes; room for room->count of them at @sge. Returns how many. */
 u32 chimdrv_room_sges(const struct chimdrv_room *room, struct chim_sge *sge, u32 len)
 {

@@ -369,7 +369,6 @@ struct chimdrv_room {
 struct chimdrv_room *chimdrv_room_create(struct device *dev, u32 len,
 					 enum dma_data_direction dir);
 void chimdrv_room_destroy(struct chimdrv_room *room);
-void chimdrv_room_unmap(struct chimdrv_room *room);
 u32 chimdrv_room_sges(const struct chimdrv_room *room, struct chim_sge *sge, u32 len);
 int chimdrv_room_write(struct chimdrv_room *room, u32 at, const struct sk_buff *skb, u32 off,
 		       u32 len);
@@ -480,6 +479,8 @@ void chimdrv_state_capture(struct chimdrv_conn *conn);
 int chimdrv_state_export(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u32 node,
 			 struct chimdrv_room **buffered);
 u32 chimdrv_state_size(struct chimdrv_conn *conn);	/* owned: what that takes at most */
+/* Has the target taken the peer's FIN? It is one number behind the last byte. */
+bool chimdrv_state_fin_seen(u8 state);
 void chimdrv_state_import(struct chimdrv_tcp_state *s, const struct chim_tcp_delegated *d);
 /* slock or owner. */
 void chimdrv_state_cached(struct chimdrv_conn *conn, struct chim_tcp_cached *c, bool update);

@@ -153,9 +153,7 @@ static void deliver(struct chimdrv_conn *conn, struct sk_buff *skb)
 	struct tcp_sock *tp = tcp_sk(sk);
 	u32 end;
 
-	if (!after(cb->end_seq, tp->copied_seq)) {
-		if (after(cb->end_seq, tp->rcv_nxt))
-			WRITE_ONCE(tp->rcv_nxt, cb->end_seq);
+	if (!after(cb->end_seq, tp->copied_seq)) {	/* which is never beyond RCV.NXT */
 		kfree_skb(skb);			/* read already */
 		return;
 	}

@@ -12,7 +12,7 @@
 #include "chimdrv_conn.h"
 #include "trace.h"
 
-#define OWN_MS		500	/* for all sockets of a list: until their owners let go */
+#define OWN_MS		200	/* for all sockets of a list: until their owners let go */
 #define STILL_MS	100	/* for a batch, in which some stand still: for owners and for frames */
 
 static bool no_fence;

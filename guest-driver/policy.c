@@ -22,7 +22,6 @@ static struct {
 
 #define RANDOM_MIN_MS	5
 #define RANDOM_SPAN_MS	195
-#define AUTO_BYTES	0	/* bytes received before a connection is worth it */
 
 /* -------------------------------------------------------------------------- conditions */
 

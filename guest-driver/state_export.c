@@ -35,8 +35,7 @@ static u32 first_lost(struct sock *sk)
 	for (skb = tcp_rtx_queue_head(sk); skb; skb = skb_rb_next(skb))
 		if ((TCP_SKB_CB(skb)->sacked & TCPCB_LOST) &&
 		    !(TCP_SKB_CB(skb)->sacked & TCPCB_SACKED_RETRANS))
-			return max_t(u32, TCP_SKB_CB(skb)->seq - tcp_sk(sk)->snd_una, 0) +
-			       tcp_sk(sk)->snd_una;
+			return TCP_SKB_CB(skb)->seq;
 	return tcp_sk(sk)->snd_nxt;
 }
 
@@ -376,6 +375,12 @@ u32 chimdrv_state_size(struct chimdrv_conn *conn)
 }
 
 /* ------------------------------------------------------------- and as the card gives it */
+
+bool chimdrv_state_fin_seen(u8 state)
+{
+	return state == CHIM_TCP_CLOSE_WAIT || state == CHIM_TCP_CLOSING ||
+	       state == CHIM_TCP_LAST_ACK || state == CHIM_TCP_TIME_WAIT;
+}
 
 void chimdrv_state_import(struct chimdrv_tcp_state *s, const struct chim_tcp_delegated *d)
 {

@@ -250,12 +250,6 @@ static bool fin_sent(u8 state)
 	       state == CHIM_TCP_TIME_WAIT;
 }
 
-static bool fin_seen(u8 state)
-{
-	return state == CHIM_TCP_CLOSE_WAIT || state == CHIM_TCP_CLOSING ||
-	       state == CHIM_TCP_LAST_ACK || state == CHIM_TCP_TIME_WAIT;
-}
-
 /* The window that the target has offered can be filled at once: make room for it. */
 static void keep_promise(struct sock *sk, u32 wnd)
 {
@@ -277,7 +271,7 @@ void chimdrv_state_restore(struct chimdrv_conn *conn)
 	struct tcp_sock *tp = tcp_sk(sk);
 
 	/* the kernel's own code takes the peer's FIN, from a segment made for it */
-	if (fin_seen(s->state) && sk->sk_state == TCP_ESTABLISHED) {
+	if (chimdrv_state_fin_seen(s->state) && sk->sk_state == TCP_ESTABLISHED) {
 		set_bit(CHIMDRV_C_PEER_FIN, &conn->bits);
 		if (s->rcv_nxt == tp->rcv_nxt + 1)
 			s->rcv_nxt--;

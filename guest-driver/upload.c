@@ -174,8 +174,7 @@ static void upload_take(struct upload *u, struct chimdrv_blist *bl)
 
 	__skb_queue_head_init(&back);
 	seq = le32_to_cpu(d->rcv_nxt) - len;
-	if (d->state == CHIM_TCP_CLOSE_WAIT || d->state == CHIM_TCP_CLOSING ||
-	    d->state == CHIM_TCP_LAST_ACK || d->state == CHIM_TCP_TIME_WAIT)
+	if (chimdrv_state_fin_seen(d->state))
 		seq--;		/* the peer's FIN stands behind the bytes */
 	if (status != CHIM_ST_SUCCESS || len > u->room->size ||
 	    chimdrv_room_to_skbs(u->room, len, seq, &back))
