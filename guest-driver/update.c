@@ -105,8 +105,10 @@ static void update_end(struct update *u, struct chimdrv_blist *bl, int err, u32 
 
 	if (!err)
 		status = le32_to_cpu(chimdrv_blist_at(bl, u->node)->status);
-	if (!err && status == CHIM_ST_SUCCESS)
+	if (!err && status == CHIM_ST_SUCCESS) {
+		chimdrv_count(conn->cd, updates);
 		return;
+	}
 	spin_lock_bh(&conn->sk->sk_lock.slock);
 	conn->wnd_granted = u->granted;
 	spin_unlock_bh(&conn->sk->sk_lock.slock);
@@ -131,8 +133,6 @@ static unsigned int update_some(struct chimdrv_offload *od)
 	}
 	n = update_collect(od, up, ARRAY_SIZE(up), &bl);
 	err = bl.nodes ? chimdrv_stateop_exec(od->cd, CHIM_OP_UPDATE, &bl, 0, 0, &cmd) : 0;
-	if (bl.nodes && !err)
-		chimdrv_count_add(od->cd, updates, bl.nodes);
 	if (bl.nodes > 1 && !err)
 		chimdrv_count(od->cd, bulk_lists);
 	for (i = 0; i < n; i++) {
