@@ -114,7 +114,7 @@ struct chimdrv_tcp_state {
 	u32 cwnd, ssthresh;	/* bytes */
 	u32 srtt_us, rttvar_us;	/* x 8, x 4 */
 	u32 ts_recent, ts_recent_age, ts_time, last_ts_val;
-	u32 dup_ack_count, rexmit_count;
+	u32 dup_ack_count, rexmit_count, rexmit_segments;
 	u32 send_backlog, receive_backlog;	/* of a query */
 };
 
@@ -150,6 +150,8 @@ struct chimdrv_conn {
 	struct list_head sends;
 	unsigned int nsends;
 	u32 send_room;		/* upload: requests that its list has room for; 0: no upload yet */
+	bool sends_completed;	/* some came back by UPLOAD_IN_PROGRESS */
+	bool sends_returned;	/* some in the chain of the TERMINATE */
 	u32 posted_seq;		/* the target has been given [SND.UNA, posted_seq) */
 	u32 posted_bytes;
 	u32 backlog;		/* bytes the target likes to have outstanding */
@@ -246,11 +248,16 @@ enum chimdrv_why { CHIMDRV_WHYS(X) CHIMDRV_WHY_COUNT };
 	X(initiates) X(initiate_failures) X(terminates) X(updates) X(queries) X(invalidates) \
 	X(sends) X(recvs) X(forwards) X(disconnects) X(verdicts) X(send_completions) \
 	X(recv_completions) X(forward_completions) X(disconnect_completions) X(indications) \
-	X(events) X(state_completions) X(buffered_in_bytes) X(buffered_to_recv_bytes) \
+	X(events) X(initiate_completions) X(terminate_completions) X(update_completions) \
+	X(query_completions) X(invalidate_completions) X(buffered_in_bytes) \
+	X(buffered_to_recv_bytes) \
 	X(buffered_indicated_bytes) X(buffered_out_bytes) X(send_in_unacked_bytes) \
 	X(send_in_rexmit_bytes) X(send_in_unsent_bytes) X(send_back_requests) \
-	X(send_back_completed) X(recv_push) X(recv_nonpush) X(recv_zero) X(verdict_accepted) \
-	X(verdict_refused) X(verdict_partial) X(bulk_lists) X(send_batches)
+	X(send_back_completed) X(send_back_mixed) X(send_back_unacked_bytes) \
+	X(send_back_rexmit_bytes) X(send_back_unsent_bytes) X(recv_push) X(recv_nonpush) \
+	X(recv_zero) X(verdict_accepted) X(verdict_refused) X(verdict_partial) X(bulk_lists) \
+	X(send_batches) X(forward_batches) X(forward_fragments) X(forward_options) \
+	X(forward_interface) X(forward_initiate) X(rexmit_segments)
 #define CHIMDRV_OWN(X)							\
 	X(held_segments) X(held_replayed) X(held_dropped) X(stragglers) X(gate_xmits) X(leaks) \
 	X(lost_connections) \
@@ -566,8 +573,17 @@ void chimdrv_deliver_merge_back(struct chimdrv_conn *conn);	/* conn->back too; q
 
 void chimdrv_fwd_hold(struct chimdrv_conn *conn, struct sk_buff *skb);
 void chimdrv_fwd_flush(struct chimdrv_conn *conn);	/* hold list to the target */
+/* The oldest segment that is the host's again, or NULL. */
+struct sk_buff *chimdrv_fwd_dequeue(struct chimdrv_conn *conn);
 void chimdrv_fwd_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe);
 void chimdrv_fwd_drop(struct chimdrv_conn *conn);
+
+/* --------------------------------------------------------------------- sendback.c */
+
+/* slock. What a TERMINATE hands back; @ref is the chain, in memory that the driver gave. */
+void chimdrv_sendback_take(struct chimdrv_conn *conn, const struct chim_tcp_delegated *d,
+			   const struct chim_send_ref *ref);
+void chimdrv_sendback_end(struct chimdrv_conn *conn);	/* LAST has been seen */
 
 /* ---------------------------------------------------------------------- ulp.c */
 

@@ -8,10 +8,75 @@
  * All of it under the socket's slock; the socket may be owned by a process.
  */
 #include <linux/dma-mapping.h>
+#include <linux/if_vlan.h>
 
 #include "chimdrv_conn.h"
 
 #define FWD_OUTSTANDING	64	/* forwards under way per connection */
+
+/* The card's netdev, or a VLAN of it: what the target may have seen itself. */
+static bool on_card(const struct chimdrv_conn *conn, const struct sk_buff *skb)
+{
+	struct net_device *dev;
+	bool is;
+
+	rcu_read_lock();
+	dev = dev_get_by_index_rcu(sock_net(conn->sk), skb->skb_iif);
+	if (dev && is_vlan_dev(dev))
+		dev = vlan_dev_real_dev(dev);
+	is = !dev || dev->dev.parent == conn->cd->dev;
+	rcu_read_unlock();
+	return is;
+}
+
+static bool reassembled(const struct sk_buff *skb)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	if (skb->protocol == htons(ETH_P_IPV6))
+		return TCP_SKB_CB(skb)->header.h6.frag_max_size;
+#endif
+	return TCP_SKB_CB(skb)->header.h4.frag_max_size;
+}
+
+static bool has_ip_options(const struct sk_buff *skb)
+{
+	return skb_network_header_len(skb) > (skb->protocol == htons(ETH_P_IPV6) ?
+					      sizeof(struct ipv6hdr) : sizeof(struct iphdr));
+}
+
+/* Why the host has a segment that comes now (FWD-1); of several causes the smallest (OP-H7). */
+static enum chim_forward_cause cause_of(const struct chimdrv_conn *conn, const struct sk_buff *skb)
+{
+	if (reassembled(skb))
+		return CHIM_CAUSE_FRAGMENTS;
+	if (has_ip_options(skb))
+		return CHIM_CAUSE_OPTIONS;
+	if (!on_card(conn, skb))
+		return CHIM_CAUSE_INTERFACE;
+	if (conn->state == CHIMDRV_HOLDING || conn->state == CHIMDRV_INITIATING)
+		return CHIM_CAUSE_INITIATE;
+	return CHIM_CAUSE_OTHER;
+}
+
+static void count_cause(struct chimdrv_conn *conn, enum chim_forward_cause cause)
+{
+	switch (cause) {
+	case CHIM_CAUSE_FRAGMENTS:
+		chimdrv_count(conn->cd, forward_fragments);
+		break;
+	case CHIM_CAUSE_OPTIONS:
+		chimdrv_count(conn->cd, forward_options);
+		break;
+	case CHIM_CAUSE_INTERFACE:
+		chimdrv_count(conn->cd, forward_interface);
+		break;
+	case CHIM_CAUSE_INITIATE:
+		chimdrv_count(conn->cd, forward_initiate);
+		break;
+	case CHIM_CAUSE_OTHER:
+		break;
+	}
+}
 
 /* slock. Takes the skb; bounded as the kernel bounds a backlog: the peer sends again what is lost. */
 void chimdrv_fwd_hold(struct chimdrv_conn *conn, struct sk_buff *skb)
@@ -24,6 +89,8 @@ void chimdrv_fwd_hold(struct chimdrv_conn *conn, struct sk_buff *skb)
 		kfree_skb(skb);
 		return;
 	}
+	/* tcp_skb_cb leaves no room; no device is named while the segment is ours */
+	skb->dev_scratch = cause_of(conn, skb);
 	conn->hold_truesize += skb->truesize;
 	__skb_queue_tail(&conn->hold, skb);
 	chimdrv_count(conn->cd, held_segments);
@@ -78,6 +145,8 @@ static void fwd_free(struct chimdrv_conn *conn, struct chimdrv_fwd *fwd)
 
 static int fwd_post(struct chimdrv_conn *conn, struct chimdrv_fwd *fwd)
 {
+	enum chim_forward_cause cause = fwd->skb->dev_scratch;
+	u32 flags = CHIM_FORWARD_CSUM_OK | cause << CHIM_FORWARD_CAUSE_SHIFT;
 	struct chimdrv_pair *pair = conn->pair;
 	struct chim_sqe *sqe;
 	int err = -EBUSY;
@@ -97,19 +166,20 @@ static int fwd_post(struct chimdrv_conn *conn, struct chimdrv_fwd *fwd)
 		sqe->u.io.len = cpu_to_le32(fwd->len);
 		sqe->sge[0].addr = cpu_to_le64(fwd->dma);
 		sqe->sge[0].len = cpu_to_le32(fwd->len);
-		chimdrv_ring_publish(&pair->sq, CHIM_OP_FORWARD |
-				     CHIM_FORWARD_CSUM_OK << CHIM_CTL_FLAGS_SHIFT, 1);
+		chimdrv_ring_publish(&pair->sq, CHIM_OP_FORWARD | flags << CHIM_CTL_FLAGS_SHIFT, 1);
 		chimdrv_ring_kick(&pair->sq);
 		list_add_tail(&fwd->node, &conn->fwds);
 		conn->nfwds++;
 		err = 0;
 	}
 	spin_unlock(&pair->sq_lock);
-	if (err)
+	if (err) {
 		dma_unmap_single(conn->cd->dev, fwd->dma, fwd->len, DMA_TO_DEVICE);
-	else
-		chimdrv_count(conn->cd, forwards);
-	return err;
+		return err;
+	}
+	chimdrv_count(conn->cd, forwards);
+	count_cause(conn, cause);
+	return 0;
 }
 
 /* One held frame as one or more forwards; resumes at conn->fwd_off when the ring was full. */
@@ -171,6 +241,8 @@ void chimdrv_fwd_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 		if (fwd->cookie != le64_to_cpu(cqe->cookie))
 			continue;
 		chimdrv_count(conn->cd, forward_completions);
+		if (le16_to_cpu(cqe->flags) & CHIM_CQE_BATCH)
+			chimdrv_count(conn->cd, forward_batches);
 		if (le32_to_cpu(cqe->status) == CHIM_ST_UPLOAD_IN_PROGRESS) {
 			/* whole frames come back; what was processed of one is a duplicate */
 			set_bit(CHIMDRV_C_QUIET, &conn->bits);
@@ -192,4 +264,16 @@ void chimdrv_fwd_drop(struct chimdrv_conn *conn)
 
 	list_for_each_entry_safe(fwd, next, &conn->fwds, node)
 		fwd_free(conn, fwd);
+}
+
+/* slock. The oldest segment that is the host's again: what came back stands before what was held. */
+struct sk_buff *chimdrv_fwd_dequeue(struct chimdrv_conn *conn)
+{
+	struct sk_buff *skb = __skb_dequeue(&conn->returned);
+
+	if (!skb)
+		skb = __skb_dequeue(&conn->hold);
+	if (skb)
+		skb->dev = NULL;
+	return skb;
 }

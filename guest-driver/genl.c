@@ -276,7 +276,6 @@ static int cmd_query(struct sk_buff *skb, struct genl_info *info)
 	if (!conn)
 		return err ?: -ENOTCONN;
 	err = one_node(conn, CHIM_OP_QUERY, CHIM_TCP_DELEGATED, sizeof(d), &d);
-	chimdrv_count(conn->cd, queries);
 	if (err)
 		goto out;
 	chimdrv_state_import(&s, &d);
@@ -306,7 +305,6 @@ static int cmd_invalidate(struct sk_buff *skb, struct genl_info *info)
 	if (!conn)
 		return err ?: -ENOTCONN;
 	err = one_node(conn, CHIM_OP_INVALIDATE, CHIM_TCP_DELEGATED, 0, NULL);
-	chimdrv_count(conn->cd, invalidates);
 	chimdrv_conn_put(conn);
 	return err ?: reply_counts(info, CHIMNEY_CMD_INVALIDATE, 1, 0, NULL, 0);
 }

@@ -61,7 +61,6 @@ static void neigh_new_mac(struct chimdrv_offload *od, struct chimdrv_neigh *ng, 
 		n->state_off = cpu_to_le32(off);
 		n->state_len = cpu_to_le32(sizeof(*k));
 		err = chimdrv_stateop_exec(od->cd, CHIM_OP_UPDATE, &bl, 0, 0, &cmd);
-		chimdrv_count(od->cd, updates);
 	}
 	chimdrv_blist_fini(&bl);
 	if (err || cmd.status)

@@ -332,8 +332,10 @@ void chimdrv_send_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 	}
 	/* its bytes stay in the write queue; sequence numbers tell the rest (TRM-42) */
 	send->back = true;
-	if (status == CHIM_ST_UPLOAD_IN_PROGRESS)
+	if (status == CHIM_ST_UPLOAD_IN_PROGRESS) {
 		chimdrv_count(conn->cd, send_back_completed);
+		conn->sends_completed = true;
+	}
 	set_bit(CHIMDRV_C_QUIET, &conn->bits);
 	if (!test_bit(CHIMDRV_C_UPLOAD, &conn->bits))
 		chimdrv_upload_ask(conn, CHIMDRV_WHY_CARD);

@@ -405,6 +405,7 @@ void chimdrv_state_import(struct chimdrv_tcp_state *s, const struct chim_tcp_del
 	s->last_ts_val = le32_to_cpu(d->last_ts_val);
 	s->dup_ack_count = d->dup_ack_count;
 	s->rexmit_count = d->rexmit_count;
+	s->rexmit_segments = le32_to_cpu(d->rexmit_segments);
 	s->send_backlog = le32_to_cpu(d->send_backlog_size);
 	s->receive_backlog = le32_to_cpu(d->receive_backlog_size);
 }

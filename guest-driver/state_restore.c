@@ -9,7 +9,7 @@
  * that the ordinary data path (send.c, deliver.c) moves:
  *   rcv_nxt rcv_wup rcv_wnd snd_una snd_nxt snd_up snd_wnd max_window snd_wl1
  *   snd_cwnd snd_ssthresh high_seq srtt_us rttvar_us mdev_us mdev_max_us rtt_seq
- *   rx_opt.ts_recent rx_opt.ts_recent_stamp tsoffset rcv_tstamp lsndtime
+ *   rx_opt.ts_recent rx_opt.ts_recent_stamp tsoffset rcv_tstamp lsndtime total_retrans
  *   retrans_stamp packets_out lost_out tsorted_sent_queue tcp_rtx_queue
  *   sk_write_queue icsk_rto icsk_pending
  */
@@ -296,6 +296,7 @@ void chimdrv_state_restore(struct chimdrv_conn *conn)
 	restore_queues(sk, s);
 	tp->retransmit_skb_hint = NULL;
 	restore_congestion(sk, s);
+	tp->total_retrans += s->rexmit_segments;
 	tp->rcv_tstamp = tcp_jiffies32;
 	tp->lsndtime = tcp_jiffies32;
 	restore_timers(sk);
@@ -351,7 +352,7 @@ void chimdrv_state_replay(struct chimdrv_conn *conn)
 		synth(conn, TCPHDR_FIN);
 	if (test_bit(CHIMDRV_C_PEER_RST, &conn->bits))
 		synth(conn, TCPHDR_RST);
-	while ((skb = __skb_dequeue(&conn->returned)) || (skb = __skb_dequeue(&conn->hold))) {
+	while ((skb = chimdrv_fwd_dequeue(conn))) {
 		chimdrv_count(conn->cd, held_replayed);
 		if (sk->sk_state == TCP_CLOSE)
 			kfree_skb(skb);

@@ -21,6 +21,38 @@ u32 chimdrv_stateop_fence_id(struct chimdrv_offload *od)
 	return od->fence_id;
 }
 
+/* Those that are counted by the list; connections taken and given back are counted one by one. */
+static void count_command(struct chimdrv_dev *cd, u8 op)
+{
+	if (op == CHIM_OP_UPDATE)
+		chimdrv_count(cd, updates);
+	else if (op == CHIM_OP_QUERY)
+		chimdrv_count(cd, queries);
+	else if (op == CHIM_OP_INVALIDATE)
+		chimdrv_count(cd, invalidates);
+}
+
+static void count_completion(struct chimdrv_dev *cd, u8 op)
+{
+	switch (op) {
+	case CHIM_OP_INITIATE:
+		chimdrv_count(cd, initiate_completions);
+		break;
+	case CHIM_OP_TERMINATE:
+		chimdrv_count(cd, terminate_completions);
+		break;
+	case CHIM_OP_UPDATE:
+		chimdrv_count(cd, update_completions);
+		break;
+	case CHIM_OP_QUERY:
+		chimdrv_count(cd, query_completions);
+		break;
+	case CHIM_OP_INVALIDATE:
+		chimdrv_count(cd, invalidate_completions);
+		break;
+	}
+}
+
 /*
  * Run a state operation: the list goes to memory that the card sees, and comes
  * back. @posted, if any, posts the fences behind it.
@@ -49,10 +81,12 @@ int chimdrv_stateop_exec_then(struct chimdrv_dev *cd, u8 op, struct chimdrv_blis
 	sqe.u.admin.fence_count = cpu_to_le32(fences);
 	sqe.sge[0].addr = cpu_to_le64(dma);
 	sqe.sge[0].len = cpu_to_le32(bl->len);
+	count_command(cd, op);
 	err = chimdrv_admin_exec_then(cd, &sqe, cmd, EXEC_MS, posted, arg);
 	memcpy(bl->buf, mem, bl->len);
 	dma_free_coherent(cd->dev, bl->len, mem, dma);
-	chimdrv_count(cd, state_completions);
+	if (!err || cmd->status)	/* a refusal is an answer */
+		count_completion(cd, op);
 	return err;
 }
 

@@ -105,10 +105,8 @@ static void update_end(struct update *u, struct chimdrv_blist *bl, int err, u32 
 
 	if (!err)
 		status = le32_to_cpu(chimdrv_blist_at(bl, u->node)->status);
-	if (!err && status == CHIM_ST_SUCCESS) {
-		chimdrv_count(conn->cd, updates);
+	if (!err && status == CHIM_ST_SUCCESS)
 		return;
-	}
 	spin_lock_bh(&conn->sk->sk_lock.slock);
 	conn->wnd_granted = u->granted;
 	spin_unlock_bh(&conn->sk->sk_lock.slock);

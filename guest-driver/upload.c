@@ -108,6 +108,7 @@ struct upload {
 	struct chimdrv_room *room;
 	u32 node;
 	u32 d_off;
+	u32 refs_off;
 	u32 room_off;
 	u32 need;		/* bytes of room that the card asked for */
 };
@@ -144,6 +145,7 @@ static int upload_node(struct upload *u, struct chimdrv_blist *bl)
 	if (off < 0 || refs < 0 || (int)u->room_off < 0)
 		return off < 0 ? off : refs < 0 ? refs : (int)u->room_off;
 	u->d_off = off;
+	u->refs_off = refs;
 	d = chimdrv_blist_ptr(bl, off);
 	d->hdr.length = cpu_to_le32(sizeof(*d));
 	d->send_off = cpu_to_le32(refs);
@@ -181,9 +183,9 @@ static void upload_take(struct upload *u, struct chimdrv_blist *bl)
 		lost = true;
 	chimdrv_count(conn->cd, terminates);
 	chimdrv_count_add(conn->cd, buffered_out_bytes, len);
-	chimdrv_count_add(conn->cd, send_back_requests, le32_to_cpu(d->send_count));
 	spin_lock_bh(&conn->sk->sk_lock.slock);
 	chimdrv_state_import(&conn->final, d);
+	chimdrv_sendback_take(conn, d, chimdrv_blist_ptr(bl, u->refs_off));
 	skb_queue_splice_tail_init(&back, &conn->back);
 	conn->back_start = seq;
 	if (lost)
@@ -344,6 +346,7 @@ static void upload_end(struct chimdrv_offload *od, struct upload *u)
 				test_bit(CHIMDRV_C_GONE, &conn->bits),
 				msecs_to_jiffies(CHIMDRV_LATE_MS)))
 		chimdrv_dev_fail(od->cd, "no LAST after a terminate");
+	chimdrv_sendback_end(conn);
 	if (conn->path)
 		chimdrv_path_put(od, conn->path);
 	conn->path = NULL;

@@ -111,6 +111,7 @@ void chimdev_admin_reset(ChimdevState *s)
         p->tx_awake = false;
         p->conns = 0;
         p->send_run = 0;
+        p->forward_run = 0;
     }
     chimdev_ring_destroy(s->admin_cq.ring);
     chimdev_cq_fini(&s->admin_cq);

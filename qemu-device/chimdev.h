@@ -135,6 +135,7 @@ struct ChimdevPair {
     QSIMPLEQ_HEAD(, ChimdevRxWait) rx_wait;     /* rx.c */
     uint32_t rx_wait_bytes;
     uint32_t send_run;                  /* completions in a row, target.c */
+    uint32_t forward_run;               /* the same, io.c */
     /* interrupt moderation, irq.c */
     uint32_t usecs, frames;
     uint32_t irq_entries;               /* entries put off so far */
@@ -160,6 +161,7 @@ struct ChimdevObj {
         void *any;
     } u;
     uint64_t number;                    /* TCP: its name in the capture */
+    bool sends_completed;               /* TCP: some by UPLOAD_IN_PROGRESS */
     uint16_t vlan_id;                   /* neighbor */
     uint8_t src_mac[6];                 /* neighbor; zero: the interface's */
 };

@@ -147,6 +147,7 @@ static void put_tcp_delegated(ChimdevState *s, struct chim_tcp_delegated *k,
         .send_backlog_size = cpu_to_le32(t->send_backlog_size),
         .receive_backlog_size = cpu_to_le32(t->receive_backlog_size),
         .last_ts_val = cpu_to_le32(t->last_ts_val),
+        .rexmit_segments = cpu_to_le32(t->rexmit_segments),
     };
     if (chimdev_has_feature(s, CHIM_F_EXT_RTT_US)) {
         k->srtt_us = cpu_to_le32(t->srtt_us);

@@ -55,11 +55,32 @@ void chimdev_req_free_all(ChimdevState *s)
 
 /* ---------------------------------------- commands */
 
+/* The cause is the host's word, and nothing else depends on it (OP-D27). */
+static void count_forward(struct chim_case_stats *c, uint32_t flags)
+{
+    c->forwards++;
+    switch (flags >> CHIM_FORWARD_CAUSE_SHIFT & CHIM_FORWARD_CAUSE_MASK) {
+    case CHIM_CAUSE_FRAGMENTS:
+        c->forward_fragments++;
+        break;
+    case CHIM_CAUSE_OPTIONS:
+        c->forward_options++;
+        break;
+    case CHIM_CAUSE_INTERFACE:
+        c->forward_interface++;
+        break;
+    case CHIM_CAUSE_INITIATE:
+        c->forward_initiate++;
+        break;
+    }
+}
+
 /*
  * Refused or not, a command and its completion count, as they do at the
  * driver.
  */
-static void count_command(struct chim_case_stats *c, unsigned op)
+static void count_command(struct chim_case_stats *c, unsigned op,
+                          uint32_t flags)
 {
     switch (op) {
     case CHIM_OP_SEND:
@@ -69,7 +90,7 @@ static void count_command(struct chim_case_stats *c, unsigned op)
         c->recvs++;
         break;
     case CHIM_OP_FORWARD:
-        c->forwards++;
+        count_forward(c, flags);
         break;
     case CHIM_OP_DISCONNECT:
         c->disconnects++;
@@ -80,13 +101,16 @@ static void count_command(struct chim_case_stats *c, unsigned op)
     }
 }
 
-static void count_refused(struct chim_case_stats *c, unsigned type,
-                          uint32_t status)
+static void count_refused(struct chim_case_stats *c, ChimdevObj *o,
+                          unsigned type, uint32_t status)
 {
     switch (type) {
     case CHIM_CQ_SEND:
         c->send_completions++;
-        c->send_back_completed += status == CHIM_ST_UPLOAD_IN_PROGRESS;
+        if (status == CHIM_ST_UPLOAD_IN_PROGRESS) {
+            c->send_back_completed++;
+            o->sends_completed = true;
+        }
         break;
     case CHIM_CQ_RECV:
         c->recv_completions++;
@@ -101,7 +125,7 @@ static void count_refused(struct chim_case_stats *c, unsigned type,
 }
 
 static void refuse(ChimdevPair *p, const ChimdevCmd *cmd, unsigned type,
-                   const ChimdevObj *o, uint32_t status)
+                   ChimdevObj *o, uint32_t status)
 {
     struct chim_cqe e = {
         .ctl = cpu_to_le32(type),
@@ -115,7 +139,8 @@ static void refuse(ChimdevPair *p, const ChimdevCmd *cmd, unsigned type,
     qemu_log_mask(LOG_GUEST_ERROR, "chimney: ring %u entry %u: command 0x%02x "
                   "is refused with status %u\n", cmd->at.ring, cmd->at.index,
                   type, status);
-    count_refused(&p->s->stats.cases, type, status);
+    count_refused(&p->s->stats.cases, o, type, status);
+    p->forward_run = 0;
     chimdev_cq_post(&p->cq, &e);
 }
 
@@ -208,6 +233,16 @@ static void do_request(ChimdevPair *p, ChimdevObj *o, const ChimdevCmd *cmd,
     }
 }
 
+/* The second of a run says so (OP-D26). */
+static void count_forwarded(ChimdevPair *p, struct chim_cqe *e)
+{
+    p->s->stats.cases.forward_completions++;
+    if (++p->forward_run == 2) {
+        p->s->stats.cases.forward_batches++;
+        e->flags = cpu_to_le16(CHIM_CQE_BATCH);
+    }
+}
+
 static void do_forward(ChimdevPair *p, ChimdevObj *o, const ChimdevCmd *cmd,
                        uint32_t flags, int64_t now)
 {
@@ -231,7 +266,7 @@ static void do_forward(ChimdevPair *p, ChimdevObj *o, const ChimdevCmd *cmd,
     }
     st = toe_forward(o->u.conn, seg, cmd->bytes,
                      flags & CHIM_FORWARD_CSUM_OK, now);
-    p->s->stats.cases.forward_completions++;
+    count_forwarded(p, &e);
     e.status = cpu_to_le32(chimdev_state_status(st));
     chimdev_cq_post(&p->cq, &e);
 }
@@ -270,7 +305,7 @@ static void do_command(ChimdevPair *p, const ChimdevCmd *cmd, int64_t now)
         chimdev_fatal(p->s, CHIM_FATAL_OPCODE, &at, 0);
         return;
     }
-    count_command(&p->s->stats.cases, op);
+    count_command(&p->s->stats.cases, op, flags);
     o = chimdev_obj_get(p->s, le32_to_cpu(cmd->e.handle), CHIMDEV_LAYER_TCP);
     if (o && o->pair != p) {
         o = NULL;                       /* OP-D18 */
@@ -295,6 +330,7 @@ static ChimdevPass take(ChimdevPair *p, unsigned budget)
     int64_t now = chimdev_now(p->s);
     ChimdevCmd cmd;
 
+    p->forward_run = 0;
     for (unsigned n = 0; n < budget; n++) {
         if (!chimdev_cq_ready(&p->cq)) {
             return CHIMDEV_PASS_BLOCKED;

@@ -47,6 +47,29 @@ static void release_objects(ChimdevOp *op)
     }
 }
 
+static void count_completion(const ChimdevOp *op)
+{
+    struct chim_case_stats *c = &op->s->stats.cases;
+
+    switch (op->opcode) {
+    case CHIM_OP_INITIATE:
+        c->initiate_completions++;
+        break;
+    case CHIM_OP_TERMINATE:
+        c->terminate_completions++;
+        break;
+    case CHIM_OP_UPDATE:
+        c->update_completions++;
+        break;
+    case CHIM_OP_QUERY:
+        c->query_completions++;
+        break;
+    case CHIM_OP_INVALIDATE:
+        c->invalidate_completions++;
+        break;
+    }
+}
+
 static void op_complete(ChimdevOp *op)
 {
     ChimdevState *s = op->s;
@@ -57,7 +80,7 @@ static void op_complete(ChimdevOp *op)
                       "operation 0x%02x is refused with status %u\n",
                       op->at.ring, op->at.index, op->opcode, op->status);
     }
-    s->stats.cases.state_completions++;
+    count_completion(op);
     release_objects(op);
     chimdev_admin_complete(s, op->cookie, op->status, op->info);
     s->again |= s->admin_pass == CHIMDEV_PASS_BLOCKED;

@@ -56,6 +56,9 @@ static void add_engine_cases(struct chim_case_stats *c,
     c->send_in_unacked_bytes = t->send_in_unacked;
     c->send_in_rexmit_bytes = t->send_in_rexmit;
     c->send_in_unsent_bytes = t->send_in_unsent;
+    c->send_back_unacked_bytes = t->send_back_unacked;
+    c->send_back_rexmit_bytes = t->send_back_rexmit;
+    c->send_back_unsent_bytes = t->send_back_unsent;
     c->rexmit_segments = t->tcp[0].retransmitted_segments +
                          t->tcp[1].retransmitted_segments;
 }

@@ -211,14 +211,18 @@ void chimdev_target_tick(ChimdevState *s, int64_t now)
 
 /* ---------------------------------------- events */
 
-static void count_request(ChimdevPair *p, const struct toe_event *ev)
+static void count_request(ChimdevPair *p, ChimdevObj *o,
+                          const struct toe_event *ev)
 {
     struct chim_case_stats *c = &p->s->stats.cases;
 
     switch (ev->type) {
     case TOE_EV_SEND_DONE:
         c->send_completions++;
-        c->send_back_completed += ev->req->status == TOE_UPLOADING;
+        if (ev->req->status == TOE_UPLOADING) {
+            c->send_back_completed++;
+            o->sends_completed = true;
+        }
         c->send_batches += ++p->send_run == 2;
         break;
     case TOE_EV_RECV_DONE:
@@ -237,12 +241,13 @@ static void count_request(ChimdevPair *p, const struct toe_event *ev)
     }
 }
 
-static void finish_request(ChimdevPair *p, const struct toe_event *ev,
-                           struct chim_cqe *e, unsigned type)
+static void finish_request(ChimdevPair *p, ChimdevObj *o,
+                           const struct toe_event *ev, struct chim_cqe *e,
+                           unsigned type)
 {
     struct toe_req *req = ev->req;
 
-    count_request(p, ev);
+    count_request(p, o, ev);
     e->ctl = cpu_to_le32(type);
     e->status = cpu_to_le32(chimdev_state_status(req->status));
     e->cookie = cpu_to_le64(req->cookie);
@@ -363,13 +368,13 @@ static void post(ChimdevPair *p, const struct toe_event *ev)
     }
     switch (ev->type) {
     case TOE_EV_SEND_DONE:
-        finish_request(p, ev, &e, CHIM_CQ_SEND);
+        finish_request(p, o, ev, &e, CHIM_CQ_SEND);
         break;
     case TOE_EV_RECV_DONE:
-        finish_request(p, ev, &e, CHIM_CQ_RECV);
+        finish_request(p, o, ev, &e, CHIM_CQ_RECV);
         break;
     case TOE_EV_DISCONNECT_DONE:
-        finish_request(p, ev, &e, CHIM_CQ_DISCONNECT);
+        finish_request(p, o, ev, &e, CHIM_CQ_DISCONNECT);
         break;
     case TOE_EV_INDICATE:
         indicate(p, o, ev, &e);

@@ -126,6 +126,7 @@ static void give_back(ChimdevOp *op, ChimdevNode *n, int64_t now)
     op->posting++;
     chimdev_cq_post_or_wait(&o->pair->cq, &e, op);
     s->stats.cases.terminates++;
+    s->stats.cases.send_back_mixed += o->sends_completed && sends;
     chimdev_capture_comment(s->capture, "upload #%" PRIu64 ": %u sends handed "
                             "back, %u kB unread", o->number, sends,
                             (buffered + 1023) / 1024);

@@ -294,6 +294,17 @@ enum chim_recv_flags {
 
 enum chim_forward_flags {
 	CHIM_FORWARD_CSUM_OK	= 1u << 0,	/* the host has verified the TCP checksum */
+	CHIM_FORWARD_CAUSE_SHIFT = 4,		/* enum chim_forward_cause in bits 4..6 */
+	CHIM_FORWARD_CAUSE_MASK	= 7,
+};
+
+/* Why the host had the segment (FWD-1): of several causes the smallest. For the counters only (OP-D27). */
+enum chim_forward_cause {
+	CHIM_CAUSE_OTHER	= 0,
+	CHIM_CAUSE_FRAGMENTS	= 1,	/* it was reassembled */
+	CHIM_CAUSE_OPTIONS	= 2,	/* it had IP options or extension headers */
+	CHIM_CAUSE_INTERFACE	= 3,	/* it came on another interface */
+	CHIM_CAUSE_INITIATE	= 4,	/* it came while the connection was being offloaded */
 };
 
 enum chim_disconnect_flags {
@@ -441,7 +452,7 @@ _Static_assert(sizeof(struct chim_cqe) == 64, "ABI");
 enum chim_cqe_flags {
 	CHIM_CQE_PUSH		= 1u << 0,	/* last byte came with PSH */
 	CHIM_CQE_BUFFERED	= 1u << 1,	/* some bytes came as BufferedData (BRD-7) */
-	CHIM_CQE_BATCH		= 1u << 2,	/* SEND: the second of several completed together (SND-3) */
+	CHIM_CQE_BATCH		= 1u << 2,	/* SEND, FORWARD: the second of several together (SND-3, FWD-3) */
 };
 
 /*
@@ -744,7 +755,8 @@ struct chim_tcp_delegated {
 	__le32 srtt_us;			/* microseconds x 8; CHIM_F_EXT_RTT_US */
 	__le32 rttvar_us;		/* microseconds x 4; CHIM_F_EXT_RTT_US */
 	__le32 last_ts_val;		/* T: last timestamp value sent, in the connection's unit */
-	__le32 rsvd1[6];
+	__le32 rexmit_segments;		/* T, Q: segments that the target has retransmitted on it */
+	__le32 rsvd1[5];
 };
 _Static_assert(sizeof(struct chim_tcp_delegated) == 160, "ABI");
 _Static_assert(__builtin_offsetof(struct chim_tcp_delegated, rcv_nxt) == 16, "ABI");
@@ -850,7 +862,7 @@ struct chim_case_stats {
 	__le64 initiates;		/* connections offloaded */
 	__le64 initiate_failures;
 	__le64 terminates;		/* connections uploaded */
-	__le64 updates;
+	__le64 updates;			/* commands, as the next two */
 	__le64 queries;
 	__le64 invalidates;
 	__le64 sends;
@@ -864,7 +876,11 @@ struct chim_case_stats {
 	__le64 disconnect_completions;
 	__le64 indications;
 	__le64 events;
-	__le64 state_completions;	/* admin completions of the five state operations */
+	__le64 initiate_completions;	/* of commands, whatever their lists held; as the next four */
+	__le64 terminate_completions;
+	__le64 update_completions;
+	__le64 query_completions;
+	__le64 invalidate_completions;
 	__le64 buffered_in_bytes;	/* BufferedData at initiate (BRD-1) */
 	__le64 buffered_to_recv_bytes;	/* of it, placed into receive requests (BRD-7) */
 	__le64 buffered_indicated_bytes; /* of it, indicated (BRD-7) */
@@ -874,6 +890,10 @@ struct chim_case_stats {
 	__le64 send_in_unsent_bytes;	/* behind SndMax at initiate (OSD-11) */
 	__le64 send_back_requests;	/* requests handed back at terminate (TRM-17) */
 	__le64 send_back_completed;	/* requests completed UPLOAD_IN_PROGRESS at terminate (TRM-16) */
+	__le64 send_back_mixed;		/* connections of which some came back and some were completed (TRM-16) */
+	__le64 send_back_unacked_bytes;	/* of requests handed back, in [SndUna, SndNxt) (TRM-20) */
+	__le64 send_back_rexmit_bytes;	/* of them, in [SndNxt, SndMax) */
+	__le64 send_back_unsent_bytes;	/* of them, behind SndMax */
 	__le64 recv_push;		/* push requests completed */
 	__le64 recv_nonpush;
 	__le64 recv_zero;		/* zero-byte requests completed */
@@ -882,10 +902,15 @@ struct chim_case_stats {
 	__le64 verdict_partial;
 	__le64 bulk_lists;		/* state operations with more than one TCP node */
 	__le64 send_batches;		/* runs of send completions of several connection calls */
+	__le64 forward_batches;		/* runs of forward completions of several connection calls */
+	__le64 forward_fragments;	/* forwards by enum chim_forward_cause, those of OTHER left out */
+	__le64 forward_options;
+	__le64 forward_interface;
+	__le64 forward_initiate;
 	__le64 rexmit_segments;		/* segments retransmitted by the target */
-	__le64 rsvd[4];
+	__le64 rsvd[7];
 };
-_Static_assert(sizeof(struct chim_case_stats) == 320, "ABI");
+_Static_assert(sizeof(struct chim_case_stats) == 448, "ABI");
 
 struct chim_stats {
 	struct chim_ip_stats ip4;
@@ -895,6 +920,6 @@ struct chim_stats {
 	struct chim_nic_stats nic;
 	struct chim_case_stats cases;
 };
-_Static_assert(sizeof(struct chim_stats) == 2 * 80 + 2 * 64 + 128 + 320, "ABI");
+_Static_assert(sizeof(struct chim_stats) == 2 * 80 + 2 * 64 + 128 + 448, "ABI");
 
 #endif /* CHIMNEY_ABI_H */

@@ -200,6 +200,7 @@ static void count_sent(struct toe_conn *c, const struct toe_plan *pl, uint32_t n
 	if (old > nsegs)
 		old = nsegs;
 	tcp->retransmitted_segments += old;
+	c->snd.rexmits += old;
 	if (!old)
 		tcp->out_segments += nsegs;
 	else if (toe_seq_gt(end, c->snd.max))

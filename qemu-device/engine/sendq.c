@@ -127,12 +127,28 @@ void toe_sendq_stop(struct toe_conn *c, enum toe_stop_sends how)
 	toe_event_req(c, r, TOE_UPLOADING);
 }
 
+/* What of a request that goes back is sent, to be sent again, or not sent (TRM-20). */
+static void count_taken(struct toe_conn *c, const struct toe_req *r)
+{
+	struct toe_stats *s = &c->t->stats;
+	uint32_t start = r->seq + r->done, end = req_end(r);
+	uint32_t nxt = toe_seq_max(start, toe_seq_min(c->snd.nxt, end));
+	uint32_t max = toe_seq_max(start, toe_seq_min(c->snd.max, end));
+
+	s->send_back_unacked += nxt - start;
+	s->send_back_rexmit += max - nxt;
+	s->send_back_unsent += end - max;
+}
+
 struct toe_req *toe_conn_take_sends(struct toe_conn *c)
 {
 	struct toe_req *list = c->snd.head;
+	const struct toe_req *r;
 
 	if (c->phase != TOE_STOPPED)
 		return NULL;
+	for (r = list; r; r = r->next)
+		count_taken(c, r);
 	c->snd.head = NULL;
 	c->snd.tail = NULL;
 	c->snd.cur[0] = NULL;

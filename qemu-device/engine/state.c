@@ -459,6 +459,7 @@ static void query_delegated(const struct toe_conn *c, struct toe_tcp_delegated *
 	d->rexmit_timeout_delta = remaining(c, TOE_TMR_REXMT, now);
 	d->send_backlog_size = toe_state_backlog(c);
 	d->receive_backlog_size = toe_deliver_held(c);
+	d->rexmit_segments = c->snd.rexmits;
 }
 
 void toe_conn_query(const struct toe_conn *c, struct toe_tcp_const *k, struct toe_tcp_cached *k2,

@@ -141,6 +141,7 @@ struct toe_snd {
 	struct toe_req *disc;		/* the graceful disconnect in the queue */
 	uint32_t nreqs;
 	uint32_t end;			/* behind the last byte queued; the FIN's number if fin */
+	uint32_t rexmits;		/* segments retransmitted since import */
 	bool     fin;			/* a FIN is wanted or sent */
 	uint32_t backlog;		/* last value told (EVT-4) */
 	uint64_t backlog_at;

@@ -226,6 +226,16 @@ class chim_recv_flags(IntEnum):
 
 class chim_forward_flags(IntEnum):
     CHIM_FORWARD_CSUM_OK = 0x1
+    CHIM_FORWARD_CAUSE_SHIFT = 0x4
+    CHIM_FORWARD_CAUSE_MASK = 0x7
+
+
+class chim_forward_cause(IntEnum):
+    CHIM_CAUSE_OTHER = 0x0
+    CHIM_CAUSE_FRAGMENTS = 0x1
+    CHIM_CAUSE_OPTIONS = 0x2
+    CHIM_CAUSE_INTERFACE = 0x3
+    CHIM_CAUSE_INITIATE = 0x4
 
 
 class chim_disconnect_flags(IntEnum):
@@ -757,7 +767,8 @@ class chim_tcp_delegated(LittleEndianStructure):
         ("srtt_us", c_uint32),
         ("rttvar_us", c_uint32),
         ("last_ts_val", c_uint32),
-        ("rsvd1", c_uint32 * 6),
+        ("rexmit_segments", c_uint32),
+        ("rsvd1", c_uint32 * 5),
     ]
 
 
@@ -863,7 +874,11 @@ class chim_case_stats(LittleEndianStructure):
         ("disconnect_completions", c_uint64),
         ("indications", c_uint64),
         ("events", c_uint64),
-        ("state_completions", c_uint64),
+        ("initiate_completions", c_uint64),
+        ("terminate_completions", c_uint64),
+        ("update_completions", c_uint64),
+        ("query_completions", c_uint64),
+        ("invalidate_completions", c_uint64),
         ("buffered_in_bytes", c_uint64),
         ("buffered_to_recv_bytes", c_uint64),
         ("buffered_indicated_bytes", c_uint64),
@@ -873,6 +888,10 @@ class chim_case_stats(LittleEndianStructure):
         ("send_in_unsent_bytes", c_uint64),
         ("send_back_requests", c_uint64),
         ("send_back_completed", c_uint64),
+        ("send_back_mixed", c_uint64),
+        ("send_back_unacked_bytes", c_uint64),
+        ("send_back_rexmit_bytes", c_uint64),
+        ("send_back_unsent_bytes", c_uint64),
         ("recv_push", c_uint64),
         ("recv_nonpush", c_uint64),
         ("recv_zero", c_uint64),
@@ -881,8 +900,13 @@ class chim_case_stats(LittleEndianStructure):
         ("verdict_partial", c_uint64),
         ("bulk_lists", c_uint64),
         ("send_batches", c_uint64),
+        ("forward_batches", c_uint64),
+        ("forward_fragments", c_uint64),
+        ("forward_options", c_uint64),
+        ("forward_interface", c_uint64),
+        ("forward_initiate", c_uint64),
         ("rexmit_segments", c_uint64),
-        ("rsvd", c_uint64 * 4),
+        ("rsvd", c_uint64 * 7),
     ]
 
 
@@ -925,8 +949,8 @@ SIZES = {
     "chim_ip_stats": 80,
     "chim_tcp_stats": 64,
     "chim_nic_stats": 128,
-    "chim_case_stats": 320,
-    "chim_stats": 736,
+    "chim_case_stats": 448,
+    "chim_stats": 864,
 }
 
 OFFSETS = {
@@ -1121,7 +1145,8 @@ OFFSETS = {
     ("chim_tcp_delegated", "srtt_us"): 124,
     ("chim_tcp_delegated", "rttvar_us"): 128,
     ("chim_tcp_delegated", "last_ts_val"): 132,
-    ("chim_tcp_delegated", "rsvd1"): 136,
+    ("chim_tcp_delegated", "rexmit_segments"): 136,
+    ("chim_tcp_delegated", "rsvd1"): 140,
     ("chim_rx_mode", "flags"): 0,
     ("chim_rx_mode", "uni_count"): 4,
     ("chim_rx_mode", "multi_count"): 6,
@@ -1192,26 +1217,39 @@ OFFSETS = {
     ("chim_case_stats", "disconnect_completions"): 112,
     ("chim_case_stats", "indications"): 120,
     ("chim_case_stats", "events"): 128,
-    ("chim_case_stats", "state_completions"): 136,
-    ("chim_case_stats", "buffered_in_bytes"): 144,
-    ("chim_case_stats", "buffered_to_recv_bytes"): 152,
-    ("chim_case_stats", "buffered_indicated_bytes"): 160,
-    ("chim_case_stats", "buffered_out_bytes"): 168,
-    ("chim_case_stats", "send_in_unacked_bytes"): 176,
-    ("chim_case_stats", "send_in_rexmit_bytes"): 184,
-    ("chim_case_stats", "send_in_unsent_bytes"): 192,
-    ("chim_case_stats", "send_back_requests"): 200,
-    ("chim_case_stats", "send_back_completed"): 208,
-    ("chim_case_stats", "recv_push"): 216,
-    ("chim_case_stats", "recv_nonpush"): 224,
-    ("chim_case_stats", "recv_zero"): 232,
-    ("chim_case_stats", "verdict_accepted"): 240,
-    ("chim_case_stats", "verdict_refused"): 248,
-    ("chim_case_stats", "verdict_partial"): 256,
-    ("chim_case_stats", "bulk_lists"): 264,
-    ("chim_case_stats", "send_batches"): 272,
-    ("chim_case_stats", "rexmit_segments"): 280,
-    ("chim_case_stats", "rsvd"): 288,
+    ("chim_case_stats", "initiate_completions"): 136,
+    ("chim_case_stats", "terminate_completions"): 144,
+    ("chim_case_stats", "update_completions"): 152,
+    ("chim_case_stats", "query_completions"): 160,
+    ("chim_case_stats", "invalidate_completions"): 168,
+    ("chim_case_stats", "buffered_in_bytes"): 176,
+    ("chim_case_stats", "buffered_to_recv_bytes"): 184,
+    ("chim_case_stats", "buffered_indicated_bytes"): 192,
+    ("chim_case_stats", "buffered_out_bytes"): 200,
+    ("chim_case_stats", "send_in_unacked_bytes"): 208,
+    ("chim_case_stats", "send_in_rexmit_bytes"): 216,
+    ("chim_case_stats", "send_in_unsent_bytes"): 224,
+    ("chim_case_stats", "send_back_requests"): 232,
+    ("chim_case_stats", "send_back_completed"): 240,
+    ("chim_case_stats", "send_back_mixed"): 248,
+    ("chim_case_stats", "send_back_unacked_bytes"): 256,
+    ("chim_case_stats", "send_back_rexmit_bytes"): 264,
+    ("chim_case_stats", "send_back_unsent_bytes"): 272,
+    ("chim_case_stats", "recv_push"): 280,
+    ("chim_case_stats", "recv_nonpush"): 288,
+    ("chim_case_stats", "recv_zero"): 296,
+    ("chim_case_stats", "verdict_accepted"): 304,
+    ("chim_case_stats", "verdict_refused"): 312,
+    ("chim_case_stats", "verdict_partial"): 320,
+    ("chim_case_stats", "bulk_lists"): 328,
+    ("chim_case_stats", "send_batches"): 336,
+    ("chim_case_stats", "forward_batches"): 344,
+    ("chim_case_stats", "forward_fragments"): 352,
+    ("chim_case_stats", "forward_options"): 360,
+    ("chim_case_stats", "forward_interface"): 368,
+    ("chim_case_stats", "forward_initiate"): 376,
+    ("chim_case_stats", "rexmit_segments"): 384,
+    ("chim_case_stats", "rsvd"): 392,
     ("chim_stats", "ip4"): 0,
     ("chim_stats", "ip6"): 80,
     ("chim_stats", "tcp4"): 160,
@@ -1376,6 +1414,13 @@ CHIM_SEND_MORE = chim_send_flags.CHIM_SEND_MORE
 CHIM_SEND_PUSH = chim_send_flags.CHIM_SEND_PUSH
 CHIM_RECV_NONPUSH = chim_recv_flags.CHIM_RECV_NONPUSH
 CHIM_FORWARD_CSUM_OK = chim_forward_flags.CHIM_FORWARD_CSUM_OK
+CHIM_FORWARD_CAUSE_SHIFT = chim_forward_flags.CHIM_FORWARD_CAUSE_SHIFT
+CHIM_FORWARD_CAUSE_MASK = chim_forward_flags.CHIM_FORWARD_CAUSE_MASK
+CHIM_CAUSE_OTHER = chim_forward_cause.CHIM_CAUSE_OTHER
+CHIM_CAUSE_FRAGMENTS = chim_forward_cause.CHIM_CAUSE_FRAGMENTS
+CHIM_CAUSE_OPTIONS = chim_forward_cause.CHIM_CAUSE_OPTIONS
+CHIM_CAUSE_INTERFACE = chim_forward_cause.CHIM_CAUSE_INTERFACE
+CHIM_CAUSE_INITIATE = chim_forward_cause.CHIM_CAUSE_INITIATE
 CHIM_DISCONNECT_GRACEFUL = chim_disconnect_flags.CHIM_DISCONNECT_GRACEFUL
 CHIM_DISCONNECT_ABORTIVE = chim_disconnect_flags.CHIM_DISCONNECT_ABORTIVE
 CHIM_CQ_SEND = chim_cq_type.CHIM_CQ_SEND

@@ -10,7 +10,7 @@ from chimney import abi
 from chimney.qdev.device import Card
 from chimney.qdev.offload import Connection, post_tx_fence
 from chimney.qdev.peer import Peer
-from chimney.qdev.seg import ACK, PSH, RST, match, parse
+from chimney.qdev.seg import ACK, PSH, RST, match, parse, tcp_bytes
 
 IP_OPTION_RECORD_ROUTE = bytes([7, 7, 4, 0, 0, 0, 0])
 
@@ -106,7 +106,7 @@ def test_forward_completes_by_an_entry(card: Card) -> None:
 
 
 def test_forwards_of_several_calls_come_back_in_one_batch(card: Card) -> None:
-    """FWD-3: several entries, one interrupt, in call order."""
+    """FWD-3, OP-D26: several entries, one interrupt, in call order; the second says so."""
     conn = Connection(card).initiate()
     peer = Peer(conn)
     card.pci.take_interrupt(1)
@@ -120,7 +120,27 @@ def test_forwards_of_several_calls_come_back_in_one_batch(card: Card) -> None:
     card.settle()
     entries = [conn.pair.cq.take() for _ in cookies]
     assert [entry.cookie for entry in entries] == cookies
+    batch = [bool(entry.flags & abi.CHIM_CQE_BATCH) for entry in entries]
+    assert batch == [False, True, False, False]
     assert not card.pci.take_interrupt(1)
+    assert card.stats().cases.forward_batches == 1
+
+
+def test_causes_of_a_forward(card: Card) -> None:
+    """FWD-1, OP-D27: whatever the host names as its cause, the segment is processed; the causes are
+    counted.
+    """
+    conn = Connection(card).initiate()
+    peer = Peer(conn)
+    for cause in range(abi.CHIM_FORWARD_CAUSE_MASK + 1):
+        segment = tcp_bytes(peer.seg(data=b"x", flags=ACK | PSH))
+        conn.forward(segment, cause << abi.CHIM_FORWARD_CAUSE_SHIFT)
+        assert delivered(conn, 1) == b"x"
+        peer.seq += 1
+    cases = card.stats().cases
+    assert cases.forwards == abi.CHIM_FORWARD_CAUSE_MASK + 1
+    for cause in ("fragments", "options", "interface", "initiate"):
+        assert getattr(cases, f"forward_{cause}") == 1, cause
 
 
 def test_the_ack_of_a_forwarded_segment_is_the_targets(card: Card) -> None:
@@ -180,8 +200,6 @@ def test_forward_of_no_segment(card: Card, length: int) -> None:
 
 def test_forward_with_a_wrong_checksum(card: Card) -> None:
     """FWD-4: a segment whose checksum nobody vouches for is checked."""
-    from chimney.qdev.seg import tcp_bytes
-
     conn = Connection(card).initiate()
     peer = Peer(conn)
     segment = bytearray(tcp_bytes(peer.seg(data=b"checksum", flags=ACK | PSH)))

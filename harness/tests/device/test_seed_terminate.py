@@ -68,6 +68,7 @@ def test_ways_to_dispose_of_sends(
     assert acked == [400, 0, 0, 0, 0]
     cases = card.stats().cases
     assert (cases.send_back_completed, cases.send_back_requests) == (completed, returned)
+    assert cases.send_back_mixed == bool(completed and returned)
 
 
 def test_handed_back_in_original_order(make_card: MakeCard) -> None:
@@ -114,6 +115,30 @@ def test_sequence_variables_of_what_is_handed_back(make_card: MakeCard) -> None:
         before.snd_max,
     )
     assert sum(ref.len - ref.done for ref in back) == UNA + 6000 - delegated.snd_una
+    cases = card.stats().cases
+    assert cases.send_back_unacked_bytes == delegated.snd_nxt - delegated.snd_una
+    assert cases.send_back_rexmit_bytes == delegated.snd_max - delegated.snd_nxt == 0
+    assert cases.send_back_unsent_bytes == UNA + 6000 - delegated.snd_max
+
+
+def test_upload_while_the_target_retransmits(make_card: MakeCard) -> None:
+    """TRM-20, OP-D28: what is to be sent again stands between SndNxt and SndMax, and the host is
+    told what the target has repaired so far.
+    """
+    card = card_that(make_card, "return")
+    conn = Connection(card).initiate()
+    peer = Peer(conn)
+    conn.send(bytes(10_000))
+    sent = sum(len(seg.data) for seg in peer.frames())
+    card.advance(ms=1000)
+    again = sum(len(seg.data) for seg in peer.frames())
+    assert 0 < again < sent
+    delegated, _, _ = conn.terminate()
+    stats = card.stats()
+    assert delegated.rexmit_segments == stats.tcp4.retransmitted_segments > 0
+    assert stats.cases.rexmit_segments == delegated.rexmit_segments
+    assert UNA < delegated.snd_nxt < delegated.snd_max == UNA + sent
+    assert stats.cases.send_back_rexmit_bytes == delegated.snd_max - delegated.snd_nxt
 
 
 def test_no_memory_of_a_returned_send_is_read(make_card: MakeCard) -> None:

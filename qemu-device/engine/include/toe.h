@@ -243,6 +243,7 @@ struct toe_tcp_delegated {
 	uint8_t  dup_ack_count, snd_wnd_probe_count, ka_probe_count, rexmit_count;
 	uint32_t ka_timeout_delta, rexmit_timeout_delta;
 	uint32_t send_backlog_size, receive_backlog_size;	/* export only */
+	uint32_t rexmit_segments;	/* export only: retransmitted since import */
 };
 
 /*
@@ -396,6 +397,7 @@ struct toe_stats {
 	uint64_t payload_in, payload_out;	/* bytes, in order first time; sent, retransmissions included */
 	uint64_t buffered_in, buffered_to_recv, buffered_indicated, buffered_out;	/* BufferedData bytes */
 	uint64_t send_in_unacked, send_in_rexmit, send_in_unsent;	/* bytes at import (OSD-9 .. 11) */
+	uint64_t send_back_unacked, send_back_rexmit, send_back_unsent;	/* bytes taken back (TRM-20) */
 };
 
 void toe_get_stats(const struct toe *t, struct toe_stats *s);
