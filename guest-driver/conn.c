@@ -173,7 +173,9 @@ int chimdrv_conn_name(struct chimdrv_conn *conn)
 	conn->hash = chimdrv_rss_hash(net, conn->sk);
 	conn->pair = chimdrv_rss_pair(net, conn->hash);
 	err = xa_alloc_bh(&chimdrv_conns, &conn->id, conn, xa_limit_31b, GFP_KERNEL);
-	if (!err)
+	if (err)
+		conn->id = 0;		/* it may be another one's */
+	else
 		conn->cookie = (u64)atomic_inc_return(&chimdrv_generation) << 32 | conn->id;
 	return err;
 }

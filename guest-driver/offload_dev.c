@@ -53,7 +53,7 @@ int chimdrv_offload_dev_add(struct chimdrv_dev *cd)
 	return 0;
 }
 
-/* Under the lock: chimdrv_conn_join() has been before, and is seen by who looks for connections. */
+/* Under the lock: who joined before is seen by whoever looks for connections from now on. */
 static void set_up(struct chimdrv_offload *od, bool up)
 {
 	spin_lock_bh(&od->lock);

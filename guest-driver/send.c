@@ -115,7 +115,7 @@ static u32 data_end(struct sock *sk)
 	return TCP_SKB_CB(tail)->end_seq - !!(TCP_SKB_CB(tail)->tcp_flags & TCPHDR_FIN);
 }
 
-/* A mapped request for the next bytes from @seq on, at most @max. -EOPNOTSUPP: no CPU reads them. */
+/* A mapped request for the bytes from @seq on, at most @max. -EOPNOTSUPP: no CPU reads them. */
 static struct chimdrv_send *send_make(struct chimdrv_conn *conn, u32 seq, u32 max, gfp_t gfp)
 {
 	u32 slots = min_t(u32, CHIMDRV_SEND_SGES, conn->cd->limits.sge);

@@ -68,6 +68,7 @@ def test_upload_leaves_an_owned_socket_to_its_owner(visit: Visit, owner: GuestPu
     visit.expect("host", other)
     visit.expect("terminating", stuck)
     visit.configure()
+    carries(other)
     visit.hand(other)
     carries(other)
     visit.ctl.upload(*stuck.words)
