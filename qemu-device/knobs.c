@@ -2,8 +2,8 @@
 /*
  * knobs.c - properties for tests of state operations.
  *
- * x-terminate-sends=return|complete|mix: which of its freedoms the target
- * takes with unfinished sends (TRM-16).
+ * x-terminate-sends=return|complete|mix|turns: which of its freedoms the target
+ * takes with unfinished sends (TRM-16); turns: one connection after the other.
  *
  * x-fail-initiate=STATUS[:N][+STATUS[:N]...]: new objects fail with that
  * status, all of the status's layer or only the N-th since reset. A layer
@@ -27,6 +27,7 @@ typedef struct Failure {
 
 struct ChimdevKnobs {
     enum toe_stop_sends stop;
+    bool turns;
     char *fail_initiate;        /* as it was set */
     GArray *failures;           /* of Failure: what it means */
     unsigned seen[CHIMDEV_LAYER_TCP + 1];
@@ -65,9 +66,11 @@ static bool parse_stop(ChimdevKnobs *k, const char *text, Error **errp)
         k->stop = TOE_STOP_COMPLETE;
     } else if (!strcmp(text, "mix")) {
         k->stop = TOE_STOP_MIX;
+    } else if (!strcmp(text, "turns")) {
+        k->turns = true;
     } else {
-        error_setg(errp, "chimney: x-terminate-sends must be return, complete "
-                   "or mix, not '%s'", text);
+        error_setg(errp, "chimney: x-terminate-sends must be return, complete, "
+                   "mix or turns, not '%s'", text);
         return false;
     }
     return true;
@@ -168,9 +171,15 @@ void chimdev_knobs_reset(ChimdevState *s)
     memset(s->knobs->seen, 0, sizeof(s->knobs->seen));
 }
 
-enum toe_stop_sends chimdev_knob_stop(const ChimdevState *s)
+enum toe_stop_sends chimdev_knob_stop(ChimdevState *s)
 {
-    return s->knobs->stop;
+    ChimdevKnobs *k = s->knobs;
+    enum toe_stop_sends stop = k->stop;
+
+    if (k->turns) {
+        k->stop = stop == TOE_STOP_MIX ? TOE_STOP_RETURN : stop + 1;
+    }
+    return stop;
 }
 
 uint32_t chimdev_knob_fail(ChimdevState *s, enum chimdev_layer layer)

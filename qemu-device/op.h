@@ -41,7 +41,7 @@ void chimdev_terminate_continue(ChimdevOp *op, int64_t now);
  * or SUCCESS
  */
 uint32_t chimdev_knob_fail(ChimdevState *s, enum chimdev_layer layer);
-enum toe_stop_sends chimdev_knob_stop(const ChimdevState *s);
+enum toe_stop_sends chimdev_knob_stop(ChimdevState *s);
 void chimdev_knobs_reset(ChimdevState *s);
 
 #endif /* CHIMDEV_OP_H */

@@ -132,7 +132,7 @@ def test_knob_with_no_meaning(make_card: MakeCard, value: str) -> None:
 
 
 def test_terminate_knob_with_no_meaning(make_card: MakeCard) -> None:
-    """x-terminate-sends knows three words."""
+    """x-terminate-sends knows four words."""
     with pytest.raises((GuestFailure, OSError)) as error:
         make_card(options="x-terminate-sends=keep")
-    assert "return, complete or mix" in str(error.value)
+    assert "return, complete, mix or turns" in str(error.value)

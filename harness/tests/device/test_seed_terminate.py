@@ -71,6 +71,20 @@ def test_ways_to_dispose_of_sends(
     assert cases.send_back_mixed == bool(completed and returned)
 
 
+def test_ways_taken_in_turn(make_card: MakeCard) -> None:
+    """TRM-16: with x-terminate-sends=turns each connection meets the next way."""
+    card = card_that(make_card, "turns")
+    returned = []
+    for number in range(4):
+        conn = Connection(card, local_port=40001 + number, snd_wnd=0, max_snd_wnd=0).initiate()
+        for _ in range(4):
+            conn.send(bytes(100))
+        _, back, _ = conn.terminate()
+        returned.append(len(back))
+    assert returned == [4, 0, 2, 4]
+    assert card.stats().cases.send_back_mixed == 1
+
+
 def test_handed_back_in_original_order(make_card: MakeCard) -> None:
     """TRM-17, TRM-22: the very requests that were posted, those taken over at initiate first."""
     card = card_that(make_card, "return")

@@ -21,6 +21,7 @@ from typing import Any
 
 from .. import paths, programs
 from ..errors import STATUS_WRONG_USE, HarnessError
+from ..guestctl import GuestCtl
 from ..net import capture as wire_capture
 from ..progress import Progress
 from ..rundir import subfolder
@@ -59,6 +60,7 @@ class Demo:
     driver: dict[str, int] = field(default_factory=dict)
     device: dict[str, int] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
+    times: dict[str, float] = field(default_factory=dict)
     folder: Path = field(default_factory=fresh_folder)
 
     def say(self, text: str) -> None:
@@ -78,7 +80,7 @@ class Demo:
 
     def collect(self, vm: Vm) -> None:
         """Add the counters of a VM that is about to end."""
-        driver, device = cases.GuestCtl(vm).stats()
+        driver, device = cases.settled(GuestCtl(vm))
         table.add_up(self.driver, driver)
         table.add_up(self.device, device)
 
@@ -124,34 +126,65 @@ class Demo:
             "handover": self.run_handover,
             "segmented": self.run_segmented,
         }
-        for scenario in cases.SCENARIOS:
-            found[scenario.__name__] = partial(self.run_case, scenario)
+        for group in cases.GROUPS:
+            found[group.name] = partial(self.run_group, group)
         return found
 
-    def run_case(self, scenario: Callable[[Demo], None]) -> None:
-        """One founding case."""
-        self.say(scenario.__name__.replace("_", " "))
-        scenario(self)
+    def scenarios(self, group: cases.Group) -> list[cases.Scenario]:
+        """Those of a group that are wanted: all, or by name."""
+        wanted = set(self.only)
+        if not wanted or group.name in wanted:
+            return list(group.scenarios)
+        return [scenario for scenario in group.scenarios if scenario.__name__ in wanted]
+
+    def run_group(self, group: cases.Group) -> None:
+        """The founding cases that share a VM."""
+        with group.stage(self) as stage:
+            for scenario in self.scenarios(group):
+                self.say(scenario.__name__.replace("_", " "))
+                begin = time.monotonic()
+                scenario(stage)
+                self.times[scenario.__name__] = time.monotonic() - begin
+            begin = time.monotonic()
+        self.times[f"{group.name} end"] = time.monotonic() - begin
+
+    def wanted(self) -> list[str]:
+        """The parts to run."""
+        groups = {group.name: group for group in cases.GROUPS}
+        return [
+            name
+            for name in self.parts()
+            if not self.only
+            or name in self.only
+            or (name in groups and self.scenarios(groups[name]))
+        ]
+
+    def names(self) -> list[str]:
+        """Everything that --only knows."""
+        every = [scenario.__name__ for group in cases.GROUPS for scenario in group.scenarios]
+        return [*self.parts(), *every]
 
     def run(self) -> int:
         begin = time.monotonic()
-        for name, part in self.parts().items():
-            if not self.only or name in self.only:
-                part()
-        founding = table.lines(table.FOUNDING, self.driver, self.device)
-        operations = table.lines(table.OPERATIONS, self.driver, self.device)
+        parts = self.parts()
+        for name in self.wanted():
+            start = time.monotonic()
+            parts[name]()
+            self.times[name] = time.monotonic() - start
+        found = {
+            title: table.lines(lines, self.driver, self.device) for title, lines in table.PARTS
+        }
+        every = [line for lines in found.values() for line in lines]
         self.broken += [
             f"{line.text.strip()}: driver {line.driver}, device {line.device}"
-            for line in founding + operations
+            for line in every
             if line.driver != line.device or not (line.shown or self.only)
         ]
         self.progress.clear()
-        print(table.render("founding cases", founding))
-        print()
-        print(table.render("operations", operations))
+        print(table.render(found))
         print()
         self.print_runs()
-        self.write(founding + operations, time.monotonic() - begin)
+        self.write(every, time.monotonic() - begin)
         return self.verdict()
 
     def print_runs(self) -> None:
@@ -172,6 +205,7 @@ class Demo:
             "seed": self.seed,
             "kernel": self.kernel,
             "seconds": round(seconds, 1),
+            "seconds_of": {name: round(value, 1) for name, value in self.times.items()},
             "runs": [one.as_dict() for one in self.outcomes],
             "cases": [line.as_dict() for line in found],
             "driver": self.driver,
@@ -207,7 +241,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         action="append",
         default=[],
         metavar="PART",
-        help="run only this part (repeatable)",
+        help="run only this part, or this case of one (repeatable)",
     )
     parser.add_argument("--family", type=int, choices=(4, 6), help="only IPv4 or only IPv6")
     return parser.parse_args(arguments)
@@ -219,9 +253,9 @@ def main(arguments: list[str] | None = None) -> int:
     goal = Goal(bytes=args.mib << 20, cycles=args.cycles, uploads_each=min(100, args.cycles // 2))
     families = (args.family,) if args.family else (4, 6)
     demo = Demo(args.kernel, args.seed, goal, families, tuple(args.only))
-    unknown = set(args.only) - set(demo.parts())
+    unknown = set(args.only) - set(demo.names())
     if unknown:
-        print(f"demo: no such part: {', '.join(unknown)}; parts are: {', '.join(demo.parts())}")
+        print(f"demo: no such part: {', '.join(unknown)}; parts are: {', '.join(demo.names())}")
         return STATUS_WRONG_USE
     try:
         return demo.run()

@@ -6,23 +6,16 @@ The two sides count by themselves; where they do not agree, the case has not bee
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Case:
-    """One line: what happened, the counter that both sides keep of it, and whether they agree."""
+    """One line: what happened, and the counter that both sides keep of it."""
 
     text: str
     counter: str
-    driver: str | None = None  # the driver's counter, if only the driver can know
-
-    def counts(self, driver: Mapping[str, int], device: Mapping[str, int]) -> tuple[int, int]:
-        """How often each side saw it."""
-        if self.driver is not None:
-            return driver.get(self.driver, 0), driver.get(self.driver, 0)
-        return driver.get(self.counter, 0), device.get(self.counter, 0)
 
 
 FOUNDING = (
@@ -32,9 +25,16 @@ FOUNDING = (
     Case("offload: bytes sent and not acknowledged handed in", "send_in_unacked_bytes"),
     Case("offload: bytes to be retransmitted handed in", "send_in_rexmit_bytes"),
     Case("offload: bytes not sent yet handed in", "send_in_unsent_bytes"),
-    Case("sends completed, of several calls in one batch", "send_batches"),
-    Case("upload: send requests handed back in order", "send_back_requests"),
+    Case("sends completed, asynchronously", "send_completions"),
+    Case("  batches of several calls on connections", "send_batches"),
+    Case("forwards completed, asynchronously", "forward_completions"),
+    Case("  batches of several calls on connections", "forward_batches"),
+    Case("upload: send requests handed back, in order", "send_back_requests"),
+    Case("  their bytes from SndUna to SndNxt", "send_back_unacked_bytes"),
+    Case("  their bytes from SndNxt to SndMax, to be sent again", "send_back_rexmit_bytes"),
+    Case("  their bytes behind SndMax, not sent yet", "send_back_unsent_bytes"),
     Case("upload: send requests completed", "send_back_completed"),
+    Case("upload: connections with some sends of either kind", "send_back_mixed"),
     Case("upload: unread bytes handed back", "buffered_out_bytes"),
     Case("receive requests in push mode completed", "recv_push"),
     Case("receive requests in nonpush mode completed", "recv_nonpush"),
@@ -42,12 +42,17 @@ FOUNDING = (
     Case("indications taken whole", "verdict_accepted"),
     Case("indications refused", "verdict_refused"),
     Case("indications taken in part", "verdict_partial"),
-    Case("connections handed over in bulk", "bulk_lists"),
+    Case("segments forwarded that came during the initiate", "forward_initiate"),
+    Case("  that came on another card", "forward_interface"),
+    Case("  that were reassembled from fragments", "forward_fragments"),
+    Case("  that had IP options", "forward_options"),
+    Case("losses: segments retransmitted by the target", "rexmit_segments"),
+    Case("state operations on several connections at once", "bulk_lists"),
 )
 
 OPERATIONS = (
-    Case("initiate", "initiates"),
-    Case("terminate", "terminates"),
+    Case("initiate, connections", "initiates"),
+    Case("terminate, connections", "terminates"),
     Case("update", "updates"),
     Case("query", "queries"),
     Case("invalidate", "invalidates"),
@@ -56,18 +61,28 @@ OPERATIONS = (
     Case("receive verdict", "verdicts"),
     Case("forward", "forwards"),
     Case("disconnect", "disconnects"),
-    Case("initiate completions", "initiate_completions"),
-    Case("terminate completions", "terminate_completions"),
-    Case("update completions", "update_completions"),
-    Case("query completions", "query_completions"),
-    Case("invalidate completions", "invalidate_completions"),
-    Case("send completions", "send_completions"),
-    Case("receive completions", "recv_completions"),
-    Case("forward completions", "forward_completions"),
-    Case("disconnect completions", "disconnect_completions"),
+)
+
+ANSWERS = (
+    Case("completions of initiate", "initiate_completions"),
+    Case("completions of terminate", "terminate_completions"),
+    Case("completions of update", "update_completions"),
+    Case("completions of query", "query_completions"),
+    Case("completions of invalidate", "invalidate_completions"),
+    Case("completions of send", "send_completions"),
+    Case("completions of receive request", "recv_completions"),
+    Case("completions of forward", "forward_completions"),
+    Case("completions of disconnect", "disconnect_completions"),
     Case("receive indications", "indications"),
     Case("event indications", "events"),
 )
+
+PARTS = (
+    ("founding cases", FOUNDING),
+    ("operations", OPERATIONS),
+    ("completions and indications", ANSWERS),
+)
+COUNTERS = tuple({case.counter for _, cases in PARTS for case in cases})
 
 
 @dataclass
@@ -101,17 +116,29 @@ def add_up(sums: dict[str, int], more: Mapping[str, int]) -> None:
 
 
 def lines(
-    cases: tuple[Case, ...], driver: Mapping[str, int], device: Mapping[str, int]
+    cases: Iterable[Case], driver: Mapping[str, int], device: Mapping[str, int]
 ) -> list[Line]:
     """The lines of one part of the table."""
-    return [Line(case.text, *case.counts(driver, device)) for case in cases]
+    return [
+        Line(case.text, driver.get(case.counter, 0), device.get(case.counter, 0)) for case in cases
+    ]
 
 
-def render(title: str, found: list[Line]) -> str:
-    """The part as text."""
-    width = max(len(line.text) for line in found)
-    out = [f"{title:<{width}}  {'driver':>14}  {'device':>14}"]
-    for line in found:
-        mark = "" if line.shown else "   <-- not shown" if line.driver == 0 else "   <-- differ"
-        out.append(f"{line.text:<{width}}  {line.driver:>14}  {line.device:>14}{mark}")
-    return "\n".join(out)
+def mark(line: Line) -> str:
+    """What is wrong with a line."""
+    if line.shown:
+        return ""
+    return "   <-- not shown" if line.driver == line.device else "   <-- differ"
+
+
+def render(parts: Mapping[str, list[Line]]) -> str:
+    """The table as text."""
+    width = max(len(line.text) for found in parts.values() for line in found)
+    out: list[str] = []
+    for title, found in parts.items():
+        out += ["", f"{title:<{width}}  {'driver':>14}  {'device':>14}"]
+        out += [
+            f"{line.text:<{width}}  {line.driver:>14}  {line.device:>14}{mark(line)}"
+            for line in found
+        ]
+    return "\n".join(out[1:])
