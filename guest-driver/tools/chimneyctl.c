@@ -25,8 +25,9 @@
 #include "chimney_abi.h"
 
 #define MAX_STATS	512
-#define SHUTTLE_MIN_US	1000	/* between two moves of do_shuttle() */
-#define SHUTTLE_SPAN_US	60000
+#define SHUTTLE_MIN_US	1000	/* how long do_shuttle() leaves a connection where it is */
+#define SHUTTLE_HOST_US	30000
+#define SHUTTLE_CARD_US	60000
 
 static struct nl_sock *sock;
 static int family;
@@ -576,6 +577,7 @@ static uint64_t roll(uint64_t *state)
 static int do_shuttle(int argc, char **argv)
 {
 	static const int ways[] = { CHIMNEY_CMD_OFFLOAD, CHIMNEY_CMD_UPLOAD };
+	static const unsigned int spans[] = { SHUTTLE_HOST_US, SHUTTLE_CARD_US };
 	unsigned int done[2] = { 0 }, refused = 0, i;
 	struct sigaction act = { .sa_handler = on_signal };
 	uint64_t state;
@@ -587,7 +589,7 @@ static int do_shuttle(int argc, char **argv)
 	sigaction(SIGTERM, &act, NULL);
 	sigaction(SIGINT, &act, NULL);
 	for (i = 0; !ended; i = !i) {
-		usleep(SHUTTLE_MIN_US + roll(&state) % SHUTTLE_SPAN_US);
+		usleep(SHUTTLE_MIN_US + roll(&state) % spans[i]);
 		c = ask(ways[i], argc - 1, argv + 1);
 		done[i] += c.done;
 		refused += c.refused;

@@ -29,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CHUNK = 256 << 10, BLOCK = 8 };
+enum { CHUNK = 256 << 10, BLOCK = 8, SMALL = 1400 };
 
 struct options {
 	bool listen, mixed, until_stop;
@@ -151,6 +151,14 @@ static ssize_t send_some(int fd, const uint8_t *buf, size_t len, unsigned int ho
 	}
 }
 
+/* One write in two is smaller than a segment, as those of programs that talk are. */
+static size_t write_size(const struct options *opt, uint64_t *state)
+{
+	unsigned int most = rnd(state) & 1 || opt->chunk < SMALL ? opt->chunk : SMALL;
+
+	return 1 + rnd(state) % most;
+}
+
 static void *writer(void *arg)
 {
 	struct half *h = arg;
@@ -158,7 +166,7 @@ static void *writer(void *arg)
 	uint64_t state = h->seed * 3 + 1;
 
 	while (!give_up && !writer_done(h)) {
-		size_t len = 1 + rnd(&state) % h->opt->chunk;
+		size_t len = write_size(h->opt, &state);
 		unsigned int how = h->opt->mixed ? rnd(&state) % 3 : 0;
 		ssize_t n;
 
