@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Generate the Python mirror of spec/chimney_abi.h.
 
-Names are found in the header's text; every value, size and offset is printed by a probe that the C compiler builds
-from the header itself, so the mirror says what the compiler says. Usage: gen_abi.py [--check] OUTPUT.
+Names are found in the header's text; every value, size and offset is printed by a probe that the C
+compiler builds from the header itself, so the mirror says what the compiler says. The same facts as
+plain lines are what a frozen version must go on to say (abi-1.0.txt).
 """
 from __future__ import annotations
 
@@ -53,7 +54,9 @@ def find_enums(text: str) -> list[tuple[str, list[str]]]:
 
 
 class Field:
-    """One member: its C path from the structure, its type, its array dimensions; or a union of nested structures."""
+    """One member: its C path from the structure, its type, its array dimensions; or a union of
+    nested structures.
+    """
 
     def __init__(
         self,
@@ -97,8 +100,10 @@ def parse_fields(body: str) -> list[Field]:
         if not plain:
             break
         for one in plain.group(2).split(","):
-            name = re.match(r"\s*(\w+)", one).group(1)
-            fields.append(Field(name, plain.group(1), re.findall(r"\[([^\]]+)\]", one)))
+            name = re.match(r"\s*(\w+)", one)
+            assert name, f"no name in {one!r}"
+            dims = re.findall(r"\[([^\]]+)\]", one)
+            fields.append(Field(name.group(1), plain.group(1), dims))
         pos = plain.end()
     return fields
 
@@ -217,16 +222,33 @@ def emit(
     return "\n".join(out) + "\n"
 
 
+def facts(enums: list[tuple[str, list[str]]], structs: list[tuple[str, list[Field]]],
+          values: dict[str, int]) -> str:
+    """Every value, size and offset, a line each. The minor version is what may grow."""
+    out = [f"{name} = {values[name]:#x}" for _, names in enums for name in names
+           if name != "CHIM_ABI_MINOR"]
+    for name, fields in structs:
+        out.append(f"sizeof(struct {name}) = {values[f'sizeof(struct {name})']}")
+        for path, _ in walk(fields):
+            offset = f"offsetof(struct {name}, {path})"
+            out.append(f"{offset} = {values['__builtin_' + offset]}")
+    return "\n".join(out) + "\n"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--check", action="store_true", help="fail if OUTPUT is not what would be generated"
     )
+    parser.add_argument(
+        "--facts", action="store_true", help="write plain lines instead of the mirror"
+    )
     parser.add_argument("output", type=Path)
     args = parser.parse_args()
     text = strip_comments(HEADER.read_text())
     enums, structs = find_enums(text), find_structs(text)
-    mirror = emit(enums, structs, probe(enums, structs))
+    values = probe(enums, structs)
+    mirror = facts(enums, structs, values) if args.facts else emit(enums, structs, values)
     if args.check:
         if not args.output.exists() or args.output.read_text() != mirror:
             print(f"{args.output} does not mirror {HEADER.name}: run make abi", file=sys.stderr)
