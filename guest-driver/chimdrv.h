@@ -42,6 +42,8 @@
 #define CHIMDRV_ADMIN_SLOTS	BIT(CHIMDRV_ADMIN_LOG2)
 #define CHIMDRV_ADMIN_RESERVED	2	/* slots that only terminates may take */
 #define CHIMDRV_ADMIN_MS	4000	/* deadline of an ordinary admin command */
+#define CHIMDRV_RECV_ORDER	3	/* log2 of the pages of one part of a receive request */
+#define CHIMDRV_RECV_POOL	128	/* such pages that a pair keeps for the next ones */
 #define CHIMDRV_TX_FENCE_ROOM	16	/* TX entries that frames leave for fences */
 
 struct chim_sqe;
@@ -50,6 +52,7 @@ struct chimdrv_dev;
 struct chimdrv_net;
 struct chimdrv_pair;
 struct dentry;
+struct page_pool;
 
 /* ---------------------------------------------------------------- admin pair */
 
@@ -242,6 +245,13 @@ struct chimdrv_pair {
 	bool sq_open;			/* sq_lock: commands may be posted */
 	struct list_head pending;	/* sq_lock: connections that wait (offload half) */
 
+	/*
+	 * pool_lock: recv_pool and taking pages out of it. Leaf, inside slock, bottom
+	 * halves disabled. Pages come back without it.
+	 */
+	spinlock_t pool_lock;
+	struct page_pool *recv_pool;	/* of receive requests; NULL: no rings */
+
 	/* NAPI only, no lock: */
 	struct chimdrv_ring cq ____cacheline_aligned_in_smp;
 	struct chimdrv_ring rxc;
@@ -409,10 +419,12 @@ bool chimdrv_pair_sq_wait(struct chimdrv_pair *pair);
  * Indication buffers; NAPI context of the pair, only from chimdrv_events_handle().
  * @index is what the card wrote (ind_first + i); it is checked. Each index of an
  * indication is either taken or given back, once.
- *   take: the page (order pair->ib.order, one reference) is the caller's.
+ *   take: the page (order pair->ib.order, of the ring's pool) is the caller's.
  *   peek: the bytes may be read until put_back, which posts the same page again.
  * NULL: no such buffer is posted, or @len is beyond it.
  */
+/* Bottom halves disabled. A page of recv_pool, of order CHIMDRV_RECV_ORDER, or NULL. */
+struct page *chimdrv_pair_recv_page(struct chimdrv_pair *pair);
 unsigned int chimdrv_pair_ib_size(const struct chimdrv_pair *pair);
 struct page *chimdrv_pair_ib_take(struct chimdrv_pair *pair, u32 index, unsigned int len);
 const void *chimdrv_pair_ib_peek(struct chimdrv_pair *pair, u32 index, unsigned int len);

@@ -26,7 +26,6 @@
 
 #define CHIMDRV_SEND_SGES	20	/* pieces of one send request */
 #define CHIMDRV_SEND_LEN	65536	/* bytes of one send request at most */
-#define CHIMDRV_RECV_ORDER	3	/* pages of one part of a receive buffer */
 #define CHIMDRV_RECV_PARTS	2
 #define CHIMDRV_BULK_BYTES	(32 * 1024)	/* received at once, that counts as large */
 #define CHIMDRV_BATCH		64	/* connections in one block list */
@@ -91,7 +90,7 @@ struct chimdrv_recv {
 	u32 len;		/* 0: only re-arms indications */
 	bool nonpush;		/* the card holds enough to fill it (RRQ-9) */
 	u32 nsge;
-	unsigned int order;
+	unsigned int order;	/* of its pages; CHIMDRV_RECV_ORDER: of the pair's pool */
 	struct sk_buff *skb;
 	struct chimdrv_sge sge[CHIMDRV_RECV_PARTS];
 };

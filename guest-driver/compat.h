@@ -11,6 +11,13 @@
 #include <linux/version.h>
 #include <net/tcp.h>
 
+/* Split into a folder in 6.6. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+#include <net/page_pool/helpers.h>
+#else
+#include <net/page_pool.h>
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
 #error "chimney needs Linux 6.1 or later"
 #endif
@@ -22,6 +29,15 @@
 
 /* 6.8: one structure instead of three arguments. */
 #define CHIMDRV_RXFH_PARAM (LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0))
+
+/* From 6.8 on a page pool may be shown as its netdev's; then late pages are no complaint. */
+static inline void chimdrv_compat_pool_netdev(struct page_pool_params *params,
+					      struct net_device *netdev)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+	params->netdev = netdev;
+#endif
+}
 
 /*
  * Hand up everything that this NAPI still holds: frames in GRO and those that

@@ -110,6 +110,7 @@ static u32 ind_take(struct chimdrv_conn *conn, const struct ind *ind, u32 seq, b
 		page = chimdrv_pair_ib_take(ind->pair, ind->first + i, len);
 		if (!page)
 			break;
+		skb_mark_for_recycle(skb);
 		skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page, 0, len, ind->size);
 		used = skb->truesize;
 		taken += len;

@@ -393,6 +393,7 @@ static struct chimdrv_pair *pair_create(struct chimdrv_net *net, unsigned int nu
 	pair->cd = net->cd;
 	pair->number = number;
 	spin_lock_init(&pair->sq_lock);
+	spin_lock_init(&pair->pool_lock);
 	INIT_LIST_HEAD(&pair->pending);
 	timer_setup(&pair->retry_timer, retry, 0);
 	u64_stats_init(&pair->stats.sync);

@@ -5,7 +5,7 @@
  * buffers of indications, are handed to the offload half unread.
  *
  * Memory is made and freed under rtnl with the pair at rest; the rest is NAPI of the
- * pair, without a lock, but for chimdrv_pair_sq_wait().
+ * pair, without a lock, but for chimdrv_pair_sq_wait() and chimdrv_pair_recv_page().
  */
 #include "chimdrv.h"
 #include "chimney_abi.h"
@@ -19,6 +19,32 @@ static u32 ring_id(const struct chimdrv_pair *pair, unsigned int kind)
 	return CHIM_RING_PAIR0 + pair->number * CHIM_RINGS_PER_PAIR + kind;
 }
 
+static int recv_pool_open(struct chimdrv_pair *pair)
+{
+	struct page_pool *pool = chimdrv_pool_create(pair->cd, CHIMDRV_RECV_ORDER,
+						     CHIMDRV_RECV_POOL);
+
+	if (!pool)
+		return -ENOMEM;
+	spin_lock_bh(&pair->pool_lock);
+	pair->recv_pool = pool;
+	spin_unlock_bh(&pair->pool_lock);
+	return 0;
+}
+
+/* Pages that are still in sockets keep the pool until they have come back. */
+static void recv_pool_close(struct chimdrv_pair *pair)
+{
+	struct page_pool *pool;
+
+	spin_lock_bh(&pair->pool_lock);
+	pool = pair->recv_pool;
+	pair->recv_pool = NULL;
+	spin_unlock_bh(&pair->pool_lock);
+	if (pool)
+		page_pool_destroy(pool);
+}
+
 int chimdrv_pair_alloc(struct chimdrv_pair *pair)
 {
 	struct chimdrv_net *net = pair->net;
@@ -26,7 +52,7 @@ int chimdrv_pair_alloc(struct chimdrv_pair *pair)
 	int err = -ENOMEM;
 
 	pair->tx_slot = kvcalloc(1u << net->tx_log2, sizeof(*pair->tx_slot), GFP_KERNEL);
-	if (!pair->tx_slot ||
+	if (!pair->tx_slot || recv_pool_open(pair) ||
 	    chimdrv_ring_init(&pair->sq, cd, ring_id(pair, CHIM_RING_SQ), net->sq_log2,
 			      sizeof(struct chim_sqe)) ||
 	    chimdrv_ring_init(&pair->cq, cd, ring_id(pair, CHIM_RING_CQ), net->cq_log2,
@@ -48,6 +74,7 @@ int chimdrv_pair_alloc(struct chimdrv_pair *pair)
 
 void chimdrv_pair_free(struct chimdrv_pair *pair)
 {
+	recv_pool_close(pair);
 	chimdrv_bufring_fini(&pair->ib);
 	chimdrv_bufring_fini(&pair->rxb);
 	chimdrv_ring_fini(&pair->rxc);
@@ -137,6 +164,22 @@ bool chimdrv_pair_sq_wait(struct chimdrv_pair *pair)
 		return true;
 	mod_timer(&pair->retry_timer, jiffies + 1);	/* should the interrupt be late */
 	return false;
+}
+
+/*
+ * Bottom halves disabled, any CPU: requests are posted in NAPI and in release_cb. A
+ * pool serves one at a time; what comes back takes the pool's own lock.
+ */
+struct page *chimdrv_pair_recv_page(struct chimdrv_pair *pair)
+{
+	struct page *page = NULL;
+
+	spin_lock(&pair->pool_lock);
+	if (pair->recv_pool)
+		page = page_pool_alloc_pages(pair->recv_pool, GFP_ATOMIC | __GFP_NOWARN |
+					     __GFP_NORETRY);
+	spin_unlock(&pair->pool_lock);
+	return page;
 }
 
 unsigned int chimdrv_pair_ib_size(const struct chimdrv_pair *pair)

@@ -17,6 +17,22 @@
 
 /* ------------------------------------------------------------------------------- memory */
 
+/* Pages of the usual order are the pair's pool's; they know it, even if the pair has stopped. */
+static void recv_page_put(struct chimdrv_recv *recv, struct page *page)
+{
+	if (recv->order == CHIMDRV_RECV_ORDER)
+		page_pool_put_full_page(page->pp, page, false);
+	else
+		__free_pages(page, recv->order);
+}
+
+static struct page *recv_page_get(struct chimdrv_conn *conn, unsigned int order)
+{
+	if (order == CHIMDRV_RECV_ORDER)
+		return chimdrv_pair_recv_page(conn->pair);
+	return alloc_pages(GFP_ATOMIC | __GFP_NOWARN | __GFP_COMP, order);
+}
+
 static void recv_free(struct chimdrv_conn *conn, struct chimdrv_recv *recv)
 {
 	u32 i;
@@ -24,7 +40,7 @@ static void recv_free(struct chimdrv_conn *conn, struct chimdrv_recv *recv)
 	for (i = 0; i < recv->nsge; i++) {
 		dma_unmap_page(conn->cd->dev, recv->sge[i].addr, recv->sge[i].len, DMA_FROM_DEVICE);
 		if (recv->sge[i].page)
-			__free_pages(recv->sge[i].page, recv->order);
+			recv_page_put(recv, recv->sge[i].page);
 	}
 	kfree_skb(recv->skb);
 	kfree(recv);
@@ -44,7 +60,7 @@ static struct chimdrv_recv *recv_make(struct chimdrv_conn *conn, u32 len)
 	recv->order = min_t(unsigned int, CHIMDRV_RECV_ORDER, get_order(len));
 	while (recv->len < len && recv->nsge < CHIMDRV_RECV_PARTS) {
 		sge = &recv->sge[recv->nsge];
-		sge->page = alloc_pages(GFP_ATOMIC | __GFP_NOWARN | __GFP_COMP, recv->order);
+		sge->page = recv_page_get(conn, recv->order);
 		if (!sge->page) {
 			if (recv->nsge || !recv->order)
 				break;
@@ -54,7 +70,7 @@ static struct chimdrv_recv *recv_make(struct chimdrv_conn *conn, u32 len)
 		sge->len = PAGE_SIZE << recv->order;
 		sge->addr = dma_map_page(conn->cd->dev, sge->page, 0, sge->len, DMA_FROM_DEVICE);
 		if (dma_mapping_error(conn->cd->dev, sge->addr)) {
-			__free_pages(sge->page, recv->order);
+			recv_page_put(recv, sge->page);
 			break;
 		}
 		recv->nsge++;
@@ -169,12 +185,14 @@ static struct sk_buff *recv_to_skb(struct chimdrv_conn *conn, struct chimdrv_rec
 		kfree_skb(skb);
 		skb = small;
 	}
+	if (recv->order == CHIMDRV_RECV_ORDER)
+		skb_mark_for_recycle(skb);
 	for (i = 0; i < recv->nsge; i++) {
 		part = min(left, recv->sge[i].len);
 		if (part)
 			skb_add_rx_frag(skb, i, recv->sge[i].page, 0, part, recv->sge[i].len);
 		else
-			__free_pages(recv->sge[i].page, recv->order);
+			recv_page_put(recv, recv->sge[i].page);
 		left -= part;
 	}
 	recv->nsge = 0;

@@ -182,6 +182,27 @@ bool chimdrv_ring_rearm(struct chimdrv_ring *r)
 
 /* ------------------------------------------------------------ rings of buffers */
 
+/*
+ * A pool of pages of this order that frames bring back when they are freed, instead
+ * of new pages, which the kernel zeroes. The pool maps nothing: its pages wait in
+ * sockets for as long as programs please, longer than the card may be there, and a
+ * mapping must end with the binding. Whoever gives a page to the card maps it.
+ */
+struct page_pool *chimdrv_pool_create(struct chimdrv_dev *cd, unsigned int order,
+				      unsigned int size)
+{
+	struct page_pool_params params = {
+		.order = order,
+		.pool_size = min(size, CHIMDRV_POOL_MAX),
+		.nid = NUMA_NO_NODE,
+	};
+	struct page_pool *pool;
+
+	chimdrv_compat_pool_netdev(&params, cd->net->netdev);
+	pool = page_pool_create(&params);
+	return IS_ERR(pool) ? NULL : pool;
+}
+
 int chimdrv_bufring_init(struct chimdrv_bufring *br, struct chimdrv_dev *cd, u32 id,
 			 unsigned int log2, unsigned int order)
 {
@@ -192,6 +213,11 @@ int chimdrv_bufring_init(struct chimdrv_bufring *br, struct chimdrv_dev *cd, u32
 	err = chimdrv_ring_init(&br->ring, cd, id, log2, sizeof(struct chim_buf));
 	if (err)
 		return err;
+	br->pool = chimdrv_pool_create(cd, order, 2u << log2);
+	if (!br->pool) {
+		chimdrv_bufring_fini(br);
+		return -ENOMEM;
+	}
 	br->slot = kvcalloc(1u << log2, sizeof(*br->slot), GFP_KERNEL);
 	br->spare = kvcalloc(1u << log2, sizeof(*br->spare), GFP_KERNEL);
 	if (!br->slot || !br->spare) {
@@ -207,6 +233,9 @@ void chimdrv_bufring_fini(struct chimdrv_bufring *br)
 	kvfree(br->spare);
 	br->slot = NULL;
 	br->spare = NULL;
+	if (br->pool)
+		page_pool_destroy(br->pool);
+	br->pool = NULL;
 	chimdrv_ring_fini(&br->ring);
 }
 
@@ -215,7 +244,7 @@ static void free_buf(struct chimdrv_bufring *br, struct chimdrv_buf *buf)
 	if (!buf->page)
 		return;
 	dma_unmap_page(br->ring.cd->dev, buf->dma, chimdrv_bufring_len(br), DMA_FROM_DEVICE);
-	__free_pages(buf->page, br->order);
+	page_pool_put_full_page(br->pool, buf->page, false);
 	buf->page = NULL;
 }
 
@@ -239,13 +268,13 @@ static bool alloc_buf(struct chimdrv_bufring *br, struct chimdrv_buf *buf, gfp_t
 		return true;
 	}
 	if (br->order)
-		gfp |= __GFP_COMP | __GFP_NORETRY;
-	buf->page = alloc_pages(gfp | __GFP_NOWARN, br->order);
+		gfp |= __GFP_NORETRY;
+	buf->page = page_pool_alloc_pages(br->pool, gfp | __GFP_NOWARN);
 	if (!buf->page)
 		return false;
 	buf->dma = dma_map_page(dev, buf->page, 0, chimdrv_bufring_len(br), DMA_FROM_DEVICE);
 	if (dma_mapping_error(dev, buf->dma)) {
-		__free_pages(buf->page, br->order);
+		page_pool_put_full_page(br->pool, buf->page, false);
 		buf->page = NULL;
 		return false;
 	}

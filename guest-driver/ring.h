@@ -29,6 +29,7 @@
 
 struct chim_ring_ctl;
 struct chimdrv_dev;
+struct page_pool;
 
 struct chimdrv_ring {
 	struct chimdrv_dev *cd;
@@ -106,6 +107,12 @@ bool chimdrv_ring_rearm(struct chimdrv_ring *r);
 
 /* --- buffers for the card to fill */
 
+#define CHIMDRV_POOL_MAX	32768u	/* pages that the kernel lets a pool keep */
+
+/* Of which it keeps up to @size pages unused. NULL: no memory. */
+struct page_pool *chimdrv_pool_create(struct chimdrv_dev *cd, unsigned int order,
+				      unsigned int size);
+
 /* One posted buffer of RXB or IB: whole pages, mapped for the card to write. */
 struct chimdrv_buf {
 	struct page *page;		/* NULL: not posted, or taken */
@@ -115,6 +122,7 @@ struct chimdrv_buf {
 /* A ring of posted buffers with what is in it. Only NAPI touches it while the pair runs. */
 struct chimdrv_bufring {
 	struct chimdrv_ring ring;
+	struct page_pool *pool;		/* where the pages come from and go back to */
 	struct chimdrv_buf *slot;	/* one per entry, by index & mask */
 	struct chimdrv_buf *spare;	/* given back, still mapped; a stack */
 	unsigned int spares;
@@ -139,7 +147,8 @@ static inline unsigned int chimdrv_bufring_len(const struct chimdrv_bufring *br)
 /*
  * The buffer that the card calls @index, of which it has filled @len bytes.
  * peek: read it in place, NULL if there is none or @len is beyond it.
- * take: the page and its reference are the caller's, no longer mapped.
+ * take: the page is the caller's, no longer mapped: a page of a page pool, for a
+ *       frame that is marked for recycling, or for page_pool_put_full_page().
  * put_back: after a peek; the same memory is posted again by the next refill.
  */
 const void *chimdrv_bufring_peek(struct chimdrv_bufring *br, u32 index, unsigned int len);

@@ -96,6 +96,7 @@ static struct sk_buff *rx_first(struct chimdrv_pair *pair, const struct chim_rxe
 	skb_put_data(skb, data, pull);
 	if (pull < len) {
 		page = chimdrv_bufring_take(&pair->rxb, le32_to_cpu(rxe->buf), len);
+		skb_mark_for_recycle(skb);
 		skb_add_rx_frag(skb, 0, page, pull, len - pull, chimdrv_bufring_len(&pair->rxb));
 	} else {
 		chimdrv_bufring_put_back(&pair->rxb, le32_to_cpu(rxe->buf));
@@ -152,11 +153,12 @@ static void rx_more(struct chimdrv_pair *pair, const struct chim_rxe *rxe)
 	}
 	if (skb_shinfo(skb)->nr_frags == MAX_SKB_FRAGS) {
 		chimdrv_pair_count(pair, &pair->stats.rx_errors, 1);
-		__free_pages(page, pair->rxb.order);
+		page_pool_put_full_page(pair->rxb.pool, page, false);
 		dev_kfree_skb(skb);
 		pair->rx.skb = NULL;
 		return;
 	}
+	skb_mark_for_recycle(skb);
 	skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page, 0, len, size);
 	if (!pair->rx.left)
 		rx_deliver(pair);

@@ -21,7 +21,8 @@
 #include "puppet.h"
 
 enum {
-	ZC_BYTES = 256 << 10
+	ZC_BYTES = 256 << 10,
+	PIPE_BYTES = 1 << 20
 };
 
 static uint8_t buf[ZC_BYTES];
@@ -223,6 +224,64 @@ static void do_splice(struct slot *s, int argc, char **argv)
 	close(pipefd[1]);
 }
 
+/* splice() of exactly so much into a pipe that holds it all */
+static bool splice_all(int fd, int into, uint64_t len)
+{
+	while (len) {
+		ssize_t n = splice(fd, NULL, into, NULL, len, SPLICE_F_MOVE);
+
+		if (n == 0)
+			errno = ENODATA;
+		if (n <= 0 && (errno != EINTR || late()))
+			return false;
+		if (n > 0)
+			len -= (uint64_t)n;
+	}
+	return true;
+}
+
+/* keep LEN MORE: LEN bytes into a pipe, where they stay while MORE bytes are received */
+static void do_keep(struct slot *s, int argc, char **argv)
+{
+	uint64_t len = (uint64_t)number(argv[0]), more = (uint64_t)number(argv[1]), done = 0;
+	struct slot kept = *s;
+	int pipefd[2];
+	bool ok = true;
+
+	(void)argc;
+	if (pipe(pipefd) || fcntl(pipefd[1], F_SETPIPE_SZ, PIPE_BYTES) < 0 ||
+	    !splice_all(s->fd, pipefd[1], len)) {
+		answer_error(0);
+		return;
+	}
+	s->rx += len;
+	while (ok && done < more) {
+		ssize_t n = recv(s->fd, buf, least(more - done, CHUNK), 0);
+
+		if (n <= 0 && (errno != EINTR || late())) {
+			answer_error(len + done);
+			return;
+		}
+		if (n > 0) {
+			ok = right(s, buf, (size_t)n);
+			done += (uint64_t)n;
+		}
+	}
+	while (ok && len) {
+		ssize_t n = read(pipefd[0], buf, least(len, CHUNK));
+
+		ok = n > 0 && right(&kept, buf, (size_t)n);
+		len -= ok ? (uint64_t)n : 0;
+		done += ok ? (uint64_t)n : 0;
+	}
+	close(pipefd[0]);
+	close(pipefd[1]);
+	if (ok)
+		answer("done=%llu", (unsigned long long)done);
+	else
+		answer_wrong(len ? kept.rx : s->rx);
+}
+
 static bool take_notices(struct slot *s)
 {
 	char control[128];
@@ -355,9 +414,14 @@ static void do_stuck(struct slot *s, int argc, char **argv)
 }
 
 const struct verb data_verbs[] = {
-	{"send", 1, do_send, false},	     {"fill", 1, do_fill, false},
-	{"recv", 1, do_recv, false},	     {"once", 1, do_once, false},
-	{"drain", 0, do_drain, false},	     {"splice", 1, do_splice, false},
-	{"zerocopy", 1, do_zerocopy, false}, {"stuck", 2, do_stuck, false},
+	{"send", 1, do_send, false},
+	{"fill", 1, do_fill, false},
+	{"recv", 1, do_recv, false},
+	{"once", 1, do_once, false},
+	{"drain", 0, do_drain, false},
+	{"splice", 1, do_splice, false},
+	{"zerocopy", 1, do_zerocopy, false},
+	{"keep", 2, do_keep, false},
+	{"stuck", 2, do_stuck, false},
 	{NULL, 0, NULL, false},
 };

@@ -90,6 +90,20 @@ def test_64_connections_at_once(visit: Visit) -> None:
         conn.peer.recv(1 * KIB)
 
 
+@pytest.mark.parametrize("family", [4, 6])
+def test_received_pages_that_a_pipe_still_holds(visit: Visit, family: int) -> None:
+    """Memory of received bytes is used again only when nobody reads it any more: bytes that were
+    spliced into a pipe are right after 4 MiB more, whoever has the connection.
+    """
+    conn = visit.connect(family)
+    for way in (visit.hand, visit.back, visit.hand):
+        sending = conn.peer.begin("send", 128 * KIB + 4 * MIB)
+        assert conn.guest.do("keep", 64 * KIB, 1 * MIB)["done"] == 64 * KIB + 1 * MIB
+        way(conn)
+        assert conn.guest.do("keep", 64 * KIB, 3 * MIB)["done"] == 64 * KIB + 3 * MIB
+        assert sending.wait()["done"] == 128 * KIB + 4 * MIB
+
+
 def offloaded(visit: Visit, ours: dict[tuple[str, str], Conn]) -> list[dict[str, object]]:
     """Those of our connections that the card has."""
     return [entry for entry in visit.ctl.connections()
