@@ -156,6 +156,7 @@ struct chimdrv_conn {
 	u32 backlog;		/* bytes the target likes to have outstanding */
 	u64 next_cookie;
 	u32 snd_up;		/* urgent pointer as last seen */
+	u32 max_window;		/* the socket's own */
 	u32 cwnd_bytes;
 	u32 srtt_us;
 

@@ -284,7 +284,7 @@ void chimdrv_state_restore(struct chimdrv_conn *conn)
 	keep_promise(sk, s->rcv_wnd);
 	restore_timestamps(tp, s);
 	tp->snd_wnd = s->snd_wnd;
-	tp->max_window = max(tp->max_window, s->max_snd_wnd);
+	tp->max_window = max(conn->max_window, s->max_snd_wnd);
 	tp->snd_wl1 = s->snd_wl1;
 	tp->retrans_out = 0;
 	tp->lost_out = 0;

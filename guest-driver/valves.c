@@ -7,13 +7,13 @@
  * that this file writes (Linux 6.1.192 and 6.12.117):
  *   packets_out retrans_out lost_out sacked_out highest_sack retransmit_skb_hint
  *   lost_skb_hint lost_cnt_hint tlp_high_seq undo_marker undo_retrans
- *   retrans_stamp pred_flags compressed_ack rcv_wup rcv_wnd icsk_ca_state
+ *   retrans_stamp pred_flags compressed_ack rcv_wup rcv_wnd max_window icsk_ca_state
  *   icsk_retransmits icsk_backoff icsk_probes_out icsk_probes_tstamp
  *   tcp_rtx_queue sk_write_queue and all timers
  */
 #include "chimdrv_conn.h"
 
-#define WND_OPEN	(1u << 30)	/* so much offered that no read ever wants to acknowledge */
+#define WND_OPEN	(1u << 30)	/* no read wants to acknowledge, no write to push */
 
 static void stop_timers(struct sock *sk)
 {
@@ -70,6 +70,9 @@ void chimdrv_valves_close(struct chimdrv_conn *conn)
 	icsk->icsk_backoff = 0;
 	icsk->icsk_probes_out = 0;
 	icsk->icsk_probes_tstamp = 0;
+	/* the size of new skbs is the target's affair: not half of the largest window seen here */
+	conn->max_window = tp->max_window;
+	tp->max_window = WND_OPEN;
 	chimdrv_valves_hold(conn);
 }
 
