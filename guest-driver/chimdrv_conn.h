@@ -28,6 +28,8 @@
 #define CHIMDRV_SEND_LEN	65536	/* bytes of one send request at most */
 #define CHIMDRV_RECV_PARTS	2
 #define CHIMDRV_BULK_BYTES	(32 * 1024)	/* received at once, that counts as large */
+#define CHIMDRV_FRAGS		64	/* pages to be written into that a pair keeps (frag.c) */
+#define CHIMDRV_BORROWERS	64	/* sockets of a card that write into such pages */
 #define CHIMDRV_BATCH		64	/* connections in one block list */
 #define CHIMDRV_NCES		64	/* questions about neighbors that wait for their answer */
 #define CHIMDRV_TICKS		1000	/* ticks per second: the card's default */
@@ -156,7 +158,11 @@ struct chimdrv_conn {
 	u32 backlog;		/* bytes the target likes to have outstanding */
 	u64 next_cookie;
 	u32 snd_up;		/* urgent pointer as last seen */
+	struct list_head borrower;	/* od->lock: od->borrowers; written under slock too */
+	u32 frag_seq;		/* write_seq as last seen by frag.c, and by its tick */
+	u32 frag_tick_seq;
 	u32 max_window;		/* the socket's own */
+	bool task_frag;		/* sk_use_task_frag as it was */
 	u32 cwnd_bytes;
 	u32 srtt_us;
 
@@ -262,7 +268,7 @@ enum chimdrv_why { CHIMDRV_WHYS(X) CHIMDRV_WHY_COUNT };
 	X(held_segments) X(held_replayed) X(held_dropped) X(stragglers) X(gate_xmits) X(leaks) \
 	X(lost_connections) \
 	X(late_pending) X(bad_entries) X(bytes_in) X(bytes_out) X(connections) \
-	X(upload_in_flight) X(upload_unread) X(upload_unsent)
+	X(upload_in_flight) X(upload_unread) X(upload_unsent) X(frag_pages) X(frag_reuses)
 
 struct chimdrv_counters {
 #define X(name) atomic64_t name;
@@ -271,6 +277,14 @@ struct chimdrv_counters {
 #undef X
 	atomic64_t refused[CHIMDRV_NO_COUNT];
 	atomic64_t why[CHIMDRV_WHY_COUNT];
+};
+
+/* Pages that programs write into: ours by one reference, others may still read them. */
+struct chimdrv_frags {
+	spinlock_t lock;	/* leaf; bottom halves disabled */
+	unsigned int count;
+	unsigned int taken;	/* since the last tick */
+	struct page *page[CHIMDRV_FRAGS];	/* oldest first */
 };
 
 /* The offload half's part of a card: cd->offload. */
@@ -285,7 +299,7 @@ struct chimdrv_offload {
 	struct list_head neighs;
 	struct list_head paths;
 
-	/* lock: conns, uploads, updates, candidates. Bottom halves disabled. Leaf. */
+	/* lock: conns, uploads, updates, candidates, borrowers. Bottom halves disabled. Leaf. */
 	spinlock_t lock;
 	struct list_head conns;
 	struct list_head uploads;
@@ -293,6 +307,8 @@ struct chimdrv_offload {
 	struct list_head candidates;	/* sockets that the policy wants offloaded */
 	unsigned int ncandidates;
 	unsigned int nconns;
+	struct list_head borrowers;	/* connections with a page of frags, or on their way out */
+	unsigned int nborrowers;
 	bool up;			/* offloads are welcome; written under lock */
 	wait_queue_head_t idle;		/* conns, and what the card has of them */
 
@@ -315,6 +331,8 @@ struct chimdrv_offload {
 	unsigned int nnces;
 	u64 neigh_id;			/* mutex: the name of the last neighbor */
 	struct work_struct nce_work;
+	struct delayed_work frag_work;		/* each second, while there are pages */
+	struct chimdrv_frags frags[CHIMDRV_MAX_PAIRS];
 	struct chimdrv_counters count;
 };
 
@@ -537,6 +555,13 @@ int chimdrv_send_chain(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u32 
 void chimdrv_send_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe);	/* slock */
 void chimdrv_send_reap(struct chimdrv_conn *conn);	/* socket queues must be ours */
 void chimdrv_send_drop(struct chimdrv_conn *conn);	/* slock; the card reads them no more */
+
+/* --------------------------------------------------------------------- frag.c */
+
+void chimdrv_frag_provide(struct chimdrv_conn *conn);	/* release_cb, slock held */
+void chimdrv_frag_end(struct chimdrv_conn *conn);	/* slock, queues ours */
+void chimdrv_frag_work_init(struct chimdrv_offload *od);
+void chimdrv_frag_fini(struct chimdrv_offload *od);
 
 /* --------------------------------------------------------------------- recv.c */
 

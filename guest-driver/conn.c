@@ -107,6 +107,7 @@ static void init_lists(struct chimdrv_conn *conn)
 	INIT_LIST_HEAD(&conn->pending);
 	INIT_LIST_HEAD(&conn->link);
 	INIT_LIST_HEAD(&conn->sends);
+	INIT_LIST_HEAD(&conn->borrower);
 	INIT_LIST_HEAD(&conn->recvs);
 	INIT_LIST_HEAD(&conn->fwds);
 	__skb_queue_head_init(&conn->rxq);
@@ -126,6 +127,7 @@ struct chimdrv_conn *chimdrv_conn_create(struct sock *sk)
 	refcount_set(&conn->refs, 1);
 	conn->sk = sk;
 	conn->end_err = ECONNABORTED;
+	conn->frag_seq = tcp_sk(sk)->write_seq;
 	conn->synth = alloc_skb(MAX_HEADER + sizeof(struct tcphdr), GFP_KERNEL);
 	conn->spare = chimdrv_deliver_skb(GFP_KERNEL);
 	if (conn->synth && conn->spare)

@@ -49,6 +49,7 @@ int chimdrv_offload_dev_add(struct chimdrv_dev *cd)
 	chimdrv_offload_work_init(od);
 	INIT_DELAYED_WORK(&od->retry_work, retry_work);
 	chimdrv_neigh_watch_work_init(od);
+	chimdrv_frag_work_init(od);
 	cd->offload = od;
 	return 0;
 }
@@ -80,6 +81,7 @@ void chimdrv_offload_dev_del(struct chimdrv_dev *cd)
 	chimdrv_offload_work_end(od);
 	chimdrv_upload_all(cd, CHIMDRV_WHY_CARD_DOWN, true);
 	wait_for_owners(od);
+	chimdrv_frag_fini(od);
 	mutex_lock(&od->mutex);
 	chimdrv_neigh_idle(od);
 	chimdrv_neigh_forget(od);

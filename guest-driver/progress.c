@@ -107,4 +107,7 @@ void chimdrv_progress_released(struct chimdrv_conn *conn)
 	conn->releasing = true;
 	run(conn);
 	conn->releasing = false;
+	if (conn->state == CHIMDRV_OFFLOADED && !test_bit(CHIMDRV_C_QUIET, &conn->bits) &&
+	    !test_bit(CHIMDRV_C_DETACHED, &conn->bits))
+		chimdrv_frag_provide(conn);
 }

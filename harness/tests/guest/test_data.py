@@ -104,6 +104,41 @@ def test_received_pages_that_a_pipe_still_holds(visit: Visit, family: int) -> No
         assert sending.wait()["done"] == 128 * KIB + 4 * MIB
 
 
+@pytest.mark.where(native=False)
+def test_written_pages_are_used_again(visit: Visit) -> None:
+    """The memory that programs write in bulk into comes round, each page once all in it has been
+    acknowledged; one that a stalled connection holds is left alone, also after its way back.
+    """
+    conns = [visit.connect() for _ in range(5)]
+    stalled = conns.pop()
+    visit.hand(stalled, *conns)
+    filled = stalled.guest.do("fill", 500)["done"]
+    before, _ = visit.ctl.stats()
+    for conn in conns:
+        bulk(conn, 8 * MIB)
+    after, _ = visit.ctl.stats()
+    assert after["frag_reuses"] - before["frag_reuses"] > after["frag_pages"] - before["frag_pages"]
+    visit.back(stalled)
+    for conn in conns:
+        bulk(conn)
+    stalled.peer.recv(filled)
+
+    def none_left() -> bool:
+        before, _ = visit.ctl.stats()
+        bulk(conns[0])
+        after, _ = visit.ctl.stats()
+        return after["frag_pages"] > before["frag_pages"]
+
+    wait_until(none_left, "the pages of idle connections to be freed", 20, 3)
+
+
+def bulk(conn: Conn, count: int = 256 * KIB) -> None:
+    """So much from guest to peer, as fast as it goes."""
+    sending = conn.guest.begin("send", count)
+    conn.peer.recv(count)
+    assert sending.wait()["done"] == count
+
+
 def offloaded(visit: Visit, ours: dict[tuple[str, str], Conn]) -> list[dict[str, object]]:
     """Those of our connections that the card has."""
     return [entry for entry in visit.ctl.connections()
