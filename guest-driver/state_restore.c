@@ -273,8 +273,10 @@ void chimdrv_state_restore(struct chimdrv_conn *conn)
 	/* the kernel's own code takes the peer's FIN, from a segment made for it */
 	if (chimdrv_state_fin_seen(s->state) && sk->sk_state == TCP_ESTABLISHED) {
 		set_bit(CHIMDRV_C_PEER_FIN, &conn->bits);
-		if (s->rcv_nxt == tp->rcv_nxt + 1)
+		if (s->rcv_nxt == tp->rcv_nxt + 1) {
 			s->rcv_nxt--;
+			s->rcv_wnd++;	/* the right edge stays, and a shut window takes no FIN */
+		}
 	} else {
 		clear_bit(CHIMDRV_C_PEER_FIN, &conn->bits);
 	}
@@ -340,6 +342,22 @@ static void synth(struct chimdrv_conn *conn, u8 flags)
 }
 
 /*
+ * The target has acknowledged the FIN, so the peer does not send it again: a
+ * receive queue that is full must not refuse it.
+ */
+static void synth_fin(struct chimdrv_conn *conn)
+{
+	struct sock *sk = conn->sk;
+	int rcvbuf = sk->sk_rcvbuf;
+	int need = atomic_read(&sk->sk_rmem_alloc) + (conn->synth ? conn->synth->truesize : 0);
+
+	WRITE_ONCE(sk->sk_rcvbuf, max(rcvbuf, need));
+	synth(conn, TCPHDR_FIN);
+	if (sk->sk_rcvbuf == need)
+		WRITE_ONCE(sk->sk_rcvbuf, rcvbuf);
+}
+
+/*
  * slock held, queues ours, the socket with kernel TCP again: what the target took
  * on our behalf, then every segment that was held, in order (TRM-31).
  */
@@ -349,7 +367,7 @@ void chimdrv_state_replay(struct chimdrv_conn *conn)
 	struct sk_buff *skb;
 
 	if (test_bit(CHIMDRV_C_PEER_FIN, &conn->bits))
-		synth(conn, TCPHDR_FIN);
+		synth_fin(conn);
 	if (test_bit(CHIMDRV_C_PEER_RST, &conn->bits))
 		synth(conn, TCPHDR_RST);
 	while ((skb = chimdrv_fwd_dequeue(conn))) {
