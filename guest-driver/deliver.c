@@ -31,18 +31,21 @@ int chimdrv_deliver_used(const struct chimdrv_conn *conn)
 /*
  * How much that may be. The window is a promise: what the target has offered and
  * what it holds must fit into the socket when the connection comes back. Kernel
- * TCP can grow its buffer a little for that, unless the program has fixed the
- * size. A reader that waits for more than this gets it all the same.
+ * TCP can grow its buffer for that up to tcp_rmem, unless the program has fixed
+ * the size; then half of it is for what waits to be read. A reader that waits for
+ * more than this gets it all the same.
  */
 static int room_limit(const struct chimdrv_conn *conn)
 {
 	const struct sock *sk = conn->sk;
-	int rcvbuf = READ_ONCE(sk->sk_rcvbuf);
-	int least = sk->sk_userlocks & SOCK_RCVBUF_LOCK ? 1 : rcvbuf / 2;
+	int rcvbuf = READ_ONCE(sk->sk_rcvbuf), most = rcvbuf;
 
 	if (conn->rx_seq - READ_ONCE(tcp_sk(sk)->copied_seq) < READ_ONCE(sk->sk_rcvlowat))
 		return rcvbuf;
-	return max(rcvbuf - (int)(conn->wnd_granted + conn->wnd_granted / 4), least);
+	if (!(sk->sk_userlocks & SOCK_RCVBUF_LOCK))
+		most = max(most, READ_ONCE(sock_net(sk)->ipv4.sysctl_tcp_rmem[2]));
+	most -= conn->wnd_granted + conn->wnd_granted / 4;
+	return min(rcvbuf, max(most, rcvbuf / 2));
 }
 
 /* Does the socket take more, beside @extra bytes that it is about to get? */

@@ -10,6 +10,7 @@ check-debug. @pytest.mark.where(...) narrows that or asks for another VM.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from chimney.guest.vlan import VlanWire
 from chimney.linkemu import EmulatedWire
 from chimney.rundir import forget_old
 
+HERE = Path(__file__).parent
 KERNELS = ("6.1", "6.12")
 CPUS = (1, 2, 4)
 DEBUG_CPUS = 2
@@ -59,8 +61,14 @@ def variant(kernel: str, cpus: int, way: str, *marks: pytest.MarkDecorator) -> A
     return pytest.param((kernel, cpus), way, id=f"{kernel}-{cpus}cpu-{way}", marks=marks)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of the same VM one after the other, so that it boots once."""
+    """All tests of this folder boot a VM, and those of the same VM come one after the other, so
+    that it boots once. First, because -m looks at the marks.
+    """
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.vm)
     places = [place for place, item in enumerate(items) if vm_key(item) is not None]
     ordered = sorted((items[place] for place in places), key=lambda item: str(vm_key(item)))
     for place, item in zip(places, ordered, strict=True):
