@@ -84,6 +84,8 @@ void chimdrv_deliver_seq_advance(struct chimdrv_conn *conn, u32 end)
 {
 	if (after(end, conn->rx_seq))
 		conn->rx_seq = end;
+	if (!before(end, conn->buffered_end))
+		conn->buffered = 0;	/* all of it has come back; from here on room counts */
 }
 
 /* How many of the bytes [seq, seq + bytes) the card was given as BufferedData. */

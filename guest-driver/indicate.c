@@ -72,19 +72,21 @@ static struct sk_buff *ind_copy(const struct ind *ind)
 }
 
 /*
- * Buffers of an indication into frames, as long as the socket has room, or all of
- * them if @force. Returns the bytes taken; buffers not taken are still in the ring.
+ * Buffers of an indication into frames, as long as the socket has room; those that
+ * begin before @must in any case. Returns the bytes taken; buffers not taken are
+ * still in the ring.
  */
-static u32 ind_take(struct chimdrv_conn *conn, const struct ind *ind, u32 seq, bool force,
+static u32 ind_take(struct chimdrv_conn *conn, const struct ind *ind, u32 seq, u32 must,
 		    u32 *done)
 {
+	u32 taken = 0, i, len, used = 0, first = seq;
 	struct sk_buff *skb = NULL;
-	u32 taken = 0, i, len, used = 0;
 	struct page *page;
+	bool force;
 
 	*done = 0;
 	if (ind->count == 1 && ind->bytes <= COPY_BELOW) {
-		if (!force && !chimdrv_deliver_has_room(conn, 0))
+		if (!before(seq, must) && !chimdrv_deliver_has_room(conn, 0))
 			return 0;
 		skb = ind_copy(ind);
 		if (skb) {
@@ -95,6 +97,7 @@ static u32 ind_take(struct chimdrv_conn *conn, const struct ind *ind, u32 seq, b
 	}
 	skb = NULL;
 	for (i = 0; i < ind->count; i++) {
+		force = before(first + taken, must);
 		if (!force && !chimdrv_deliver_has_room(conn, used))
 			break;
 		if (!skb) {
@@ -164,8 +167,6 @@ static void ind_taken(struct chimdrv_conn *conn, u32 seq, u32 bytes)
 	conn->open_bytes = bytes;
 	conn->open_buffered = chimdrv_deliver_of_buffered(conn, seq, bytes);
 	conn->refused_bytes = 0;
-	if (!before(conn->rx_seq, conn->buffered_end))
-		conn->buffered = 0;
 	conn->big_inds = bytes >= CHIMDRV_BULK_BYTES ? conn->big_inds + 1 : 0;
 	if (conn->big_inds >= BULK_AFTER)
 		set_bit(CHIMDRV_C_BULK, &conn->bits);
@@ -179,10 +180,9 @@ static void ind_taken(struct chimdrv_conn *conn, u32 seq, u32 bytes)
 void chimdrv_indicate_take(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 {
 	u32 seq = le32_to_cpu(cqe->seq), taken, done, i;
-	/* what replaces bytes of the socket needs no room; behind the FENCE nothing is refused */
 	bool fenced = conn->state == CHIMDRV_TERMINATING;
-	bool force = fenced || (conn->buffered && before(seq, conn->buffered_end));
 	struct ind ind;
+	u32 must = seq;
 
 	if (!ind_parse(conn->pair, cqe, &ind))
 		return;
@@ -193,7 +193,12 @@ void chimdrv_indicate_take(struct chimdrv_conn *conn, const struct chim_cqe *cqe
 	chimdrv_indicate_settle(conn, conn->open_end);
 	chimdrv_count(conn->cd, indications);
 	conn->rcv_rtt_us = le32_to_cpu(cqe->rcv_rtt_us);
-	taken = ind_take(conn, &ind, seq, force, &done);
+	/* what replaces bytes of the socket needs no room; behind the FENCE nothing is refused */
+	if (fenced)
+		must = seq + ind.bytes;
+	else if (conn->buffered)
+		must = conn->buffered_end;
+	taken = ind_take(conn, &ind, seq, must, &done);
 	if (taken < ind.bytes && !fenced &&
 	    chimdrv_sq_verdict(conn, le32_to_cpu(cqe->info), taken)) {
 		/* no room for the verdict: then it is taken, whatever the memory says */
@@ -203,7 +208,7 @@ void chimdrv_indicate_take(struct chimdrv_conn *conn, const struct chim_cqe *cqe
 		rest.first += done;
 		rest.count -= done;
 		rest.bytes -= taken;
-		taken += ind_take(conn, &rest, seq + taken, true, &more);
+		taken += ind_take(conn, &rest, seq + taken, seq + ind.bytes, &more);
 		done += more;
 		if (taken < ind.bytes)
 			set_bit(CHIMDRV_C_LOST, &conn->bits);

@@ -67,7 +67,7 @@ static struct chimdrv_recv *recv_make(struct chimdrv_conn *conn, u32 len)
 			recv->order = 0;
 			continue;
 		}
-		sge->len = PAGE_SIZE << recv->order;
+		sge->len = min_t(u32, len - recv->len, PAGE_SIZE << recv->order);
 		sge->addr = dma_map_page(conn->cd->dev, sge->page, 0, sge->len, DMA_FROM_DEVICE);
 		if (dma_mapping_error(conn->cd->dev, sge->addr)) {
 			recv_page_put(recv, sge->page);
@@ -190,7 +190,7 @@ static struct sk_buff *recv_to_skb(struct chimdrv_conn *conn, struct chimdrv_rec
 	for (i = 0; i < recv->nsge; i++) {
 		part = min(left, recv->sge[i].len);
 		if (part)
-			skb_add_rx_frag(skb, i, recv->sge[i].page, 0, part, recv->sge[i].len);
+			skb_add_rx_frag(skb, i, recv->sge[i].page, 0, part, PAGE_SIZE << recv->order);
 		else
 			recv_page_put(recv, recv->sge[i].page);
 		left -= part;

@@ -250,13 +250,17 @@ static bool fin_sent(u8 state)
 	       state == CHIM_TCP_TIME_WAIT;
 }
 
-/* The window that the target has offered can be filled at once: make room for it. */
+/*
+ * The window that the target has offered can be filled at once: make room for it. A
+ * peer does not use one that takes no segment, and what is full need not grow.
+ */
 static void keep_promise(struct sock *sk, u32 wnd)
 {
 	int most = READ_ONCE(sock_net(sk)->ipv4.sysctl_tcp_rmem[2]);
 	int need = min_t(u64, (u64)atomic_read(&sk->sk_rmem_alloc) + 2 * (u64)wnd, most);
 
-	if (need > sk->sk_rcvbuf && !(sk->sk_userlocks & SOCK_RCVBUF_LOCK))
+	if (wnd >= tcp_sk(sk)->advmss && need > sk->sk_rcvbuf &&
+	    !(sk->sk_userlocks & SOCK_RCVBUF_LOCK))
 		WRITE_ONCE(sk->sk_rcvbuf, need);
 }
 

@@ -99,6 +99,38 @@ def test_program_does_not_read(visit: Visit) -> None:
     visit.expect("offloaded", conn)
 
 
+@pytest.mark.where(cpus=(1,))
+def test_new_data_follows_unread_data_at_once(visit: Visit) -> None:
+    """Requests for BufferedData hold just that: what comes later is not kept in them."""
+    conn = visit.connect()
+    conn.peer.send(30 * KIB + 100)
+    wait_until(lambda: conn.guest.queues()["in"] == 30 * KIB + 100, "unread bytes", 10)
+    visit.hand(conn)
+    conn.peer.send(1 * KIB)
+    wait_until(lambda: conn.guest.queues()["in"] == 31 * KIB + 100, "new bytes behind them", 10)
+    conn.guest.recv(31 * KIB + 100)
+    both_ways(conn)
+
+
+@pytest.mark.where(cpus=(2,))
+def test_hand_overs_offer_no_more_than_fits(visit: Visit) -> None:
+    """However often a connection moves, a peer that fills every window finds no more room in a
+    program that does not read.
+    """
+    conn = visit.connect()
+    count = conn.peer.do("fill", 300)["done"]
+    held = []
+    for _ in range(8):
+        visit.hand(conn)
+        count += conn.peer.do("fill", 150)["done"]
+        visit.back(conn)
+        count += conn.peer.do("fill", 150)["done"]
+        held.append(conn.guest.queues()["in"])
+    assert held[-1] - held[1] < 32 * KIB, held
+    conn.guest.recv(count)
+    both_ways(conn)
+
+
 def test_blocked_calls_survive_hand_overs(visit: Visit) -> None:
     """A writer blocked in send() and a reader blocked in recv() while the connection moves."""
     conn = visit.connect()
