@@ -35,7 +35,7 @@ enum chim_abi {
 
 /* ------------------------------------------------------------ 2. registers */
 
-/* Offsets in BAR 0. Every register is 32 bits and is accessed with 4-byte aligned accesses only (REG-H1). */
+/* Offsets in BAR 0. Each register is 32 bits and is accessed whole, 4-byte aligned (REG-H1). */
 enum chim_reg {
 	CHIM_REG_MAGIC		= 0x000,	/* RO CHIM_MAGIC */
 	CHIM_REG_VERSION	= 0x004,	/* RO major << 16 | minor */
@@ -45,7 +45,7 @@ enum chim_reg {
 	CHIM_REG_DRV_FEATURES_HI = 0x014,	/* RW */
 	CHIM_REG_CTRL		= 0x018,	/* RW enum chim_ctrl */
 	CHIM_REG_STATUS		= 0x01c,	/* RO enum chim_dev_status */
-	CHIM_REG_FATAL_CAUSE	= 0x020,	/* RO enum chim_fatal; first cause wins until reset */
+	CHIM_REG_FATAL_CAUSE	= 0x020,	/* RO enum chim_fatal; the first wins until reset */
 	CHIM_REG_FATAL_RING	= 0x024,	/* RO ring id, or CHIM_RING_NONE */
 	CHIM_REG_FATAL_INDEX	= 0x028,	/* RO free-running index of the entry at fault */
 	CHIM_REG_FATAL_RULE	= 0x02c,	/* RO enum chim_rule that was broken */
@@ -84,7 +84,7 @@ enum chim_reg {
 	CHIM_REG_ADMIN_CQ_HI	= 0x114,
 	CHIM_REG_ADMIN_CQ_CTL_LO = 0x118,	/* RW its struct chim_ring_ctl */
 	CHIM_REG_ADMIN_CQ_CTL_HI = 0x11c,
-	CHIM_REG_ADMIN_SIZE	= 0x120,	/* RW SQ log2 size bits 0..7, CQ log2 size bits 8..15 */
+	CHIM_REG_ADMIN_SIZE	= 0x120,	/* RW log2 sizes: SQ bits 0..7, CQ bits 8..15 */
 
 	/* Test registers (02-pci-registers.md): prove access, interrupt and DMA alone. */
 	CHIM_REG_TEST_SCRATCH	= 0x200,	/* RW holds what is written */
@@ -94,7 +94,7 @@ enum chim_reg {
 };
 
 enum chim_ctrl {
-	CHIM_CTRL_ENABLE	= 1u << 0,	/* 1: the admin pair runs; 0 -> 1 latches its registers */
+	CHIM_CTRL_ENABLE	= 1u << 0,	/* 1: admin pair runs; 0->1 latches its registers */
 	CHIM_CTRL_RESET		= 1u << 1,	/* write 1: full reset; reads 0 when done */
 };
 
@@ -107,10 +107,10 @@ enum chim_dev_status {
 
 enum chim_feature {		/* bit numbers */
 	CHIM_F_CSUM		= 0,	/* transmit checksum by virtio_net_hdr */
-	CHIM_F_GUEST_CSUM	= 1,	/* received frames may be CHIM_VNET_F_NEEDS_CSUM or DATA_VALID */
+	CHIM_F_GUEST_CSUM	= 1,	/* arrivals may be CHIM_VNET_F_NEEDS_CSUM or DATA_VALID */
 	CHIM_F_TSO4		= 2,
 	CHIM_F_TSO6		= 3,
-	CHIM_F_LRO		= 4,	/* received frames may be larger than the MTU, in chained buffers */
+	CHIM_F_LRO		= 4,	/* arrivals may exceed the MTU, in chained buffers */
 	CHIM_F_RSS		= 5,
 	CHIM_F_OFFLOAD_IPV4	= 8,	/* CAP-3 */
 	CHIM_F_OFFLOAD_IPV6	= 9,
@@ -127,7 +127,7 @@ enum chim_fatal {
 	CHIM_FATAL_DOORBELL	= 2,	/* producer or consumer index impossible */
 	CHIM_FATAL_RING_CONFIG	= 3,	/* admin pair registers impossible at enable */
 	CHIM_FATAL_PHASE	= 4,	/* entry of a multi-entry command not published */
-	CHIM_FATAL_OPCODE	= 5,	/* no such entry on that ring, completion cannot be addressed */
+	CHIM_FATAL_OPCODE	= 5,	/* no such entry on that ring, completion unaddressable */
 	CHIM_FATAL_CQ_INDEX	= 6,	/* driver's consumer index in chim_ring_ctl impossible */
 	CHIM_FATAL_FENCE	= 7,	/* too many fences without a command */
 	CHIM_FATAL_BUFFER	= 8,	/* frame or indication buffer descriptor impossible */
@@ -141,13 +141,13 @@ enum chim_rule {
 	CHIM_RULE_REG_H2	= 0x0202,	/* admin pair set up before ENABLE */
 	CHIM_RULE_REG_H3	= 0x0203,	/* no doorbell of a ring that does not exist */
 	CHIM_RULE_RING_H1	= 0x0301,	/* producer index never more than size ahead */
-	CHIM_RULE_RING_H2	= 0x0302,	/* consumer index never beyond what was posted, never back */
-	CHIM_RULE_RING_H3	= 0x0303,	/* a command's entries all published before its first */
-	CHIM_RULE_RING_H4	= 0x0304,	/* published entries are not changed until consumed */
-	CHIM_RULE_RING_H5	= 0x0305,	/* ring memory and control block readable and writable by DMA */
+	CHIM_RULE_RING_H2	= 0x0302,	/* consumer index never beyond posted, never back */
+	CHIM_RULE_RING_H3	= 0x0303,	/* a command's entries published before its first */
+	CHIM_RULE_RING_H4	= 0x0304,	/* published entries do not change until consumed */
+	CHIM_RULE_RING_H5	= 0x0305,	/* DMA can read and write ring and control block */
 	CHIM_RULE_RING_H6	= 0x0306,	/* entry types belong to their ring */
-	CHIM_RULE_RING_H7	= 0x0307,	/* buffers are RAM, non-empty, not overflowing 2^64 */
-	CHIM_RULE_RING_H8	= 0x0308,	/* verdict posted before the consumer index passes the indication */
+	CHIM_RULE_RING_H7	= 0x0307,	/* buffers are RAM, non-empty, not beyond 2^64 */
+	CHIM_RULE_RING_H8	= 0x0308,	/* verdict posted before index passes indication */
 	CHIM_RULE_OP_H1		= 0x0501,	/* fences and commands pair up */
 };
 
@@ -174,7 +174,7 @@ enum chim_ring_id {
 /* Ring id of a pair's ring = CHIM_RING_PAIR0 + pair * CHIM_RINGS_PER_PAIR + kind. */
 enum chim_ring_kind {
 	CHIM_RING_SQ		= 0,	/* to device, struct chim_sqe: commands on connections */
-	CHIM_RING_CQ		= 1,	/* to driver, struct chim_cqe: completions, indications, events */
+	CHIM_RING_CQ		= 1,	/* to driver, chim_cqe: completions, indications, events */
 	CHIM_RING_TX		= 2,	/* to device, struct chim_sqe: frames and fences */
 	CHIM_RING_RXB		= 3,	/* to device, struct chim_buf: buffers for frames */
 	CHIM_RING_RXC		= 4,	/* to driver, struct chim_rxe: received frames, cut-overs */
@@ -203,9 +203,9 @@ _Static_assert(sizeof(struct chim_ring_ctl) == 128, "ABI");
 /* First word of every entry. */
 enum chim_ctl {
 	CHIM_CTL_PHASE		= 1u << 31,
-	CHIM_CTL_OP_MASK	= 0xff,		/* enum chim_op, enum chim_cq_type or enum chim_rx_type */
+	CHIM_CTL_OP_MASK	= 0xff,		/* enum chim_op, chim_cq_type or chim_rx_type */
 	CHIM_CTL_FLAGS_SHIFT	= 8,		/* 16 bits of flags, by opcode */
-	CHIM_CTL_SG_SHIFT	= 24,		/* to device: CHIM_OP_SG entries that follow, 0..31 */
+	CHIM_CTL_SG_SHIFT	= 24,		/* to device: CHIM_OP_SG entries following, 0..31 */
 	CHIM_CTL_SG_MASK	= 0x1f,
 };
 
@@ -257,7 +257,7 @@ enum chim_op {
 	/* SQ */
 	CHIM_OP_SEND		= 0x20,	/* SND-1; enum chim_send_flags */
 	CHIM_OP_RECV		= 0x21,	/* receive request; enum chim_recv_flags */
-	CHIM_OP_FORWARD		= 0x22,	/* one TCP segment from its header on; enum chim_forward_flags */
+	CHIM_OP_FORWARD		= 0x22,	/* one segment, TCP header first; enum chim_forward_flags */
 	CHIM_OP_DISCONNECT	= 0x23,	/* enum chim_disconnect_flags; data only when graceful */
 	CHIM_OP_VERDICT		= 0x24,	/* refuse or partly accept an indication */
 	CHIM_OP_FENCE		= 0x25,	/* last entry of a connection before a state operation */
@@ -285,7 +285,7 @@ enum chim_op {
 
 enum chim_send_flags {
 	CHIM_SEND_MORE		= 1u << 0,	/* more will follow: a partial segment may wait */
-	CHIM_SEND_PUSH		= 1u << 1,	/* PSH on the last segment of this request (SND-15) */
+	CHIM_SEND_PUSH		= 1u << 1,	/* PSH on last segment of this request (SND-15) */
 };
 
 enum chim_recv_flags {
@@ -298,7 +298,7 @@ enum chim_forward_flags {
 	CHIM_FORWARD_CAUSE_MASK	= 7,
 };
 
-/* Why the host had the segment (FWD-1): of several causes the smallest. For the counters only (OP-D27). */
+/* Why the host had the segment (FWD-1): the smallest of several. For the counters only (OP-D27). */
 enum chim_forward_cause {
 	CHIM_CAUSE_OTHER	= 0,
 	CHIM_CAUSE_FRAGMENTS	= 1,	/* it was reassembled */
@@ -343,9 +343,9 @@ struct chim_sqe {
 			__le32 fence_count;	/* FENCE and TX_FENCE entries to wait for */
 			__le32 flags;		/* rsvd, 0 */
 		} admin;
-		struct {			/* CREATE_RING, DESTROY_RING; sge[0].addr ring, sge[1].addr control */
+		struct {			/* CREATE_RING, DESTROY_RING */
 			__le32 ring;		/* ring id */
-			__le32 log2_size;
+			__le32 log2_size;	/* ring at sge[0].addr, control at sge[1].addr */
 			__le64 rsvd;
 		} ring;
 		struct {			/* SET_COALESCE: per pair, 0 = at once */
@@ -359,7 +359,7 @@ struct chim_sqe {
 			__le32 rsvd[3];
 		} nce;
 		struct {			/* SET_VLANS */
-			__le32 count;		/* ids in the buffer of __le16 in sge[0]; 0: interface VLAN 0 */
+			__le32 count;		/* __le16 ids in sge[0]; 0: interface VLAN 0 */
 			__le32 rsvd[3];
 		} vlan;
 		__le32 value;			/* SET_MTU, RESET_STATS */
@@ -394,11 +394,11 @@ enum chim_cq_type {
 	CHIM_CQ_FORWARD		= 0x22,
 	CHIM_CQ_DISCONNECT	= 0x23,
 	/* CQ, markers of a connection's life on its pair */
-	CHIM_CQ_OPENED		= 0x30,	/* first entry of a connection; handle valid from here (M-24) */
+	CHIM_CQ_OPENED		= 0x30,	/* first of a connection; handle valid from here (M-24) */
 	CHIM_CQ_LAST		= 0x31,	/* last entry of a connection; info: fence id */
 	/* CQ, indications and events */
 	CHIM_CQ_INDICATE	= 0x38,
-	CHIM_CQ_EVENT		= 0x39,	/* info: enum chim_event, info2: reason or byte count (EVT-1) */
+	CHIM_CQ_EVENT		= 0x39,	/* info: enum chim_event, info2: reason or bytes (EVT-1) */
 	/* admin CQ */
 	CHIM_CQ_ADMIN		= 0x40,	/* completion of an admin command; info: by opcode */
 	CHIM_CQ_LINK		= 0x48,	/* info: 1 up, 0 down */
@@ -436,10 +436,10 @@ struct chim_cqe {
 	__le64 cookie;		/* of the request; 0 for indications, events and markers */
 	__le64 conn_cookie;	/* the driver's name of the connection or neighbor */
 	__le32 handle;
-	__le32 bytes;		/* SEND, DISCONNECT: acknowledged; RECV: valid in the request; INDICATE: indicated */
+	__le32 bytes;		/* SEND, DISCONNECT: acknowledged; RECV: valid; INDICATE: given */
 	__le32 info;		/* by type */
 	__le32 info2;		/* by type */
-	__le32 seq;		/* RECV, INDICATE: sequence number of the first byte delivered; SEND: SND.UNA */
+	__le32 seq;		/* RECV, INDICATE: of the first byte delivered; SEND: SND.UNA */
 	__le32 ind_first;	/* INDICATE: index in IB of the first buffer used */
 	__le16 ind_count;	/* INDICATE: buffers used, all full but the last */
 	__le16 flags;		/* enum chim_cqe_flags */
@@ -452,14 +452,14 @@ _Static_assert(sizeof(struct chim_cqe) == 64, "ABI");
 enum chim_cqe_flags {
 	CHIM_CQE_PUSH		= 1u << 0,	/* last byte came with PSH */
 	CHIM_CQE_BUFFERED	= 1u << 1,	/* some bytes came as BufferedData (BRD-7) */
-	CHIM_CQE_BATCH		= 1u << 2,	/* SEND, FORWARD: the second of several together (SND-3, FWD-3) */
+	CHIM_CQE_BATCH		= 1u << 2,	/* SND-3, FWD-3: the second of several together */
 };
 
 /*
- * INDICATE: info is the indication number (per connection, from 1 on), named by VERDICT. It is taken when the
- * driver's consumer index passes it without a verdict (RING-H8). After its FENCE the driver takes every indication
- * up to LAST by sequence number; those that its consumer index has not passed when the device acts on TERMINATE
- * count as refused and come back in BufferedData as well (OP-D12, M-12).
+ * INDICATE: info is the indication number (per connection, from 1 on), named by VERDICT. It is
+ * taken when the driver's consumer index passes it without a verdict (RING-H8). After its FENCE the
+ * driver takes all up to LAST by sequence number; those that its consumer index has not passed when
+ * the device acts on TERMINATE count as refused and are in BufferedData as well (OP-D12, M-12).
  */
 
 enum chim_rx_type {
@@ -518,15 +518,15 @@ enum chim_status {
 	CHIM_ST_INVALID_OPCODE		= 32,
 	CHIM_ST_INVALID_FIELD		= 33,	/* a field or reserved bit out of range */
 	CHIM_ST_INVALID_HANDLE		= 34,	/* stale, forged or of another layer (SEC-5) */
-	CHIM_ST_INVALID_LIST		= 35,	/* block list cyclic, mis-layered, out of bounds (SEC-4) */
-	CHIM_ST_INVALID_SEQUENCE	= 36,	/* sequence numbers of the state contradict each other (SEC-4) */
+	CHIM_ST_INVALID_LIST		= 35,	/* list cyclic, mislayered, out of bounds (SEC-4) */
+	CHIM_ST_INVALID_SEQUENCE	= 36,	/* sequence numbers contradict each other (SEC-4) */
 	CHIM_ST_BUFFER_TOO_SMALL	= 37,	/* info: bytes needed; nothing has changed */
 	CHIM_ST_NOT_READY		= 38,	/* ring or pair missing, or exists already */
 	CHIM_ST_LIMIT			= 39,	/* an announced limit exceeded */
 	CHIM_ST_FENCE_TIMEOUT		= 40,	/* fences did not come; nothing has changed */
 	CHIM_ST_DUPLICATE		= 41,	/* the tuple is offloaded already */
 	CHIM_ST_IN_USE			= 42,	/* object still has dependents */
-	CHIM_ST_BUSY			= 43,	/* another state operation on the object is running */
+	CHIM_ST_BUSY			= 43,	/* another state operation on it is running */
 };
 
 /* ---------------------------------------------------------- 5. block lists */
@@ -561,7 +561,7 @@ enum chim_node_limit {
 	CHIM_NODE_NONE		= 0xffffffff,	/* no next, no dependent */
 };
 
-/* A block list buffer: this header, node_count nodes, then states, chains and scatter lists at stated offsets. */
+/* A block list: header, node_count nodes, then states, chains, scatter lists at stated offsets. */
 struct chim_block_list {
 	__le32 length;		/* bytes in all */
 	__le32 node_count;
@@ -574,13 +574,13 @@ struct chim_node {
 	__u8   role;		/* enum chim_role */
 	__u8   type;		/* enum chim_state_type */
 	__le16 pair;		/* TCP, initiate: I/O pair of the connection */
-	__le32 next;		/* index of the next node of the same layer, or CHIM_NODE_NONE (TRE-2) */
+	__le32 next;		/* index of the next of the same layer, or CHIM_NODE_NONE (TRE-2) */
 	__le32 dependent;	/* index of the first dependent, or CHIM_NODE_NONE (TRE-3) */
 	__le32 handle;		/* index and generation; 0 is no handle (M-7) */
 	__le64 cookie;		/* the driver's name, echoed in events and completions */
 	__le32 status;		/* written by the device: enum chim_status (INI-2) */
 	__le32 info;		/* written by the device: BUFFER_TOO_SMALL bytes needed, else 0 */
-	__le32 state_off;	/* offset of the state structures from the start of the list, multiple of 8 */
+	__le32 state_off;	/* offset of the state structures in the list, multiple of 8 */
 	__le32 state_len;	/* their length in bytes */
 	__le32 rsvd[6];
 };
@@ -639,7 +639,7 @@ enum chim_tcp_const_flags {
 	CHIM_TCP_TIMESTAMPS	= 1u << 0,
 	CHIM_TCP_SACK		= 1u << 1,
 	CHIM_TCP_WSCALE		= 1u << 2,
-	CHIM_TCP_TS_USEC	= 1u << 8,	/* timestamp clock ticks in microseconds (CHIM_F_EXT_TS_US) */
+	CHIM_TCP_TS_USEC	= 1u << 8,	/* timestamps in microseconds (CHIM_F_EXT_TS_US) */
 };
 
 struct chim_tcp_const {
@@ -695,16 +695,16 @@ enum chim_tcp_state {
 };
 
 enum chim_tick {
-	CHIM_TIMER_IDLE		= 0xffffffff,	/* a TimeoutDelta whose timer is not running (STA-16) */
+	CHIM_TIMER_IDLE		= 0xffffffff,	/* TimeoutDelta of a timer not running (STA-16) */
 	CHIM_BACKLOG_UNSUPPORTED = 0xffffffff,	/* STA-18 */
 };
 
-/* One request of a send chain. Initiate: given by the driver; terminate: written by the device (M-1). */
+/* One request of a send chain. Initiate: by the driver; terminate: by the device (M-1). */
 struct chim_send_ref {
 	__le64 cookie;
 	__le32 len;		/* bytes of the request */
-	__le32 done;		/* terminate: bytes of it that are acknowledged (TRM-21); initiate: 0 */
-	__le32 sge_off;		/* initiate: offset of its struct chim_sge[] from the start of the list */
+	__le32 done;		/* terminate: bytes of it acknowledged (TRM-21); initiate: 0 */
+	__le32 sge_off;		/* initiate: offset of its struct chim_sge[] in the list */
 	__le32 sge_count;	/* initiate */
 	__le32 flags;		/* enum chim_send_flags */
 	__le32 rsvd;
@@ -735,7 +735,7 @@ struct chim_tcp_delegated {
 	__le16 rttvar;			/* VAR-D14 ticks x 4, saturated */
 	__le32 ts_recent;		/* VAR-D15 */
 	__le32 ts_recent_age;		/* VAR-D16 ticks */
-	__le32 ts_time;			/* VAR-D17 giver's timestamp clock, in the connection's unit */
+	__le32 ts_time;			/* VAR-D17 giver's timestamp clock, connection's unit */
 	__le32 total_rt;		/* VAR-D18 ticks */
 	__le32 ka_timeout_delta;	/* VAR-D22 ticks or CHIM_TIMER_IDLE */
 	__le32 rexmit_timeout_delta;	/* VAR-D24 ticks or CHIM_TIMER_IDLE */
@@ -744,13 +744,13 @@ struct chim_tcp_delegated {
 	__le32 receive_backlog_size;	/* VAR-D28 Q bytes */
 	/* send chain, I and T: struct chim_send_ref[] */
 	__le32 send_off;		/* offset from the start of the list */
-	__le32 send_count;		/* I: requests given; T in: room; T out: requests handed back */
+	__le32 send_count;		/* I: requests given; T in: room; T out: handed back */
 	__le32 send_head;		/* VAR-D25: index of the first request with data */
 	__le32 send_tail;		/* VAR-D25: index of the last */
 	/* BufferedData, I and T: struct chim_sge[] */
 	__le32 buffered_off;		/* offset of the scatter list from the start of the list */
 	__le32 buffered_sges;		/* elements */
-	__le32 buffered_len;		/* VAR-D27: I: bytes given; T in: room; T out: bytes written */
+	__le32 buffered_len;		/* VAR-D27 bytes; I: given; T in: room; T out: written */
 	/* extension fields */
 	__le32 srtt_us;			/* microseconds x 8; CHIM_F_EXT_RTT_US */
 	__le32 rttvar_us;		/* microseconds x 4; CHIM_F_EXT_RTT_US */
@@ -857,7 +857,7 @@ struct chim_nic_stats {
 };
 _Static_assert(sizeof(struct chim_nic_stats) == 128, "ABI");
 
-/* How often each case of the founding rules was seen by the target; the driver keeps the same set. */
+/* How often the target saw each case of the founding rules; the driver keeps the same set. */
 struct chim_case_stats {
 	__le64 initiates;		/* connections offloaded */
 	__le64 initiate_failures;
@@ -876,7 +876,7 @@ struct chim_case_stats {
 	__le64 disconnect_completions;
 	__le64 indications;
 	__le64 events;
-	__le64 initiate_completions;	/* of commands, whatever their lists held; as the next four */
+	__le64 initiate_completions;	/* of commands, whatever the lists held; as the next four */
 	__le64 terminate_completions;
 	__le64 update_completions;
 	__le64 query_completions;
@@ -889,8 +889,8 @@ struct chim_case_stats {
 	__le64 send_in_rexmit_bytes;	/* [SndNxt, SndMax) at initiate (OSD-10) */
 	__le64 send_in_unsent_bytes;	/* behind SndMax at initiate (OSD-11) */
 	__le64 send_back_requests;	/* requests handed back at terminate (TRM-17) */
-	__le64 send_back_completed;	/* requests completed UPLOAD_IN_PROGRESS at terminate (TRM-16) */
-	__le64 send_back_mixed;		/* connections of which some came back and some were completed (TRM-16) */
+	__le64 send_back_completed;	/* completed UPLOAD_IN_PROGRESS at terminate (TRM-16) */
+	__le64 send_back_mixed;		/* connections with some of either kind (TRM-16) */
 	__le64 send_back_unacked_bytes;	/* of requests handed back, in [SndUna, SndNxt) (TRM-20) */
 	__le64 send_back_rexmit_bytes;	/* of them, in [SndNxt, SndMax) */
 	__le64 send_back_unsent_bytes;	/* of them, behind SndMax */
@@ -902,8 +902,8 @@ struct chim_case_stats {
 	__le64 verdict_partial;
 	__le64 bulk_lists;		/* state operations with more than one TCP node */
 	__le64 send_batches;		/* runs of send completions of several connection calls */
-	__le64 forward_batches;		/* runs of forward completions of several connection calls */
-	__le64 forward_fragments;	/* forwards by enum chim_forward_cause, those of OTHER left out */
+	__le64 forward_batches;		/* the same, of forward completions */
+	__le64 forward_fragments;	/* forwards by enum chim_forward_cause, without OTHER */
 	__le64 forward_options;
 	__le64 forward_interface;
 	__le64 forward_initiate;
