@@ -24,20 +24,47 @@
 #define TC_CACHED sizeof(struct chim_tcp_cached)
 #define TC_DELEG sizeof(struct chim_tcp_delegated)
 
-#define SHAPES(name, layer, v6, k, c, d) \
-    [name##_CONST] = { layer, v6, 0, -1, -1, k }, \
-    [name##_CACHED] = { layer, v6, -1, 0, -1, c }, \
-    [name##_DELEGATED] = { layer, v6, -1, -1, 0, d }, \
-    [name##_ALL] = { layer, v6, 0, k, k + c, k + c + d }
-
 static const ChimdevShape shapes[] = {
-    SHAPES(CHIM_NEIGHBOR, CHIMDEV_LAYER_NEIGHBOR, false,
-           NB_CONST, NB_CACHED, NB_DELEG),
-    SHAPES(CHIM_PATH4, CHIMDEV_LAYER_PATH, false,
-           PA_CONST, PA_CACHED, PA_DELEG),
-    SHAPES(CHIM_PATH6, CHIMDEV_LAYER_PATH, true,
-           PA_CONST, PA_CACHED, PA_DELEG),
-    SHAPES(CHIM_TCP, CHIMDEV_LAYER_TCP, false, TC_CONST, TC_CACHED, TC_DELEG),
+    [CHIM_NEIGHBOR_CONST] = {
+        CHIMDEV_LAYER_NEIGHBOR, false, 0, -1, -1, NB_CONST
+    },
+    [CHIM_NEIGHBOR_CACHED] = {
+        CHIMDEV_LAYER_NEIGHBOR, false, -1, 0, -1, NB_CACHED
+    },
+    [CHIM_NEIGHBOR_DELEGATED] = {
+        CHIMDEV_LAYER_NEIGHBOR, false, -1, -1, 0, NB_DELEG
+    },
+    [CHIM_NEIGHBOR_ALL] = {
+        CHIMDEV_LAYER_NEIGHBOR, false, 0, NB_CONST, NB_CONST + NB_CACHED,
+        NB_CONST + NB_CACHED + NB_DELEG
+    },
+    [CHIM_PATH4_CONST] = { CHIMDEV_LAYER_PATH, false, 0, -1, -1, PA_CONST },
+    [CHIM_PATH4_CACHED] = { CHIMDEV_LAYER_PATH, false, -1, 0, -1, PA_CACHED },
+    [CHIM_PATH4_DELEGATED] = {
+        CHIMDEV_LAYER_PATH, false, -1, -1, 0, PA_DELEG
+    },
+    [CHIM_PATH4_ALL] = {
+        CHIMDEV_LAYER_PATH, false, 0, PA_CONST, PA_CONST + PA_CACHED,
+        PA_CONST + PA_CACHED + PA_DELEG
+    },
+    [CHIM_PATH6_CONST] = { CHIMDEV_LAYER_PATH, true, 0, -1, -1, PA_CONST },
+    [CHIM_PATH6_CACHED] = { CHIMDEV_LAYER_PATH, true, -1, 0, -1, PA_CACHED },
+    [CHIM_PATH6_DELEGATED] = {
+        CHIMDEV_LAYER_PATH, true, -1, -1, 0, PA_DELEG
+    },
+    [CHIM_PATH6_ALL] = {
+        CHIMDEV_LAYER_PATH, true, 0, PA_CONST, PA_CONST + PA_CACHED,
+        PA_CONST + PA_CACHED + PA_DELEG
+    },
+    [CHIM_TCP_CONST] = { CHIMDEV_LAYER_TCP, false, 0, -1, -1, TC_CONST },
+    [CHIM_TCP_CACHED] = { CHIMDEV_LAYER_TCP, false, -1, 0, -1, TC_CACHED },
+    [CHIM_TCP_DELEGATED] = {
+        CHIMDEV_LAYER_TCP, false, -1, -1, 0, TC_DELEG
+    },
+    [CHIM_TCP_ALL] = {
+        CHIMDEV_LAYER_TCP, false, 0, TC_CONST, TC_CONST + TC_CACHED,
+        TC_CONST + TC_CACHED + TC_DELEG
+    },
 };
 
 const ChimdevShape *chimdev_list_shape(uint8_t type)

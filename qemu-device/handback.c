@@ -267,8 +267,8 @@ static uint32_t hand_back_bytes(ChimdevState *s, ChimdevList *l, uint32_t off,
 }
 
 /*
- * Everything of a stopped connection, into the host's structures. Tells how many
- * requests and bytes that was.
+ * Everything of a stopped connection, into the host's structures. Tells how
+ * many requests and bytes that was.
  */
 void chimdev_state_hand_back(ChimdevState *s, ChimdevList *l,
                              const ChimdevNode *n, int64_t now,

@@ -126,7 +126,7 @@ void chimdev_run(ChimdevState *s)
     chimdev_target_tick(s, now);
     take_commands(s);
     if (!QTAILQ_EMPTY(&s->ops)) {
-        chimdev_target_serve(s, now);   /* what stands before a fence goes out first */
+        chimdev_target_serve(s, now);   /* what is before a fence goes first */
     }
     chimdev_op_start(s, now);
     chimdev_op_finish(s, now);

@@ -43,7 +43,7 @@ enum toe_status {
 	TOE_NO_MEMORY,		/* the ops could not allocate */
 	TOE_TOO_MANY,		/* a limit of struct toe_config is reached */
 	TOE_DUPLICATE,		/* the tuple is taken already */
-	TOE_BAD_STATE,		/* TCP state not allowed here (STA-13), or request after FIN (RRQ-20) */
+	TOE_BAD_STATE,		/* TCP state not allowed (STA-13), or request after FIN (RRQ-20) */
 	TOE_BAD_SEQUENCE,	/* sequence numbers contradict each other (SEC-4) */
 	TOE_BAD_FIELD,		/* a value out of range */
 	TOE_BAD_MTU,		/* path MTU larger than the engine's */
@@ -67,7 +67,10 @@ struct toe_piece {
 	uint32_t len;
 };
 
-/* A frame to send. header holds everything before the payload, the TCP checksum field being the pseudo-header sum. */
+/*
+ * A frame to send. header holds everything before the payload, the TCP checksum field being the
+ * pseudo-header sum.
+ */
 struct toe_frame {
 	const uint8_t *header;
 	uint32_t header_len;
@@ -84,7 +87,7 @@ struct toe_frame {
 };
 
 struct toe_ops {
-	/* Zeroed memory or NULL. Called only by toe_create, *_create, toe_conn_import and toe_conn_update. */
+	/* Zeroed memory or NULL. Only for toe_create, *_create, toe_conn_import and _update. */
 	void *(*alloc)(void *opaque, size_t size);
 	void (*free)(void *opaque, void *p, size_t size);
 	uint32_t (*random)(void *opaque);
@@ -94,7 +97,8 @@ struct toe_ops {
 	 */
 	bool (*emit)(void *opaque, const struct toe_frame *f);
 	/* Put received bytes into a receive request at off; the request has room. */
-	void (*place)(void *opaque, struct toe_req *req, uint32_t off, const uint8_t *src, uint32_t len);
+	void (*place)(void *opaque, struct toe_req *req, uint32_t off, const uint8_t *src,
+		      uint32_t len);
 };
 
 struct toe_config {
@@ -107,11 +111,12 @@ struct toe_config {
 	uint8_t  queues;		/* 1..TOE_MAX_QUEUES */
 	uint8_t  mac[6];		/* the interface's */
 	/*
-	 * For so long after toe_conn_start() a gap is not reported at once: segments that came before
-	 * the take-over are still on their way through toe_forward(). Nanoseconds, 0: no grace.
+	 * For so long after toe_conn_start() a gap is not reported at once: segments that came
+	 * before the take-over are still on their way through toe_forward(). Nanoseconds,
+	 * 0: no grace.
 	 */
 	uint64_t takeover_grace;
-	uint16_t ip_id_start;		/* first IPv4 ID, 0x8000..0xFFFF (SND-19); 0: random there */
+	uint16_t ip_id_start;		/* first IPv4 ID (SND-19), 0x8000..0xFFFF; 0: random */
 	uint64_t now;
 };
 
@@ -130,11 +135,14 @@ struct toe_params {
 
 /* ------------------------------------------------------------- the engine */
 
-/* NULL if the ops cannot allocate or the config is out of range. Parameters start at Windows' and RFC defaults. */
+/*
+ * NULL if the ops cannot allocate or the config is out of range. Parameters start at Windows' and
+ * RFC defaults.
+ */
 struct toe *toe_create(const struct toe_config *cfg, const struct toe_ops *ops, void *opaque);
 /* Every connection must be destroyed first; paths and neighbors go with it. */
 void toe_destroy(struct toe *t);
-/* Drop everything at once, as a device reset does: no frame, no event; requests are forgotten, not returned. */
+/* Drop everything at once, as a device reset does: no frame, no event, no request returned. */
 void toe_reset(struct toe *t);
 enum toe_status toe_set_params(struct toe *t, const struct toe_params *p);
 const struct toe_params *toe_get_params(const struct toe *t);
@@ -156,7 +164,7 @@ void toe_writable(struct toe *t, unsigned queue);
 struct toe_rx {
 	const uint8_t *data;	/* Ethernet frame, contiguous */
 	uint32_t len;
-	bool csum_ok;		/* TCP checksum verified, or known good (local origin, partial checksum) */
+	bool csum_ok;		/* TCP checksum verified, or known good (local, partial checksum) */
 	uint16_t gso_size;	/* a large frame made of segments of this size; 0: one segment */
 };
 
@@ -183,13 +191,17 @@ struct toe_path_state {
 	uint32_t mtu;			/* cached, bytes */
 };
 
-enum toe_status toe_neigh_create(struct toe *t, const struct toe_neigh_state *s, uint64_t cookie, uint64_t now,
-				 struct toe_neigh **out);
-enum toe_status toe_neigh_destroy(struct toe_neigh *n);		/* TOE_IN_USE while paths depend on it */
-void toe_neigh_update(struct toe_neigh *n, const uint8_t dst_mac[6], uint32_t hrd, uint64_t now); /* UPD-4, UPD-16 */
+enum toe_status toe_neigh_create(struct toe *t, const struct toe_neigh_state *s, uint64_t cookie,
+				 uint64_t now, struct toe_neigh **out);
+/* TOE_IN_USE while paths depend on it. */
+enum toe_status toe_neigh_destroy(struct toe_neigh *n);
+/* UPD-4, UPD-16 */
+void toe_neigh_update(struct toe_neigh *n, const uint8_t dst_mac[6], uint32_t hrd, uint64_t now);
 void toe_neigh_answer(struct toe_neigh *n, uint32_t hrd, uint64_t now);			/* NCE-9 */
-void toe_neigh_invalidate(struct toe_neigh *n, uint64_t now);				/* INV-4 .. INV-6 */
-void toe_neigh_query(const struct toe_neigh *n, struct toe_neigh_state *s, uint64_t now); /* QRY-7 */
+/* INV-4 .. INV-6 */
+void toe_neigh_invalidate(struct toe_neigh *n, uint64_t now);
+/* QRY-7 */
+void toe_neigh_query(const struct toe_neigh *n, struct toe_neigh_state *s, uint64_t now);
 
 enum toe_status toe_path_create(struct toe *t, struct toe_neigh *n, const struct toe_path_state *s,
 				struct toe_path **out);
@@ -203,7 +215,7 @@ void toe_path_query(const struct toe_path *p, struct toe_path_state *s);
 
 enum toe_const_flags {
 	TOE_TIMESTAMPS = 1, TOE_SACK = 2, TOE_WSCALE = 4,
-	TOE_TS_USEC = 8,	/* the timestamp clock ticks in microseconds, else in params' ticks */
+	TOE_TS_USEC = 8,	/* the timestamp clock is in microseconds, else in params' ticks */
 };
 
 struct toe_tcp_const {
@@ -230,7 +242,7 @@ struct toe_tcp_cached {
 	uint32_t flow_label;
 };
 
-/* VAR-D1 .. VAR-D29. Ticks fields are in params' ticks, saturated; TimeoutDelta 0xffffffff = idle. */
+/* VAR-D1 .. VAR-D29. Ticks are params', saturated; TimeoutDelta 0xffffffff = idle. */
 struct toe_tcp_delegated {
 	enum toe_tcp_state state;
 	uint32_t rcv_nxt, rcv_wnd;
@@ -247,8 +259,8 @@ struct toe_tcp_delegated {
 };
 
 /*
- * A request of the host: a send, a disconnect's data, or a receive buffer. The host embeds it in its own
- * structure and keeps the scatter list there; it survives until the engine gives it back.
+ * A request of the host: a send, a disconnect's data, or a receive buffer. The host embeds it in
+ * its own structure and keeps the scatter list there; it survives until the engine gives it back.
  */
 enum toe_req_kind { TOE_REQ_SEND, TOE_REQ_RECV, TOE_REQ_DISCONNECT };
 
@@ -277,19 +289,25 @@ struct toe_req {
 };
 
 /*
- * Take a connection over, in two steps, so that a failure on the way leaves no trace (INI-6). import checks every
- * field and reserves all memory the connection will ever need (initiate is the only out-of-memory case); the
- * connection is not live. Then add its outstanding sends in order and its buffered receive data, then start it, or
- * discard it.
+ * Take a connection over, in two steps, so that a failure on the way leaves no trace (INI-6).
+ * import checks every field and reserves all memory the connection will ever need (initiate is the
+ * only out-of-memory case); the connection is not live. Then add its outstanding sends in order and
+ * its buffered receive data, then start it, or discard it.
  */
 enum toe_status toe_conn_import(struct toe *t, struct toe_path *p, const struct toe_tcp_const *c,
 				const struct toe_tcp_cached *k, const struct toe_tcp_delegated *d,
 				uint32_t buffered_len, uint64_t now, struct toe_conn **out);
 /* Outstanding send data, oldest first; the first byte of the first is SND.UNA (OSD-7). */
 enum toe_status toe_conn_import_send(struct toe_conn *c, struct toe_req *req);
-/* Where to put buffered_len bytes of BufferedData; two spans at most (second NULL if unused). They end at RCV.NXT - 1. */
+/*
+ * Where to put buffered_len bytes of BufferedData; two spans at most (second NULL if unused). They
+ * end at RCV.NXT - 1.
+ */
 void toe_conn_import_buffered(struct toe_conn *c, uint8_t *span[2], uint32_t span_len[2]);
-/* Check sends against SND.UNA .. SND.MAX and go live: lookup, timers, output (INI-3). On error nothing has started. */
+/*
+ * Check sends against SND.UNA .. SND.MAX and go live: lookup, timers, output (INI-3). On error
+ * nothing has started.
+ */
 enum toe_status toe_conn_start(struct toe_conn *c, uint64_t now);
 /* Undo import before start; the sends given are forgotten. */
 void toe_conn_discard(struct toe_conn *c);
@@ -300,7 +318,7 @@ void toe_conn_invalidate(struct toe_conn *c, uint64_t now);
 void toe_conn_query(const struct toe_conn *c, struct toe_tcp_const *k, struct toe_tcp_cached *k2,
 		    struct toe_tcp_delegated *d, uint64_t now);
 
-/* Upper bounds of what a stop at this moment would hand back: requests, and bytes of BufferedData. */
+/* Upper bounds of what a stop at this moment would hand back: requests, bytes of BufferedData. */
 void toe_conn_bounds(const struct toe_conn *c, uint32_t *sends, uint32_t *buffered);
 
 enum toe_stop_sends {		/* TRM-16 */
@@ -310,16 +328,20 @@ enum toe_stop_sends {		/* TRM-16 */
 };
 
 /*
- * Begin the upload: out of the lookup (later segments are TOE_RX_RAW, TRM-30), an indication under way counts as
- * refused (M-12), receive requests and disconnects complete with TOE_UPLOADING, out-of-order data is dropped (TRM-33),
- * an ACK owed is put out (TRM-32). Then drain events and call toe_output until toe_conn_stopped().
+ * Begin the upload: out of the lookup (later segments are TOE_RX_RAW, TRM-30), an indication under
+ * way counts as refused (M-12), receive requests and disconnects complete with TOE_UPLOADING,
+ * out-of-order data is dropped (TRM-33), an ACK owed is put out (TRM-32). Then drain events and
+ * call toe_output until toe_conn_stopped().
  */
 void toe_conn_stop(struct toe_conn *c, enum toe_stop_sends how, uint64_t now);
 /* All events of the connection polled and its last frame emitted. */
 bool toe_conn_stopped(const struct toe_conn *c);
 /* Of a stopped connection: its requests handed back, in order, linked by next. */
 struct toe_req *toe_conn_take_sends(struct toe_conn *c);
-/* Of a stopped connection: received, acknowledged, undelivered bytes, ending at RCV.NXT - 1. Returns their number. */
+/*
+ * Of a stopped connection: received, acknowledged, undelivered bytes, ending at RCV.NXT - 1.
+ * Returns their number.
+ */
 uint32_t toe_conn_buffered(const struct toe_conn *c, const uint8_t *span[2], uint32_t span_len[2]);
 /* Of a stopped connection: free it. */
 void toe_conn_destroy(struct toe_conn *c);
@@ -329,17 +351,22 @@ unsigned toe_conn_queue(const struct toe_conn *c);
 
 /* ------------------------------------------------------------- data operations */
 
-/* Each always takes the request; what is wrong with it is told by its completion. Output happens in toe_output. */
+/*
+ * Each always takes the request; what is wrong with it is told by its completion. Output happens
+ * in toe_output.
+ */
 void toe_send(struct toe_conn *c, struct toe_req *req, uint64_t now);
 void toe_recv(struct toe_conn *c, struct toe_req *req, uint64_t now);
 void toe_disconnect(struct toe_conn *c, struct toe_req *req, uint64_t now);
-/* A TCP segment from its header on (FWD-4), processed at once; the status is for its completion (FWD-9). */
-enum toe_status toe_forward(struct toe_conn *c, const uint8_t *seg, uint32_t len, bool csum_ok, uint64_t now);
+/* A TCP segment from its header on (FWD-4), done at once; status is for its completion (FWD-9). */
+enum toe_status toe_forward(struct toe_conn *c, const uint8_t *seg, uint32_t len, bool csum_ok,
+			    uint64_t now);
 /*
- * The host's word on the indication under way: consumed == its length accepts it, 0 refuses, else partial. Any other
- * number or length is TOE_BAD_FIELD and changes nothing.
+ * The host's word on the indication under way: consumed == its length accepts it, 0 refuses, else
+ * partial. Any other number or length is TOE_BAD_FIELD and changes nothing.
  */
-enum toe_status toe_verdict(struct toe_conn *c, uint32_t indication, uint32_t consumed, uint64_t now);
+enum toe_status toe_verdict(struct toe_conn *c, uint32_t indication, uint32_t consumed,
+			    uint64_t now);
 
 /* ------------------------------------------------------------- events out */
 
@@ -347,7 +374,7 @@ enum toe_event_type {
 	TOE_EV_SEND_DONE,	/* req */
 	TOE_EV_RECV_DONE,	/* req */
 	TOE_EV_DISCONNECT_DONE,	/* req */
-	TOE_EV_INDICATE,	/* span, seq, indication; the connection is busy until toe_verdict */
+	TOE_EV_INDICATE,	/* span, seq, indication; connection is busy until toe_verdict */
 	TOE_EV_PEER_CLOSED,	/* DIS-14 */
 	TOE_EV_ABORTED,		/* DIS-16 */
 	TOE_EV_RETRIEVE,	/* info: reason 1..11 (UPR) */
@@ -373,37 +400,41 @@ struct toe_event {
 };
 
 /*
- * The next event of a queue, in order per connection; false if there is none. An indication is only offered when
- * ind_room > 0, and holds at most ind_room bytes: connections wait for room without holding up others. NCE events
- * come from queue 0.
+ * The next event of a queue, in order per connection; false if there is none. An indication is only
+ * offered when ind_room > 0, and holds at most ind_room bytes: connections wait for room without
+ * holding up others. NCE events come from queue 0.
  */
 bool toe_poll(struct toe *t, unsigned queue, uint32_t ind_room, struct toe_event *ev);
 
 /* ------------------------------------------------------------- statistics */
 
 struct toe_ip_stats {		/* CTR-1 .. CTR-10 */
-	uint64_t in_receives, in_octets, in_delivers, out_requests, out_octets, in_header_errors, in_truncated,
-		 in_discards, out_discards, out_no_routes;
+	uint64_t in_receives, in_octets, in_delivers, out_requests, out_octets, in_header_errors,
+		 in_truncated, in_discards, out_discards, out_no_routes;
 };
 
 struct toe_tcp_stats {		/* CTR-11 .. CTR-17 */
-	uint64_t in_segments, out_segments, currently_established, reset_established, retransmitted_segments,
-		 in_errors, out_resets;
+	uint64_t in_segments, out_segments, currently_established, reset_established,
+		 retransmitted_segments, in_errors, out_resets;
 };
 
 struct toe_stats {
 	struct toe_ip_stats ip[2];	/* [0] IPv4, [1] IPv6 */
 	struct toe_tcp_stats tcp[2];
-	uint64_t payload_in, payload_out;	/* bytes, in order first time; sent, retransmissions included */
-	uint64_t buffered_in, buffered_to_recv, buffered_indicated, buffered_out;	/* BufferedData bytes */
-	uint64_t send_in_unacked, send_in_rexmit, send_in_unsent;	/* bytes at import (OSD-9 .. 11) */
-	uint64_t send_back_unacked, send_back_rexmit, send_back_unsent;	/* bytes taken back (TRM-20) */
+	/* bytes, in order first time; sent, retransmissions included */
+	uint64_t payload_in, payload_out;
+	/* BufferedData bytes */
+	uint64_t buffered_in, buffered_to_recv, buffered_indicated, buffered_out;
+	/* bytes at import (OSD-9 .. 11) */
+	uint64_t send_in_unacked, send_in_rexmit, send_in_unsent;
+	/* bytes taken back (TRM-20) */
+	uint64_t send_back_unacked, send_back_rexmit, send_back_unsent;
 };
 
 void toe_get_stats(const struct toe *t, struct toe_stats *s);
 void toe_reset_stats(struct toe *t, bool ipv6, bool tcp);
 
-/* For tests: the invariants of a connection or of the whole engine; a sentence of what is broken, or NULL. */
+/* For tests: invariants of a connection or the engine; a sentence of what is broken, or NULL. */
 const char *toe_conn_check(const struct toe_conn *c);
 const char *toe_check(const struct toe *t);
 
