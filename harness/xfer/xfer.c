@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * xfer - an ordinary TCP program that notices everything: it sends a pseudo-random stream and compares the stream that
- * it receives byte by byte with what must stand at that position, both ways at once over one connection. It knows
- * nothing of offload; it only uses the socket as programs do, in many ways (--mode mixed).
+ * xfer - an ordinary TCP program that notices everything: it sends a pseudo-random stream and
+ * compares the stream that it receives byte by byte with what must stand at that position, both
+ * ways at once over one connection. It knows nothing of offload; it only uses the socket as
+ * programs do, in many ways (--mode mixed).
  *
- * It ends with one line of JSON on standard output: bytes each way, the first wrong position if there is one, and the
- * error that ended it. Exit status 0: every byte arrived and was right.
+ * It ends with one line of JSON on standard output: bytes each way, the first wrong position if
+ * there is one, and the error that ended it. Exit status 0: every byte arrived and was right.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -37,7 +38,7 @@ struct options {
 	uint64_t bytes;		/* each way; with until_stop: at least */
 	uint64_t seed;
 	unsigned int timeout;	/* seconds without any progress */
-	unsigned int read_pause, write_pause;	/* microseconds to sleep at most between calls, at random */
+	unsigned int read_pause, write_pause;	/* at most, between calls, microseconds */
 	unsigned int chunk;	/* bytes per call at most */
 	int rcvbuf;		/* SO_RCVBUF, 0: leave it */
 };
@@ -94,7 +95,7 @@ static bool fail(struct half *h, const char *what)
 	return false;
 }
 
-/* How the stream's length is agreed: the writer may stop when `bytes` are out and the stop file exists. */
+/* How its length is agreed: the writer may stop when `bytes` are out and the stop file exists. */
 static bool writer_done(const struct half *h)
 {
 	if (h->done < h->opt->bytes)
@@ -200,7 +201,8 @@ static ssize_t recv_epoll(struct half *h, uint8_t *buf, size_t len)
 	    ioctl(h->fd, FIONREAD, &promised) == 0) {
 		n = recv(h->fd, buf, len, MSG_DONTWAIT);
 		if (n >= 0 && n < promised && (size_t)n < len) {
-			snprintf(h->error, sizeof(h->error), "FIONREAD said %d, recv gave %zd of %zu", promised, n, len);
+			snprintf(h->error, sizeof(h->error),
+				 "FIONREAD said %d, recv gave %zd of %zu", promised, n, len);
 			n = -1;
 		}
 	}
@@ -250,7 +252,8 @@ static bool compare(struct half *h, const uint8_t *buf, size_t len)
 			break;
 		}
 	}
-	snprintf(h->error, sizeof(h->error), "wrong byte at position %llu", (unsigned long long)h->wrong_at);
+	snprintf(h->error, sizeof(h->error), "wrong byte at position %llu",
+		 (unsigned long long)h->wrong_at);
 	return false;
 }
 
@@ -273,8 +276,10 @@ static void *reader(void *arg)
 		}
 		if (n == 0) {
 			if (h->done < h->opt->bytes)
-				snprintf(h->error, sizeof(h->error), "end of stream after %llu of %llu bytes",
-					 (unsigned long long)h->done, (unsigned long long)h->opt->bytes);
+				snprintf(h->error, sizeof(h->error),
+					 "end of stream after %llu of %llu bytes",
+					 (unsigned long long)h->done,
+					 (unsigned long long)h->opt->bytes);
 			break;
 		}
 		if (!compare(h, buf, (size_t)n))
@@ -290,7 +295,9 @@ static void *reader(void *arg)
 
 static int open_socket(const struct options *opt)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = opt->listen ? AI_PASSIVE : 0 }, *ai;
+	struct addrinfo *ai, hints = {
+		.ai_socktype = SOCK_STREAM, .ai_flags = opt->listen ? AI_PASSIVE : 0
+	};
 	int fd = -1, one = 1, err = getaddrinfo(opt->host, opt->port, &hints, &ai);
 
 	if (err) {
@@ -375,10 +382,12 @@ static int run(const struct options *opt)
 	pthread_join(tw, NULL);
 	clock_gettime(CLOCK_MONOTONIC, &b);
 	ok = !h[0].error[0] && !h[1].error[0];
-	printf("{\"ok\": %s, \"sent\": %llu, \"received\": %llu, \"wrong_at\": %lld, \"send_error\": \"%s\", "
-	       "\"recv_error\": \"%s\", \"seconds\": %.3f}\n", ok ? "true" : "false", (unsigned long long)h[0].done,
-	       (unsigned long long)h[1].done, h[1].wrong_at == UINT64_MAX ? -1LL : (long long)h[1].wrong_at,
-	       h[0].error, h[1].error, (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9);
+	printf("{\"ok\": %s, \"sent\": %llu, \"received\": %llu, \"wrong_at\": %lld, "
+	       "\"send_error\": \"%s\", \"recv_error\": \"%s\", \"seconds\": %.3f}\n",
+	       ok ? "true" : "false", (unsigned long long)h[0].done, (unsigned long long)h[1].done,
+	       h[1].wrong_at == UINT64_MAX ? -1LL : (long long)h[1].wrong_at,
+	       h[0].error, h[1].error,
+	       (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9);
 	fflush(stdout);
 	close(fd);
 	return ok ? 0 : 1;
@@ -401,13 +410,16 @@ static bool parse(int argc, char **argv, struct options *opt)
 {
 	static const struct option longs[] = {
 		{ "listen", no_argument, NULL, 'l' }, { "connect", no_argument, NULL, 'c' },
-		{ "bytes", required_argument, NULL, 'b' }, { "until", required_argument, NULL, 'u' },
+		{ "bytes", required_argument, NULL, 'b' },
+		{ "until", required_argument, NULL, 'u' },
 		{ "seed", required_argument, NULL, 's' }, { "mode", required_argument, NULL, 'm' },
-		{ "pause", required_argument, NULL, 'p' }, { "chunk", required_argument, NULL, 'k' },
+		{ "pause", required_argument, NULL, 'p' },
+		{ "chunk", required_argument, NULL, 'k' },
 		{ "timeout", required_argument, NULL, 't' },
 		{ "rcvbuf", required_argument, NULL, 'r' },
 		{ "read-pause", required_argument, NULL, 'P' },
-		{ "write-pause", required_argument, NULL, 'W' }, { "help", no_argument, NULL, 'h' }, { 0 },
+		{ "write-pause", required_argument, NULL, 'W' },
+		{ "help", no_argument, NULL, 'h' }, { 0 },
 	};
 	int c, ends = 0;
 

@@ -118,7 +118,7 @@ class _Exchange:
     def __init__(self) -> None:
         self.started: int | None = None
         self.error: tuple[int, str] | None = None
-        self.done: tuple[int, int] | None = None
+        self.done: tuple[int, ...] | None = None
         self.exit: tuple[int, ...] | None = None
         self.pong: bytes | None = None
         self.data = bytearray()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which test covers which requirement: generates spec/conformance.md from the catalogue and the tests themselves.
+"""Which test covers which requirement: generates spec/conformance.md from catalogue and tests.
 
-A test covers the requirements that its docstring, or the comment directly above it, names. What no test can show has
-one sentence in spec/conformance-reasons.toml. Everything else is open, and says "not yet".
+A test covers the requirements that its docstring, or the comment directly above it, names. What no
+test can show has one sentence in spec/conformance-reasons.toml. All else is open: "not yet".
 """
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def c_tests(path: Path) -> list[tuple[str, str]]:
 
 
 def collect(requirements: dict[str, Requirement]) -> list[str]:
-    """Attach tests to requirements; returns identifiers that tests name and the catalogue does not hold."""
+    """Attach tests to requirements; returns what tests name and the catalogue does not hold."""
     prefixes = {name.split("-")[0] for name in requirements}
     unknown = []
     tests = [
@@ -120,7 +120,8 @@ def render(requirements: dict[str, Requirement], reasons: dict[str, str]) -> tup
         mark = " [seed]" if item.seed else ""
         lines.append(f"| {item.id}{mark} | {item.side} | {item.strength} | {shown} |")
     total = len(requirements)
-    closing = f"conformance: {by_test} of {total} by test, {by_reason} by reason, {total - by_test - by_reason} open"
+    rest = total - by_test - by_reason
+    closing = f"conformance: {by_test} of {total} by test, {by_reason} by reason, {rest} open"
     return "\n".join([*lines, "", closing]) + "\n", closing
 
 

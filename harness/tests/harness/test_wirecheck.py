@@ -164,8 +164,8 @@ def test_cycles_count_only_with_payload_both_ways_on_both_sides() -> None:
 
 
 def test_segments_are_traced_to_their_maker() -> None:
-    made = [out(1, seq=1000, length=3000, ip_id=100), out(2, seq=4000, length=2000, ip_id=0x8001,
-                                                           origin="target")]
+    made = [out(1, seq=1000, length=3000, ip_id=100),
+            out(2, seq=4000, length=2000, ip_id=0x8001, origin="target")]
     good = [out(3, seq=1000, length=1000, ip_id=100), out(4, seq=2000, length=1000, ip_id=101),
             out(5, seq=5000, length=1000, ip_id=0x8002)]
     assert rules.segmented_identifications(made, good) == []

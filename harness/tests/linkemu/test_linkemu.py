@@ -306,8 +306,8 @@ def test_parameters_change_while_frames_flow(
     assert emulator.stats()["ab"]["lost"] == 50
 
 
-@pytest.mark.parametrize("values", [{"loss": 1.5}, {"loss": -1.0}, {"nonsense": 1.0}, {'qu"ote': 1.0},
-                                    {"rate_bps": float("nan")}])
+@pytest.mark.parametrize("values", [{"loss": 1.5}, {"loss": -1.0}, {"nonsense": 1.0},
+                                    {'qu"ote': 1.0}, {"rate_bps": float("nan")}])
 def test_wrong_parameters_are_refused(
         link: Callable[..., LinkEmulator], values: dict[str, float]) -> None:
     emulator = link()

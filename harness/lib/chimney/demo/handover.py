@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One connection, both ways at once, handed over at random moments, and the proof that nobody noticed.
+"""One connection, both ways at once, handed over at random moments; proof that nobody noticed.
 
-The program pair is xfer, which compares every byte by position. A helper in the guest hands the connection over and back
-until bytes and cycles suffice; then device counters, driver counters and the capture are held against the rules.
+The program pair is xfer, which compares every byte by position. A helper in the guest hands the
+connection over and back until bytes and cycles suffice; then device counters, driver counters and
+the capture are held against the rules.
 """
 from __future__ import annotations
 
@@ -191,7 +192,10 @@ class Handover:
             driver, device = self.ctl.stats()
             cycles = driver["terminates"] - self.before[0]["terminates"]
             into, out = (
-                sum(device[key] - self.before[1][key] for key in (f"{way}_bytes", f"{way}_offloaded_bytes"))
+                sum(
+                    device[key] - self.before[1][key]
+                    for key in (f"{way}_bytes", f"{way}_offloaded_bytes")
+                )
                 for way in ("rx", "tx")
             )
             enough = [
@@ -234,7 +238,8 @@ class Handover:
         )
         self._expect(
             out.peer_again + out.peer_dsacks <= REPEATS_PER_CYCLE * max(1, out.cycles),
-            f"the peer sent {out.peer_again} segments again and {out.peer_dsacks} DSACKs in {out.cycles} cycles",
+            f"the peer sent {out.peer_again} segments again and {out.peer_dsacks} DSACKs "
+            f"in {out.cycles} cycles",
         )
         if self.family == 4:
             self._expect(out.target_wraps > 0, "the target's IDs never wrapped")
@@ -245,7 +250,8 @@ class Handover:
         out, share = self.outcome, rules.shares(rows)
         self._expect(
             device["tx_offloaded_bytes"] == share.target_out,
-            f"the device counts {device['tx_offloaded_bytes']} payload bytes sent, the capture {share.target_out}",
+            f"the device counts {device['tx_offloaded_bytes']} payload bytes sent, "
+            f"the capture {share.target_out}",
         )
         total = share.target_out + share.host_out + share.received
         card = device["tx_offloaded_bytes"] + device["rx_offloaded_bytes"]
