@@ -157,7 +157,7 @@ void chimdrv_room_destroy(struct chimdrv_room *room)
 	kvfree(room);
 }
 
-/* Scatter elements of the first @len bytes; room for room->count of them at @sge. Returns how many. */
+/* Scatter elements of the first @len bytes; @sge has room for room->count. Returns how many. */
 u32 chimdrv_room_sges(const struct chimdrv_room *room, struct chim_sge *sge, u32 len)
 {
 	u32 i, part;

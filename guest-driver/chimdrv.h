@@ -146,7 +146,7 @@ struct chimdrv_dev {
 	 * (rtnl: ends connections, rebuilds the NIC).
 	 */
 	struct workqueue_struct *wq;	/* what may wait for the card */
-	struct workqueue_struct *stop_wq;	/* fail_work and service_work, that end such waits */
+	struct workqueue_struct *stop_wq;	/* fail_work, service_work: they end such waits */
 	struct work_struct fail_work;
 	struct work_struct reset_work;
 	struct delayed_work service_work;	/* each second: status, deadlines */

@@ -37,7 +37,7 @@
 
 enum chimdrv_state {
 	CHIMDRV_HOST,		/* kernel TCP owns the connection */
-	CHIMDRV_HOLDING,	/* hook installed, kernel TCP still runs and gets arrivals from it */
+	CHIMDRV_HOLDING,	/* hook installed, kernel TCP runs and gets arrivals from it */
 	CHIMDRV_INITIATING,	/* kernel TCP stands still, arrivals are held */
 	CHIMDRV_OFFLOADED,	/* the target owns it, arrivals are forwarded */
 	CHIMDRV_TERMINATING,	/* on the way back, arrivals are held */
@@ -63,7 +63,7 @@ enum chimdrv_conn_bit {
 	CHIMDRV_C_TARGET,	/* the target holds a reference */
 	CHIMDRV_C_LOST,		/* received bytes could not be kept: end with an error */
 	CHIMDRV_C_UNDO,		/* did not go over: with kernel TCP again once nobody owns it */
-	CHIMDRV_C_LET_GO,	/* the card has nothing of it; the socket's owner may be waited for */
+	CHIMDRV_C_LET_GO,	/* the card has nothing of it; its owner may be waited for */
 };
 
 struct chimdrv_sge {
@@ -175,15 +175,15 @@ struct chimdrv_conn {
 	u32 rx_seq;		/* next byte expected from the target, rxq included */
 	u32 refused_bytes;	/* what the card keeps because it was refused */
 	unsigned int big_inds;	/* large indications in a row */
-	u32 open_end;		/* the last indication taken whole: behind its bytes; open_bytes 0: none */
+	u32 open_end;		/* behind the last indication taken whole; open_bytes 0: none */
 	u32 open_bytes;
 	u32 open_buffered;	/* how many of them were BufferedData */
 	u32 rcv_rtt_us;
 	u32 wnd_granted;	/* InitialRcvWnd as last told */
-	u32 buffered;		/* BufferedData given at offload and not all back yet; where it lies */
+	u32 buffered;		/* BufferedData given at offload, not all back; where it lies */
 	u32 buffered_start;
 	u32 buffered_end;
-	u32 buffered_recvs;	/* requests posted for it; what they do not hold is indicated (BRD-7) */
+	u32 buffered_recvs;	/* requests posted for it; the rest is indicated (BRD-7) */
 	struct sk_buff *spare;	/* for an indication that must be taken without memory */
 
 	/* segments */

@@ -77,7 +77,7 @@ enum chimney_attr {
 	CHIMNEY_A_Q_SRTT_US,
 	CHIMNEY_A_Q_SEND_BACKLOG,
 	CHIMNEY_A_Q_RECEIVE_BACKLOG,
-	CHIMNEY_A_STATUS,	/* u32 enum chim_status: what the card said, if the refusal is its own */
+	CHIMNEY_A_STATUS,	/* u32 enum chim_status: the card's word, if it refused */
 	CHIMNEY_A_COUNT,
 };
 

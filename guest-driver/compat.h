@@ -128,10 +128,10 @@ static inline void chimdrv_compat_send_ack3(void *fn, struct sock *sk, u32 nxt)
 }
 
 #define chimdrv_compat_send_ack(sk, nxt)					\
-	_Generic(&__tcp_send_ack,						\
-		 void (*)(struct sock *, u32): chimdrv_compat_send_ack2,	\
-		 void (*)(struct sock *, u32, u16): chimdrv_compat_send_ack3)	\
-		(__tcp_send_ack, sk, nxt)
+	(_Generic(&__tcp_send_ack,						\
+		  void (*)(struct sock *, u32) : chimdrv_compat_send_ack2,	\
+		  void (*)(struct sock *, u32, u16) : chimdrv_compat_send_ack3)	\
+		 (__tcp_send_ack, sk, nxt))
 
 /* tcp_mstamp_refresh(), which is not exported. */
 static inline void chimdrv_compat_mstamp(struct tcp_sock *tp)

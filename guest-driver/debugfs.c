@@ -13,10 +13,10 @@ static struct dentry *root;
 
 static void show_ring(struct seq_file *m, const char *name, const struct chimdrv_ring *r)
 {
-	if (r->entries)
-		seq_printf(m, "  %-8s id %3u size %5u index %10u kicked %10u seen %10u doorbells %llu\n",
-			   name, r->id, chimdrv_ring_size(r), r->index, r->kicked, r->seen,
-			   r->doorbells);
+	if (!r->entries)
+		return;
+	seq_printf(m, "  %-8s id %3u size %5u index %10u kicked %10u seen %10u doorbells %llu\n",
+		   name, r->id, chimdrv_ring_size(r), r->index, r->kicked, r->seen, r->doorbells);
 }
 
 static void show_pair(struct seq_file *m, const struct chimdrv_pair *pair)

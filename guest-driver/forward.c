@@ -78,7 +78,7 @@ static void count_cause(struct chimdrv_conn *conn, enum chim_forward_cause cause
 	}
 }
 
-/* slock. Takes the skb; bounded as the kernel bounds a backlog: the peer sends again what is lost. */
+/* slock. Takes the skb; bounded like the kernel's backlog: the peer sends again what is lost. */
 void chimdrv_fwd_hold(struct chimdrv_conn *conn, struct sk_buff *skb)
 {
 	unsigned int limit = READ_ONCE(conn->sk->sk_rcvbuf) * 2 + 65536;
@@ -266,7 +266,7 @@ void chimdrv_fwd_drop(struct chimdrv_conn *conn)
 		fwd_free(conn, fwd);
 }
 
-/* slock. The oldest segment that is the host's again: what came back stands before what was held. */
+/* slock. The oldest segment that is the host's again: first what came back, then what was held. */
 struct sk_buff *chimdrv_fwd_dequeue(struct chimdrv_conn *conn)
 {
 	struct sk_buff *skb = __skb_dequeue(&conn->returned);

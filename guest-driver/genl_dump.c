@@ -144,13 +144,14 @@ static int driver_case(const char *device_name)
 static int fill_stats(struct sk_buff *msg, struct chimdrv_dev *cd)
 {
 	unsigned int ndrv = chimdrv_offload_stats_count(), ndev = chimdrv_admin_stat_count(), i;
-	u64 *drv = kcalloc(ndrv + ndev, sizeof(*drv), GFP_KERNEL), *dev = drv + ndrv;
+	u64 *drv = kcalloc(ndrv + ndev, sizeof(*drv), GFP_KERNEL), *dev;
 	const char *name;
 	bool have_dev;
 	int err = 0, k;
 
 	if (!drv)
 		return -ENOMEM;
+	dev = drv + ndrv;
 	chimdrv_offload_stats_read(cd, drv);
 	have_dev = !chimdrv_admin_get_stats(cd, dev);
 	for (i = 0; i < ndev && have_dev && !err; i++) {

@@ -126,8 +126,9 @@ void chimdrv_handback_finish(struct chimdrv_conn *conn)
 	    after(s->snd_max, tp->write_seq + 1))
 		set_bit(CHIMDRV_C_LOST, &conn->bits);
 	if (test_bit(CHIMDRV_C_LOST, &conn->bits)) {
-		pr_warn_ratelimited("%s: connection ended, final state does not fit: RCV.NXT %x/%x SND.UNA %x/%x SND.MAX %x/%x\n",
-				    CHIMDRV_NAME, s->rcv_nxt, tp->rcv_nxt, s->snd_una, tp->snd_una,
+		pr_warn_ratelimited("%s: %s: RCV.NXT %x/%x SND.UNA %x/%x SND.MAX %x/%x\n",
+				    CHIMDRV_NAME, "connection ended, final state does not fit",
+				    s->rcv_nxt, tp->rcv_nxt, s->snd_una, tp->snd_una,
 				    s->snd_max, tp->write_seq);
 		chimdrv_handback_die(conn);
 		return;

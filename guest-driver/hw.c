@@ -288,7 +288,8 @@ void chimdrv_hw_report(struct chimdrv_dev *cd, const char *why)
 	rule_name(chimdrv_hw_read(cd, CHIM_REG_FATAL_RULE), rule, sizeof(rule));
 	addr = chimdrv_hw_read(cd, CHIM_REG_FATAL_ADDR_LO);
 	addr |= (u64)chimdrv_hw_read(cd, CHIM_REG_FATAL_ADDR_HI) << 32;
-	dev_err(cd->dev, "card failed: %s: cause %u (%s), ring %s, index %u, rule %s, address %#llx\n",
+	dev_err(cd->dev,
+		"card failed: %s: cause %u (%s), ring %s, index %u, rule %s, address %#llx\n",
 		why, cause, fatal_name(cause), ring,
 		chimdrv_hw_read(cd, CHIM_REG_FATAL_INDEX), rule, addr);
 }

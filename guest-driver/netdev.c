@@ -144,7 +144,7 @@ int chimdrv_net_up(struct chimdrv_net *net)
 	if (err)
 		goto err_down;
 	net->running = true;
-	/* not start: frames may have waited in the queueing disciplines while the rings were down */
+	/* not start: frames may have waited in the qdiscs while the rings were down */
 	netif_tx_wake_all_queues(net->netdev);
 	chimdrv_net_link(net);
 	chimdrv_offload_dev_up(net);

@@ -13,7 +13,7 @@
 #include "trace.h"
 
 #define OWN_MS		200	/* for all sockets of a list: until their owners let go */
-#define STILL_MS	100	/* for a batch, in which some stand still: for owners and for frames */
+#define STILL_MS	100	/* for a batch in which some stand still: for owners, frames */
 
 static bool no_fence;
 module_param_named(unsafe_no_fence, no_fence, bool, 0644);
@@ -334,7 +334,7 @@ static void offload_wait(struct chimdrv_candidate *c)
 				test_bit(CHIMDRV_C_GONE, &conn->bits),
 				msecs_to_jiffies(CHIMDRV_LATE_MS)))
 		chimdrv_dev_fail(c->cd, "no OPENED or CUTOVER after an initiate");
-	/* it cannot have gone back meanwhile, that needs od->mutex: else it has ended with the card */
+	/* it cannot have gone back meanwhile, that needs od->mutex: it ended with the card */
 	if (READ_ONCE(conn->state) != CHIMDRV_OFFLOADED) {
 		refuse(c, c->cd, CHIMDRV_NO_DOWN);
 		return;

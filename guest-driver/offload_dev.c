@@ -62,7 +62,7 @@ static void set_up(struct chimdrv_offload *od, bool up)
 	spin_unlock_bh(&od->lock);
 }
 
-/* Connections have the card's memory mapped and count in its counters: it stays for the last one. */
+/* Connections map the card's memory and count in its counters: it stays for the last one. */
 static void wait_for_owners(struct chimdrv_offload *od)
 {
 	while (!wait_event_timeout(od->idle, !READ_ONCE(od->nconns), 10 * HZ))

@@ -70,6 +70,7 @@ static enum chimdrv_why must_leave(struct chimdrv_conn *conn)
 		conn->snd_up = tp->snd_up;
 	}
 	if (rcu_access_pointer(sk->sk_filter) ||
+	    /* pairs with the release in sch_fq, as in TCP itself */
 	    smp_load_acquire(&sk->sk_pacing_status) == SK_PACING_NEEDED)
 		return CHIMDRV_WHY_FILTER;
 	if ((sk->sk_state != TCP_ESTABLISHED && sk->sk_state != TCP_CLOSE_WAIT) ||

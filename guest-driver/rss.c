@@ -108,7 +108,8 @@ u16 chimdrv_rss_select_queue(struct net_device *netdev, struct sk_buff *skb,
 	struct chimdrv_net *net = chimdrv_net_of(netdev);
 	const struct sock *sk = skb->sk;
 
-	if (sk && sk_fullsock(sk) && sk->sk_protocol == IPPROTO_TCP && netdev->real_num_tx_queues > 1)
+	if (sk && sk_fullsock(sk) && sk->sk_protocol == IPPROTO_TCP &&
+	    netdev->real_num_tx_queues > 1)
 		return chimdrv_rss_pair(net, chimdrv_rss_hash(net, sk))->number;
 	return netdev_pick_tx(netdev, skb, sb_dev);
 }

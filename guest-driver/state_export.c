@@ -173,7 +173,7 @@ bool chimdrv_state_changed(struct chimdrv_conn *conn)
 	u32 step = max_t(u32, conn->wnd_granted, tcp_full_space(conn->sk)) / 4;
 	bool changed = read_options(conn);
 
-	/* More room by reading or autotuning; an update costs a command, so only real steps count. */
+	/* More room by reading or autotuning; an update costs a command: only real steps count. */
 	return changed || wnd >= conn->wnd_granted + step;
 }
 

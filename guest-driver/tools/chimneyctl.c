@@ -24,6 +24,7 @@
 #include "../chimney_genl.h"
 #include "chimney_abi.h"
 
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define MAX_STATS	512
 #define SHUTTLE_MIN_US	1000	/* how long do_shuttle() leaves a connection where it is */
 #define SHUTTLE_HOST_US	30000
@@ -171,9 +172,9 @@ static int on_error(struct sockaddr_nl *nla, struct nlmsgerr *e, void *arg)
 	(void)arg;
 	last_error = e->error;
 	if (e->error == -ENOTCONN)
-		strcpy(last_text, "the connection is not offloaded");
+		snprintf(last_text, sizeof(last_text), "the connection is not offloaded");
 	else if (e->error == -ENOENT)
-		strcpy(last_text, "no such established connection");
+		snprintf(last_text, sizeof(last_text), "no such established connection");
 	else
 		snprintf(last_text, sizeof(last_text), "%s", strerror(-e->error));
 	return NL_STOP;
@@ -239,9 +240,9 @@ static int show_status(struct nl_msg *msg, void *arg)
 	parse(msg, a);
 	state = a[CHIMNEY_A_DOWN] ? "down" : a[CHIMNEY_A_PAUSED] ? "paused" : "up";
 	json_next();
-	printf(json ? "{\"ifname\":\"%s\",\"state\":\"%s\",\"connections\":%u,\"max_connections\":%u,"
-		      "\"features\":%" PRIu64 ",\"policy\":\"%s\",\"bytes_in\":%" PRIu64
-		      ",\"bytes_out\":%" PRIu64 "}" :
+	printf(json ? "{\"ifname\":\"%s\",\"state\":\"%s\",\"connections\":%u,"
+		      "\"max_connections\":%u,\"features\":%" PRIu64 ",\"policy\":\"%s\","
+		      "\"bytes_in\":%" PRIu64 ",\"bytes_out\":%" PRIu64 "}" :
 		      "%s: %s, %u of %u connections, features 0x%" PRIx64 ", policy %s, %" PRIu64
 		      " bytes in, %" PRIu64 " bytes out\n",
 	       get_str(a, CHIMNEY_A_IFNAME), state, get_u32(a, CHIMNEY_A_CONNS),
@@ -258,9 +259,10 @@ static void print_conn(struct nlattr **a)
 	endpoint(a, CHIMNEY_A_LADDR, CHIMNEY_A_LPORT, l, sizeof(l));
 	endpoint(a, CHIMNEY_A_RADDR, CHIMNEY_A_RPORT, r, sizeof(r));
 	if (json)
-		printf("\"local\":\"%s\",\"remote\":\"%s\",\"state\":\"%s\",\"handle\":%u,\"pair\":%u,"
-		       "\"bytes_in\":%" PRIu64 ",\"bytes_out\":%" PRIu64 ",\"sendq\":%u,"
-		       "\"recvq\":%u,\"posted\":%u,\"held\":%u", l, r, get_str(a, CHIMNEY_A_STATE),
+		printf("\"local\":\"%s\",\"remote\":\"%s\",\"state\":\"%s\",\"handle\":%u,"
+		       "\"pair\":%u,\"bytes_in\":%" PRIu64 ",\"bytes_out\":%" PRIu64 ","
+		       "\"sendq\":%u,\"recvq\":%u,\"posted\":%u,\"held\":%u",
+		       l, r, get_str(a, CHIMNEY_A_STATE),
 		       get_u32(a, CHIMNEY_A_HANDLE), get_u32(a, CHIMNEY_A_PAIR),
 		       get_u64(a, CHIMNEY_A_BYTES_IN), get_u64(a, CHIMNEY_A_BYTES_OUT),
 		       get_u32(a, CHIMNEY_A_SENDQ), get_u32(a, CHIMNEY_A_RECVQ),
@@ -308,7 +310,7 @@ static int show_query(struct nl_msg *msg, void *arg)
 	parse(msg, a);
 	printf(json ? "{" : "");
 	print_conn(a);
-	for (i = 0; i < sizeof(q) / sizeof(q[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(q); i++)
 		printf(json ? ",\"%s\":%u" : "\n  %s %u", q[i].name, get_u32(a, q[i].attr));
 	printf(json ? "}\n" : "\n");
 	return NL_OK;
@@ -320,14 +322,16 @@ static int show_policy(struct nl_msg *msg, void *arg)
 
 	(void)arg;
 	parse(msg, a);
-	printf(json ? "{\"policy\":\"%s\"}\n" : "policy %s\n", mode_name(get_u32(a, CHIMNEY_A_MODE)));
+	printf(json ? "{\"policy\":\"%s\"}\n" : "policy %s\n",
+	       mode_name(get_u32(a, CHIMNEY_A_MODE)));
 	return NL_OK;
 }
 
 /* The statuses that a node of an INITIATE can have, by the specification's names. */
 static const char *status_name(uint32_t status)
 {
-#define N(name) [CHIM_ST_##name] = #name
+#define N(name) \
+	[CHIM_ST_##name] = #name
 	static const char * const names[] = {
 		N(FAILURE), N(RESOURCES), N(TCP_ENTRIES), N(PATH_ENTRIES), N(NEIGHBOR_ENTRIES),
 		N(IP_ADDRESS_ENTRIES), N(HW_ADDRESS_ENTRIES), N(VLAN_ENTRIES),
@@ -338,7 +342,7 @@ static const char *status_name(uint32_t status)
 #undef N
 	static char number[24];
 
-	if (status < sizeof(names) / sizeof(names[0]) && names[status])
+	if (status < ARRAY_SIZE(names) && names[status])
 		return names[status];
 	snprintf(number, sizeof(number), "status %" PRIu32, status);
 	return number;
@@ -573,7 +577,7 @@ static uint64_t roll(uint64_t *state)
 	return z ^ (z >> 31);
 }
 
-/* Over and back until a signal ends it; a connection that cannot move now may move the next time. */
+/* Over and back until a signal ends it; what cannot move now may move the next time. */
 static int do_shuttle(int argc, char **argv)
 {
 	static const int ways[] = { CHIMNEY_CMD_OFFLOAD, CHIMNEY_CMD_UPLOAD };
@@ -708,13 +712,15 @@ static const struct {
 } commands[] = {
 	{ "status", do_status, "", "state, connections and bytes of each card" },
 	{ "list", do_list, "", "every connection that is with a card or on its way" },
-	{ "offload", do_offload, "WHICH", "hand connections to the card; those that cannot go are counted" },
+	{ "offload", do_offload, "WHICH",
+	  "hand connections to the card; those that cannot go are counted" },
 	{ "upload", do_upload, "WHICH", "take connections back to Linux TCP" },
 	{ "shuttle", do_shuttle, "SEED WHICH",
 	  "hand connections over and back at random moments until a signal ends it" },
 	{ "query", do_query, "LOCAL REMOTE", "the card's view of one connection" },
 	{ "update", do_update, "LOCAL REMOTE", "tell the card the socket's options again" },
-	{ "invalidate", do_invalidate, "LOCAL REMOTE", "the card stops sending; the connection comes back" },
+	{ "invalidate", do_invalidate, "LOCAL REMOTE",
+	  "the card stops sending; the connection comes back" },
 	{ "disconnect", do_disconnect, "[--abort] LOCAL REMOTE",
 	  "let the card close the connection: FIN, or RST with --abort" },
 	{ "policy", do_policy, "[none|auto|random[:SEED]]",
@@ -723,7 +729,7 @@ static const struct {
 	{ "watch", do_watch, "", "print hand-overs as they happen" },
 };
 
-#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+#define COMMANDS ARRAY_SIZE(commands)
 
 static int usage(FILE *f)
 {
@@ -734,7 +740,8 @@ static int usage(FILE *f)
 		   "WHICH is LOCAL REMOTE (ADDRESS:PORT each, IPv6 as [ADDRESS]:PORT), --port N\n"
 		   "(local port), --pid N or all.\n\n");
 	for (i = 0; i < COMMANDS; i++)
-		fprintf(f, "  %-10s %-26s %s\n", commands[i].name, commands[i].args, commands[i].help);
+		fprintf(f, "  %-10s %-26s %s\n", commands[i].name, commands[i].args,
+			commands[i].help);
 	return f == stderr;
 }
 
