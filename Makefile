@@ -24,6 +24,7 @@ check-fast: qemu-asan engine-test ## run the tests that need no VM, in under a m
 	@harness/setup/pytest check-fast 'not vm and not slow and not debug and not long' $(ARGS)
 
 check-debug: all debug-kernel ## run the guest suite on the debug kernel (KASAN, lockdep and others)
+	@guest-driver/build debug
 	@harness/setup/pytest check-debug 'debug' $(ARGS)
 
 check-long: all qemu-asan engine-test ## run the long tests: soak, fuzzing, many seeds
