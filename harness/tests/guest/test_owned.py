@@ -12,6 +12,7 @@ import pytest
 
 from chimney.guest.puppet import GuestPuppet
 from chimney.guest.station import Conn, Visit
+from chimney.wait import wait_until
 
 KIB = 1024
 
@@ -42,11 +43,19 @@ def carries(conn: Conn) -> None:
     conn.guest.recv(20 * KIB)
 
 
+def wait_owned(visit: Visit) -> None:
+    """Until a send waits for its memory, and so owns its socket."""
+    command = ["sh", "-c", "cat /proc/[0-9]*/wchan 2>/dev/null"]
+    wait_until(lambda: "userfault" in visit.vm.run(command, check=False).text,
+               "a send to wait for its memory", 5, 0.05)
+
+
 @pytest.mark.where(cpus=(2,), native=False)
 def test_offload_passes_an_owned_socket_by(visit: Visit, owner: GuestPuppet) -> None:
     """It is refused after a moment; others go over and back, and it can go over afterwards."""
     stuck, other = connect(visit, owner), visit.connect()
     sending = stuck.guest.begin("stuck", 8 * KIB, 8000)
+    wait_owned(visit)
     assert not visit.ctl.offload(*stuck.words, check=False)
     visit.hand(other)
     visit.back(other)
@@ -64,6 +73,7 @@ def test_upload_leaves_an_owned_socket_to_its_owner(visit: Visit, owner: GuestPu
     stuck, other = connect(visit, owner), visit.connect()
     visit.hand(stuck, other)
     sending = stuck.guest.begin("stuck", 8 * KIB, 18000, seconds=40)
+    wait_owned(visit)
     visit.vm.run(["ip", "link", "set", "eth0", "down"], seconds=10)
     visit.expect("host", other)
     visit.expect("terminating", stuck)
