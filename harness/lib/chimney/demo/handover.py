@@ -11,7 +11,6 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from .. import offload, programs
@@ -110,13 +109,11 @@ class Handover:
         self.after = self.ctl.stats()
         self.say(f"IPv{self.family}: the helper in the guest: {counts}")
 
-    def judge(self, capture: Path) -> Outcome:
-        """Hold counters and the finished capture against the rules."""
+    def judge(self, capture: list[wire_rows.Row]) -> Outcome:
+        """Hold counters and the finished capture, its rows of PORT, against the rules."""
         driver = {key: value - self.before[0].get(key, 0) for key, value in self.after[0].items()}
         device = {key: value - self.before[1].get(key, 0) for key, value in self.after[1].items()}
-        rows = [
-            row for row in wire_rows.read(capture, PORT) if (":" in row.src) == (self.family == 6)
-        ]
+        rows = [row for row in capture if (":" in row.src) == (self.family == 6)]
         self._judge_wire(rows)
         self._judge_shares(rows, device)
         out = self.outcome

@@ -94,10 +94,11 @@ class Demo:
                 one.run()
                 runs.append(one)
             self.collect(vm)
+        self.say("reading the capture")
+        assert config.pcap is not None
+        rows = wire_rows.read(config.pcap, PORT)
         for one in runs:
-            self.say(f"IPv{one.family}: reading the capture")
-            assert config.pcap is not None
-            self.outcomes.append(one.judge(config.pcap))
+            self.outcomes.append(one.judge(rows))
             self.broken += [f"IPv{one.family}: {text}" for text in one.outcome.broken]
 
     def run_segmented(self) -> None:
