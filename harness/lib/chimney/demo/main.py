@@ -14,6 +14,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -36,6 +37,8 @@ RESULT = paths.BUILD / "demo.json"
 ID_START = "x-ip-id-start=0xffe0"
 # Headers are all that the rules look at.
 SNAPLEN = "x-pcapng-snaplen=160"
+# Some thousand segments are enough for IDs.
+SEGMENTED = Goal(bytes=12 << 20, cycles=5, uploads_each=0)
 
 
 def fresh_folder() -> Path:
@@ -62,6 +65,8 @@ class Demo:
     broken: list[str] = field(default_factory=list)
     times: dict[str, float] = field(default_factory=dict)
     folder: Path = field(default_factory=fresh_folder)
+    reader: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
+    verdicts: list[Future[list[str]]] = field(default_factory=list)
 
     def say(self, text: str) -> None:
         self.progress.say(text)
@@ -84,6 +89,10 @@ class Demo:
         table.add_up(self.driver, driver)
         table.add_up(self.device, device)
 
+    def judge_later(self, read: Callable[[], list[str]]) -> None:
+        """Read captures while the next part runs; what `read` returns is broken."""
+        self.verdicts.append(self.reader.submit(read))
+
     def run_handover(self) -> None:
         """Acceptance of the hand-over itself: both families in one VM, judged when it has ended."""
         config = self.config("handover")
@@ -94,32 +103,36 @@ class Demo:
                 one.run()
                 runs.append(one)
             self.collect(vm)
-        self.say("reading the capture")
+        self.judge_later(partial(self.judge_handover, runs, config))
+
+    def judge_handover(self, runs: list[Handover], config: VmConfig) -> list[str]:
+        """What the capture of the hand-overs breaks."""
         assert config.pcap is not None
         rows = wire_rows.read(config.pcap, PORT)
-        for one in runs:
-            self.outcomes.append(one.judge(rows))
-            self.broken += [f"IPv{one.family}: {text}" for text in one.outcome.broken]
+        self.outcomes += [one.judge(rows) for one in runs]
+        return [f"IPv{one.family}: {text}" for one in self.outcomes for text in one.broken]
 
     def run_segmented(self) -> None:
         """IDs once more, on frames that Linux has segmented behind the tap."""
         config = self.config("segmented", wire="segmented")
         far = self.folder / "far.pcapng"
-        small = Goal(bytes=24 << 20, cycles=5, uploads_each=0)
         with Vm(config, subfolder(self.folder, "segmented"), self.say) as vm:
             room = vm.wire.room
             assert room is not None
             sniffer = wire_capture(room, vm.wire.device, far)
-            one = Handover(vm, 4, self.seed + 40, small, self.say)
+            one = Handover(vm, 4, self.seed + 40, SEGMENTED, self.say)
             one.run()
             self.collect(vm)
             sniffer.stop()
+        self.judge_later(partial(self.judge_segmented, config, far))
+
+    def judge_segmented(self, config: VmConfig, far: Path) -> list[str]:
+        """What the segments behind the tap break."""
         assert config.pcap is not None
         segments = [row for row in wire_rows.read(far, PORT) if row.dport == PORT]
         made = [row for row in wire_rows.read(config.pcap, PORT) if row.outgoing]
         found = rules.segmented_identifications(made, segments)
-        self.broken += [f"segmented wire: {text}" for text in found[:3]]
-        self.say(f"segmented wire: {len(segments)} segments looked at")
+        return [f"segmented wire: {text}" for text in found[:3]]
 
     def parts(self) -> dict[str, Callable[[], None]]:
         """Everything the demo does, by name, in order."""
@@ -172,6 +185,8 @@ class Demo:
             start = time.monotonic()
             parts[name]()
             self.times[name] = time.monotonic() - start
+        self.say("reading the captures")
+        self.broken += [text for verdict in self.verdicts for text in verdict.result()]
         found = {
             title: table.lines(lines, self.driver, self.device) for title, lines in table.PARTS
         }
