@@ -149,7 +149,13 @@ def one_connection(card: Card, seed: int) -> set[str]:
     return full
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, BATCH))
+@pytest.mark.parametrize(
+    "first",
+    [
+        pytest.param(first, marks=[pytest.mark.slow] if first else [])
+        for first in range(0, SEEDS, BATCH)
+    ],
+)
 def test_ring_seeds(make_card: MakeCard, first: int) -> None:
     card = make_card(memory="256M")
     full: set[str] = set()

@@ -21,7 +21,26 @@ CASES = [
     for source in SOURCES
     for name in re.findall(r"^TEST\((\w+)\)", source.read_text(encoding="utf-8"), re.MULTILINE)
 ]
+SLOW = {"import_of_noise"}  # seconds each, under the sanitizers
 BATCH = 25
+
+
+def batches(fast: int, total: int) -> list[object]:
+    """The first seeds of all batches up to `total`; those behind `fast` are for make check only."""
+    return [
+        pytest.param(first, marks=[pytest.mark.slow] if first > fast else [])
+        for first in range(1, total + 1, BATCH)
+    ]
+
+
+def unit_tests() -> list[object]:
+    """Binary and test of every unit test."""
+    return [
+        pytest.param(
+            binary, name, id=f"{binary}-{name}", marks=[pytest.mark.slow] if name in SLOW else []
+        )
+        for binary, name in CASES
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +77,7 @@ def test_builds_and_needs_nothing_from_outside(built: Path) -> None:
 
 
 @pytest.mark.timeout(700)
-@pytest.mark.parametrize(("binary", "name"), CASES, ids=[f"{b}-{n}" for b, n in CASES])
+@pytest.mark.parametrize(("binary", "name"), unit_tests())
 def test_unit(built: Path, binary: str, name: str) -> None:
     """One unit test under the address and undefined-behaviour sanitizers."""
     run(built / "asan" / binary, name)
@@ -72,7 +91,7 @@ def test_optimized(built: Path, binary: str) -> None:
 
 
 @pytest.mark.timeout(700)
-@pytest.mark.parametrize("first", range(1, 101, BATCH))
+@pytest.mark.parametrize("first", batches(100, 1000))
 def test_simulation(built: Path, first: int) -> None:
     """Two engines over a bad link, with hand-overs in the middle; byte streams are compared.
 
@@ -85,7 +104,7 @@ def test_simulation(built: Path, first: int) -> None:
 
 
 @pytest.mark.timeout(700)
-@pytest.mark.parametrize("first", range(1, 51, BATCH))
+@pytest.mark.parametrize("first", batches(50, 200))
 def test_independent_peer(built: Path, first: int) -> None:
     """The engine against a TCP that shares no code with it and checks every frame.
 

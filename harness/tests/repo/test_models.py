@@ -27,6 +27,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model,control,holds", CASES, ids=[f"{m}-{c or 'holds'}" for m, c, _ in CASES]
 )
