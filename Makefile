@@ -25,7 +25,7 @@ check-fast: qemu-asan engine-test ## run the tests that need no VM, in under a m
 
 check-debug: all debug-kernel ## run the guest suite on the debug kernel (KASAN, lockdep and others)
 	@guest-driver/build debug
-	@harness/setup/pytest check-debug 'debug' $(ARGS)
+	@CHIMNEY_PACE=4 JOBS=$${JOBS:-1} harness/setup/pytest check-debug 'debug' $(ARGS)
 
 check-long: all qemu-asan engine-test ## run the long tests: soak, fuzzing, many seeds
 	@harness/setup/pytest check-long 'long' $(ARGS)

@@ -19,6 +19,7 @@ from enum import IntEnum
 from pathlib import Path
 
 from .errors import GuestFailure, HarnessError, WaitTimeout
+from .wait import paced
 
 VERSION = 1
 PAYLOAD_MAX = 64 * 1024
@@ -27,7 +28,7 @@ STDIN_WINDOW = 256 * 1024
 OUTPUT_MAX = 64 * 1024 * 1024
 FILE_MAX = 1024 * 1024 * 1024
 
-SECONDS = 20.0
+SECONDS = paced(20.0)
 _SLICE = 0.25
 _HEADER = struct.Struct("<IHHI")
 _EXIT = struct.Struct("<IIQQQQ")

@@ -52,7 +52,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             variants.append(variant(kernel, count, "offload"))
     if where.get("debug", True):
         variants.append(variant("debug", DEBUG_CPUS, "offload", pytest.mark.debug,
-                                pytest.mark.timeout(300)))
+                                pytest.mark.timeout(900)))
     metafunc.parametrize(("machine", "way"), variants)
 
 

@@ -46,7 +46,7 @@ def hand_over(station: Station, seed: int) -> None:
 
 # Both kernels, and in check-debug the debug kernel.
 ALL_KERNELS = ["6.1", "6.12",
-               pytest.param("debug", marks=[pytest.mark.debug, pytest.mark.timeout(400)])]
+               pytest.param("debug", marks=[pytest.mark.debug, pytest.mark.timeout(900)])]
 
 
 @pytest.mark.slow
@@ -116,7 +116,7 @@ def failing(visit: Visit, fault: str, **settings: object) -> Iterator[None]:
 
 @pytest.mark.slow
 @pytest.mark.debug
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("fault", ["failslab", "fail_page_alloc"])
 def test_allocations_fail(fault: str, seed: int) -> None:
     """One allocation in a hundred fails, of those that may not sleep: data path and hand-overs find
@@ -134,7 +134,7 @@ def test_allocations_fail(fault: str, seed: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.debug
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_allocations_of_the_driver_fail(seed: int) -> None:
     """The same for all allocations that the driver itself asks for, those that may sleep too:
     hand-overs are refused or put off, connections are not harmed.
@@ -156,10 +156,12 @@ def test_allocations_of_the_driver_fail(seed: int) -> None:
 
 
 def function(visit: Visit, name: str) -> tuple[str, str]:
-    """Where a function of the kernel begins, and where the next one does."""
-    rows = visit.vm.run(["sh", "-c", f"sort /proc/kallsyms | grep -i ' t ' | grep -A1 ' {name}$'"])
-    begin, end = (f"0x{line.split()[0]}" for line in rows.text.splitlines()[:2])
-    return begin, end
+    """Where a function of the kernel begins, and where the next one does; kallsyms has the kernel's
+    own symbols in the order of their addresses.
+    """
+    rows = visit.vm.run(["grep", "-A8", f" {name}$", "/proc/kallsyms"]).text.splitlines()
+    begin, *others = (line.split()[0] for line in rows)
+    return f"0x{begin}", f"0x{min(other for other in others if other > begin)}"
 
 
 def module_text(visit: Visit) -> tuple[int, int]:

@@ -12,12 +12,12 @@ from typing import Any
 from .. import offload, programs
 from ..agent import Command
 from ..proc import Child
-from ..wait import wait_until
+from ..wait import paced, wait_until
 from .station import Visit
 
 FIRST_PORT = 5100
-END_SECONDS = 60
-QUIET_SECONDS = 30
+END_SECONDS = paced(60)
+QUIET_SECONDS = int(paced(30))
 MIB = 1 << 20
 
 

@@ -22,10 +22,11 @@ from ..errors import HarnessError, WaitTimeout
 from ..nest import Room
 from ..proc import Child
 from ..vm import Vm
+from ..wait import paced
 
-SECONDS = 20
+SECONDS = int(paced(20))
 # The guest's clock may be slower than ours; puppet itself says "late" first.
-GRACE = 15.0
+GRACE = paced(15.0)
 SLICE = 0.5
 
 
