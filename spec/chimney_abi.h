@@ -851,7 +851,7 @@ struct chim_nic_stats {
 	__le64 interrupts;
 	__le64 rx_offloaded_frames;	/* frames that the target took */
 	__le64 tx_offloaded_frames;	/* frames that the target made */
-	__le64 rx_offloaded_bytes;	/* payload */
+	__le64 rx_offloaded_bytes;	/* their payload, once it is in order */
 	__le64 tx_offloaded_bytes;	/* payload, retransmissions included */
 	__le64 rsvd;
 };

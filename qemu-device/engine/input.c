@@ -535,6 +535,8 @@ enum toe_status toe_forward(struct toe_conn *c, const uint8_t *data, uint32_t le
 			    uint64_t now)
 {
 	struct toe_seg seg;
+	uint64_t before, advanced;
+	enum toe_verdict_rx result;
 
 	toe_engine_clock(c->t, now);
 	if (c->aborted)
@@ -550,5 +552,11 @@ enum toe_status toe_forward(struct toe_conn *c, const uint8_t *data, uint32_t le
 		return TOE_BAD_FIELD;
 	if (!csum_ok && !toe_wire_csum_ok(&seg))
 		return TOE_BAD_FIELD;
-	return toe_input_segment(c, &seg, c->t->now) == TOE_RX_RAW ? TOE_UPLOADING : TOE_OK;
+	before = c->t->stats.payload_in;
+	len = seg.len;
+	result = toe_input_segment(c, &seg, c->t->now);
+	advanced = c->t->stats.payload_in - before;
+	/* the host has brought these; what waited behind them came by the wire */
+	c->t->stats.payload_in -= advanced < len ? advanced : len;
+	return result == TOE_RX_RAW ? TOE_UPLOADING : TOE_OK;
 }

@@ -112,6 +112,17 @@ def test_forward_is_processed_as_from_the_wire(card: Card) -> None:
     match(parse(card.wire_frame()), ack=0x10000 + 9, data=b"")
 
 
+def test_forwarded_bytes_are_not_the_wires(card: Card) -> None:
+    """What the host forwards counts as the host's, also where bytes from the wire waited for it."""
+    conn = Connection(card).initiate()
+    card.inject(build(PEER.with_(seq=0x10000 + 5, data=b"wire", flags=ACK | PSH)))
+    conn.forward(tcp_bytes(PEER.with_(data=b"host,", flags=ACK | PSH)))
+    while conn.entry().ctl & abi.CHIM_CTL_OP_MASK != abi.CHIM_CQ_INDICATE:
+        pass
+    nic = card.stats().nic
+    assert (nic.rx_offloaded_frames, nic.rx_offloaded_bytes) == (1, 4)
+
+
 def test_buffered_data_waits_for_a_request(card: Card) -> None:
     """BRD-6, BRD-7, BRD-8: nothing before a request; the request first, the rest indicated, newer
     data after it.

@@ -421,7 +421,7 @@ struct toe_tcp_stats {		/* CTR-11 .. CTR-17 */
 struct toe_stats {
 	struct toe_ip_stats ip[2];	/* [0] IPv4, [1] IPv6 */
 	struct toe_tcp_stats tcp[2];
-	/* bytes, in order first time; sent, retransmissions included */
+	/* bytes from the wire, in order first time; sent, retransmissions included */
 	uint64_t payload_in, payload_out;
 	/* BufferedData bytes */
 	uint64_t buffered_in, buffered_to_recv, buffered_indicated, buffered_out;
