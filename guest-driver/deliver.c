@@ -86,6 +86,9 @@ void chimdrv_deliver_seq_advance(struct chimdrv_conn *conn, u32 end)
 		conn->rx_seq = end;
 	if (!before(end, conn->buffered_end))
 		conn->buffered = 0;	/* all of it has come back; from here on room counts */
+	/* kept near, for comparisons that hold beyond half the sequence space */
+	if (conn->rx_seq - conn->buffered_end > OLD_BYTES)
+		conn->buffered_end = conn->rx_seq - OLD_BYTES;
 }
 
 /* How many of the bytes [seq, seq + bytes) the card was given as BufferedData. */

@@ -62,7 +62,7 @@ def test_several_programs_at_once(visit: Visit, seed: int) -> None:
 @pytest.mark.where(native=False)
 def test_64_connections_at_once(visit: Visit) -> None:
     """64 connections over in one list with one INITIATE, on all pairs, with unread and unsent data
-    on each; back in one list (INI-1, M-24).
+    on each; back in one list (INI-1, TRE-2, TRE-3, TRE-6, M-24).
     """
     conns = [visit.connect(opener="peer") for _ in range(MANY)]
     for conn in conns:
@@ -88,6 +88,28 @@ def test_64_connections_at_once(visit: Visit) -> None:
         conn.peer.recv(16 * KIB)
         conn.guest.send(1 * KIB)
         conn.peer.recv(1 * KIB)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.where(native=False, debug=False, cpus=(2,), kernels=("6.12",))
+def test_beyond_half_the_sequence_space(visit: Visit) -> None:
+    """Only bytes that were unread at the hand-over count as such, also 2 GiB later."""
+    conn = visit.connect()
+    conn.peer.send(8 * KIB)
+    before, _ = visit.ctl.stats()
+    visit.hand(conn)
+    conn.guest.recv(8 * KIB)
+    for _ in range(5):
+        sending = conn.peer.begin("send", 512 * MIB, seconds=100)
+        conn.guest.recv(512 * MIB, seconds=100)
+        assert sending.wait()["done"] == 512 * MIB
+    visit.back(conn)
+    after, _ = visit.ctl.stats()
+    names = ("buffered_in_bytes", "buffered_indicated_bytes", "buffered_to_recv_bytes")
+    handed, indicated, into_requests = (after[name] - before[name] for name in names)
+    assert handed == 8 * KIB
+    assert indicated + into_requests == handed
 
 
 @pytest.mark.parametrize("family", [4, 6])
