@@ -121,7 +121,7 @@ class Pair:
 
 
 def a_reader_without_room(stage: Stage) -> None:
-    """Refused and partial verdicts, and what re-arms indications after them."""
+    """RIN-4, RRQ-22: refused and partial verdicts, and what re-arms indications after them."""
     pair = Pair(stage, "--pause", "4000", "--rcvbuf", "40000")
     stage.until(
         lambda: stage.shuttle(0.2),
@@ -135,7 +135,7 @@ def a_reader_without_room(stage: Stage) -> None:
 
 
 def unread_data(stage: Stage) -> None:
-    """BRD-7, RRQ-9: unread bytes go into receive requests of both modes, the rest is indicated."""
+    """BRD-1, BRD-7, RRQ-1, RRQ-9: unread bytes go into receive requests of both modes, the rest is indicated."""
     pair = Pair(stage, "--pause", "1000")
     stage.until(
         lambda: stage.shuttle(0.1),
@@ -180,7 +180,7 @@ def many_at_once(stage: Stage) -> None:
 
 
 def operations_by_hand(stage: Stage) -> None:
-    """Query, update, invalidate, and disconnects through the target, on idle connections."""
+    """DIS-1: query, update, invalidate, and disconnects through the target, on idle connections."""
     vm, ctl = stage.vm, stage.ctl
     vm.peer(["socat", "TCP-LISTEN:6001,fork,reuseaddr", "PIPE"])
     stage.room.wait_listens(6001)
@@ -210,8 +210,8 @@ def link_of(stage: Stage) -> Callable[..., None]:
 
 
 def sends_at_upload(stage: Stage) -> None:
-    """TRM-16: handed back, completed, or both, in turn; TRM-20, FWD-1, EVO-6. With a slow peer at
-    the end of a long link some bytes are under way and some wait.
+    """TRM-16, TRM-24: handed back, completed, or both, in turn; OSD-1, OSD-6, SND-5, TRM-20, FWD-1,
+    EVO-6. With a slow peer at the end of a long link some bytes are under way and some wait.
     """
     link_of(stage)("both", delay_ms=DELAY_MS)
     pair = Pair(stage, peer_words=("--read-pause", "1000", "--rcvbuf", "60000"))
