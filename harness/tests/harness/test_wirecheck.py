@@ -102,6 +102,14 @@ def test_ack_and_timestamp_going_back_are_found() -> None:
     assert len(rules.acks_never_back(rows)) == len(rules.timestamps_never_back(rows)) == 1
 
 
+def test_missing_timestamp_is_found() -> None:
+    rows = [SYN_ROW, inward(1, flags=SYN | ACK, tsval=9), out(2), inward(3)]
+    assert not rules.timestamps_never_missing(rows)
+    assert rules.timestamps_never_missing([*rows, out(4, tsval=None)])
+    assert not rules.timestamps_never_missing([*rows, out(4, tsval=None, flags=RST)])
+    assert not rules.timestamps_never_missing([out(0, flags=SYN, tsval=None), out(4, tsval=None)])
+
+
 def test_wrapping_numbers_do_not_go_back() -> None:
     assert not rules.acks_never_back([out(1, ack=0xFFFFFFF0), out(2, ack=5)])
 
@@ -119,6 +127,20 @@ def test_shrinking_window_is_found() -> None:
 def test_silence_is_found() -> None:
     assert rules.silences([out(1, length=1), out(2, time=0.5, length=1)], 0.2)
     assert not rules.silences([out(1), out(2, time=0.5, length=1)], 0.2)
+
+
+def test_stall_of_one_direction_is_found() -> None:
+    other_way = [inward(i, time=i / 10, length=1) for i in range(1, 6)]
+    rows = [out(1, time=0, length=1), *other_way, out(6, time=0.6, length=1)]
+    assert not rules.silences(rows, 0.2)
+    assert len(rules.stalls(rows, 0.2)) == 1
+    assert not rules.stalls(rows, 0.7)
+
+
+def test_guest_repeats() -> None:
+    rows = [out(1, seq=100, length=50), out(2, seq=150, length=50), out(3, seq=200)]
+    assert rules.guest_repeats(rows) == 0
+    assert rules.guest_repeats([*rows, inward(4, seq=7, length=9), out(5, seq=150, length=9)]) == 1
 
 
 def test_peer_repeats() -> None:
@@ -168,8 +190,10 @@ def test_segments_are_traced_to_their_maker() -> None:
             out(2, seq=4000, length=2000, ip_id=0x8001, origin="target")]
     good = [out(3, seq=1000, length=1000, ip_id=100), out(4, seq=2000, length=1000, ip_id=101),
             out(5, seq=5000, length=1000, ip_id=0x8002)]
-    assert rules.segmented_identifications(made, good) == []
-    assert rules.segmented_identifications(made, [out(6, seq=2000, length=1000, ip_id=900)])
-    assert rules.segmented_identifications(made, [])
+    assert rules.segmented_identifications(made, good, 1) == []
+    assert rules.segmented_identifications(made, [*good, out(6, seq=2000, length=9, ip_id=900)], 1)
+    assert len(rules.segmented_identifications(made, good, 2)) == 2
+    assert len(rules.segmented_identifications(made, good[:1], 1)) == 2
     wrapped = [out(1, seq=1000, length=3000, ip_id=0x7FFF)]
-    assert rules.segmented_identifications(wrapped, [out(2, seq=2000, length=1000, ip_id=0x8000)])
+    past = [out(2, seq=2000, length=1000, ip_id=0x8000)]
+    assert rules.segmented_identifications(wrapped, past, 0)

@@ -26,7 +26,6 @@ GUEST_STOP = "/tmp/xfer.stop"
 PORT = 5001
 MSS = {4: 1448, 6: 1428}
 SILENCE_SECONDS = 0.2
-REPEATS_PER_CYCLE = 0.3
 
 
 Counters = tuple[dict[str, int], dict[str, int]]
@@ -41,6 +40,8 @@ class Goal:
     uploads_each: int = 100
     target_share: float = 0.40
     host_share: float = 0.10
+    repeats: float = 0.3  # at most, per cycle, of either side
+    wraps: int = 1  # of the IDs of either maker, at least
     seconds: float = 240
 
 
@@ -62,6 +63,7 @@ class Outcome:
     unread: int = 0
     unsent: int = 0
     resets: int = 0
+    guest_again: int = 0
     peer_again: int = 0
     peer_dsacks: int = 0
     target_wraps: int = 0
@@ -224,36 +226,52 @@ class Handover:
         out.cycles, out.offloads, out.uploads = counted.counted, counted.offloads, counted.uploads
         out.resets = len(rules.no_reset(rows))
         out.peer_again, out.peer_dsacks = rules.peer_repeats(rows)
+        out.guest_again = rules.guest_repeats(rows)
         out.target_wraps, out.host_wraps = rules.wraps(rows, "target"), rules.wraps(rows, "host")
         out.broken += (
             rules.no_reset(rows)[:3]
             + rules.acks_never_back(rows)[:3]
             + rules.timestamps_never_back(rows)[:3]
+            + rules.timestamps_never_missing(rows)[:3]
             + rules.right_edge_never_left(rows)[:3]
             + rules.silences(rows, SILENCE_SECONDS)[:3]
+            + rules.stalls(rows, SILENCE_SECONDS)[:3]
             + rules.identifications(rows, MSS[self.family])[:3]
         )
+        limit = self.goal.repeats * max(1, out.cycles)
         self._expect(
-            out.peer_again + out.peer_dsacks <= REPEATS_PER_CYCLE * max(1, out.cycles),
+            out.peer_again + out.peer_dsacks <= limit,
             f"the peer sent {out.peer_again} segments again and {out.peer_dsacks} DSACKs "
             f"in {out.cycles} cycles",
         )
+        self._expect(
+            out.guest_again <= limit,
+            f"the guest's side sent {out.guest_again} segments again in {out.cycles} cycles",
+        )
         if self.family == 4:
-            self._expect(out.target_wraps > 0, "the target's IDs never wrapped")
-            self._expect(out.host_wraps > 0, "the host's IDs never wrapped")
+            for maker, count in (("target", out.target_wraps), ("host", out.host_wraps)):
+                self._expect(count >= self.goal.wraps, f"the {maker}'s IDs wrapped {count} times")
 
     def _judge_shares(self, rows: list[wire_rows.Row], device: dict[str, int]) -> None:
-        """By device counters, which have to agree with the capture."""
+        """By device counters, which have to agree with the capture. What the driver forwarded is no
+        share of the card's: the device counts only what came by the wire.
+        """
         out, share = self.outcome, rules.shares(rows)
         self._expect(
             device["tx_offloaded_bytes"] == share.target_out,
             f"the device counts {device['tx_offloaded_bytes']} payload bytes sent, "
             f"the capture {share.target_out}",
         )
+        self._expect(
+            device["rx_offloaded_bytes"] <= share.received,
+            f"the device counts {device['rx_offloaded_bytes']} payload bytes taken from the wire, "
+            f"the capture {share.received} in all",
+        )
         total = share.target_out + share.host_out + share.received
         card = device["tx_offloaded_bytes"] + device["rx_offloaded_bytes"]
         out.target_share = card / max(1, total)
-        out.host_share = 1 - out.target_share
+        by_linux = share.host_out + share.received - device["rx_offloaded_bytes"]
+        out.host_share = by_linux / max(1, total)
         self._expect(
             out.target_share >= self.goal.target_share, f"the card carried {out.target_share:.0%}"
         )

@@ -47,6 +47,18 @@ def timestamps_never_back(rows: Iterable[Row]) -> list[str]:
     return never_back(rows, "timestamp", "tsval")
 
 
+def timestamps_never_missing(rows: Sequence[Row]) -> list[str]:
+    """RFC 7323 3.2: agreed with the SYN, they are on every segment but RSTs."""
+    syns = [row for row in rows if row.syn]
+    if not syns or any(row.tsval is None for row in syns):
+        return []
+    return [
+        f"frame {row.number} ({row.origin}): no timestamp"
+        for row in rows
+        if row.outgoing and row.tsval is None and not row.rst
+    ]
+
+
 def right_edge_never_left(rows: Sequence[Row]) -> list[str]:
     """RFC 9293 3.8.6: ACK plus scaled window, as the guest's side offers it."""
     scale = next((row.wscale or 0 for row in rows if row.outgoing and row.syn), None)
@@ -73,6 +85,31 @@ def silences(rows: Sequence[Row], seconds: float) -> list[str]:
         for a, b in zip(span, span[1:])
         if b.time - a.time > seconds
     ]
+
+
+def stalls(rows: Sequence[Row], seconds: float) -> list[str]:
+    """The same for each direction by itself: times in which it carried no data, while there was
+    some before and after.
+    """
+    return [
+        f"{way}: {text}"
+        for way, outgoing in (("from the guest", True), ("to the guest", False))
+        for text in silences(
+            [row for row in rows if row.length and row.outgoing == outgoing], seconds
+        )
+    ]
+
+
+def guest_repeats(rows: Iterable[Row]) -> int:
+    """Segments in which the guest's side sent again what it had sent."""
+    again, sent = 0, None
+    for row in rows:
+        if not row.outgoing or not row.length:
+            continue
+        end = (row.seq + row.length) % M32
+        again += sent is not None and before(row.seq, sent)
+        sent = end if sent is None or before(sent, end) else sent
+    return again
 
 
 def peer_repeats(rows: Iterable[Row]) -> tuple[int, int]:
@@ -186,10 +223,13 @@ def cycles(rows: Iterable[Row]) -> Cycles:
     return result
 
 
-def segmented_identifications(made: Iterable[Row], segments: Iterable[Row]) -> list[str]:
+def segmented_identifications(
+    made: Iterable[Row], segments: Iterable[Row], enough: int
+) -> list[str]:
     """
     Segments that Linux has cut from large frames: each must carry an ID of its maker's half. The
-    maker is found by sequence number and ID in the capture of what the card handed to the wire.
+    maker is found by sequence number and ID in the capture of what the card handed to the wire. Of
+    either maker at least `enough` segments behind the first of a large frame must have been seen.
     """
     owners: dict[int, list[Row]] = {}
     for row in made:
@@ -198,11 +238,10 @@ def segmented_identifications(made: Iterable[Row], segments: Iterable[Row]) -> l
             last = row.ip_id + row.length // 1000
             for bucket in range((row.ip_id >> 6) + 1, (last >> 6) + 1):
                 owners.setdefault(bucket, []).append(row)
-    found, looked = [], 0
+    found, cut = [], {"host": 0, "target": 0}
     for segment in segments:
         if not segment.length or segment.ip_id is None:
             continue
-        looked += 1
         frame = _made_by(segment, owners.get(segment.ip_id >> 6, []))
         if frame is None:
             found.append(f"segment {segment.number}: nobody made ID {segment.ip_id:#06x}")
@@ -210,7 +249,12 @@ def segmented_identifications(made: Iterable[Row], segments: Iterable[Row]) -> l
         low, high = TARGET_IDS if frame.origin == "target" else HOST_IDS
         if not low <= segment.ip_id <= high or segment.fragment:
             found.append(f"segment {segment.number} of {frame.origin}: ID {segment.ip_id:#06x}")
-    return found if looked else ["no segment was seen"]
+        cut[frame.origin] += segment.seq != frame.seq
+    return found + [
+        f"only {count} segments of the {maker}'s large frames were seen"
+        for maker, count in cut.items()
+        if count < enough
+    ]
 
 
 def _made_by(segment: Row, frames: list[Row]) -> Row | None:
