@@ -7,12 +7,12 @@ from __future__ import annotations
 import pytest
 
 from chimney import abi
-from chimney.qdev.device import Card
-from chimney.qdev.offload import Connection
+from chimney.qdev.connection import Connection
+from chimney.qdev.device import Card, ethernet
 from chimney.qdev.peer import Peer, stream
-from chimney.qdev.seg import ACK, FIN, PSH, RST, SYN, URG, match, parse
+from chimney.qdev.seg import ACK, FIN, PSH, RST, SYN, URG, build, match, parse
+from chimney.qdev.state import RCV, UNA
 
-UNA, RCV = 0x20000, 0x10000
 GRACEFUL, ABORTIVE = abi.CHIM_DISCONNECT_GRACEFUL, abi.CHIM_DISCONNECT_ABORTIVE
 ABORTED = abi.CHIM_ST_REQUEST_ABORTED
 
@@ -27,12 +27,6 @@ def conn(card: Card) -> Connection:
 @pytest.fixture
 def peer(conn: Connection) -> Peer:
     return Peer(conn)
-
-
-def event(conn: Connection) -> tuple[int, int]:
-    entry = conn.entry(abi.CHIM_CQ_EVENT)
-    assert (entry.conn_cookie, entry.handle) == (conn.cookie, conn.handle)
-    return entry.info, entry.info2
 
 
 # disconnect
@@ -94,7 +88,7 @@ def test_fin_of_the_peer(conn: Connection, peer: Peer) -> None:
     assert conn.no_entry()
     conn.pair.cq.release()
     assert conn.indicated(entry) == b"bye"
-    assert event(conn) == (abi.CHIM_EV_DISCONNECT, 0)
+    assert conn.event() == (abi.CHIM_EV_DISCONNECT, 0)
     conn.send(b"not done")
     assert stream(peer.frames(), UNA) == b"not done"
     assert conn.query()[2].state == abi.CHIM_TCP_CLOSE_WAIT
@@ -110,7 +104,7 @@ def test_fin_behind_refused_data(conn: Connection, peer: Peer) -> None:
     assert conn.no_entry()
     conn.recv(100)
     assert conn.entry(abi.CHIM_CQ_RECV).bytes == 3
-    assert event(conn) == (abi.CHIM_EV_DISCONNECT, 0)
+    assert conn.event() == (abi.CHIM_EV_DISCONNECT, 0)
 
 
 def test_fin_completes_requests(conn: Connection, peer: Peer) -> None:
@@ -121,7 +115,7 @@ def test_fin_completes_requests(conn: Connection, peer: Peer) -> None:
     peer.data(b"part", flags=ACK | FIN)
     done = [conn.entry(abi.CHIM_CQ_RECV) for _ in range(2)]
     assert [(e.cookie, e.status, e.bytes) for e in done] == [(partly, 0, 4), (empty, 0, 0)]
-    assert event(conn) == (abi.CHIM_EV_DISCONNECT, 0)
+    assert conn.event() == (abi.CHIM_EV_DISCONNECT, 0)
     conn.recv(10)
     assert conn.entry(abi.CHIM_CQ_RECV).status == abi.CHIM_ST_INVALID_STATE
 
@@ -133,8 +127,8 @@ def test_closed_both_ways_is_handed_back(conn: Connection, peer: Peer) -> None:
     peer.ack(UNA + 1)
     conn.entry(abi.CHIM_CQ_DISCONNECT)
     peer.data(b"", flags=ACK | FIN)
-    assert event(conn) == (abi.CHIM_EV_DISCONNECT, 0)
-    assert event(conn) == (abi.CHIM_EV_RETRIEVE, abi.CHIM_UPR_REQUESTED)
+    assert conn.event() == (abi.CHIM_EV_DISCONNECT, 0)
+    assert conn.event() == (abi.CHIM_EV_RETRIEVE, abi.CHIM_UPR_REQUESTED)
     peer.inject(flags=SYN, seq=RCV + 1)
     assert parse(conn.card.received()[1]).flags == SYN
     assert conn.terminate()[0].state == abi.CHIM_TCP_TIME_WAIT
@@ -204,7 +198,7 @@ def test_frames_for_an_aborted_connection(conn: Connection, peer: Peer) -> None:
 def test_syn_in_order(conn: Connection, peer: Peer) -> None:
     """BRA-6, NSP-6, E-24: the connection is handed back in CLOSED."""
     peer.inject(flags=SYN)
-    assert event(conn)[0] == abi.CHIM_EV_RETRIEVE
+    assert conn.event()[0] == abi.CHIM_EV_RETRIEVE
     assert conn.terminate()[0].state == abi.CHIM_TCP_CLOSED
 
 
@@ -245,7 +239,7 @@ def test_validation_after_a_challenge(card: Card) -> None:
         assert conn.query()[2].ka_probe_count == probes
         card.advance(ms=1001)
     assert probes == 10
-    assert event(conn) == (abi.CHIM_EV_RETRIEVE, abi.CHIM_UPR_TIMEOUT)
+    assert conn.event() == (abi.CHIM_EV_RETRIEVE, abi.CHIM_UPR_TIMEOUT)
     assert conn.terminate()[0].state == abi.CHIM_TCP_CLOSED
 
 
@@ -262,7 +256,7 @@ def test_probes_sent_before_count(card: Card) -> None:
     card.advance(ms=501)
     peer.frame(seq=UNA - 1)
     card.advance(ms=1001)
-    assert event(conn) == (abi.CHIM_EV_RETRIEVE, abi.CHIM_UPR_TIMEOUT)
+    assert conn.event() == (abi.CHIM_EV_RETRIEVE, abi.CHIM_UPR_TIMEOUT)
 
 
 @pytest.mark.parametrize("keepalive", [False, True])
@@ -293,7 +287,7 @@ def test_urgent_data(conn: Connection, peer: Peer) -> None:
     peer.frames()
     assert conn.no_entry()
     peer.inject(data=b"urgent", flags=ACK | URG, urgent=6)
-    assert event(conn) == (abi.CHIM_EV_RETRIEVE, abi.CHIM_UPR_URGENT_DATA)
+    assert conn.event() == (abi.CHIM_EV_RETRIEVE, abi.CHIM_UPR_URGENT_DATA)
     match(parse(conn.card.received()[1]), data=b"urgent")
     peer.inject(data=b"after", seq=RCV + 6, flags=ACK)
     match(parse(conn.card.received()[1]), data=b"after")
@@ -305,16 +299,12 @@ def test_urgent_data(conn: Connection, peer: Peer) -> None:
 @pytest.mark.parametrize("ethertype", [0x0806, 0x88CC])
 def test_other_frames_go_raw(conn: Connection, ethertype: int) -> None:
     """NSP-3: what is not TCP of an offloaded tuple is the host's."""
-    from chimney.qdev.device import ethernet
-
     conn.card.inject(ethernet(b"frame" + bytes(60), ethertype=ethertype))
     assert conn.card.received()[1][14:19] == b"frame"
 
 
 def test_icmp_goes_raw(conn: Connection, peer: Peer) -> None:
     """NSP-3, NSP-4: ICMP between the same addresses is the host's."""
-    from chimney.qdev.seg import build
-
     frame = bytearray(build(peer.seg()))
     frame[14 + 9] = 1
     conn.card.inject(bytes(frame))
@@ -326,8 +316,6 @@ def test_corrupt_headers_go_raw(conn: Connection, peer: Peer, at: int) -> None:
     """NSP-15, STT-7, STT-8: wrong IP or TCP checksums go up uncounted, and nothing of them is
     processed.
     """
-    from chimney.qdev.seg import build
-
     frame = bytearray(build(peer.seg(data=b"corrupt")))
     frame[at] ^= 0xFF
     conn.card.inject(bytes(frame))
@@ -340,8 +328,6 @@ def test_corrupt_headers_go_raw(conn: Connection, peer: Peer, at: int) -> None:
 @pytest.mark.parametrize("extra", [b"", b"\0" * 6])
 def test_padding_is_no_data(conn: Connection, peer: Peer, extra: bytes) -> None:
     """RFC-3: what Ethernet adds to a short frame does not count."""
-    from chimney.qdev.seg import build
-
     conn.card.inject(build(peer.seg(data=b"a", flags=ACK | PSH)) + extra)
     assert conn.indicated(conn.entry(abi.CHIM_CQ_INDICATE)) == b"a"
 
@@ -358,7 +344,7 @@ def test_retransmissions_end(card: Card) -> None:
     for _ in range(40):
         card.advance(ms=50)
         sent += len(peer.frames()) if not peer.silent() else 0
-    assert event(conn) == (abi.CHIM_EV_RETRIEVE, abi.CHIM_UPR_TIMEOUT)
+    assert conn.event() == (abi.CHIM_EV_RETRIEVE, abi.CHIM_UPR_TIMEOUT)
     assert sent >= 2
     delegated, back, _ = conn.terminate()
     assert len(back) == 1 and delegated.rexmit_count >= 2
@@ -451,7 +437,7 @@ def test_keepalive(card: Card) -> None:
     for _ in range(3):
         peer.frame(seq=UNA - 1)
         card.advance(ms=101)
-    assert event(conn) == (abi.CHIM_EV_RETRIEVE, abi.CHIM_UPR_TIMEOUT)
+    assert conn.event() == (abi.CHIM_EV_RETRIEVE, abi.CHIM_UPR_TIMEOUT)
 
 
 def test_timers_do_not_wrap(card: Card) -> None:
@@ -479,7 +465,7 @@ def test_fin_wait_2(card: Card) -> None:
     conn.entry(abi.CHIM_CQ_INDICATE)
     assert conn.query()[2].rexmit_timeout_delta == 120_000
     card.advance(ms=120_001)
-    assert event(conn) == (abi.CHIM_EV_RETRIEVE, abi.CHIM_UPR_TIMEOUT)
+    assert conn.event() == (abi.CHIM_EV_RETRIEVE, abi.CHIM_UPR_TIMEOUT)
     assert conn.terminate()[0].state == abi.CHIM_TCP_CLOSED
 
 

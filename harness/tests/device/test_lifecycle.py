@@ -11,14 +11,15 @@ import pytest
 
 from chimney import abi
 from chimney.qdev import pci
+from chimney.qdev.blocklist import BlockList, asking, new_tcp, tree
+from chimney.qdev.connection import Connection, next_fence
 from chimney.qdev.device import Card, MakeCard, ethernet, ring_id, with_sges
-from chimney.qdev.offload import BlockList, Connection, asking, new_tcp, next_fence, tree
+from chimney.qdev.memory import NO_RAM
 from chimney.qdev.peer import Peer, stream
 from chimney.qdev.seg import ACK, PSH
+from chimney.qdev.state import RCV, UNA
 from chimney.qmp import Qmp, QmpError
 
-UNA, RCV = 0x20000, 0x10000
-NO_RAM = 0x7_0000_0000
 OK = abi.CHIM_ST_SUCCESS
 
 

@@ -7,23 +7,25 @@ import ctypes
 import pytest
 
 from chimney import abi
-from chimney.qdev.device import Card, MakeCard
-from chimney.qdev.offload import (
+from chimney.qdev.blocklist import (
+    NODES_AT,
     NONE,
     BlockList,
-    Connection,
     Node,
     asking,
+    five_tcp,
+    linked,
     linker,
-    neighbor_state,
     new_neighbor,
     new_path,
-    new_tcp,
-    next_fence,
     tree,
 )
+from chimney.qdev.connection import Connection, next_fence, post_tx_fence
+from chimney.qdev.device import Card, MakeCard, with_sges
+from chimney.qdev.memory import NO_RAM
+from chimney.qdev.seg import parse
+from chimney.qdev.state import neighbor_state
 
-NO_RAM = 0x7_0000_0000
 OK, PARTIAL, FAILURE = (
     abi.CHIM_ST_SUCCESS,
     abi.CHIM_ST_PARTIAL_SUCCESS,
@@ -34,25 +36,11 @@ INVALID_LIST, INVALID_FIELD, INVALID_HANDLE = (
     abi.CHIM_ST_INVALID_FIELD,
     abi.CHIM_ST_INVALID_HANDLE,
 )
-NODES_AT = ctypes.sizeof(abi.chim_block_list)
-
-
-def linked(nodes: list[Node], next_of: dict[int, int], dependent_of: dict[int, int]) -> list[Node]:
-    for index, to in next_of.items():
-        nodes[index].next = to
-    for index, to in dependent_of.items():
-        nodes[index].dependent = to
-    return nodes
-
-
-def ports() -> list[Node]:
-    """Five connections that differ in their local port and their cookie."""
-    return [new_tcp(cookie=0x100 + n, local_port=41000 + n) for n in range(1, 6)]
 
 
 def example(card: Card) -> BlockList:
     """N1-P1-{T1,T2}, P2-T3."""
-    t1, t2, t3, *_ = ports()
+    t1, t2, t3, *_ = five_tcp()
     nodes = [new_neighbor(), new_path(), t1, t2, new_path(), t3]
     return BlockList(card, linked(nodes, {1: 4, 2: 3}, {0: 1, 1: 2, 4: 5}))
 
@@ -72,7 +60,7 @@ def test_worked_example(make_card: MakeCard) -> None:
 def test_partial_success_looks_one_level_down(make_card: MakeCard) -> None:
     """INI-4: a neighbor whose path is in is SUCCESS, though the path is PARTIAL."""
     card = make_card(options="x-fail-initiate=TCP_ENTRIES:2").start()
-    tried = BlockList(card, tree(ports()[:3]))
+    tried = BlockList(card, tree(five_tcp()[:3]))
     tried.run(abi.CHIM_OP_INITIATE)
     assert tried.statuses() == [OK, PARTIAL, OK, abi.CHIM_ST_TCP_ENTRIES, OK]
 
@@ -81,7 +69,7 @@ def test_depth_first_breadth_next(card: Card) -> None:
     """TRE-15, OBJ-D2, TRE-4, TRE-5, INI-3, ARC-6: N1, P1, T1, T2, P2, T3, N2, P3, T4, T5, whatever
     their places in the list.
     """
-    t1, t2, t3, t4, t5 = ports()
+    t1, t2, t3, t4, t5 = five_tcp()
     nodes = [t5, t3, new_neighbor(), t1, new_path(), new_neighbor(), t4, new_path(), t2, new_path()]
     # 2: N1 -> 4: P1 -> 3: T1, 8: T2; 4 next 7: P2 -> 1: T3; 2 next 5: N2 -> 9: P3 -> 6: T4, 0: T5
     linked(nodes, {2: 5, 4: 7, 3: 8, 6: 0}, {2: 4, 4: 3, 7: 1, 5: 9, 9: 6})
@@ -108,7 +96,7 @@ def test_linkers(make_card: MakeCard) -> None:
     """TRE-10, TRE-13: SUCCESS, PARTIAL or FAILURE by the immediate dependents."""
     card = make_card(options="x-fail-initiate=TCP_ENTRIES:3+TCP_ENTRIES:4").start()
     conn = Connection(card).initiate()
-    t1, t2, t3, t4, t5 = ports()
+    t1, t2, t3, t4, t5 = five_tcp()
     nodes = tree([t1, t2], neighbor=linker(conn.neighbor), path=linker(conn.path))
     both = BlockList(card, nodes)
     both.run(abi.CHIM_OP_INITIATE)
@@ -125,7 +113,7 @@ def test_linkers(make_card: MakeCard) -> None:
 def test_path_under_a_linked_neighbor(card: Card) -> None:
     """TRE-10: new state is attached to the object that the linker names."""
     conn = Connection(card).initiate()
-    more = BlockList(card, tree([ports()[0]], neighbor=linker(conn.neighbor)))
+    more = BlockList(card, tree([five_tcp()[0]], neighbor=linker(conn.neighbor)))
     more.run(abi.CHIM_OP_INITIATE)
     assert more.statuses() == [OK, OK, OK]
     neighbor = BlockList(card, [asking(abi.CHIM_NEIGHBOR_DELEGATED, conn.neighbor)])
@@ -141,7 +129,7 @@ def test_placeholders_at_initiate(make_card: MakeCard, fails: bool) -> None:
     nodes = [
         Node(abi.CHIM_ROLE_PLACEHOLDER),
         linker(conn.path),
-        ports()[0],
+        five_tcp()[0],
         Node(abi.CHIM_ROLE_PLACEHOLDER),
     ]
     tried = BlockList(card, linked(nodes, {0: 3}, {0: 1, 1: 2}))
@@ -182,7 +170,7 @@ def test_handles_stay_valid(card: Card) -> None:
     """TRE-11, TRE-20, TRE-22, STA-8: each new object has a handle of its own, good for every later
     operation.
     """
-    bulk = BlockList(card, tree(ports()))
+    bulk = BlockList(card, tree(five_tcp()))
     bulk.run(abi.CHIM_OP_INITIATE)
     handles = [bulk.node(i).handle for i in range(7)]
     assert len(set(handles)) == 7 and 0 not in handles
@@ -194,7 +182,7 @@ def test_handles_stay_valid(card: Card) -> None:
 
 def test_cookies_and_reserved_fields_are_left_alone(card: Card) -> None:
     """TRE-8, OBJ-D8: of a node only handle, status and info are written."""
-    bulk = BlockList(card, tree(ports()))
+    bulk = BlockList(card, tree(five_tcp()))
     bulk.run(abi.CHIM_OP_INITIATE)
     after = bytearray(card.qtest.read(bulk.addr, bulk.length))
     for index in range(7):
@@ -211,8 +199,6 @@ def test_initiates_side_by_side(card: Card) -> None:
     waiting = first.list.post(abi.CHIM_OP_INITIATE, first.fence, 1)
     second.initiate()
     assert card.admin_cq.peek() is None
-    from chimney.qdev.offload import post_tx_fence
-
     post_tx_fence(first.pair, first.fence)
     assert card.admin_wait(waiting).status == OK
     assert first.entry(abi.CHIM_CQ_OPENED).conn_cookie == first.cookie
@@ -427,7 +413,7 @@ def test_no_entry_left(make_card: MakeCard) -> None:
     assert fourth.list.statuses() == [abi.CHIM_ST_NEIGHBOR_ENTRIES, FAILURE, FAILURE]
     conn.terminate()
     again = BlockList(
-        card, tree([ports()[0]], neighbor=linker(conn.neighbor), path=linker(conn.path))
+        card, tree([five_tcp()[0]], neighbor=linker(conn.neighbor), path=linker(conn.path))
     )
     again.run(abi.CHIM_OP_INITIATE)
     assert again.statuses() == [OK, OK, OK]
@@ -571,8 +557,6 @@ def test_command_that_contradicts_its_list(card: Card, field: str, value: int) -
 
 def test_list_in_many_pieces(card: Card) -> None:
     """RING-D9: a list may be scattered, also over its own structures."""
-    from chimney.qdev.device import with_sges
-
     made = Connection(card).list
     raw = card.qtest.read(made.addr, made.length)
     cuts = [0, 3, 16, 17, 100, 101, made.length]
@@ -631,7 +615,7 @@ def test_wrong_linkers(card: Card) -> None:
     """OBJ-D4, TRE-17: dependents of a linker that names nothing are not tried."""
     conn, wrong = wrong_handles(card)
     for handle in [h for h in wrong if h != conn.neighbor]:
-        tried = BlockList(card, tree([ports()[0]], neighbor=linker(handle)))
+        tried = BlockList(card, tree([five_tcp()[0]], neighbor=linker(handle)))
         assert tried.run(abi.CHIM_OP_INITIATE).status == OK
         assert tried.statuses() == [INVALID_HANDLE, FAILURE, FAILURE]
     assert card.stats().tcp4.currently_established == 1
@@ -675,7 +659,7 @@ def test_two_operations_on_one_object(make_card: MakeCard) -> None:
     """OBJ-H4: BUSY while another one runs; here the initiate still waits for room on the CQ."""
     card = make_card().start(pairs=0)
     card.create_pair(0, 4, {abi.CHIM_RING_CQ: 1})
-    first = BlockList(card, tree(ports()[:3]))
+    first = BlockList(card, tree(five_tcp()[:3]))
     cookie = first.post(abi.CHIM_OP_INITIATE)
     card.settle()
     assert card.admin_cq.peek() is None
@@ -704,7 +688,7 @@ def test_bulk_terminate(card: Card) -> None:
     """ARC-6, TRM-2, INI-2: many connections in one list; each has its LAST, its state and its
     status.
     """
-    bulk = BlockList(card, tree(ports()))
+    bulk = BlockList(card, tree(five_tcp()))
     bulk.run(abi.CHIM_OP_INITIATE)
     fence = next_fence()
     nodes = [asking(abi.CHIM_TCP_DELEGATED, bulk.node(i).handle) for i in range(2, 7)]
@@ -726,8 +710,6 @@ def test_bulk_terminate(card: Card) -> None:
 
 def test_neighbor_without_its_mac(card: Card) -> None:
     """STA-10: the source MAC is the interface's unless the neighbor has one of its own."""
-    from chimney.qdev.seg import parse
-
     own = bytes.fromhex("0200000000aa")
     neighbor = Node(abi.CHIM_ROLE_NEW, abi.CHIM_NEIGHBOR_ALL, neighbor_state(src=own))
     conn = Connection(card, neighbor=neighbor).initiate()

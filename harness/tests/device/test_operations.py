@@ -9,38 +9,15 @@ import ctypes
 import pytest
 
 from chimney import abi
+from chimney.qdev.blocklist import BlockList, Node, asking, linker, new_neighbor
+from chimney.qdev.connection import Connection, next_fence, post_tx_fence
 from chimney.qdev.device import MAC, Card, MakeCard, with_sges
-from chimney.qdev.offload import (
-    BlockList,
-    Connection,
-    Node,
-    asking,
-    linker,
-    neighbor_state,
-    new_neighbor,
-    next_fence,
-    path_state,
-    tcp_state,
-)
+from chimney.qdev.memory import NO_RAM
 from chimney.qdev.peer import Peer, stream
 from chimney.qdev.seg import ACK, RST, match, parse
+from chimney.qdev.state import RCV, UNA, neighbor_state, path_state
 
-UNA, RCV = 0x20000, 0x10000
-NO_RAM = 0x7_0000_0000
 OK, FIELD = abi.CHIM_ST_SUCCESS, abi.CHIM_ST_INVALID_FIELD
-
-
-def update(conn: Connection, node: Node) -> int:
-    """Run UPDATE with one node; returns its status."""
-    asked = BlockList(conn.card, [node])
-    assert asked.run(abi.CHIM_OP_UPDATE).status == OK
-    return asked.statuses()[0]
-
-
-def tcp_update(conn: Connection, **changes: int) -> int:
-    """UPDATE of cached TCP variables."""
-    states = tcp_state(**changes)[1:2]
-    return update(conn, Node(abi.CHIM_ROLE_OBJECT, abi.CHIM_TCP_CACHED, states, handle=conn.handle))
 
 
 def test_all_ten_operations(card: Card) -> None:
@@ -67,7 +44,7 @@ def test_all_ten_operations(card: Card) -> None:
         abi.CHIM_CQ_DISCONNECT,
     }
     conn.query()
-    assert tcp_update(conn, ttl=3) == OK
+    assert conn.update_tcp(ttl=3) == OK
     node = Node(abi.CHIM_ROLE_OBJECT, abi.CHIM_TCP_ALL, handle=conn.handle)
     assert BlockList(card, [node]).run(abi.CHIM_OP_INVALIDATE).status == OK
     conn.entry(abi.CHIM_CQ_EVENT)
@@ -139,8 +116,6 @@ def test_operation_waits_for_all_of_its_fences(make_card: MakeCard) -> None:
     asked, fence = conn.terminate_list(), next_fence()
     conn.post_fence(fence)
     cookie = asked.post(abi.CHIM_OP_TERMINATE, fence, 3)
-    from chimney.qdev.offload import post_tx_fence
-
     post_tx_fence(card.pairs[1], fence)
     card.settle()
     assert card.admin_cq.peek() is None
@@ -407,7 +382,7 @@ def test_update_of_sending_options(card: Card) -> None:
     """UPD-2, UPD-6, SND-23, VLN-5: TTL, TOS and priority of the moment; other classes stay."""
     conn = Connection(card).initiate()
     before = conn.query()
-    assert tcp_update(conn, ttl=9, tos=0x10, user_priority=5) == OK
+    assert conn.update_tcp(ttl=9, tos=0x10, user_priority=5) == OK
     conn.send(b"x")
     frame = card.wire_frame()
     seg = match(parse(frame), ttl=9, tos=0x10, vlan=5 << 13)
@@ -422,11 +397,11 @@ def test_update_of_the_receive_window(card: Card) -> None:
     conn = Connection(card, initial_rcv_wnd=64 << 10, rcv_wnd=64 << 10).initiate()
     peer = Peer(conn)
     flags = abi.CHIM_TCP_UPDATE_RCV_WND
-    assert tcp_update(conn, flags=flags, initial_rcv_wnd=1 << 20) == OK
+    assert conn.update_tcp(flags=flags, initial_rcv_wnd=1 << 20) == OK
     assert peer.frame(data=b"").window << 7 == 1 << 20
-    assert tcp_update(conn, flags=flags, initial_rcv_wnd=4096) == OK
+    assert conn.update_tcp(flags=flags, initial_rcv_wnd=4096) == OK
     assert peer.frame(data=b"").window << 7 == 1 << 20
-    assert tcp_update(conn, flags=flags, initial_rcv_wnd=1 << 30) == FIELD
+    assert conn.update_tcp(flags=flags, initial_rcv_wnd=1 << 30) == FIELD
     peer.data(b"goes on")
     assert conn.indicated(conn.entry(abi.CHIM_CQ_INDICATE)) == b"goes on"
 
@@ -435,12 +410,12 @@ def test_update_of_keepalive(card: Card) -> None:
     """UPD-8, UPD-10, TMR-22: switched on it runs from the start; RESTART restarts it."""
     conn = Connection(card).initiate()
     keep = abi.CHIM_TCP_KEEPALIVE
-    assert tcp_update(conn, flags=keep, ka_timeout=1000) == OK
+    assert conn.update_tcp(flags=keep, ka_timeout=1000) == OK
     card.advance(ms=900)
     assert conn.query()[2].ka_timeout_delta == 100
-    assert tcp_update(conn, flags=keep | abi.CHIM_TCP_KA_RESTART, ka_timeout=1000) == OK
+    assert conn.update_tcp(flags=keep | abi.CHIM_TCP_KA_RESTART, ka_timeout=1000) == OK
     assert conn.query()[2].ka_timeout_delta == 1000
-    assert tcp_update(conn, flags=0, ka_timeout=1000) == OK
+    assert conn.update_tcp(flags=0, ka_timeout=1000) == OK
     assert conn.query()[2].ka_timeout_delta == abi.CHIM_TIMER_IDLE
 
 
@@ -452,7 +427,7 @@ def test_update_resets_total_rt(card: Card, flags: int, max_rt: int) -> None:
     card.advance(ms=250)
     card.advance(ms=450)
     assert conn.query()[2].total_rt >= 400
-    assert tcp_update(conn, flags=flags, max_rt=max_rt) == OK
+    assert conn.update_tcp(flags=flags, max_rt=max_rt) == OK
     assert conn.query()[2].total_rt < 50
 
 
@@ -461,7 +436,7 @@ def test_update_of_the_mac(card: Card) -> None:
     conn = Connection(card).initiate()
     states = neighbor_state(mac=b"\x02\0\0\0\0\x77")[1:2]
     node = Node(abi.CHIM_ROLE_OBJECT, abi.CHIM_NEIGHBOR_CACHED, states, handle=conn.neighbor)
-    assert update(conn, node) == OK
+    assert conn.update(node) == OK
     conn.send(b"x")
     assert parse(card.wire_frame()).dmac == b"\x02\0\0\0\0\x77"
 
@@ -473,7 +448,7 @@ def test_update_of_the_reachability(card: Card) -> None:
     states = neighbor_state()[1:2]
     states[0].hrd = 7  # type: ignore[attr-defined]
     node = Node(abi.CHIM_ROLE_OBJECT, abi.CHIM_NEIGHBOR_CACHED, states, handle=conn.neighbor)
-    assert update(conn, node) == OK
+    assert conn.update(node) == OK
     card.advance(ms=10)
     asked = BlockList(card, [asking(abi.CHIM_NEIGHBOR_ALL, conn.neighbor)])
     asked.run(abi.CHIM_OP_QUERY)
@@ -490,7 +465,7 @@ def test_update_of_the_path_mtu(card: Card) -> None:
     peer.frames()
     states = path_state(mtu=700)[1:2]
     node = Node(abi.CHIM_ROLE_OBJECT, abi.CHIM_PATH4_CACHED, states, handle=conn.path)
-    assert update(conn, node) == OK
+    assert conn.update(node) == OK
     card.advance(ms=250)
     frames = peer.frames()
     assert frames and max(len(seg.data) for seg in frames) <= 700 - 52
