@@ -21,11 +21,6 @@ def conn(card: Card) -> Connection:
     return Connection(card).initiate()
 
 
-@pytest.fixture
-def peer(conn: Connection) -> Peer:
-    return Peer(conn)
-
-
 def refuse(conn: Connection, consumed: int = 0) -> abi.chim_cqe:
     """Take the next indication, and give the verdict before the consumer index passes it
     (RING-H8).
