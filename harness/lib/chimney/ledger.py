@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .agent import Agent, AgentError
+from .agent.client import Agent
+from .agent.exchange import AgentError
 
 REFUSED, UPLOADED = "refused", "why"
 

@@ -8,7 +8,8 @@ the guest that hands connections over back and forth at moments which follow fro
 from __future__ import annotations
 
 from . import paths
-from .agent import Agent, Command
+from .agent.client import Agent
+from .agent.command import Command
 from .errors import HarnessError
 
 

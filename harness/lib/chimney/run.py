@@ -20,7 +20,8 @@ from types import FrameType
 from typing import Any, BinaryIO
 
 from . import ledger, offload
-from .agent import AgentError, Command, Result
+from .agent.command import Command, Result
+from .agent.exchange import AgentError
 from .errors import CommandTimeout, HarnessError, WaitTimeout
 from .options import RunOptions
 from .progress import Progress

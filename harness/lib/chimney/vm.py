@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from . import accel, image, kernel, net, paths
-from .agent import Agent, AgentError, Command, Result
+from .agent.client import Agent
+from .agent.command import Command, Result
+from .agent.exchange import AgentError
 from .capture import Capture
 from .console import Console
 from .errors import GuestFailure, GuestPanic, HarnessError, WaitTimeout

@@ -10,7 +10,9 @@ import pytest
 
 from chimney import abi
 from chimney.paths import BUILD, QEMU
+from chimney.qdev.connection import Connection
 from chimney.qdev.device import Card, MakeCard
+from chimney.qdev.peer import Peer
 
 # Each test runs on the ordinary build and, but for check-fast, on the sanitized one as well. In the
 # environment CHIMNEY_QEMU=plain or =asan asks for one of them; `make mutants` gives a path.
@@ -73,3 +75,17 @@ def card(make_card: MakeCard) -> Card:
     one.post_buffers(0, abi.CHIM_RING_RXB, 16)
     one.post_buffers(0, abi.CHIM_RING_IB, 16, 4096)
     return one
+
+
+@pytest.fixture
+def conn(card: Card) -> Connection:
+    """An offloaded connection whose cut-over has been taken from the receive ring."""
+    one = Connection(card).initiate()
+    card.wait("the cut-over", card.pairs[0].rxc.take)
+    return one
+
+
+@pytest.fixture
+def peer(conn: Connection) -> Peer:
+    """The connection's other end on the wire."""
+    return Peer(conn)

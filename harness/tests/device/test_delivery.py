@@ -6,12 +6,12 @@ from __future__ import annotations
 import pytest
 
 from chimney import abi
+from chimney.qdev.connection import Connection
 from chimney.qdev.device import Card, MakeCard
-from chimney.qdev.offload import Connection
 from chimney.qdev.peer import Peer
 from chimney.qdev.seg import ACK, FIN, PSH
+from chimney.qdev.state import RCV
 
-RCV = 0x10000
 REFUSED, PARTLY = abi.CHIM_ST_DATA_NOT_ACCEPTED, abi.CHIM_ST_DATA_PARTIALLY_ACCEPTED
 NONPUSH = abi.CHIM_RECV_NONPUSH
 
@@ -19,11 +19,6 @@ NONPUSH = abi.CHIM_RECV_NONPUSH
 @pytest.fixture
 def conn(card: Card) -> Connection:
     return Connection(card).initiate()
-
-
-@pytest.fixture
-def peer(conn: Connection) -> Peer:
-    return Peer(conn)
 
 
 def refuse(conn: Connection, consumed: int = 0) -> abi.chim_cqe:

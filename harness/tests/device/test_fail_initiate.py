@@ -13,8 +13,8 @@ from chimney import abi
 from chimney.errors import GuestFailure
 from chimney.failures import FORCED, NEIGHBOR, PATH, TCP
 from chimney.paths import TOP
+from chimney.qdev.connection import Connection
 from chimney.qdev.device import Card, MakeCard
-from chimney.qdev.offload import Connection
 from chimney.qdev.peer import Peer, stream
 from chimney.qdev.seg import match, parse
 from chimney.qmp import Qmp, QmpError

@@ -11,14 +11,15 @@ import pytest
 
 from chimney import abi
 from chimney.qdev import pci
+from chimney.qdev.blocklist import BlockList, asking, new_tcp, tree
+from chimney.qdev.connection import Connection, next_fence
 from chimney.qdev.device import Card, MakeCard, ethernet, ring_id, with_sges
-from chimney.qdev.offload import BlockList, Connection, asking, new_tcp, next_fence, tree
+from chimney.qdev.memory import NO_RAM
 from chimney.qdev.peer import Peer, stream
 from chimney.qdev.seg import ACK, PSH
+from chimney.qdev.state import RCV, UNA
 from chimney.qmp import Qmp, QmpError
 
-UNA, RCV = 0x20000, 0x10000
-NO_RAM = 0x7_0000_0000
 OK = abi.CHIM_ST_SUCCESS
 
 
@@ -114,6 +115,55 @@ def test_leaving_d0_forgets_connections(card: Card) -> None:
     card.pci.config_write(cap + 4, 0, 2)
     card.advance(ms=1000)
     assert card.no_wire_frame()
+
+
+# before enable, after reset, after a fatal cause
+
+
+def test_commands_before_enable(make_card: MakeCard) -> None:
+    """REG-H2, LIFE-D1: entries and doorbells have no effect before ENABLE, and are found when it
+    comes.
+    """
+    card = make_card()
+    card.make_admin()
+    cookie = card.admin_post(abi.CHIM_OP_SET_MTU, value=1500)
+    card.settle()
+    assert card.admin_cq.peek() is None and card.fatal() is None
+    card.write(abi.CHIM_REG_CTRL, abi.CHIM_CTRL_ENABLE)
+    assert card.admin_wait(cookie).status == OK
+
+
+def test_commands_after_reset(card: Card) -> None:
+    """LIFE-D1: rings, objects and connections are forgotten; nothing is sent for them, doorbells do
+    nothing.
+    """
+    conn = Connection(card).initiate()
+    conn.send(b"in flight")
+    card.wire_frames()
+    sq, pair_sq = card.admin_sq, conn.pair.sq
+    card.reset()
+    sq.publish([abi.chim_sqe(ctl=abi.CHIM_OP_SET_MTU)])
+    pair_sq.publish([abi.chim_sqe(ctl=abi.CHIM_OP_SEND, handle=conn.handle)])
+    card.advance(ms=3000)
+    assert card.no_wire_frame() and card.fatal() is None
+    assert card.admin_cq.peek() is None
+    card.start(msix=False)
+    asked = BlockList(card, [asking(abi.CHIM_TCP_ALL, conn.handle)])
+    asked.run(abi.CHIM_OP_QUERY)
+    assert asked.statuses() == [abi.CHIM_ST_INVALID_HANDLE]
+    assert card.stats().tcp4.currently_established == 0
+
+
+def test_fatal_stops_connections(card: Card) -> None:
+    """LIFE-D1, EVT-D1: after a fatal cause no frame leaves, no timer acts, nothing is written."""
+    conn = Connection(card).initiate()
+    conn.send(b"in flight")
+    card.wire_frames()
+    card.doorbell(abi.CHIM_RING_ADMIN_SQ, 0x7000)
+    card.wait_fatal()
+    Peer(conn).data(b"unheard")
+    card.advance(ms=3000)
+    assert card.no_wire_frame() and conn.pair.cq.peek() is None
 
 
 # features

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from chimney import abi
+from chimney.qdev.connection import Connection, next_fence
 from chimney.qdev.device import Card
-from chimney.qdev.offload import Connection, next_fence
 from chimney.qdev.seg import ACK, PSH, Seg, build, match, parse, tcp_bytes
 
 PEER = Seg(seq=0x10000, ack=0x20000, ts=(1001, 5000))

@@ -16,8 +16,8 @@ import select
 import pytest
 
 from chimney import abi
+from chimney.qdev.connection import Connection
 from chimney.qdev.device import Card, MakeCard, ethernet, with_sges
-from chimney.qdev.offload import Connection
 from chimney.qdev.peer import Peer
 from chimney.qdev.seg import parse, tcp_bytes
 

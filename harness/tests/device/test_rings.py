@@ -8,8 +8,7 @@ import pytest
 
 from chimney import abi
 from chimney.qdev.device import Card, MakeCard, ethernet, ring_id, with_sges
-
-NO_RAM = 0x7_0000_0000
+from chimney.qdev.memory import NO_RAM
 
 
 def nop(card: Card) -> int:
@@ -111,7 +110,7 @@ def test_impossible_buffer(make_card: MakeCard, kind: int, addr: int, length: in
     card = make_card().start()
     card.pairs[0].by_kind(kind).publish([abi.chim_buf(ctl=0, len=length, addr=addr)])
     if kind == abi.CHIM_RING_IB:
-        from chimney.qdev.offload import Connection
+        from chimney.qdev.connection import Connection
         from chimney.qdev.seg import Seg, build
 
         conn = Connection(card).initiate()

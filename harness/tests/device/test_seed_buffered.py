@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from chimney import abi
+from chimney.qdev.connection import Connection
 from chimney.qdev.device import Card, MakeCard
-from chimney.qdev.offload import Connection
 from chimney.qdev.peer import Peer
 from chimney.qdev.seg import ACK, PSH, match, parse
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 import pytest
 
 from chimney import abi
+from chimney.qdev.connection import Connection, post_tx_fence
 from chimney.qdev.device import Card
-from chimney.qdev.offload import Connection, post_tx_fence
 from chimney.qdev.peer import Peer
 from chimney.qdev.seg import ACK, PSH, RST, match, parse, tcp_bytes
 

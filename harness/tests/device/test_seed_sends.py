@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from chimney import abi
+from chimney.qdev.blocklist import BlockList, new_path
+from chimney.qdev.connection import Connection
 from chimney.qdev.device import Card, MakeCard
-from chimney.qdev.offload import BlockList, Connection, new_path
 from chimney.qdev.peer import Peer, stream
 from chimney.qdev.seg import ACK, FIN, PSH, RST, Seg, build, match, parse
+from chimney.qdev.state import UNA
 
-UNA = 0x20000
 MSS = 1448  # 1460 less the timestamps
 DONT_FRAGMENT, MORE_FRAGMENTS = 2, 1
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 
 from chimney import abi
+from chimney.qdev.connection import Connection
 from chimney.qdev.device import Card, MakeCard
-from chimney.qdev.offload import Connection
 from chimney.qdev.peer import Peer
-
-UNA = 0x20000
+from chimney.qdev.state import UNA
 
 
 def loaded(card: Card) -> tuple[Connection, Peer, list[int]]:

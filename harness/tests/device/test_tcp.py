@@ -9,21 +9,14 @@ import struct
 import pytest
 
 from chimney import abi
+from chimney.qdev.blocklist import BlockList, asking, new_neighbor, new_tcp, tree
+from chimney.qdev.connection import Connection
 from chimney.qdev.device import MAC, Card, MakeCard, with_sges
-from chimney.qdev.offload import (
-    GUEST_IP6,
-    PEER_IP6,
-    BlockList,
-    Connection,
-    asking,
-    new_neighbor,
-    new_tcp,
-    tree,
-)
 from chimney.qdev.peer import Peer, stream
 from chimney.qdev.seg import ACK, PSH, build, match, parse
+from chimney.qdev.state import GUEST_IP6, PEER_IP6, RCV, UNA
 
-UNA, RCV, MSS = 0x20000, 0x10000, 1448
+MSS = 1448
 
 
 # timestamps

@@ -511,4 +511,12 @@ static inline struct toe_tcp_delegated rig_query(void)
 	return d;
 }
 
+static inline struct toe_stats rig_stats(void)
+{
+	struct toe_stats s;
+
+	toe_get_stats(R.t, &s);
+	return s;
+}
+
 #endif /* TOE_RIG_H */

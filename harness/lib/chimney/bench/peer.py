@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from .. import paths, programs
-from ..agent import Command
+from ..agent.command import Command
 from ..errors import HarnessError, WaitTimeout
 from ..vm import Vm
 from ..wait import Deadline

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Iterator
 
 from .. import programs
-from ..agent import Command
+from ..agent.command import Command
 from ..errors import WaitTimeout
 from ..guestctl import GuestCtl
 from ..linkemu import EmulatedWire

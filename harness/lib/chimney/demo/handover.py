@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .. import offload, programs
-from ..agent import Command
+from ..agent.command import Command
 from ..errors import HarnessError, WaitTimeout
 from ..guestctl import GuestCtl
 from ..proc import Child

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from .. import offload, programs
-from ..agent import Command
+from ..agent.command import Command
 from ..proc import Child
 from ..wait import paced, wait_until
 from .station import Visit

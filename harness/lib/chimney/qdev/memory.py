@@ -5,6 +5,7 @@ from __future__ import annotations
 from .qtest import Qtest
 
 START, END = 0x0020_0000, 0x0380_0000
+NO_RAM = 0x7_0000_0000  # an address without memory behind it
 
 
 class Memory:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Any, cast
 
 from .. import abi
-from .offload import GUEST_IP6, PEER_IP6, Connection
+from .connection import Connection
 from .seg import ACK, FIN, PSH, Seg, build, match, parse, tcp_bytes
+from .state import GUEST_IP6, PEER_IP6
 
 
 class Peer:

@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass, field, replace
 
 from .device import MAC
-from .offload import GUEST_IP, PEER_IP, PEER_MAC
+from .state import GUEST_IP, PEER_IP, PEER_MAC
 
 FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << bit for bit in range(8))
 
