@@ -65,9 +65,26 @@ static void stop(ChimdevOp *op, ChimdevNode *n, int64_t now)
     ChimdevObj *o = n->obj;
 
     n->info = 0;
-    o->op = op;
     o->stopping = true;
     toe_conn_stop(o->u.conn, chimdev_knob_stop(op->s), now);
+}
+
+/*
+ * Objects of every layer are the operation's until it completes: it may wait
+ * long, and the list may name one of them twice.
+ */
+static bool claim(ChimdevOp *op, ChimdevNode *n)
+{
+    if (!n->obj) {
+        return false;
+    }
+    if (n->obj->op) {
+        n->status = CHIM_ST_BUSY;
+        n->obj = NULL;
+        return false;
+    }
+    n->obj->op = op;
+    return true;
 }
 
 void chimdev_terminate(ChimdevOp *op, int64_t now)
@@ -92,14 +109,8 @@ void chimdev_terminate(ChimdevOp *op, int64_t now)
     for (unsigned i = 0; i < l->norder; i++) {
         ChimdevNode *n = &l->node[l->order[i]];
 
-        if (is_conn(n)) {
-            /* the same connection may be named twice */
-            if (n->obj->op) {
-                n->status = CHIM_ST_BUSY;
-                n->obj = NULL;
-            } else {
-                stop(op, n, now);
-            }
+        if (claim(op, n) && is_conn(n)) {
+            stop(op, n, now);
         }
     }
     op->phase = CHIMDEV_OP_STOPPING;
