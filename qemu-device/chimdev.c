@@ -34,7 +34,29 @@ enum {
 bool chimdev_alive(const ChimdevState *s)
 {
     return (s->status & (CHIM_STATUS_READY | CHIM_STATUS_FATAL)) ==
-           CHIM_STATUS_READY;
+           CHIM_STATUS_READY && !s->reset_pending;
+}
+
+/*
+ * Whatever may touch guest memory or raise an interrupt is done between these
+ * two, because either may end in our own configuration space, and so reset us.
+ * False: it is under way already.
+ */
+bool chimdev_enter(ChimdevState *s)
+{
+    if (s->busy) {
+        return false;
+    }
+    s->busy = true;
+    return true;
+}
+
+void chimdev_leave(ChimdevState *s)
+{
+    s->busy = false;
+    if (s->reset_pending) {
+        chimdev_reset(s);
+    }
 }
 
 /* LIFE-D3: nothing is written to guest memory while the VM is stopped. */
@@ -87,9 +109,10 @@ void chimdev_fatal(ChimdevState *s, uint32_t cause, const ChimdevAt *at,
 
 /* ---------------------------------------- reset */
 
-void chimdev_reset(ChimdevState *s)
+static void forget_everything(ChimdevState *s)
 {
     trace_chimdev_reset();
+    s->reset_pending = false;
     chimdev_clock_stop(s);
     qemu_bh_cancel(s->bh);
     chimdev_op_reset(s);
@@ -100,6 +123,19 @@ void chimdev_reset(ChimdevState *s)
     chimdev_filter_reset(s);
     chimdev_irq_reset(s);
     memset(&s->stats, 0, sizeof(s->stats));
+}
+
+/*
+ * What is under way still holds rings and operations: it must come to its end
+ * first. No DMA, no interrupt and no frame leaves until then.
+ */
+void chimdev_reset(ChimdevState *s)
+{
+    if (s->busy) {
+        s->reset_pending = true;
+    } else {
+        forget_everything(s);
+    }
 }
 
 static void chimdev_reset_hold(Object *obj, ResetType type)
@@ -258,7 +294,7 @@ static void chimdev_exit(PCIDevice *pci)
 {
     ChimdevState *s = CHIMDEV(pci);
 
-    chimdev_reset(s);
+    forget_everything(s);
     qemu_del_vm_change_state_handler(s->vmstate);
     chimdev_nic_fini(s);
     qemu_bh_delete(s->bh);

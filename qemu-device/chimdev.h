@@ -2,11 +2,12 @@
 /*
  * chimdev.h - the device's state and what its files offer one another.
  *
- * Everything runs under QEMU's big lock and, apart from register accesses,
- * inside one "run" at a time (chimdev.c: chimdev_enter, chimdev_leave): a
- * bottom half, the timer, or the reception of a frame. A run neither nests nor
- * blocks. Guest memory is read once into local copies; no pointer into it
- * outlives a run. Each part of the state names the file that writes it.
+ * Everything runs under QEMU's big lock and inside one "run" at a time
+ * (chimdev.c: chimdev_enter, chimdev_leave): a bottom half, the timer, the
+ * reception of a frame, or the write of a register. A run neither nests nor
+ * blocks; a reset that comes inside one is put off to its end. Guest memory is
+ * read once into local copies; no pointer into it outlives a run. Each part of
+ * the state names the file that writes it.
  */
 #ifndef CHIMDEV_H
 #define CHIMDEV_H
@@ -223,7 +224,8 @@ struct ChimdevState {
     QEMUBH *bh;
     QEMUTimer *timer;
     VMChangeStateEntry *vmstate;
-    bool busy;                          /* a run is under way */
+    bool busy;                          /* between enter and leave */
+    bool reset_pending;                 /* as soon as that ends */
     bool again;                         /* the run asks for another one */
 
     /* mmio.c */
@@ -289,6 +291,8 @@ struct ChimdevState {
 /* chimdev.c */
 int64_t chimdev_now(ChimdevState *s);
 void chimdev_kick(ChimdevState *s);
+bool chimdev_enter(ChimdevState *s);
+void chimdev_leave(ChimdevState *s);
 bool chimdev_alive(const ChimdevState *s);
 bool chimdev_may_dma(const ChimdevState *s);
 void chimdev_reset(ChimdevState *s);

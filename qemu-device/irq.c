@@ -21,6 +21,9 @@ void chimdev_irq_update(ChimdevState *s)
 
 void chimdev_irq_raise(ChimdevState *s, unsigned vector)
 {
+    if (s->reset_pending) {
+        return;
+    }
     s->stats.nic.interrupts++;
     trace_chimdev_irq(vector);
     if (msix_enabled(&s->parent_obj)) {

@@ -306,9 +306,8 @@ static uint64_t mmio_read(void *opaque, hwaddr addr, unsigned size)
     return v;
 }
 
-static void mmio_write(void *opaque, hwaddr addr, uint64_t v, unsigned size)
+static void do_write(ChimdevState *s, hwaddr addr, uint64_t v, unsigned size)
 {
-    ChimdevState *s = opaque;
     const ChimdevReg *r;
 
     if (size == 4 && addr % 4 == 0 && addr >= CHIM_REG_DOORBELL) {
@@ -322,6 +321,17 @@ static void mmio_write(void *opaque, hwaddr addr, uint64_t v, unsigned size)
     }
     trace_chimdev_reg_write(r->name, v);
     r->write(s, r, v);
+}
+
+static void mmio_write(void *opaque, hwaddr addr, uint64_t v, unsigned size)
+{
+    ChimdevState *s = opaque;
+
+    /* QEMU's re-entrancy guard keeps such writes out of a run */
+    if (chimdev_enter(s)) {
+        do_write(s, addr, v, size);
+        chimdev_leave(s);
+    }
 }
 
 /*

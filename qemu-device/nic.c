@@ -119,6 +119,10 @@ void chimdev_nic_send(ChimdevState *s, unsigned pair, enum chimdev_origin from,
     ChimdevGather *g = &s->gather;
     unsigned q = queue_of(s, pair);
 
+    if (s->reset_pending) {
+        chimdev_gather_done(s, g);
+        return;                         /* LIFE-D1: no frame is sent */
+    }
     if (s->capture) {
         struct iovec copy[CHIMDEV_MAX_IOV];
         unsigned n = iov_copy(copy, ARRAY_SIZE(copy), g->iov, g->niov,
@@ -250,7 +254,7 @@ static ssize_t nic_receive_iov(NetClientState *nc, const struct iovec *iov,
         s->stats.nic.rx_too_long++;
         return size;
     }
-    if (s->busy) {
+    if (!chimdev_enter(s)) {
         if (!defer_frame(s, iov, cnt, size)) {
             s->rx_refused = true;
             return 0;
@@ -259,9 +263,9 @@ static ssize_t nic_receive_iov(NetClientState *nc, const struct iovec *iov,
     }
     if (rx_held_up(s) || rx_must_wait(s, iov, cnt)) {
         s->rx_refused = true;
+        chimdev_leave(s);
         return 0;
     }
-    s->busy = true;
     if (cnt == 1) {
         take_frame(s, iov->iov_base, size);
     } else {
@@ -270,7 +274,7 @@ static ssize_t nic_receive_iov(NetClientState *nc, const struct iovec *iov,
         iov_to_buf(iov, cnt, 0, buf, size);
         take_frame(s, buf, size);
     }
-    s->busy = false;
+    chimdev_leave(s);
     chimdev_kick(s);
     return size;
 }

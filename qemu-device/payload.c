@@ -22,6 +22,12 @@ static bool in_mask(const ChimdevState *s, uint64_t addr, uint64_t len)
            (last >= addr && (s->dma_bits >= 64 || !(last >> s->dma_bits)));
 }
 
+/* Nothing is read or written any more. */
+static bool dead(const ChimdevState *s)
+{
+    return (s->status & CHIM_STATUS_FATAL) || s->reset_pending;
+}
+
 static void dma_failed(ChimdevState *s, const ChimdevAt *at, uint64_t addr)
 {
     chimdev_fatal(s, CHIM_FATAL_DMA, at, addr);
@@ -30,7 +36,7 @@ static void dma_failed(ChimdevState *s, const ChimdevAt *at, uint64_t addr)
 bool chimdev_dma_read(ChimdevState *s, const ChimdevAt *at, uint64_t addr,
                       void *buf, uint64_t len)
 {
-    if (s->status & CHIM_STATUS_FATAL) {
+    if (dead(s)) {
         return false;
     }
     if (!in_mask(s, addr, len) ||
@@ -44,7 +50,7 @@ bool chimdev_dma_read(ChimdevState *s, const ChimdevAt *at, uint64_t addr,
 bool chimdev_dma_write(ChimdevState *s, const ChimdevAt *at, uint64_t addr,
                        const void *buf, uint64_t len)
 {
-    if (s->status & CHIM_STATUS_FATAL) {
+    if (dead(s)) {
         return false;
     }
     if (!in_mask(s, addr, len) ||
@@ -58,7 +64,7 @@ bool chimdev_dma_write(ChimdevState *s, const ChimdevAt *at, uint64_t addr,
 bool chimdev_dma_ld32(ChimdevState *s, const ChimdevAt *at, uint64_t addr,
                       uint32_t *v)
 {
-    if (s->status & CHIM_STATUS_FATAL) {
+    if (dead(s)) {
         return false;
     }
     if (!in_mask(s, addr, 4) ||
@@ -73,7 +79,7 @@ bool chimdev_dma_ld32(ChimdevState *s, const ChimdevAt *at, uint64_t addr,
 bool chimdev_dma_st32(ChimdevState *s, const ChimdevAt *at, uint64_t addr,
                       uint32_t v)
 {
-    if (s->status & CHIM_STATUS_FATAL) {
+    if (dead(s)) {
         return false;
     }
     if (!in_mask(s, addr, 4) ||
@@ -141,6 +147,9 @@ bool chimdev_gather_guest(ChimdevState *s, ChimdevGather *g,
 
     if (g->linear || len < GATHER_COPY) {
         return gather_copy(s, g, at, addr, len);
+    }
+    if (dead(s)) {
+        return false;
     }
     if (!in_mask(s, addr, len) ||
         !dma_memory_valid(as, addr, len, DMA_DIRECTION_TO_DEVICE,

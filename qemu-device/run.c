@@ -115,10 +115,9 @@ void chimdev_run(ChimdevState *s)
 {
     int64_t now;
 
-    if (s->busy || !chimdev_may_dma(s)) {
+    if (!chimdev_may_dma(s) || !chimdev_enter(s)) {
         return;
     }
-    s->busy = true;
     s->again = false;
     now = chimdev_now(s);
     chimdev_nic_take_deferred(s);
@@ -133,7 +132,7 @@ void chimdev_run(ChimdevState *s)
     chimdev_target_serve(s, now);
     chimdev_op_finish(s, now);
     finish(s);
-    s->busy = false;
+    chimdev_leave(s);
     if (!chimdev_alive(s)) {
         chimdev_clock_stop(s);
         return;
