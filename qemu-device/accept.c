@@ -70,8 +70,9 @@ bool chimdev_accept_settle(ChimdevPair *p, int64_t now)
 }
 
 /*
- * The connection is about to be stopped, and its FENCE has been read: every
- * verdict on it as well, and only the index is left to look at (OP-D12).
+ * The connection is asked to stop, and its FENCE has been read: every verdict
+ * on it as well, and only the index is left to look at (OP-D12). What it has
+ * not passed stays open: the connection may go on (OP-D9).
  */
 void chimdev_accept_final(ChimdevPair *p, uint32_t handle, int64_t now)
 {
@@ -83,12 +84,19 @@ void chimdev_accept_final(ChimdevPair *p, uint32_t handle, int64_t now)
     }
     consumed = chimdev_ring_consumed(p->cq.ring);
     QTAILQ_FOREACH_SAFE(i, &p->inds, next, next) {
-        if (i->handle != handle) {
-            continue;
-        }
-        if (passed(i, consumed)) {
+        if (i->handle == handle && passed(i, consumed)) {
             accept_one(p, i, now);
-        } else {
+        }
+    }
+}
+
+/* The connection stops: what is open counts as refused. */
+void chimdev_accept_drop(ChimdevPair *p, uint32_t handle)
+{
+    ChimdevInd *i, *next;
+
+    QTAILQ_FOREACH_SAFE(i, &p->inds, next, next) {
+        if (i->handle == handle) {
             forget(p, i);
         }
     }

@@ -33,6 +33,7 @@ void chimdev_accept_add(ChimdevPair *p, const ChimdevInd *ind);
  */
 bool chimdev_accept_settle(ChimdevPair *p, int64_t now);
 void chimdev_accept_final(ChimdevPair *p, uint32_t handle, int64_t now);
+void chimdev_accept_drop(ChimdevPair *p, uint32_t handle);
 bool chimdev_accept_verdict(ChimdevPair *p, ChimdevObj *o, uint32_t number,
                             uint32_t status, uint32_t consumed, int64_t now);
 /*

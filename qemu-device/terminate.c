@@ -66,6 +66,7 @@ static void stop(ChimdevOp *op, ChimdevNode *n, int64_t now)
 
     n->info = 0;
     o->stopping = true;
+    chimdev_accept_drop(o->pair, o->handle);
     toe_conn_stop(o->u.conn, chimdev_knob_stop(op->s), now);
 }
 

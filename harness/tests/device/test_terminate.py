@@ -38,6 +38,26 @@ def test_room_for_what_comes_back(card: Card) -> None:
     assert delegated.state == abi.CHIM_TCP_ESTABLISHED
 
 
+def test_refused_terminate_keeps_the_indication(card: Card) -> None:
+    """OP-D9: nothing has changed; the indication under way is settled by the index as before, and
+    the next bytes follow.
+    """
+    conn = Connection(card, snd_wnd=0).initiate()
+    peer = Peer(conn)
+    conn.send(b"held")
+    peer.data(b"first")
+    entry = conn.entry(abi.CHIM_CQ_INDICATE, release=False)
+    asked, fence = conn.terminate_list(sends=0), next_fence()
+    conn.post_fence(fence)
+    done = asked.run(abi.CHIM_OP_TERMINATE, fence, 1)
+    assert done.status == abi.CHIM_ST_BUFFER_TOO_SMALL
+    assert conn.indicated(entry) == b"first"
+    conn.pair.cq.release()
+    peer.data(b"second")
+    assert conn.indicated(conn.entry(abi.CHIM_CQ_INDICATE)) == b"second"
+    assert conn.terminate()[2] == b""
+
+
 def test_indication_that_was_not_taken_comes_back(card: Card) -> None:
     """OP-D12, M-12, TRM-26: an indication that the consumer index has not passed counts as
     refused.
