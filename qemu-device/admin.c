@@ -215,6 +215,23 @@ static uint32_t create_ring(ChimdevState *s, const ChimdevCmd *cmd)
     return CHIM_ST_SUCCESS;
 }
 
+/*
+ * Entries of a connection that wait for room in the ring: OPENED and LAST, for
+ * which an operation waits in turn (OP-D5), or CUTOVER.
+ */
+static bool ring_owes(const ChimdevPair *p, unsigned kind)
+{
+    switch (kind) {
+    case CHIM_RING_CQ:
+        return !QSIMPLEQ_EMPTY(&p->cq.wait);
+    case CHIM_RING_RXB:
+    case CHIM_RING_RXC:
+        return chimdev_rx_owes_cutover(p);
+    default:
+        return false;
+    }
+}
+
 static uint32_t do_destroy_ring(ChimdevState *s, const ChimdevCmd *cmd)
 {
     unsigned kind = 0;
@@ -226,7 +243,7 @@ static uint32_t do_destroy_ring(ChimdevState *s, const ChimdevCmd *cmd)
     if (!p->ring[kind]) {
         return CHIM_ST_NOT_READY;
     }
-    if (p->conns) {
+    if (p->conns || ring_owes(p, kind)) {
         return CHIM_ST_IN_USE;
     }
     destroy_ring(p, kind);

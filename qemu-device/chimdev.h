@@ -381,6 +381,7 @@ void chimdev_rx_frame(ChimdevState *s, const ChimdevVnet *vnet,
 void chimdev_rx_cutover(ChimdevState *s, uint32_t hash, uint64_t cookie);
 void chimdev_rx_drain(ChimdevPair *p);
 bool chimdev_rx_full(const ChimdevPair *p);
+bool chimdev_rx_owes_cutover(const ChimdevPair *p);
 bool chimdev_rx_possible(ChimdevState *s, const uint8_t *data, uint32_t len);
 void chimdev_rx_reset(ChimdevPair *p);
 

@@ -186,6 +186,18 @@ static void announce(ChimdevOp *op, ChimdevObj *o, const ChimdevTcpIn *in)
                             (in->buffered_len + 1023) / 1024);
 }
 
+/*
+ * The connection's own pair, whole, and the two rings by which the marker goes
+ * to wherever RSS has sent its frames.
+ */
+static bool rings_ready(ChimdevPair *p, uint32_t hash)
+{
+    const ChimdevPair *steered = chimdev_filter_steer(p->s, hash);
+
+    return chimdev_pair_usable(p) && steered->ring[CHIM_RING_RXB] &&
+           steered->ring[CHIM_RING_RXC];
+}
+
 static uint32_t new_tcp(ChimdevOp *op, ChimdevNode *n, ChimdevObj *path,
                         int64_t now)
 {
@@ -203,7 +215,7 @@ static uint32_t new_tcp(ChimdevOp *op, ChimdevNode *n, ChimdevObj *path,
         return CHIM_ST_INVALID_FIELD;
     }
     p = &s->pair[n->pair];
-    if (!chimdev_pair_usable(p)) {
+    if (!rings_ready(p, in.k.hash)) {
         return CHIM_ST_NOT_READY;
     }
     o = chimdev_obj_new(s, CHIMDEV_LAYER_TCP, path, n->cookie);

@@ -120,6 +120,18 @@ bool chimdev_rx_full(const ChimdevPair *p)
     return p->rx_wait_bytes >= RX_WAIT_BYTES;
 }
 
+bool chimdev_rx_owes_cutover(const ChimdevPair *p)
+{
+    const ChimdevRxWait *w;
+
+    QSIMPLEQ_FOREACH(w, &p->rx_wait, next) {
+        if (!w->len) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void hold(ChimdevPair *p, const ChimdevRxWait *w, const uint8_t *data)
 {
     ChimdevRxWait *copy;
