@@ -245,7 +245,7 @@ struct ChimdevState {
     ChimdevCq admin_cq;
     bool admin_awake;
     ChimdevPass admin_pass;
-    bool link_event;                    /* the admin CQ was full */
+    bool link_event;                    /* to be told, with the newest state */
     uint32_t mtu;
     uint16_t vlan[CHIMDEV_MAX_VLANS];
     unsigned nvlans;

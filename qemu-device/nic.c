@@ -309,7 +309,8 @@ static void nic_link_changed(NetClientState *nc)
 
     trace_chimdev_link(chimdev_link_up(s));
     if (chimdev_alive(s)) {
-        chimdev_admin_link(s);
+        /* the next run tells the driver; a stopped VM has none (LIFE-D3) */
+        s->link_event = true;
         chimdev_kick(s);
     }
 }

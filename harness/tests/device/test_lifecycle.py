@@ -76,6 +76,19 @@ def test_stopped_vm(watched: tuple[Card, Qmp]) -> None:
     assert conn.indicated(conn.entry(abi.CHIM_CQ_INDICATE)) == b"while stopped"
 
 
+def test_loss_of_link_while_stopped(watched: tuple[Card, Qmp]) -> None:
+    """LIFE-D3, LIFE-D5: a stopped VM hears of it when it goes on."""
+    card, qmp = watched
+    qmp.command("stop")
+    before = card.qtest.read(0x200000, 0x100000)
+    qmp.human("set_link n0 off")
+    card.settle()
+    assert card.qtest.read(0x200000, 0x100000) == before
+    qmp.command("cont")
+    entry = card.wait("the link's event", card.admin_cq.take)
+    assert (entry.ctl & abi.CHIM_CTL_OP_MASK, entry.info) == (abi.CHIM_CQ_LINK, 0)
+
+
 def test_masks_and_reset(card: Card) -> None:
     """LIFE-D2: MSI-X masks survive CTRL_RESET and are the power-on ones after FLR."""
     card.pci.mask_vector(1, True)
