@@ -147,6 +147,7 @@ struct chimdrv_dev {
 	 */
 	struct workqueue_struct *wq;	/* what may wait for the card */
 	struct workqueue_struct *stop_wq;	/* fail_work, service_work: they end such waits */
+	spinlock_t fail_lock;		/* FAILED is set and fail_work queued in one */
 	struct work_struct fail_work;
 	struct work_struct reset_work;
 	struct delayed_work service_work;	/* each second: status, deadlines */
@@ -302,7 +303,8 @@ bool chimdrv_hw_has(const struct chimdrv_dev *cd, unsigned int feature);
  * Any context: use the card no more. The work item stops it, logs one line with
  * @why (a constant string) and the fatal registers, and tries to recover.
  */
-void chimdrv_dev_fail(struct chimdrv_dev *cd, const char *why);
+void chimdrv_dev_fail(struct chimdrv_dev *cd, const char *why);	/* any context */
+void chimdrv_dev_fail_wait(struct chimdrv_dev *cd);	/* for fail_work of a card that is not alive */
 void chimdrv_hw_report(struct chimdrv_dev *cd, const char *why);
 
 /* ---------------------------------------------------------------------- irq.c */

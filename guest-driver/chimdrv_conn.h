@@ -21,6 +21,8 @@
 #include <net/tcp.h>
 
 #include "chimdrv.h"
+
+struct nf_hook_state;
 #include "chimney_abi.h"
 #include "chimney_genl.h"
 
@@ -63,6 +65,7 @@ enum chimdrv_conn_bit {
 	CHIMDRV_C_TARGET,	/* the target holds a reference */
 	CHIMDRV_C_LOST,		/* received bytes could not be kept: end with an error */
 	CHIMDRV_C_UNDO,		/* did not go over: with kernel TCP again once nobody owns it */
+	CHIMDRV_C_FRESH,	/* just OFFLOADED: what programs did meanwhile has not been seen */
 	CHIMDRV_C_LET_GO,	/* the card has nothing of it; its owner may be waited for */
 };
 
@@ -203,6 +206,7 @@ struct chimdrv_conn {
 
 	struct chimdrv_tcp_state final;
 	struct sk_buff_head back;	/* BufferedData that came back */
+	struct sk_buff_head kept;	/* the write queue of a socket that died, until the card lets go */
 	u32 back_start;		/* where it begins; RCV.NXT if there is none */
 	u32 reason;		/* enum chimdrv_why: why it goes back */
 	int end_err;		/* what the program sees if the connection cannot go on */
@@ -227,7 +231,8 @@ struct chimdrv_conn {
 	X(PAUSED, "paused") X(DOWN, "card-down") X(USEC, "usec-timestamps") \
 	X(FAMILY, "family") X(SENDS, "send-queue") \
 	X(UNREADABLE, "unreadable-memory") X(MEMORY, "memory") X(BPF, "bpf") \
-	X(BUSY, "busy") X(OWNED, "socket-owned") X(ECN, "ecn") X(CARD, "card-refused") X(MTU, "mtu")
+	X(BUSY, "busy") X(OWNED, "socket-owned") X(ECN, "ecn") X(CARD, "card-refused") X(MTU, "mtu") \
+	X(MIN_TTL, "min-ttl")
 
 #define X(id, name) CHIMDRV_NO_##id,
 enum chimdrv_refusal { CHIMDRV_REFUSALS(X) CHIMDRV_NO_COUNT };
@@ -555,6 +560,7 @@ int chimdrv_send_chain(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u32 
 void chimdrv_send_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe);	/* slock */
 void chimdrv_send_reap(struct chimdrv_conn *conn);	/* socket queues must be ours */
 void chimdrv_send_drop(struct chimdrv_conn *conn);	/* slock; the card reads them no more */
+void chimdrv_send_keep(struct chimdrv_conn *conn);	/* the socket is being destroyed */
 
 /* --------------------------------------------------------------------- frag.c */
 
@@ -629,12 +635,21 @@ void chimdrv_hook_exit(void);
 void chimdrv_hook_ct_liberal(struct sock *sk);
 int chimdrv_backlog_rcv(struct sock *sk, struct sk_buff *skb);
 
+/* --------------------------------------------------------------------- pmtu.c */
+
+/* In the hook, RCU: an ICMP packet whose header begins at @offset. */
+void chimdrv_pmtu_icmp(struct sk_buff *skb, unsigned int offset,
+		       const struct nf_hook_state *state);
+void chimdrv_pmtu_icmp6(struct sk_buff *skb, unsigned int offset,
+			const struct nf_hook_state *state);
+
 /* ------------------------------------------------------------------- policy.c */
 
 /* Socket lock, or RCU for a first look: may it be offloaded, and by which card? */
 enum chimdrv_refusal chimdrv_policy_check(struct sock *sk, struct chimdrv_dev **cd);
 /* Socket owned and ours: what may have changed since. */
 enum chimdrv_refusal chimdrv_policy_recheck(struct sock *sk);
+enum chimdrv_refusal chimdrv_policy_option(const struct sock *sk);
 /* Socket owned: the conditions that pass by themselves. */
 enum chimdrv_refusal chimdrv_policy_moment(struct sock *sk);
 int chimdrv_policy_errno(enum chimdrv_refusal refusal);

@@ -114,6 +114,7 @@ static void init_lists(struct chimdrv_conn *conn)
 	__skb_queue_head_init(&conn->hold);
 	__skb_queue_head_init(&conn->returned);
 	__skb_queue_head_init(&conn->back);
+	__skb_queue_head_init(&conn->kept);
 }
 
 /* Of no card yet: chimdrv_conn_join() or chimdrv_conn_discard() follows. */

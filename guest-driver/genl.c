@@ -370,7 +370,7 @@ static const struct genl_ops chimney_ops[] = {
 	{ .cmd = CHIMNEY_CMD_UPLOAD, .doit = cmd_upload, .flags = GENL_UNS_ADMIN_PERM },
 	{ .cmd = CHIMNEY_CMD_DISCONNECT, .doit = cmd_disconnect, .flags = GENL_UNS_ADMIN_PERM },
 	{ .cmd = CHIMNEY_CMD_UPDATE, .doit = cmd_update, .flags = GENL_UNS_ADMIN_PERM },
-	{ .cmd = CHIMNEY_CMD_QUERY, .doit = cmd_query },
+	{ .cmd = CHIMNEY_CMD_QUERY, .doit = cmd_query, .flags = GENL_UNS_ADMIN_PERM },
 	{ .cmd = CHIMNEY_CMD_INVALIDATE, .doit = cmd_invalidate, .flags = GENL_UNS_ADMIN_PERM },
 	{ .cmd = CHIMNEY_CMD_POLICY, .doit = cmd_policy, .flags = GENL_ADMIN_PERM },
 };

@@ -31,6 +31,7 @@ void chimdrv_handback_drop_requests(struct chimdrv_conn *conn)
 	chimdrv_recv_drop(conn);
 	chimdrv_fwd_drop(conn);
 	chimdrv_frag_end(conn);
+	__skb_queue_purge(&conn->kept);
 }
 
 /*

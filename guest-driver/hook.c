@@ -4,7 +4,7 @@
  * path: during a hand-over, over another interface, reassembled from fragments,
  * or with IP options. A netfilter hook at the end of LOCAL_IN takes them before
  * TCP does; they are held or forwarded. The same hook is where the automatic
- * policy sees traffic.
+ * policy sees traffic, and where ICMP is looked at for the path MTU (pmtu.c).
  */
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>
@@ -13,6 +13,7 @@
 #include <net/ip6_checksum.h>
 #include <net/ipv6.h>
 #include <net/net_namespace.h>
+#include <net/netfilter/ipv6/nf_defrag_ipv6.h>
 #if IS_ENABLED(CONFIG_NF_CONNTRACK)
 #include <net/netfilter/nf_conntrack.h>
 #include <net/netfilter/nf_conntrack_core.h>
@@ -20,6 +21,10 @@
 #endif
 
 #include "chimdrv_conn.h"
+
+#if IS_ENABLED(CONFIG_IPV6) && !IS_ENABLED(CONFIG_NF_DEFRAG_IPV6)
+#error "IPv6 needs nf_defrag_ipv6, or fragments would pass the hook by"
+#endif
 
 /* ------------------------------------------------------------- connection tracking */
 
@@ -180,7 +185,7 @@ static void dispose(struct sock *sk, struct sk_buff *skb)
 }
 
 /*
- * RCU and bottom halves are held off. NF_STOLEN once the control block is
+ * RCU is held off, bottom halves mostly. NF_STOLEN once the control block is
  * changed; ours never goes on to the kernel's TCP from here.
  */
 static unsigned int take(struct sock *sk, struct sk_buff *skb, unsigned int offset, bool ipv6)
@@ -194,9 +199,11 @@ static unsigned int take(struct sock *sk, struct sk_buff *skb, unsigned int offs
 	sock_hold(sk);
 	skb_orphan(skb);
 	skb_dst_force(skb);
+	local_bh_disable();	/* what a queue of netfilter gives back comes in process context */
 	bh_lock_sock_nested(sk);
 	dispose(sk, skb);
 	bh_unlock_sock(sk);
+	local_bh_enable();
 	sock_put(sk);
 	return NF_STOLEN;
 }
@@ -222,7 +229,11 @@ static unsigned int hook4(void *priv, struct sk_buff *skb, const struct nf_hook_
 	struct tcphdr buf;
 	struct sock *sk;
 
-	if (iph->protocol != IPPROTO_TCP || ip_is_fragment(iph))
+	if (ip_is_fragment(iph))
+		return NF_ACCEPT;
+	if (iph->protocol == IPPROTO_ICMP)
+		chimdrv_pmtu_icmp(skb, offset, state);
+	if (iph->protocol != IPPROTO_TCP)
 		return NF_ACCEPT;
 	sk = skb->sk;
 	if (sk) {	/* early demultiplexing has found it */
@@ -257,7 +268,11 @@ static unsigned int hook6(void *priv, struct sk_buff *skb, const struct nf_hook_
 	int offset;
 
 	offset = ipv6_skip_exthdr(skb, sizeof(*ip6h), &proto, &frag);
-	if (offset < 0 || proto != IPPROTO_TCP || frag)
+	if (offset < 0 || frag)
+		return NF_ACCEPT;
+	if (proto == IPPROTO_ICMPV6)
+		chimdrv_pmtu_icmp6(skb, offset, state);
+	if (proto != IPPROTO_TCP)
 		return NF_ACCEPT;
 	sk = skb->sk;
 	if (sk) {
@@ -325,14 +340,30 @@ static const struct nf_hook_ops chimdrv_hooks[] = {
 #endif
 };
 
+/* IPv4 reassembles in front of LOCAL_IN, IPv6 behind it, where no hook sees the segment. */
 static int __net_init hook_net_init(struct net *net)
 {
-	return nf_register_net_hooks(net, chimdrv_hooks, ARRAY_SIZE(chimdrv_hooks));
+	int err;
+
+#if IS_ENABLED(CONFIG_IPV6)
+	err = nf_defrag_ipv6_enable(net);
+	if (err)
+		return err;
+#endif
+	err = nf_register_net_hooks(net, chimdrv_hooks, ARRAY_SIZE(chimdrv_hooks));
+#if IS_ENABLED(CONFIG_IPV6)
+	if (err)
+		nf_defrag_ipv6_disable(net);
+#endif
+	return err;
 }
 
 static void __net_exit hook_net_exit(struct net *net)
 {
 	nf_unregister_net_hooks(net, chimdrv_hooks, ARRAY_SIZE(chimdrv_hooks));
+#if IS_ENABLED(CONFIG_IPV6)
+	nf_defrag_ipv6_disable(net);
+#endif
 }
 
 static struct pernet_operations hook_net_ops = {

@@ -346,10 +346,24 @@ void chimdrv_hw_test_irq(struct chimdrv_dev *cd, unsigned int vector)
 
 void chimdrv_dev_fail(struct chimdrv_dev *cd, const char *why)
 {
-	if (test_and_set_bit(CHIMDRV_DEV_FAILED, &cd->bits))
-		return;
-	cd->fail_why = why;
-	if (cd->net)
+	unsigned long flags;
+	bool first;
+
+	spin_lock_irqsave(&cd->fail_lock, flags);
+	first = !test_and_set_bit(CHIMDRV_DEV_FAILED, &cd->bits);
+	if (first) {
+		cd->fail_why = why;
+		queue_work(cd->stop_wq, &cd->fail_work);
+	}
+	spin_unlock_irqrestore(&cd->fail_lock, flags);
+	if (first && cd->net)
 		netif_carrier_off(cd->net->netdev);
-	queue_work(cd->stop_wq, &cd->fail_work);
+}
+
+void chimdrv_dev_fail_wait(struct chimdrv_dev *cd)
+{
+	/* the bit may be seen before the work is queued, but not by who has had the lock */
+	spin_lock_irq(&cd->fail_lock);
+	spin_unlock_irq(&cd->fail_lock);
+	flush_work(&cd->fail_work);
 }

@@ -190,6 +190,7 @@ static struct chimdrv_dev *dev_create(struct pci_dev *pdev)
 	cd->pdev = pdev;
 	cd->dev = &pdev->dev;
 	set_bit(CHIMDRV_DEV_FAILED, &cd->bits);	/* until it has been started */
+	spin_lock_init(&cd->fail_lock);
 	INIT_WORK(&cd->fail_work, fail_work);
 	INIT_WORK(&cd->reset_work, reset_work);
 	INIT_DELAYED_WORK(&cd->service_work, service_work);
@@ -232,7 +233,7 @@ static int dev_start(struct chimdrv_dev *cd)
 
 err_irq:
 	set_bit(CHIMDRV_DEV_REMOVING, &cd->bits);
-	flush_work(&cd->fail_work);
+	chimdrv_dev_fail_wait(cd);
 	cancel_work_sync(&cd->reset_work);
 	chimdrv_irq_free_admin(cd);
 err_net:
@@ -251,7 +252,7 @@ static void dev_stop(struct chimdrv_dev *cd)
 		set_bit(CHIMDRV_DEV_FAILED, &cd->bits);
 		quiesce(cd);
 	}
-	flush_work(&cd->fail_work);
+	chimdrv_dev_fail_wait(cd);
 	cancel_work_sync(&cd->reset_work);
 	chimdrv_irq_free_admin(cd);
 	chimdrv_net_destroy(cd);
@@ -326,7 +327,7 @@ static void put_to_sleep(struct chimdrv_dev *cd)
 	netif_device_detach(cd->net->netdev);
 	chimdrv_net_down(cd->net);
 	set_bit(CHIMDRV_DEV_FAILED, &cd->bits);
-	flush_work(&cd->fail_work);
+	chimdrv_dev_fail_wait(cd);
 	quiesce(cd);
 }
 
@@ -394,7 +395,7 @@ static pci_ers_result_t error_detected(struct pci_dev *pdev, pci_channel_state_t
 	else
 		set_bit(CHIMDRV_DEV_ASLEEP, &cd->bits);
 	chimdrv_dev_fail(cd, "error on the PCI bus");
-	flush_work(&cd->fail_work);
+	chimdrv_dev_fail_wait(cd);
 	return state == pci_channel_io_perm_failure ? PCI_ERS_RESULT_DISCONNECT :
 						      PCI_ERS_RESULT_NEED_RESET;
 }

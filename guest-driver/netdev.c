@@ -87,7 +87,7 @@ static void pair_stop(struct chimdrv_pair *pair)
 		if (chimdrv_admin_destroy_ring(ring) && chimdrv_dev_alive(pair->cd))
 			chimdrv_dev_fail(pair->cd, "a ring could not be destroyed");
 	if (!chimdrv_dev_alive(pair->cd))
-		flush_work(&pair->cd->fail_work);
+		chimdrv_dev_fail_wait(pair->cd);
 	chimdrv_pair_drain(pair);
 	chimdrv_pair_free(pair);
 }
@@ -115,7 +115,7 @@ void chimdrv_net_down(struct chimdrv_net *net)
 			chimdrv_admin_set_rx_mode(net, false);
 	}
 	if (!chimdrv_dev_alive(net->cd)) {
-		flush_work(&net->cd->fail_work);
+		chimdrv_dev_fail_wait(net->cd);
 		chimdrv_offload_dev_gone(net->cd);
 	}
 	for (p = 0; p < net->cd->max_pairs; p++)

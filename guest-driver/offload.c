@@ -303,11 +303,13 @@ static void offload_result(struct chimdrv_candidate *c, struct chimdrv_blist *bl
 
 	if (!err && status == CHIM_ST_SUCCESS) {
 		count_initiated(conn);
-		refcount_inc(&conn->refs);
-		set_bit(CHIMDRV_C_TARGET, &conn->bits);
 		spin_lock_bh(&c->sk->sk_lock.slock);
-		set_bit(CHIMDRV_C_ADMIN, &conn->bits);
-		chimdrv_progress_check(conn);
+		if (conn->state == CHIMDRV_INITIATING) {	/* else it ended with the card */
+			refcount_inc(&conn->refs);
+			set_bit(CHIMDRV_C_TARGET, &conn->bits);
+			set_bit(CHIMDRV_C_ADMIN, &conn->bits);
+			chimdrv_progress_check(conn);
+		}
 		spin_unlock_bh(&c->sk->sk_lock.slock);
 		return;
 	}

@@ -34,6 +34,20 @@ static bool has_ip_options(const struct sock *sk)
 	return rcu_access_pointer(inet_sk(sk)->inet_opt);
 }
 
+/* Options that the target does not know; they change without a call that passes by the driver. */
+enum chimdrv_refusal chimdrv_policy_option(const struct sock *sk)
+{
+	if (READ_ONCE(sk->sk_tsflags) & SOF_TIMESTAMPING_TX_RECORD_MASK)
+		return CHIMDRV_NO_TIMESTAMPING;
+	if (READ_ONCE(inet_sk(sk)->min_ttl))
+		return CHIMDRV_NO_MIN_TTL;
+#if IS_ENABLED(CONFIG_IPV6)
+	if (sk->sk_family == AF_INET6 && READ_ONCE(inet6_sk(sk)->min_hopcount))
+		return CHIMDRV_NO_MIN_TTL;
+#endif
+	return CHIMDRV_NO_NONE;
+}
+
 static bool good_congestion_control(const struct sock *sk)
 {
 	const char *name = inet_csk(sk)->icsk_ca_ops->name;
@@ -66,8 +80,8 @@ enum chimdrv_refusal chimdrv_policy_recheck(struct sock *sk)
 	if (rcu_access_pointer(sk->sk_policy[0]) || rcu_access_pointer(sk->sk_policy[1]))
 		return CHIMDRV_NO_XFRM;
 #endif
-	if (READ_ONCE(sk->sk_tsflags) & SOF_TIMESTAMPING_TX_RECORD_MASK)
-		return CHIMDRV_NO_TIMESTAMPING;
+	if (chimdrv_policy_option(sk))
+		return chimdrv_policy_option(sk);
 	if (has_ip_options(sk))
 		return CHIMDRV_NO_OPTIONS;
 	if (READ_ONCE(sk->sk_pacing_status) == SK_PACING_NEEDED)

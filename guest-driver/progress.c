@@ -16,8 +16,46 @@ static void go(struct chimdrv_conn *conn)
 	    !test_bit(CHIMDRV_C_CUTOVER, &conn->bits) || !test_bit(CHIMDRV_C_ADMIN, &conn->bits))
 		return;
 	chimdrv_conn_set_state(conn, CHIMDRV_OFFLOADED);
+	set_bit(CHIMDRV_C_FRESH, &conn->bits);
 	chimdrv_recv_post(conn);
 	chimdrv_fwd_flush(conn);
+}
+
+/* What a program may have done with which the connection cannot stay. */
+static enum chimdrv_why must_leave(struct chimdrv_conn *conn)
+{
+	struct sock *sk = conn->sk;
+	struct tcp_sock *tp = tcp_sk(sk);
+
+	if (tp->snd_up != conn->snd_up) {
+		if (after(tp->snd_up, tp->snd_una)) {
+			set_bit(CHIMDRV_C_QUIET, &conn->bits);
+			return CHIMDRV_WHY_URGENT;
+		}
+		conn->snd_up = tp->snd_up;
+	}
+	if (rcu_access_pointer(sk->sk_filter) ||
+	    /* pairs with the release in sch_fq, as in TCP itself */
+	    smp_load_acquire(&sk->sk_pacing_status) == SK_PACING_NEEDED)
+		return CHIMDRV_WHY_FILTER;
+	if (chimdrv_policy_option(sk))
+		return CHIMDRV_WHY_SOCKOPT;
+	if ((sk->sk_state != TCP_ESTABLISHED && sk->sk_state != TCP_CLOSE_WAIT) ||
+	    (sk->sk_shutdown & SEND_SHUTDOWN))
+		return CHIMDRV_WHY_SHUTDOWN;
+	return CHIMDRV_WHY_NONE;
+}
+
+/* slock, queues ours, OFFLOADED. */
+static void heed_program(struct chimdrv_conn *conn)
+{
+	enum chimdrv_why why = must_leave(conn);
+
+	clear_bit(CHIMDRV_C_FRESH, &conn->bits);
+	if (why)
+		chimdrv_upload_ask(conn, why);
+	else if (chimdrv_state_changed(conn))
+		chimdrv_update_ask(conn);
 }
 
 /* slock, queues ours. */
@@ -38,6 +76,9 @@ static void run(struct chimdrv_conn *conn)
 		chimdrv_deliver_drain(conn);
 	}
 	if (conn->state == CHIMDRV_OFFLOADED && !test_bit(CHIMDRV_C_DETACHED, &conn->bits)) {
+		/* owners that came while it went over have left without a look at what they did */
+		if (test_bit(CHIMDRV_C_FRESH, &conn->bits))
+			heed_program(conn);
 		chimdrv_fwd_flush(conn);
 		chimdrv_recv_post(conn);
 		if (!test_bit(CHIMDRV_C_QUIET, &conn->bits))
@@ -56,34 +97,10 @@ void chimdrv_progress_check(struct chimdrv_conn *conn)
 		run(conn);
 }
 
-/* What a program may have done with which the connection cannot stay. */
-static enum chimdrv_why must_leave(struct chimdrv_conn *conn)
-{
-	struct sock *sk = conn->sk;
-	struct tcp_sock *tp = tcp_sk(sk);
-
-	if (tp->snd_up != conn->snd_up) {
-		if (after(tp->snd_up, tp->snd_una)) {
-			set_bit(CHIMDRV_C_QUIET, &conn->bits);
-			return CHIMDRV_WHY_URGENT;
-		}
-		conn->snd_up = tp->snd_up;
-	}
-	if (rcu_access_pointer(sk->sk_filter) ||
-	    /* pairs with the release in sch_fq, as in TCP itself */
-	    smp_load_acquire(&sk->sk_pacing_status) == SK_PACING_NEEDED)
-		return CHIMDRV_WHY_FILTER;
-	if ((sk->sk_state != TCP_ESTABLISHED && sk->sk_state != TCP_CLOSE_WAIT) ||
-	    (sk->sk_shutdown & SEND_SHUTDOWN))
-		return CHIMDRV_WHY_SHUTDOWN;
-	return CHIMDRV_WHY_NONE;
-}
-
 /* What the owner has done with a socket that is not kernel TCP's. */
 static void look_after_owner(struct chimdrv_conn *conn)
 {
 	struct tcp_sock *tp = tcp_sk(conn->sk);
-	enum chimdrv_why why;
 
 	if (tp->rcv_nxt != conn->seen_rcv_nxt || tp->snd_una != conn->seen_snd_una) {
 		chimdrv_count(conn->cd, leaks);	/* kernel TCP has processed a segment */
@@ -91,13 +108,8 @@ static void look_after_owner(struct chimdrv_conn *conn)
 		conn->seen_snd_una = tp->snd_una;
 	}
 	chimdrv_valves_hold(conn);
-	if (conn->state == CHIMDRV_OFFLOADED) {
-		why = must_leave(conn);
-		if (why)
-			chimdrv_upload_ask(conn, why);
-		else if (chimdrv_state_changed(conn))
-			chimdrv_update_ask(conn);
-	}
+	if (conn->state == CHIMDRV_OFFLOADED)
+		heed_program(conn);
 }
 
 /* release_cb: slock held, whoever owned the socket is done. */

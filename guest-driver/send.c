@@ -412,6 +412,24 @@ void chimdrv_send_drop(struct chimdrv_conn *conn)
 		send_free(conn, send);
 }
 
+/*
+ * The socket dies with requests posted, and its write queue with it: what they read
+ * is kept until chimdrv_handback_drop_requests(). Accounts as tcp_wmem_free_skb().
+ */
+void chimdrv_send_keep(struct chimdrv_conn *conn)
+{
+	struct sock *sk = conn->sk;
+	struct sk_buff *skb;
+
+	while ((skb = __skb_dequeue(&sk->sk_write_queue))) {
+		tcp_skb_tsorted_anchor_cleanup(skb);
+		sk_wmem_queued_add(sk, -(int)skb->truesize);
+		sk_mem_uncharge(sk, skb_zcopy_pure(skb) ? SKB_TRUESIZE(skb_end_offset(skb)) :
+							  skb->truesize);
+		__skb_queue_tail(&conn->kept, skb);
+	}
+}
+
 /* -------------------------------------------------------------------------- module life */
 
 int chimdrv_send_init(void)

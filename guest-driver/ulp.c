@@ -169,20 +169,37 @@ void chimdrv_ulp_detach(struct chimdrv_conn *conn)
 
 /* --------------------------------------------------------- operations of the proto */
 
-/* Bring the socket back; no lock held. -EINTR: killed meanwhile, except in close. */
-static int upload_and_wait(struct sock *sk, enum chimdrv_why why)
+/* Ask for the socket; NULL: it is the kernel's. The caller has a reference of the connection. */
+static struct chimdrv_conn *upload_begin(struct sock *sk, enum chimdrv_why why)
 {
 	struct chimdrv_conn *conn;
-	int err = 0;
 
 	rcu_read_lock();
 	conn = chimdrv_ulp_conn(sk);
 	if (conn && !chimdrv_conn_get(conn))
 		conn = NULL;
 	rcu_read_unlock();
+	if (conn)
+		chimdrv_upload_ask(conn, why);
+	return conn;
+}
+
+static void upload_soon(struct sock *sk, enum chimdrv_why why)
+{
+	struct chimdrv_conn *conn = upload_begin(sk, why);
+
+	if (conn)
+		chimdrv_conn_put(conn);
+}
+
+/* Bring the socket back; no lock held. -EINTR: killed meanwhile, except in close. */
+static int upload_and_wait(struct sock *sk, enum chimdrv_why why)
+{
+	struct chimdrv_conn *conn = upload_begin(sk, why);
+	int err = 0;
+
 	if (!conn)
 		return 0;
-	chimdrv_upload_ask(conn, why);
 	if (why == CHIMDRV_WHY_CLOSE)
 		chimdrv_upload_wait_close(conn);
 	else
@@ -243,7 +260,12 @@ static int op_diag_destroy(struct sock *sk, int error)
 	int err;
 
 	__module_get(THIS_MODULE);
-	err = upload_and_wait(sk, CHIMDRV_WHY_DESTROY);
+	if (has_current_bpf_ctx()) {	/* owns the socket already, and may not sleep */
+		upload_soon(sk, CHIMDRV_WHY_DESTROY);
+		err = chimdrv_ulp_is_ours(sk) ? -EAGAIN : 0;
+	} else {
+		err = upload_and_wait(sk, CHIMDRV_WHY_DESTROY);
+	}
 	if (!err)
 		err = chimdrv_ulp_base(sk)->diag_destroy(sk, error);
 	module_put(THIS_MODULE);
@@ -258,9 +280,9 @@ static bool option_uploads(int level, int name)
 		       name == TCP_ULP || name == TCP_CONGESTION || name == TCP_TX_DELAY ||
 		       (name >= CHIMDRV_TCP_AO_FIRST && name <= CHIMDRV_TCP_AO_LAST);
 	if (level == SOL_IP)
-		return name == IP_OPTIONS || name == IP_XFRM_POLICY || name == IP_IPSEC_POLICY;
+		return name == IP_OPTIONS || name == IP_MINTTL || name == IP_XFRM_POLICY || name == IP_IPSEC_POLICY;
 	if (level == SOL_IPV6)
-		return name == IPV6_ADDRFORM || name == IPV6_XFRM_POLICY ||
+		return name == IPV6_ADDRFORM || name == IPV6_MINHOPCOUNT || name == IPV6_XFRM_POLICY ||
 		       name == IPV6_IPSEC_POLICY || name == IPV6_RTHDR || name == IPV6_HOPOPTS ||
 		       name == IPV6_DSTOPTS || name == IPV6_RTHDRDSTOPTS ||
 		       name == IPV6_2292PKTOPTIONS;
@@ -326,8 +348,9 @@ static int ulp_init(struct sock *sk)
 }
 
 /*
- * A socket dies without having passed an operation above: no ordinary way leads
- * here. Kernel memory of the socket goes; the connection ends in the worker.
+ * A socket dies without having passed an operation above: its close had begun before
+ * the socket was ours, and data was unread. What the card may still read outlives
+ * it; the connection ends in the worker, with the reset that the gate has kept back.
  */
 static void ulp_release(struct sock *sk)
 {
@@ -337,6 +360,7 @@ static void ulp_release(struct sock *sk)
 		return;
 	RCU_INIT_POINTER(inet_csk(sk)->icsk_ulp_data, NULL);
 	WRITE_ONCE(sk->sk_prot, chimdrv_ulp_base(sk));
+	chimdrv_send_keep(conn);
 	set_bit(CHIMDRV_C_DETACHED, &conn->bits);
 	chimdrv_upload_ask(conn, CHIMDRV_WHY_DESTROY);
 	wake_up_all(&conn->wait);

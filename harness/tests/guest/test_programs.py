@@ -17,7 +17,8 @@ from chimney.wait import stays, wait_until
 KIB = 1024
 POLLIN, POLLPRI = 1, 2
 TCP_CONGESTION, TCP_REPAIR, TCP_ULP = 13, 19, 31
-SO_RCVLOWAT = 18
+SO_RCVLOWAT, SO_TIMESTAMPING, SOF_TIMESTAMPING_TX_ACK = 18, 37, 1 << 9
+IP_MINTTL, IPV6_MINHOPCOUNT = 21, 73
 ESTABLISHED = 1
 
 
@@ -49,6 +50,32 @@ def test_urgent_data_in(visit: Visit) -> None:
     conn.guest.recv(1, "oob")
     conn.guest.recv(1000)
     both_ways(conn)
+    visit.hand(conn)
+    both_ways(conn)
+
+
+@pytest.mark.where(cpus=(2,))
+@pytest.mark.parametrize(
+    ("family", "level", "name", "value"),
+    [
+        (4, socket.SOL_IP, IP_MINTTL, 1),
+        (6, socket.IPPROTO_IPV6, IPV6_MINHOPCOUNT, 1),
+        (4, socket.SOL_SOCKET, SO_TIMESTAMPING, SOF_TIMESTAMPING_TX_ACK),
+    ],
+)
+def test_options_that_the_card_does_not_know(
+    visit: Visit, family: int, level: int, name: int, value: int
+) -> None:
+    """What the target cannot keep an eye on takes the connection back, and keeps it."""
+    conn = visit.connect(family)
+    visit.hand(conn)
+    both_ways(conn)
+    conn.guest.set(level, name, value)
+    visit.expect("host", conn)
+    if visit.offloads:
+        assert not visit.ctl.offload(*conn.words, check=False)
+    both_ways(conn)
+    conn.guest.set(level, name, 0)
     visit.hand(conn)
     both_ways(conn)
 
