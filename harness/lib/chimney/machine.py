@@ -51,6 +51,7 @@ class Machine:
     sockets: Path
     cards: Sequence[Card] = ()
     accel: str = "tcg"
+    tcg_thread: str = "multi"
     cpus: int = 1
     memory: int = 512
     disk: Path | None = None
@@ -103,7 +104,7 @@ class Machine:
     def _processor(self) -> list[str]:
         # With ERMS the guest copies with `rep movsb`, which TCG runs byte by byte.
         model = "host" if self.accel == "kvm" else "max,-erms,-fsrm"
-        accel = "kvm" if self.accel == "kvm" else "tcg,thread=multi"
+        accel = "kvm" if self.accel == "kvm" else f"tcg,thread={self.tcg_thread}"
         return ["-accel", accel, "-cpu", model, "-smp", str(self.cpus)]
 
     def _boot(self) -> list[str]:

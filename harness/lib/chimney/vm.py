@@ -56,6 +56,7 @@ class VmConfig:
     cpus: int = 1
     memory: int = DEFAULT_MEMORY
     accel: str = "auto"
+    tcg_thread: str = "multi"  # or "single": all virtual processors on one of the host's
     wire: str | WireMaker = "tap"
     mtu: int = 1500
     second: str | None = None
@@ -346,8 +347,8 @@ class Vm:
         return Machine(
             qemu=config.qemu, kernel=self.kernel.image if self.kernel else None,
             initrd=self._image(), append=self._append(), run_dir=self.run_dir,
-            sockets=self.sockets, cards=cards, accel=self.accel.name, cpus=config.cpus,
-            memory=config.memory, disk=config.disk,
+            sockets=self.sockets, cards=cards, accel=self.accel.name,
+            tcg_thread=config.tcg_thread, cpus=config.cpus, memory=config.memory, disk=config.disk,
             disk_format=disk_format(config.disk), machine_options=config.machine_options,
             devices=config.devices, extra=config.qemu_args, trace=config.trace,
             objects=self.capture.objects, interactive=config.interactive)

@@ -113,6 +113,8 @@ def special(name: str) -> dict[str, Any]:
         return {"wire": VlanWire()}
     if name == "two-cards":
         return {"second": "vmxnet3"}
+    if name == "one-thread":
+        return {"tcg_thread": "single"}
     return {}
 
 

@@ -45,8 +45,13 @@ def card_address(visit: Visit) -> str:
     return shell(visit, "basename $(readlink -f /sys/class/net/eth0/device)").strip()
 
 
+# A reset moves the card's BARs. QEMU 10.0 then fails an assertion (iotlb_to_section) at times, when
+# another virtual processor accesses any device with a TLB entry of before.
+ONE_THREAD = pytest.mark.where(vm="one-thread")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["unbind", "reset"])
+@pytest.mark.parametrize("how", ["unbind", pytest.param("reset", marks=ONE_THREAD)])
 def test_card_goes_away_under_load(visit: Visit, seed: int, how: str) -> None:
     """The driver is taken off the card, or the card is reset, while connections of both families
     carry data: they come back to Linux first, and go on when the card is there again.
@@ -82,6 +87,7 @@ def test_card_goes_away_under_load(visit: Visit, seed: int, how: str) -> None:
         visit.configure()
 
 
+@ONE_THREAD
 def test_program_writes_during_a_reset(visit: Visit) -> None:
     """What the kernel's TCP could not send while the rings were down goes out when they are up
     again, although nobody sends anything more that would push it (LIFE-H1).
@@ -256,12 +262,15 @@ def test_segments_by_another_card(visit: Visit, seed: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.where(cpus=(2,), vm="emulated")
+@pytest.mark.parametrize("family", [4, 6])
 @pytest.mark.parametrize("what", ["fragment", "options"])
-def test_segments_that_the_card_leaves_to_linux(visit: Visit, seed: int, what: str) -> None:
+def test_segments_that_the_card_leaves_to_linux(
+    visit: Visit, seed: int, what: str, family: int
+) -> None:
     """Fragments, which Linux reassembles, and frames with IP options come up raw and are forwarded;
     the connection stays with the card.
     """
-    exchange = Exchange(visit, seed, size=1 * MIB)
+    exchange = Exchange(visit, seed, family=family, size=1 * MIB)
     visit.link.set("ba", **{what: 0.05})
     try:
         if visit.offloads:
