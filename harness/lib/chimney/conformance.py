@@ -90,7 +90,7 @@ def collect(requirements: dict[str, Requirement]) -> list[str]:
     unknown = []
     tests = [
         test
-        for path in [*sorted((TOP / "harness/tests").rglob("test_*.py")), *sorted(DEMO.glob("*.py"))]
+        for path in sorted([*(TOP / "harness/tests").rglob("test_*.py"), *DEMO.glob("*.py")])
         for test in python_tests(path)
     ]
     tests += [

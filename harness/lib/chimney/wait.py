@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Waiting with a deadline and a name: the only place in the harness that sleeps.
 
-A wait that runs out raises WaitTimeout, which says what was waited for and for how long. Where guests
-are slow, as on the debug kernel, CHIMNEY_PACE in the environment makes every deadline that many
-times longer.
+A wait that runs out raises WaitTimeout, which says what was waited for and for how long. Where
+guests are slow, as on the debug kernel, CHIMNEY_PACE in the environment makes every deadline that
+many times longer.
 """
 
 from __future__ import annotations
@@ -65,5 +65,6 @@ def stays(condition: Callable[[], bool], what: str, seconds: float,
     begin = time.monotonic()
     while (passed := time.monotonic() - begin) < seconds:
         if not condition():
-            raise AssertionError(f"{what} was true for {passed:.1f} s only, not for {seconds:.1f} s")
+            raise AssertionError(f"{what} was true for {passed:.1f} s only, "
+                                 f"not for {seconds:.1f} s")
         time.sleep(min(interval, seconds - passed))

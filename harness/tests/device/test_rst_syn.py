@@ -48,7 +48,7 @@ def test_rst_outside_of_the_window(conn: Connection, peer: Peer) -> None:
 
 
 def test_rst_in_the_window(conn: Connection, peer: Peer) -> None:
-    """SEC-1, BRA-4, BRA-1: one challenge ACK until an acceptable segment ends the validation
+    """BRA-4, BRA-1: one challenge ACK until an acceptable segment ends the validation
     period.
     """
     peer.inject(flags=RST, seq=RCV + 100)

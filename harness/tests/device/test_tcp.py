@@ -222,7 +222,7 @@ def test_tag_of_frames_sent(card: Card, vlan: int, priority: int, tag: int | Non
     ],
 )
 def test_tag_of_frames_received(card: Card, vlan: int, tag: int | None, taken: bool) -> None:
-    """VLN-6, VLN-7"""
+    """VLN-6"""
     conn = Connection(card, neighbor=new_neighbor(vlan=vlan)).initiate()
     Peer(conn).data(b"tagged", vlan=tag)
     if taken:
@@ -232,12 +232,17 @@ def test_tag_of_frames_received(card: Card, vlan: int, tag: int | None, taken: b
         assert conn.no_entry() and card.no_wire_frame()
 
 
-@pytest.mark.parametrize("dst,taken", [(MAC, True), (b"\x02\0\0\0\0\x55", False)])
+GROUP = b"\x01\0\x5e\0\0\x05"
+
+
+@pytest.mark.parametrize(
+    "dst,taken", [(MAC, True), (GROUP, True), (b"\x02\0\0\0\0\x55", False)]
+)
 def test_destination_mac(card: Card, dst: bytes, taken: bool) -> None:
-    """STA-11: the connection's traffic comes on the configured MAC; another one's is not the
-    target's.
+    """STA-11: the connection's traffic comes on the configured MAC and on multicast addresses that
+    are enabled; another one's is not the target's.
     """
-    card.rx_mode(abi.CHIM_RX_ENABLE | abi.CHIM_RX_PROMISC, [MAC])
+    card.rx_mode(abi.CHIM_RX_ENABLE | abi.CHIM_RX_PROMISC, [MAC, GROUP])
     conn = Connection(card).initiate()
     card.wait("the cut-over", card.pairs[0].rxc.take)
     peer = Peer(conn)

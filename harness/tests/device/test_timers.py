@@ -141,7 +141,7 @@ def test_keepalive(card: Card) -> None:
 
 
 def test_timers_do_not_wrap(card: Card) -> None:
-    """TMR-3, TMR-1: a timer of seven weeks does not fire early, and tells what is left of it."""
+    """TMR-3: a timer of seven weeks does not fire early, and tells what is left of it."""
     ticks = 4_200_000_000
     conn = Connection(card, flags=abi.CHIM_TCP_KEEPALIVE, ka_timeout=ticks).initiate()
     card.advance(ms=600_000)

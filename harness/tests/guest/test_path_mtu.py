@@ -34,7 +34,8 @@ if family == "4":
     sock.sendto(packet(total(packet(0))), (guest, 0))
 else:
     inner = struct.pack("!IHBB", 0x60000000, 1440, 6, 64)
-    inner += socket.inet_pton(socket.AF_INET6, guest) + socket.inet_pton(socket.AF_INET6, peer) + tcp
+    pton = lambda address: socket.inet_pton(socket.AF_INET6, address)
+    inner += pton(guest) + pton(peer) + tcp
     sock = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
     sock.sendto(struct.pack("!BBHI", 2, 0, 0, int(mtu)) + inner, (guest, 0, 0, 0))
 """
@@ -67,8 +68,8 @@ def mtu_of_route(visit: Visit, conn: Conn) -> str:
 @pytest.mark.where(cpus=(2,), native=False)
 @pytest.mark.parametrize("family", [4, 6])
 def test_narrower_path(visit: Visit, routes: None, family: int) -> None:
-    """UPD-5's purpose by an upload: kernel TCP cuts what is under way anew, and the next path object
-    has the new MTU.
+    """UPD-5's purpose by an upload: kernel TCP cuts what is under way anew, and the next path
+    object has the new MTU.
     """
     conn = visit.connect(family)
     visit.hand(conn)

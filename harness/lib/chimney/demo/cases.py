@@ -135,7 +135,9 @@ def a_reader_without_room(stage: Stage) -> None:
 
 
 def unread_data(stage: Stage) -> None:
-    """BRD-1, BRD-7, RRQ-1, RRQ-9: unread bytes go into receive requests of both modes, the rest is indicated."""
+    """BRD-1, BRD-7, RRQ-1, RRQ-9: unread bytes go into receive requests of both modes, the rest is
+    indicated.
+    """
     pair = Pair(stage, "--pause", "1000")
     stage.until(
         lambda: stage.shuttle(0.1),

@@ -154,7 +154,18 @@ class Handover:
         assert room is not None
         room.wait_listens(PORT)
         guest = self.vm.background(
-            ["xfer", "--connect", host, *words, "--read-pause", "300", "--write-pause", "30", "--until", GUEST_STOP]
+            [
+                "xfer",
+                "--connect",
+                host,
+                *words,
+                "--read-pause",
+                "300",
+                "--write-pause",
+                "30",
+                "--until",
+                GUEST_STOP,
+            ]
         )
         return peer, guest
 
