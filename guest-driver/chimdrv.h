@@ -304,7 +304,7 @@ bool chimdrv_hw_has(const struct chimdrv_dev *cd, unsigned int feature);
  * @why (a constant string) and the fatal registers, and tries to recover.
  */
 void chimdrv_dev_fail(struct chimdrv_dev *cd, const char *why);	/* any context */
-void chimdrv_dev_fail_wait(struct chimdrv_dev *cd);	/* for fail_work of a card that is not alive */
+void chimdrv_dev_fail_wait(struct chimdrv_dev *cd);	/* of a card not alive: for its fail_work */
 void chimdrv_hw_report(struct chimdrv_dev *cd, const char *why);
 
 /* ---------------------------------------------------------------------- irq.c */

@@ -206,7 +206,7 @@ struct chimdrv_conn {
 
 	struct chimdrv_tcp_state final;
 	struct sk_buff_head back;	/* BufferedData that came back */
-	struct sk_buff_head kept;	/* the write queue of a socket that died, until the card lets go */
+	struct sk_buff_head kept;	/* write queue of a socket that died, until LAST */
 	u32 back_start;		/* where it begins; RCV.NXT if there is none */
 	u32 reason;		/* enum chimdrv_why: why it goes back */
 	int end_err;		/* what the program sees if the connection cannot go on */
@@ -231,8 +231,8 @@ struct chimdrv_conn {
 	X(PAUSED, "paused") X(DOWN, "card-down") X(USEC, "usec-timestamps") \
 	X(FAMILY, "family") X(SENDS, "send-queue") \
 	X(UNREADABLE, "unreadable-memory") X(MEMORY, "memory") X(BPF, "bpf") \
-	X(BUSY, "busy") X(OWNED, "socket-owned") X(ECN, "ecn") X(CARD, "card-refused") X(MTU, "mtu") \
-	X(MIN_TTL, "min-ttl")
+	X(BUSY, "busy") X(OWNED, "socket-owned") X(ECN, "ecn") X(CARD, "card-refused") \
+	X(MTU, "mtu") X(MIN_TTL, "min-ttl")
 
 #define X(id, name) CHIMDRV_NO_##id,
 enum chimdrv_refusal { CHIMDRV_REFUSALS(X) CHIMDRV_NO_COUNT };

@@ -190,7 +190,8 @@ static struct sk_buff *recv_to_skb(struct chimdrv_conn *conn, struct chimdrv_rec
 	for (i = 0; i < recv->nsge; i++) {
 		part = min(left, recv->sge[i].len);
 		if (part)
-			skb_add_rx_frag(skb, i, recv->sge[i].page, 0, part, PAGE_SIZE << recv->order);
+			skb_add_rx_frag(skb, i, recv->sge[i].page, 0, part,
+					PAGE_SIZE << recv->order);
 		else
 			recv_page_put(recv, recv->sge[i].page);
 		left -= part;

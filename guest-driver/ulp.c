@@ -280,10 +280,11 @@ static bool option_uploads(int level, int name)
 		       name == TCP_ULP || name == TCP_CONGESTION || name == TCP_TX_DELAY ||
 		       (name >= CHIMDRV_TCP_AO_FIRST && name <= CHIMDRV_TCP_AO_LAST);
 	if (level == SOL_IP)
-		return name == IP_OPTIONS || name == IP_MINTTL || name == IP_XFRM_POLICY || name == IP_IPSEC_POLICY;
+		return name == IP_OPTIONS || name == IP_MINTTL || name == IP_XFRM_POLICY ||
+		       name == IP_IPSEC_POLICY;
 	if (level == SOL_IPV6)
-		return name == IPV6_ADDRFORM || name == IPV6_MINHOPCOUNT || name == IPV6_XFRM_POLICY ||
-		       name == IPV6_IPSEC_POLICY || name == IPV6_RTHDR || name == IPV6_HOPOPTS ||
+		return name == IPV6_ADDRFORM || name == IPV6_MINHOPCOUNT ||
+		       name == IPV6_XFRM_POLICY || name == IPV6_IPSEC_POLICY || name == IPV6_RTHDR || name == IPV6_HOPOPTS ||
 		       name == IPV6_DSTOPTS || name == IPV6_RTHDRDSTOPTS ||
 		       name == IPV6_2292PKTOPTIONS;
 	return false;

@@ -230,7 +230,8 @@ static int upload_fence(struct chimdrv_conn *conn, u32 fence_id)
 		spin_lock_bh(&sk->sk_lock.slock);
 		if (!tries && test_bit(CHIMDRV_C_DETACHED, &conn->bits))
 			chimdrv_sq_disconnect(conn, CHIM_DISCONNECT_ABORTIVE);
-		else if (!tries && !sock_owned_by_user(sk) && !test_bit(CHIMDRV_C_QUIET, &conn->bits))
+		else if (!tries && !sock_owned_by_user(sk) &&
+			 !test_bit(CHIMDRV_C_QUIET, &conn->bits))
 			chimdrv_send_post(conn);
 		err = chimdrv_sq_fence(conn, fence_id);
 		if (!err)
