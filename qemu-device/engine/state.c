@@ -389,7 +389,8 @@ enum toe_status toe_conn_update(struct toe_conn *c, const struct toe_tcp_cached 
 			return s;
 		c->cached.initial_rcv_wnd = k->initial_rcv_wnd;
 		c->rcv.wnd_limit = k->initial_rcv_wnd;
-		c->rcv.ack_now = !c->rx_off && !c->rcv.fin_done;	/* UPD-7 */
+		if (!c->rx_off && !c->rcv.fin_done)
+			c->rcv.ack_now = true;		/* UPD-7 */
 	}
 	update_keepalive(c, k, now);
 	if ((k->flags & TOE_MAXRT_RESTART) || (k->max_rt && k->max_rt != c->cached.max_rt))

@@ -538,6 +538,20 @@ TEST(update_grows_window_during_indication)	/* UPD-7 */
 	rig_end();
 }
 
+TEST(update_does_not_take_an_owed_ack_away)	/* UPD-7, RFC-5 */
+{
+	rig_init();
+	rig_start();
+	rig_data(RIG_RCV, 100, TOE_FIN);
+	R.k2.flags |= TOE_UPDATE_RCV_WND;
+	CHECK_EQ(toe_conn_update(R.c, &R.k2, R.now), TOE_OK);
+	CHECK_EQ(rig_out(), 1);
+	CHECK_EQ(R.f[0].seg.ack, RIG_RCV + 101);
+	CHECK_EQ(toe_conn_update(R.c, &R.k2, R.now), TOE_OK);
+	CHECK_EQ(rig_out(), 0);			/* no window to tell of behind the FIN */
+	rig_end();
+}
+
 TEST(update_without_memory_changes_nothing)
 {
 	rig_init();
