@@ -24,6 +24,7 @@ struct toe_cc_ack {
 	uint32_t acked;		/* bytes newly acknowledged cumulatively */
 	uint32_t srtt_us;	/* 0: unknown */
 	bool     cwnd_limited;	/* cwnd, not the application or the peer's window, held data back */
+	bool     after_rto;	/* of what was in flight when the retransmission timer expired */
 };
 
 struct toe_cc_ops {
@@ -82,6 +83,18 @@ void toe_cc_set_smss(struct toe_cc *cc, uint32_t smss);
 
 /* min(10 x SMSS, max(2 x SMSS, 14600)), RFC 6928. */
 uint32_t toe_cc_initial_window(uint32_t smss);
+
+/*
+ * What slow start adds for an acknowledgement: after a timeout one segment, since a cumulative one
+ * tells of segments that had arrived before (RFC 3465 2.3).
+ */
+static inline uint32_t toe_cc_slow_start_step(const struct toe_cc *cc, const struct toe_cc_ack *ack)
+{
+	uint32_t limit = ack->after_rto ? cc->smss : 2 * cc->smss;
+	uint32_t by = ack->acked < limit ? ack->acked : limit;
+
+	return by < cc->ssthresh - cc->cwnd ? by : cc->ssthresh - cc->cwnd;
+}
 
 static inline bool toe_cc_in_slow_start(const struct toe_cc *cc)
 {

@@ -119,10 +119,8 @@ static void cubic_on_ack(struct toe_cc *cc, const struct toe_cc_ack *ack)
 		return;
 	}
 	if (toe_cc_in_slow_start(cc)) {
-		uint32_t by = left < 2 * cc->smss ? left : 2 * cc->smss;
+		uint32_t by = toe_cc_slow_start_step(cc, ack);
 
-		if (by > cc->ssthresh - cc->cwnd)
-			by = cc->ssthresh - cc->cwnd;
 		cc->cwnd = clamp((uint64_t)cc->cwnd + by);
 		left -= by;
 		if (toe_cc_in_slow_start(cc) || !left)

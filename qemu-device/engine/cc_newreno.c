@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * cc_newreno.c - slow start and congestion avoidance of RFC 5681 with byte counting (RFC 3465,
- * limit 2), and what all algorithms share: start values and bounds of cwnd. Which segments recovery
- * sends is recovery.c's.
+ * limit 2, after a timeout 1), and what all algorithms share: start values and bounds of cwnd. Which
+ * segments recovery sends is recovery.c's.
  */
 #include "cc.h"
 
@@ -56,10 +56,8 @@ static void newreno_on_ack(struct toe_cc *cc, const struct toe_cc_ack *ack)
 	if (!ack->cwnd_limited)
 		return;		/* RFC 7661's worry: a window that was not used proves nothing */
 	if (toe_cc_in_slow_start(cc)) {
-		uint32_t by = left < 2 * cc->smss ? left : 2 * cc->smss;
+		uint32_t by = toe_cc_slow_start_step(cc, ack);
 
-		if (by > cc->ssthresh - cc->cwnd)
-			by = cc->ssthresh - cc->cwnd;
 		grow(cc, by);
 		left -= by;
 		if (toe_cc_in_slow_start(cc) || !left)

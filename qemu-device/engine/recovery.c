@@ -90,6 +90,7 @@ static void grow(struct toe_conn *c, const struct toe_ack_info *a, uint64_t now)
 		.srtt_us = toe_rtt_srtt_us(&c->rtt),
 		.cwnd_limited = c->snd.cwnd_limited || a->flight + c->snd.mss > c->cc.cwnd ||
 				(toe_cc_in_slow_start(&c->cc) && a->flight >= c->cc.cwnd / 2),
+		.after_rto = c->rec.state == TOE_REC_LOSS,
 	};
 
 	c->cc.ops->on_ack(&c->cc, &ack);

@@ -16,6 +16,7 @@
 #include "tests/sim.h"
 
 #define MAX_STEPS	400000u
+#define ENOUGH_RUNS	25u	/* in so many everything happens */
 #define MAX_TIME	(1200ull * 1000 * SIM_MS)
 
 uint32_t sim_rand(struct sim *s)
@@ -218,7 +219,7 @@ static void describe(struct sim *s)
 /*
  * A bulk transfer with losses only: 100 Mbit/s, 10 ms of round-trip time. Mathis et al. give the
  * rate of such a TCP as about 1.2 MSS / (RTT sqrt(loss)) with every segment acknowledged and 0.9
- * with delayed ACKs; half of that must be reached.
+ * with delayed ACKs; half of that must be reached, two fifths without SACK.
  */
 static bool bulk(uint32_t loss, bool sack, uint64_t seed)
 {
@@ -248,7 +249,8 @@ static bool bulk(uint32_t loss, bool sack, uint64_t seed)
 	wire = 8e6 * 1514 / 1448 * 80 / 1e9;
 	expected = loss ? 8e6 * 0.010 * root((double)loss / 10000) / (0.9 * 1448) : 0;
 	expected = (expected > wire ? expected : wire) + 0.3;
-	ok = !s.failure && took <= 2 * expected;
+	/* without SACK many losses end in timeouts, of which the formula knows nothing */
+	ok = !s.failure && took <= (sack ? 2 : 2.5) * expected;
 	printf("%s %u/10000 lost, %s: 8 MB in %.2f s, expected about %.2f; %" PRIu64
 	       " frames, %" PRIu64 " lost%s%s\n",
 	       ok ? "ok:    " : "FAILED:", loss, sack ? "SACK" : "no SACK", took, expected,
@@ -343,6 +345,10 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (uint64_t k = 0; k < runs && failed < 10; k++)
 		failed += !run(seed + k, strict_peer, verbose, total);
+	if (runs >= ENOUGH_RUNS && (!total[1] || !total[3] || !total[4])) {
+		fprintf(stderr, "sim: the runs showed nothing: no hand-over, loss or corruption\n");
+		failed++;
+	}
 	printf("%s: %" PRIu64 " runs from seed %" PRIu64 ", %" PRIu64 " failed; %" PRIu64
 	       " bytes, %" PRIu64 " hand-overs, %" PRIu64 " frames, %" PRIu64 " lost, %" PRIu64
 	       " corrupted\n",

@@ -16,6 +16,13 @@ static void ack(uint32_t bytes, bool limited)
 	cc.ops->on_ack(&cc, &a);
 }
 
+static void ack_after_rto(uint32_t bytes)
+{
+	struct toe_cc_ack a = {.acked = bytes, .cwnd_limited = true, .after_rto = true};
+
+	cc.ops->on_ack(&cc, &a);
+}
+
 TEST(start_values_are_taken_over_or_made_up)
 {
 	toe_cc_init(&cc, &toe_cc_newreno, MSS, 0, 0, 0);
@@ -47,6 +54,25 @@ TEST(slow_start_counts_bytes_up_to_two_segments)
 	CHECK_EQ(cc.cwnd, 15 * MSS + 100);
 	ack(MSS, false);
 	CHECK_EQ(cc.cwnd, 15 * MSS + 100);
+}
+
+/* RFC-8; RFC 3465 2.3 */
+static void one_segment_after_rto(const struct toe_cc_ops *ops)
+{
+	toe_cc_init(&cc, ops, MSS, 40 * MSS, 0, 0);
+	cc.ops->on_rto(&cc, 40 * MSS, true, 0);
+	ack_after_rto(10 * MSS);
+	CHECK_EQ(cc.cwnd, 2 * MSS);
+	ack_after_rto(100);
+	CHECK_EQ(cc.cwnd, 2 * MSS + 100);
+	ack(10 * MSS, true);			/* all that was lost is there */
+	CHECK_EQ(cc.cwnd, 4 * MSS + 100);
+}
+
+TEST(slow_start_after_a_timeout_counts_one_segment)
+{
+	one_segment_after_rto(&toe_cc_newreno);
+	one_segment_after_rto(&toe_cc_cubic);
 }
 
 TEST(avoidance_adds_a_segment_per_window)

@@ -116,6 +116,7 @@ TEST(timeout_goes_back)	/* RFC 6298 5 */
 	CHECK_EQ(R.c->rtt.srtt8_us, 80000);	/* Karn: no sample */
 	rig_ack(RIG_UNA + 3 * MSS);
 	CHECK_EQ(R.c->rec.state, TOE_REC_OPEN);
+	CHECK_EQ(R.c->cc.cwnd, 3 * MSS);	/* one for each ACK (RFC 3465 2.3) */
 	CHECK_EQ(rig_query().rexmit_count, 0);
 	CHECK_EQ(rig_query().rexmit_timeout_delta, 0xffffffffu);
 	rig_end();
