@@ -389,23 +389,26 @@ ChimdevReq *chimdev_state_get_send(ChimdevState *s, const ChimdevList *l,
 
 /* ---------------------------------------- updates in */
 
-void chimdev_state_get_neighbor_cached(const ChimdevList *l,
-                                       const ChimdevNode *n, uint8_t mac[6],
-                                       uint32_t *hrd)
+uint32_t chimdev_state_get_neighbor_cached(const ChimdevList *l,
+                                           const ChimdevNode *n,
+                                           uint8_t mac[6], uint32_t *hrd)
 {
     struct chim_neighbor_cached c;
 
     memcpy(&c, chimdev_list_state(l, n, 0), sizeof(c));
     memcpy(mac, c.dst_mac, 6);
     *hrd = le32_to_cpu(c.hrd);
+    return c.rsvd0 || c.rsvd1 ? CHIM_ST_INVALID_FIELD : CHIM_ST_SUCCESS;
 }
 
-uint32_t chimdev_state_get_path_mtu(const ChimdevList *l, const ChimdevNode *n)
+uint32_t chimdev_state_get_path_cached(const ChimdevList *l,
+                                       const ChimdevNode *n, uint32_t *mtu)
 {
     struct chim_path_cached c;
 
     memcpy(&c, chimdev_list_state(l, n, 0), sizeof(c));
-    return le32_to_cpu(c.path_mtu);
+    *mtu = le32_to_cpu(c.path_mtu);
+    return c.rsvd ? CHIM_ST_INVALID_FIELD : CHIM_ST_SUCCESS;
 }
 
 uint32_t chimdev_state_get_tcp_cached(const ChimdevList *l,

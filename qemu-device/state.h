@@ -45,12 +45,12 @@ uint32_t chimdev_state_get_tcp(ChimdevState *s, const ChimdevList *l,
 ChimdevReq *chimdev_state_get_send(ChimdevState *s, const ChimdevList *l,
                                    const ChimdevTcpIn *t, uint32_t i);
 
-/* UPDATE: cached variables */
-void chimdev_state_get_neighbor_cached(const ChimdevList *l,
-                                       const ChimdevNode *n, uint8_t mac[6],
-                                       uint32_t *hrd);
-uint32_t chimdev_state_get_path_mtu(const ChimdevList *l,
-                                    const ChimdevNode *n);
+/* UPDATE: cached variables. Each returns the node's status. */
+uint32_t chimdev_state_get_neighbor_cached(const ChimdevList *l,
+                                           const ChimdevNode *n,
+                                           uint8_t mac[6], uint32_t *hrd);
+uint32_t chimdev_state_get_path_cached(const ChimdevList *l,
+                                       const ChimdevNode *n, uint32_t *mtu);
 uint32_t chimdev_state_get_tcp_cached(const ChimdevList *l,
                                       const ChimdevNode *n,
                                       struct toe_tcp_cached *c, bool update);

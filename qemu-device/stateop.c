@@ -184,39 +184,57 @@ static unsigned tcp_nodes(const ChimdevList *l)
 
 /* ---------------------------------------- UPDATE */
 
-static uint32_t update_node(ChimdevOp *op, ChimdevNode *n, int64_t now)
+static uint32_t update_neighbor(ChimdevOp *op, ChimdevNode *n, int64_t now)
+{
+    uint8_t mac[6];
+    uint32_t hrd;
+    uint32_t status = chimdev_state_get_neighbor_cached(op->list, n, mac,
+                                                        &hrd);
+
+    if (!status) {
+        toe_neigh_update(n->obj->u.neigh, mac, hrd, now);
+    }
+    return status;
+}
+
+static uint32_t update_path(ChimdevOp *op, ChimdevNode *n)
 {
     ChimdevNode *parent = n->parent == CHIM_NODE_NONE ?
                           NULL : &op->list->node[n->parent];
+    uint32_t status, mtu;
+
+    if (n->state_len) {
+        status = chimdev_state_get_path_cached(op->list, n, &mtu);
+        if (!status) {
+            status = chimdev_state_status(toe_path_update(n->obj->u.path,
+                                                          mtu));
+        }
+        if (status) {
+            return status == CHIM_ST_PATH_MTU ? CHIM_ST_INVALID_FIELD : status;
+        }
+    }
+    if (parent && parent->role == CHIM_ROLE_LINKER) {
+        if (!parent->obj) {
+            return CHIM_ST_FAILURE;
+        }
+        toe_path_relink(n->obj->u.path, parent->obj->u.neigh);
+        n->obj->parent->deps--;
+        n->obj->parent = parent->obj;
+        parent->obj->deps++;
+    }
+    return CHIM_ST_SUCCESS;
+}
+
+static uint32_t update_node(ChimdevOp *op, ChimdevNode *n, int64_t now)
+{
     struct toe_tcp_cached k;
-    uint8_t mac[6];
-    uint32_t status, hrd;
+    uint32_t status;
 
     switch (n->layer) {
     case CHIMDEV_LAYER_NEIGHBOR:
-        chimdev_state_get_neighbor_cached(op->list, n, mac, &hrd);
-        toe_neigh_update(n->obj->u.neigh, mac, hrd, now);
-        return CHIM_ST_SUCCESS;
+        return update_neighbor(op, n, now);
     case CHIMDEV_LAYER_PATH:
-        if (n->state_len) {
-            status = chimdev_state_status(
-                toe_path_update(n->obj->u.path,
-                                chimdev_state_get_path_mtu(op->list, n)));
-            if (status) {
-                return status == CHIM_ST_PATH_MTU ? CHIM_ST_INVALID_FIELD
-                                                  : status;
-            }
-        }
-        if (parent && parent->role == CHIM_ROLE_LINKER) {
-            if (!parent->obj) {
-                return CHIM_ST_FAILURE;
-            }
-            toe_path_relink(n->obj->u.path, parent->obj->u.neigh);
-            n->obj->parent->deps--;
-            n->obj->parent = parent->obj;
-            parent->obj->deps++;
-        }
-        return CHIM_ST_SUCCESS;
+        return update_path(op, n);
     default:
         status = chimdev_state_get_tcp_cached(op->list, n, &k, true);
         if (!status) {

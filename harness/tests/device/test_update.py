@@ -12,7 +12,7 @@ from chimney.qdev.connection import Connection
 from chimney.qdev.device import Card
 from chimney.qdev.peer import Peer
 from chimney.qdev.seg import match, parse
-from chimney.qdev.state import UNA, neighbor_state, path_state
+from chimney.qdev.state import PEER_MAC, UNA, neighbor_state, path_state
 
 OK, FIELD = abi.CHIM_ST_SUCCESS, abi.CHIM_ST_INVALID_FIELD
 
@@ -109,6 +109,22 @@ def test_update_of_the_path_mtu(card: Card) -> None:
     frames = peer.frames()
     assert frames and max(len(seg.data) for seg in frames) <= 700 - 52
     assert frames[0].seq == UNA
+
+
+@pytest.mark.parametrize("field", ["rsvd0", "rsvd1", "rsvd"])
+def test_update_with_a_reserved_field(card: Card, field: str) -> None:
+    """OBJ-D1: it is refused as INITIATE would refuse it, and nothing has changed."""
+    conn = Connection(card).initiate()
+    if field == "rsvd":
+        states, kind, handle = path_state(mtu=700)[1:2], abi.CHIM_PATH4_CACHED, conn.path
+    else:
+        states = neighbor_state(mac=b"\x02\0\0\0\0\x77")[1:2]
+        kind, handle = abi.CHIM_NEIGHBOR_CACHED, conn.neighbor
+    setattr(states[0], field, 1)
+    assert conn.update(Node(abi.CHIM_ROLE_OBJECT, kind, states, handle=handle)) == FIELD
+    conn.send(bytes(1000))
+    seg = parse(card.wire_frame())
+    assert (len(seg.data), seg.dmac) == (1000, PEER_MAC)
 
 
 def test_relink(card: Card) -> None:
