@@ -97,18 +97,19 @@ static void send_soft(ChimdevState *s, unsigned q, const ChimdevVnet *vnet)
 ChimdevGather *chimdev_nic_begin(ChimdevState *s, const ChimdevVnet *vnet)
 {
     ChimdevGather *g = &s->gather;
-    struct virtio_net_hdr_mrg_rxbuf *h;
+    struct virtio_net_hdr_mrg_rxbuf h = {
+        .hdr.flags = vnet->flags,
+        .hdr.gso_type = vnet->gso_type,
+        .hdr.hdr_len = vnet->hdr_len,
+        .hdr.gso_size = vnet->gso_size,
+        .hdr.csum_start = vnet->csum_start,
+        .hdr.csum_offset = vnet->csum_offset,
+    };
 
+    QEMU_BUILD_BUG_ON(sizeof(h) != CHIMDEV_VNET_LEN);
     chimdev_gather_start(g, !s->has_vnet);
     if (s->has_vnet) {
-        h = chimdev_gather_reserve(g, CHIMDEV_VNET_LEN);
-        memset(h, 0, CHIMDEV_VNET_LEN);
-        h->hdr.flags = vnet->flags;
-        h->hdr.gso_type = vnet->gso_type;
-        h->hdr.hdr_len = vnet->hdr_len;
-        h->hdr.gso_size = vnet->gso_size;
-        h->hdr.csum_start = vnet->csum_start;
-        h->hdr.csum_offset = vnet->csum_offset;
+        memcpy(chimdev_gather_reserve(g, sizeof(h)), &h, sizeof(h));
     }
     return g;
 }
