@@ -531,12 +531,22 @@ enum toe_verdict_rx toe_input(struct toe *t, const struct toe_rx *rx, uint64_t n
 	return TOE_RX_TAKEN;
 }
 
+/* The host has brought its bytes; what waited behind them came by the wire, and counts. */
+static enum toe_verdict_rx input_forwarded(struct toe_conn *c, struct toe_seg *seg)
+{
+	uint32_t from = c->rcv.buf.nxt, end = seg->seq + seg->len;
+	enum toe_verdict_rx result = toe_input_segment(c, seg, c->t->now);
+
+	end = toe_seq_min(c->rcv.buf.nxt, end);
+	if (toe_seq_gt(end, from))
+		c->t->stats.payload_in -= end - from;
+	return result;
+}
+
 enum toe_status toe_forward(struct toe_conn *c, const uint8_t *data, uint32_t len, bool csum_ok,
 			    uint64_t now)
 {
 	struct toe_seg seg;
-	uint64_t before, advanced;
-	enum toe_verdict_rx result;
 
 	toe_engine_clock(c->t, now);
 	if (c->aborted)
@@ -552,11 +562,5 @@ enum toe_status toe_forward(struct toe_conn *c, const uint8_t *data, uint32_t le
 		return TOE_BAD_FIELD;
 	if (!csum_ok && !toe_wire_csum_ok(&seg))
 		return TOE_BAD_FIELD;
-	before = c->t->stats.payload_in;
-	len = seg.len;
-	result = toe_input_segment(c, &seg, c->t->now);
-	advanced = c->t->stats.payload_in - before;
-	/* the host has brought these; what waited behind them came by the wire */
-	c->t->stats.payload_in -= advanced < len ? advanced : len;
-	return result == TOE_RX_RAW ? TOE_UPLOADING : TOE_OK;
+	return input_forwarded(c, &seg) == TOE_RX_RAW ? TOE_UPLOADING : TOE_OK;
 }

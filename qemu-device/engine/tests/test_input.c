@@ -168,6 +168,21 @@ TEST(large_frame_counts_as_segments)	/* design 6.9 */
 	rig_end();
 }
 
+TEST(forwarded_bytes_are_not_the_wires)
+{
+	rig_init();
+	rig_start();
+	rig_data(RIG_RCV, 100, 0);
+	rig_data(RIG_RCV + 150, 10, 0);
+	/* old bytes, new ones, and then the wire's */
+	IN(.seq = RIG_RCV + 50, .ack = RIG_UNA, .len = 100, .tcp_only = true);
+	CHECK_EQ(R.c->rcv.nxt, RIG_RCV + 160);
+	CHECK_EQ(rig_stats().payload_in, 110);
+	IN(.seq = RIG_RCV + 50, .ack = RIG_UNA, .len = 100, .tcp_only = true);
+	CHECK_EQ(rig_stats().payload_in, 110);
+	rig_end();
+}
+
 TEST(data_carries_the_ack)
 {
 	rig_init();
