@@ -622,6 +622,7 @@ int chimdrv_ulp_init(void);
 void chimdrv_ulp_exit(void);
 bool chimdrv_ulp_is_ours(const struct sock *sk);	/* sk_prot is a copy of ours */
 struct chimdrv_conn *chimdrv_ulp_conn(const struct sock *sk);	/* slock or owner or RCU */
+struct chimdrv_conn *chimdrv_ulp_conn_get(const struct sock *sk);	/* any context */
 /* Socket owned. Install everything; the socket becomes HOLDING. */
 int chimdrv_ulp_attach(struct chimdrv_conn *conn);
 /* slock, queues ours. Everything back. */

@@ -64,19 +64,6 @@ static int reply_counts(struct genl_info *info, u8 cmd, u32 done, u32 refused, c
 
 /* ---------------------------------------------------------------------- offload, upload */
 
-/* The connection of a selected socket, with a reference, or NULL. */
-static struct chimdrv_conn *conn_of(struct sock *sk)
-{
-	struct chimdrv_conn *conn;
-
-	rcu_read_lock();
-	conn = chimdrv_ulp_conn(sk);
-	if (conn && !chimdrv_conn_get(conn))
-		conn = NULL;
-	rcu_read_unlock();
-	return conn;
-}
-
 static int cmd_offload(struct sk_buff *skb, struct genl_info *info)
 {
 	u32 done = 0, refused = 0, status = 0, tries;
@@ -121,7 +108,7 @@ static int cmd_upload(struct sk_buff *skb, struct genl_info *info)
 
 	/* ask for all, then wait for all: the worker takes them in batches */
 	list_for_each_entry(c, &s.list, node) {
-		c->conn = conn_of(c->sk);
+		c->conn = chimdrv_ulp_conn_get(c->sk);
 		if (c->conn) {
 			chimdrv_upload_ask(c->conn, CHIMDRV_WHY_REQUEST);
 		} else {
@@ -160,7 +147,7 @@ static struct chimdrv_conn *conn_by_info(struct genl_info *info, int *err)
 		GENL_SET_ERR_MSG(info, "no such established connection");
 		return NULL;
 	}
-	conn = conn_of(sk);
+	conn = chimdrv_ulp_conn_get(sk);
 	sock_put(sk);
 	if (!conn)
 		GENL_SET_ERR_MSG(info, "the connection is not offloaded");

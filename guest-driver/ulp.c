@@ -59,6 +59,19 @@ struct chimdrv_conn *chimdrv_ulp_conn(const struct sock *sk)
 	return rcu_dereference_check(inet_csk(sk)->icsk_ulp_data, lockdep_sock_is_held(sk));
 }
 
+/* With a reference, whatever lock the caller has. NULL: the socket is the kernel's. */
+struct chimdrv_conn *chimdrv_ulp_conn_get(const struct sock *sk)
+{
+	struct chimdrv_conn *conn;
+
+	rcu_read_lock();
+	conn = chimdrv_ulp_conn(sk);
+	if (conn && !chimdrv_conn_get(conn))
+		conn = NULL;
+	rcu_read_unlock();
+	return conn;
+}
+
 /* --------------------------------------------------- address family operations */
 
 /*
@@ -169,37 +182,25 @@ void chimdrv_ulp_detach(struct chimdrv_conn *conn)
 
 /* --------------------------------------------------------- operations of the proto */
 
-/* Ask for the socket; NULL: it is the kernel's. The caller has a reference of the connection. */
-static struct chimdrv_conn *upload_begin(struct sock *sk, enum chimdrv_why why)
-{
-	struct chimdrv_conn *conn;
-
-	rcu_read_lock();
-	conn = chimdrv_ulp_conn(sk);
-	if (conn && !chimdrv_conn_get(conn))
-		conn = NULL;
-	rcu_read_unlock();
-	if (conn)
-		chimdrv_upload_ask(conn, why);
-	return conn;
-}
-
 static void upload_soon(struct sock *sk, enum chimdrv_why why)
 {
-	struct chimdrv_conn *conn = upload_begin(sk, why);
+	struct chimdrv_conn *conn = chimdrv_ulp_conn_get(sk);
 
-	if (conn)
-		chimdrv_conn_put(conn);
+	if (!conn)
+		return;
+	chimdrv_upload_ask(conn, why);
+	chimdrv_conn_put(conn);
 }
 
 /* Bring the socket back; no lock held. -EINTR: killed meanwhile, except in close. */
 static int upload_and_wait(struct sock *sk, enum chimdrv_why why)
 {
-	struct chimdrv_conn *conn = upload_begin(sk, why);
+	struct chimdrv_conn *conn = chimdrv_ulp_conn_get(sk);
 	int err = 0;
 
 	if (!conn)
 		return 0;
+	chimdrv_upload_ask(conn, why);
 	if (why == CHIMDRV_WHY_CLOSE)
 		chimdrv_upload_wait_close(conn);
 	else
