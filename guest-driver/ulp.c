@@ -285,7 +285,8 @@ static bool option_uploads(int level, int name)
 		       name == IP_IPSEC_POLICY;
 	if (level == SOL_IPV6)
 		return name == IPV6_ADDRFORM || name == IPV6_MINHOPCOUNT ||
-		       name == IPV6_XFRM_POLICY || name == IPV6_IPSEC_POLICY || name == IPV6_RTHDR || name == IPV6_HOPOPTS ||
+		       name == IPV6_XFRM_POLICY || name == IPV6_IPSEC_POLICY ||
+		       name == IPV6_RTHDR || name == IPV6_HOPOPTS ||
 		       name == IPV6_DSTOPTS || name == IPV6_RTHDRDSTOPTS ||
 		       name == IPV6_2292PKTOPTIONS;
 	return false;
