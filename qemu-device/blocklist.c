@@ -327,7 +327,16 @@ static uint32_t check_nodes(const ChimdevList *l, unsigned opcode)
     return CHIM_ST_SUCCESS;
 }
 
-static uint32_t check(ChimdevList *l, unsigned opcode)
+static bool make_nodes(ChimdevState *s, ChimdevList *l)
+{
+    l->node = chimdev_memory_get(s, CHIMDEV_MEM_LISTS,
+                                 l->count * sizeof(*l->node));
+    l->order = chimdev_memory_get(s, CHIMDEV_MEM_LISTS,
+                                  l->count * sizeof(*l->order));
+    return l->node && l->order;
+}
+
+static uint32_t check(ChimdevState *s, ChimdevList *l, unsigned opcode)
 {
     struct chim_block_list head;
     bool reserved_ok = true;
@@ -340,8 +349,9 @@ static uint32_t check(ChimdevList *l, unsigned opcode)
         sizeof(head) + (uint64_t)l->count * sizeof(struct chim_node) > l->len) {
         return CHIM_ST_INVALID_LIST;
     }
-    l->node = g_new0(ChimdevNode, l->count);
-    l->order = g_new(uint32_t, l->count);
+    if (!make_nodes(s, l)) {
+        return CHIM_ST_RESOURCES;
+    }
     for (uint32_t i = 0; i < l->count; i++) {
         reserved_ok &= parse_node(l, i);
     }
@@ -365,29 +375,33 @@ uint32_t chimdev_list_read(ChimdevState *s, unsigned opcode,
     l = g_new0(ChimdevList, 1);
     l->at = *at;
     l->len = len;
-    l->buf = g_malloc(len);
+    l->buf = chimdev_memory_get(s, CHIMDEV_MEM_LISTS, len);
     l->nsge = nsge;
     l->sge = g_memdup2(sge, nsge * sizeof(*sge));
-    if (!chimdev_sges_read(s, at, sge, nsge, 0, l->buf, len)) {
+    if (!l->buf) {
+        status = CHIM_ST_RESOURCES;
+    } else if (!chimdev_sges_read(s, at, sge, nsge, 0, l->buf, len)) {
         status = CHIM_ST_FAILURE;
     } else {
-        status = check(l, opcode);
+        status = check(s, l, opcode);
     }
     if (status) {
         trace_chimdev_refused_list(opcode, status);
-        chimdev_list_free(l);
+        chimdev_list_free(s, l);
         return status;
     }
     *out = l;
     return status;
 }
 
-void chimdev_list_free(ChimdevList *l)
+void chimdev_list_free(ChimdevState *s, ChimdevList *l)
 {
     if (l) {
-        g_free(l->buf);
-        g_free(l->node);
-        g_free(l->order);
+        chimdev_memory_put(s, CHIMDEV_MEM_LISTS, l->buf, l->len);
+        chimdev_memory_put(s, CHIMDEV_MEM_LISTS, l->node,
+                           l->count * sizeof(*l->node));
+        chimdev_memory_put(s, CHIMDEV_MEM_LISTS, l->order,
+                           l->count * sizeof(*l->order));
         g_free(l->sge);
         g_free(l);
     }

@@ -47,7 +47,7 @@ typedef struct ChimdevList {
 uint32_t chimdev_list_read(ChimdevState *s, unsigned opcode,
                            const ChimdevAt *at, const struct chim_sge *sge,
                            unsigned nsge, uint32_t len, ChimdevList **out);
-void chimdev_list_free(ChimdevList *l);
+void chimdev_list_free(ChimdevState *s, ChimdevList *l);
 
 /* A structure behind a node, at an offset of its type's shape. */
 static inline const void *chimdev_list_state(const ChimdevList *l,

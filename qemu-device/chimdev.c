@@ -269,6 +269,7 @@ static void chimdev_realize(PCIDevice *pci, Error **errp)
             goto no_capture;
         }
     }
+    chimdev_memory_init(s);
     if (!chimdev_target_init(s, errp)) {
         goto no_target;
     }
@@ -317,6 +318,7 @@ static const Property chimdev_properties[] = {
     DEFINE_PROP_STRING("x-terminate-sends", ChimdevState, terminate_sends),
     DEFINE_PROP_UINT32("x-ip-id-start", ChimdevState, ip_id_start, 0),
     DEFINE_PROP_UINT32("x-dma-bits", ChimdevState, dma_bits, 64),
+    DEFINE_PROP_SIZE("x-max-bytes", ChimdevState, max_bytes, 4 * GiB),
 };
 
 static void chimdev_instance_init(Object *obj)

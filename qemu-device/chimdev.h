@@ -172,6 +172,18 @@ enum chimdev_layer {
     CHIMDEV_LAYER_TCP,
 };
 
+/* What host memory is held for; memory.c. */
+enum chimdev_memory {
+    CHIMDEV_MEM_ENGINE,                 /* connections, received bytes */
+    CHIMDEV_MEM_REQUESTS,
+    CHIMDEV_MEM_LISTS,                  /* of state operations under way */
+    CHIMDEV_MEM_KINDS,
+};
+
+typedef struct ChimdevAccount {
+    uint64_t used, limit;               /* bytes */
+} ChimdevAccount;
+
 /* Counters that are the device's own; the engine has the others. */
 typedef struct ChimdevStats {
     struct chim_nic_stats nic;          /* in host order until reported */
@@ -217,6 +229,9 @@ struct ChimdevState {
     char *terminate_sends;
     uint32_t ip_id_start;
     uint32_t dma_bits;
+    uint64_t max_bytes;
+
+    ChimdevAccount account[CHIMDEV_MEM_KINDS];  /* memory.c */
 
     /* chimdev.c */
     NICState *nic;
@@ -417,6 +432,13 @@ bool chimdev_sges_read(ChimdevState *s, const ChimdevAt *at,
 bool chimdev_sges_write(ChimdevState *s, const ChimdevAt *at,
                         const struct chim_sge *sge, unsigned nsge,
                         uint64_t off, const void *buf, uint64_t len);
+
+/* memory.c: zeroed; NULL if there is none, or the account is used up */
+void chimdev_memory_init(ChimdevState *s);
+void *chimdev_memory_get(ChimdevState *s, enum chimdev_memory what,
+                         size_t size);
+void chimdev_memory_put(ChimdevState *s, enum chimdev_memory what, void *p,
+                        size_t size);
 
 /* clock.c */
 void chimdev_clock_init(ChimdevState *s);

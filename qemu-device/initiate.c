@@ -90,11 +90,12 @@ static uint32_t import_sends(ChimdevOp *op, const ChimdevTcpIn *in,
                              struct toe_conn *c, GPtrArray *reqs)
 {
     for (uint32_t i = 0; i < in->sends; i++) {
-        ChimdevReq *r = chimdev_state_get_send(op->s, op->list, in, i);
+        ChimdevReq *r;
         enum toe_status st;
+        uint32_t status = chimdev_state_get_send(op->s, op->list, in, i, &r);
 
-        if (!r) {
-            return CHIM_ST_INVALID_FIELD;
+        if (status) {
+            return status;
         }
         g_ptr_array_add(reqs, r);
         st = toe_conn_import_send(c, &r->req);

@@ -25,10 +25,16 @@ enum {
 
 /* ---------------------------------------- requests */
 
+static size_t req_size(unsigned nsge)
+{
+    return sizeof(ChimdevReq) + nsge * sizeof(struct chim_sge);
+}
+
 ChimdevReq *chimdev_req_new(ChimdevState *s, const ChimdevAt *at,
                             unsigned nsge)
 {
-    ChimdevReq *r = g_try_malloc0(sizeof(*r) + nsge * sizeof(r->sge[0]));
+    ChimdevReq *r = chimdev_memory_get(s, CHIMDEV_MEM_REQUESTS,
+                                       req_size(nsge));
 
     if (r) {
         r->at = *at;
@@ -41,7 +47,7 @@ ChimdevReq *chimdev_req_new(ChimdevState *s, const ChimdevAt *at,
 void chimdev_req_free(ChimdevState *s, ChimdevReq *r)
 {
     QLIST_REMOVE(r, next);
-    g_free(r);
+    chimdev_memory_put(s, CHIMDEV_MEM_REQUESTS, r, req_size(r->nsge));
 }
 
 void chimdev_req_free_all(ChimdevState *s)

@@ -353,8 +353,9 @@ uint32_t chimdev_state_get_tcp(ChimdevState *s, const ChimdevList *l,
     return CHIM_ST_SUCCESS;
 }
 
-ChimdevReq *chimdev_state_get_send(ChimdevState *s, const ChimdevList *l,
-                                   const ChimdevTcpIn *t, uint32_t i)
+uint32_t chimdev_state_get_send(ChimdevState *s, const ChimdevList *l,
+                                const ChimdevTcpIn *t, uint32_t i,
+                                ChimdevReq **out)
 {
     struct chim_send_ref ref;
     uint32_t off, count, flags;
@@ -367,11 +368,11 @@ ChimdevReq *chimdev_state_get_send(ChimdevState *s, const ChimdevList *l,
     if (!ref.len || ref.done || ref.rsvd || count > SEND_MAX_SGE ||
         (flags & ~(uint32_t)(CHIM_SEND_MORE | CHIM_SEND_PUSH)) ||
         chimdev_list_sge_bytes(l, off, count) != le32_to_cpu(ref.len)) {
-        return NULL;
+        return CHIM_ST_INVALID_FIELD;
     }
     r = chimdev_req_new(s, &l->at, count);
     if (!r) {
-        return NULL;
+        return CHIM_ST_RESOURCES;
     }
     for (uint32_t k = 0; k < count; k++) {
         struct chim_sge e;
@@ -384,7 +385,8 @@ ChimdevReq *chimdev_state_get_send(ChimdevState *s, const ChimdevList *l,
     r->req.flags = chimdev_state_req_flags(TOE_REQ_SEND, flags);
     r->req.len = le32_to_cpu(ref.len);
     r->req.cookie = le64_to_cpu(ref.cookie);
-    return r;
+    *out = r;
+    return CHIM_ST_SUCCESS;
 }
 
 /* ---------------------------------------- updates in */

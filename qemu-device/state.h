@@ -41,9 +41,10 @@ typedef struct ChimdevTcpIn {
 
 uint32_t chimdev_state_get_tcp(ChimdevState *s, const ChimdevList *l,
                                const ChimdevNode *n, ChimdevTcpIn *t);
-/* The i-th request of the chain. NULL: its fields contradict each other. */
-ChimdevReq *chimdev_state_get_send(ChimdevState *s, const ChimdevList *l,
-                                   const ChimdevTcpIn *t, uint32_t i);
+/* The i-th request of the chain, or the node's status. */
+uint32_t chimdev_state_get_send(ChimdevState *s, const ChimdevList *l,
+                                const ChimdevTcpIn *t, uint32_t i,
+                                ChimdevReq **out);
 
 /* UPDATE: cached variables. Each returns the node's status. */
 uint32_t chimdev_state_get_neighbor_cached(const ChimdevList *l,

@@ -30,7 +30,7 @@ static void op_free(ChimdevState *s, ChimdevOp *op)
 {
     QTAILQ_REMOVE(&s->ops, op, next);
     s->nops--;
-    chimdev_list_free(op->list);
+    chimdev_list_free(s, op->list);
     g_free(op->sge);
     g_free(op);
 }

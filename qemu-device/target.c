@@ -29,12 +29,12 @@ enum {
 
 static void *op_alloc(void *opaque, size_t size)
 {
-    return g_try_malloc0(size);
+    return chimdev_memory_get(opaque, CHIMDEV_MEM_ENGINE, size);
 }
 
 static void op_free(void *opaque, void *p, size_t size)
 {
-    g_free(p);
+    chimdev_memory_put(opaque, CHIMDEV_MEM_ENGINE, p, size);
 }
 
 static uint32_t op_random(void *opaque)
@@ -133,7 +133,8 @@ bool chimdev_target_init(ChimdevState *s, Error **errp)
     memcpy(cfg.mac, s->conf.macaddr.a, sizeof(cfg.mac));
     s->toe = toe_create(&cfg, &target_ops, s);
     if (!s->toe) {
-        error_setg(errp, "chimney: no memory for the TCP engine");
+        error_setg(errp, "chimney: no memory for the TCP engine, or "
+                   "x-max-bytes is too small for it");
         return false;
     }
     s->defaults = *toe_get_params(s->toe);
