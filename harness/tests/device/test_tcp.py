@@ -242,7 +242,8 @@ def test_destination_mac(card: Card, dst: bytes, taken: bool) -> None:
     """STA-11: the connection's traffic comes on the configured MAC and on multicast addresses that
     are enabled; another one's is not the target's.
     """
-    card.rx_mode(abi.CHIM_RX_ENABLE | abi.CHIM_RX_PROMISC, [MAC, GROUP])
+    mode = abi.CHIM_RX_ENABLE | abi.CHIM_RX_PROMISC
+    assert card.rx_mode(mode, [MAC], [GROUP]) == abi.CHIM_ST_SUCCESS
     conn = Connection(card).initiate()
     card.wait("the cut-over", card.pairs[0].rxc.take)
     peer = Peer(conn)
