@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * cc_newreno.c - slow start and congestion avoidance of RFC 5681 with byte counting (RFC 3465,
- * limit 2, after a timeout 1), and what all algorithms share: start values and bounds of cwnd. Which
- * segments recovery sends is recovery.c's.
+ * limit 2, after a timeout 1), and what all algorithms share: start values and bounds of cwnd.
+ * Which segments recovery sends is recovery.c's.
  */
 #include "cc.h"
 

@@ -57,7 +57,10 @@ def test_receive_rings_that_owe_a_cutover(make_card: MakeCard, kind: int) -> Non
     card.settle()
     Connection(card, pair=1).initiate()
     assert destroy(card, 0, kind) == IN_USE
-    kinds = [card.wait("an entry", rxc.take).ctl & abi.CHIM_CTL_OP_MASK for _ in range(3)]
+    kinds = []
+    for _ in range(3):
+        entry: abi.chim_rxe = card.wait("an entry", rxc.take)
+        kinds.append(entry.ctl & abi.CHIM_CTL_OP_MASK)
     assert kinds == [abi.CHIM_RX_FRAME, abi.CHIM_RX_FRAME, abi.CHIM_RX_CUTOVER]
     assert destroy(card, 0, kind) == OK
 
