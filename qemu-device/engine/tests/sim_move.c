@@ -393,7 +393,7 @@ void move_first(struct host *h)
 		.snd_una = t->isn[me], .snd_nxt = t->isn[me], .snd_max = t->isn[me],
 		.snd_wnd = t->wnd[peer], .max_snd_wnd = t->wnd[peer], .snd_wl1 = t->isn[peer],
 		.cwnd = (sim_chance(s, 5000) ? 10u : 2u) * mss, .ssthresh = 0x7fffffff,
-		.ts_recent = t->ts[peer], .ts_time = t->ts[me],
+		.ts_recent = t->ts[peer], .ts_time = t->ts[me], .last_ts_val = t->ts[me],
 		.ka_timeout_delta = 0xffffffffu, .rexmit_timeout_delta = 0xffffffffu,
 	};
 	h->since = s->now;
