@@ -571,6 +571,7 @@ void chimdrv_frag_fini(struct chimdrv_offload *od);
 
 /* --------------------------------------------------------------------- recv.c */
 
+bool chimdrv_recv_claims(const struct chimdrv_conn *conn);	/* slock */
 void chimdrv_recv_post(struct chimdrv_conn *conn);	/* slock: those that are due */
 void chimdrv_recv_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe);	/* slock */
 void chimdrv_recv_drop(struct chimdrv_conn *conn);	/* slock; the card writes them no more */

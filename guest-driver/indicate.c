@@ -173,6 +173,25 @@ static void ind_taken(struct chimdrv_conn *conn, u32 seq, u32 bytes)
 }
 
 /*
+ * Requests in nonpush mode are on their way for these very bytes. Taken now, the
+ * requests would wait for as many newer ones, which may never come; refused, the
+ * bytes fill them. False: the verdict found no room.
+ */
+static bool ind_leave(struct chimdrv_conn *conn, const struct ind *ind, u32 number)
+{
+	u32 i;
+
+	if (chimdrv_sq_verdict(conn, number, 0))
+		return false;
+	chimdrv_count(conn->cd, verdicts);
+	chimdrv_count(conn->cd, verdict_refused);
+	conn->refused_bytes = ind->bytes;
+	for (i = 0; i < ind->count; i++)
+		chimdrv_pair_ib_put_back(conn->pair, ind->first + i);
+	return true;
+}
+
+/*
  * INDICATE. Decided here and now, whoever owns the socket, because the verdict
  * must stand in the ring before the consumer index passes the entry (RING-H8).
  * Behind a FENCE nothing may be posted: everything is taken (OP-H5).
@@ -182,6 +201,7 @@ void chimdrv_indicate_take(struct chimdrv_conn *conn, const struct chim_cqe *cqe
 	u32 seq = le32_to_cpu(cqe->seq), taken, done, i;
 	bool fenced = conn->state == CHIMDRV_TERMINATING;
 	struct ind ind;
+	bool claimed = !fenced && chimdrv_recv_claims(conn);
 	u32 must = seq;
 
 	if (!ind_parse(conn->pair, cqe, &ind))
@@ -193,6 +213,8 @@ void chimdrv_indicate_take(struct chimdrv_conn *conn, const struct chim_cqe *cqe
 	chimdrv_indicate_settle(conn, conn->open_end);
 	chimdrv_count(conn->cd, indications);
 	conn->rcv_rtt_us = le32_to_cpu(cqe->rcv_rtt_us);
+	if (claimed && ind_leave(conn, &ind, le32_to_cpu(cqe->info)))
+		return;
 	/* what replaces bytes of the socket needs no room; behind the FENCE nothing is refused */
 	if (fenced)
 		must = seq + ind.bytes;
@@ -226,6 +248,6 @@ void chimdrv_indicate_take(struct chimdrv_conn *conn, const struct chim_cqe *cqe
 	else
 		chimdrv_count_add(conn->cd, buffered_indicated_bytes,
 				  chimdrv_deliver_of_buffered(conn, seq, taken));
-	if (test_bit(CHIMDRV_C_LOST, &conn->bits))
+	if (claimed || test_bit(CHIMDRV_C_LOST, &conn->bits))
 		chimdrv_upload_ask(conn, CHIMDRV_WHY_CARD);
 }

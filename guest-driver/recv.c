@@ -121,6 +121,17 @@ static int post(struct chimdrv_conn *conn, u32 len, bool nonpush)
 	return 0;
 }
 
+/* Is a request posted that the card completes only when it is full? */
+bool chimdrv_recv_claims(const struct chimdrv_conn *conn)
+{
+	const struct chimdrv_recv *recv;
+
+	list_for_each_entry(recv, &conn->recvs, node)
+		if (recv->nonpush)
+			return true;
+	return false;
+}
+
 /*
  * BufferedData takes the place of bytes that the socket has, so no room is needed.
  * A few requests that it fills, in nonpush mode; the rest is indicated.
