@@ -13,7 +13,7 @@
 
 #define RECV_COPY	4096	/* bytes of a request that are worth copying */
 #define BULK_RECVS	2	/* requests kept posted in bulk */
-#define BUFFERED_RECVS	4	/* requests posted for BufferedData */
+#define BUFFERED_RECVS	2	/* requests posted for BufferedData; the rest is indicated */
 
 /* ------------------------------------------------------------------------------- memory */
 
@@ -161,6 +161,10 @@ void chimdrv_recv_post(struct chimdrv_conn *conn)
 		return;
 	if (conn->buffered) {
 		post_for_buffered(conn);
+		/* memory was short for the rest: no room is needed to ask for it again */
+		if (test_bit(CHIMDRV_C_REFUSED, &conn->bits) && !chimdrv_recv_claims(conn) &&
+		    !post(conn, 0, false))
+			clear_bit(CHIMDRV_C_REFUSED, &conn->bits);
 		return;
 	}
 	if (test_bit(CHIMDRV_C_REFUSED, &conn->bits)) {
