@@ -228,7 +228,8 @@ def flow_labels(file: Path, port: int) -> list[int]:
 @pytest.mark.where(cpus=(2,), vm="two-cards")
 def test_segments_by_another_card(visit: Visit, seed: int) -> None:
     """The peer's segments come in by a second card of another kind: they are forwarded, and the
-    connection stays with the card (FWD-7).
+    connection stays with the card (FWD-7). Kernel TCP acknowledges none of them: what it sends
+    would be counted at the gate (FWD-10).
     """
     second = visit.vm.wires[1].device
     guest = visit.vm.wire.subnet.guest4

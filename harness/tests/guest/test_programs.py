@@ -128,7 +128,9 @@ def test_program_does_not_read(visit: Visit) -> None:
 
 @pytest.mark.where(cpus=(1,))
 def test_new_data_follows_unread_data_at_once(visit: Visit) -> None:
-    """Requests for BufferedData hold just that: what comes later is not kept in them."""
+    """BRD-2, BRD-8: requests for BufferedData hold just that: what comes later is behind it, and
+    not kept in them.
+    """
     conn = visit.connect()
     conn.peer.send(30 * KIB + 100)
     wait_until(lambda: conn.guest.queues()["in"] == 30 * KIB + 100, "unread bytes", 10)

@@ -212,8 +212,9 @@ def link_of(stage: Stage) -> Callable[..., None]:
 
 
 def sends_at_upload(stage: Stage) -> None:
-    """TRM-16, TRM-24: handed back, completed, or both, in turn; OSD-1, OSD-6, SND-5, TRM-20, FWD-1,
-    EVO-6. With a slow peer at the end of a long link some bytes are under way and some wait.
+    """TRM-15..20, TRM-24: handed back in order, completed, or both, in turn; OSD-1..3, OSD-6,
+    SND-2, SND-3, SND-5, FWD-1..3, EVO-6. With a slow peer at the end of a long link some bytes are
+    under way and some wait.
     """
     link_of(stage)("both", delay_ms=DELAY_MS)
     pair = Pair(stage, peer_words=("--read-pause", "1000", "--rcvbuf", "60000"))

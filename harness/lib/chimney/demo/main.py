@@ -98,7 +98,8 @@ class Demo:
 
     def run_handover(self) -> None:
         """Acceptance of the hand-over itself: both families in one VM, judged when it has ended.
-        Timestamps go on (TSP-3), each maker's IDs stay in its half (SND-19, SND-21, SND-22).
+        Timestamps go on (TSP-3), nothing is fragmented and each maker's IDs stay in
+        its half (SND-17..19, SND-21, SND-22).
         """
         config = self.config("handover")
         runs = []
