@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The demo's table: each founding case with how often driver and device saw it.
 
-The two sides count by themselves; where they do not agree, the case has not been shown.
+The two sides count by themselves; where they do not agree, the case has not been shown. Three kinds
+of rows rest on one side's word, which the other counts: the driver says why it forwards a segment,
+the device how many segments it has retransmitted, and which completions came in one batch.
 """
 
 from __future__ import annotations
