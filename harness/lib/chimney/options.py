@@ -14,29 +14,16 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
 
 from . import kernel, net, offload
 from .errors import HarnessError, WrongUse
 from .machine import DEVICES
+from .parser import Parser, number
 from .proc import find_program
 
 OFFLOADS = "none, auto, manual or random:SEED"
 CPUS_MAX = 64
 MEMORY_MIN = 96
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse that answers wrong use with one sentence instead of a usage text."""
-
-    def error(self, message: str) -> NoReturn:
-        raise WrongUse(_sentence(message) + " See harness/chimney run --help.")
-
-
-def _sentence(message: str) -> str:
-    message = message.removeprefix("argument ").replace("unrecognized arguments:",
-                                                        "unknown option:")
-    return message[0].lower() + message[1:].rstrip(".") + "."
 
 
 @dataclass
@@ -69,10 +56,10 @@ class RunOptions:
 
 def make_parser() -> Parser:
     """The parser of the run command."""
-    parser = Parser(prog="harness/chimney run", allow_abbrev=False,
-                    usage="harness/chimney run [options] -- CMD [ARG...]",
-                    description="Run CMD in a fresh VM; the exit status is CMD's. Without CMD, "
-                                "on a terminal, a shell of the guest is opened.")
+    parser = Parser("harness/chimney run",
+                    "Run CMD in a fresh VM; the exit status is CMD's. Without CMD, on a "
+                    "terminal, a shell of the guest is opened.",
+                    usage="harness/chimney run [options] -- CMD [ARG...]")
     add = parser.add_argument
     add("--offload", metavar="POLICY",
         help=f"{OFFLOADS}: which connections the card carries (default: manual)")
@@ -92,8 +79,8 @@ def make_parser() -> Parser:
         help="tap, user, stream:PATH or dgram:LOCAL,REMOTE (default: tap, else user)")
     add("--accel", choices=("auto", "tcg", "kvm"), default="auto",
         help="auto probes KVM once and falls back to TCG (default: auto)")
-    add("--cpus", type=_number(1, CPUS_MAX), default=1, metavar="N", help="processors (default: 1)")
-    add("--memory", type=_number(MEMORY_MIN, 1 << 20), default=512, metavar="MIB",
+    add("--cpus", type=number(1, CPUS_MAX), default=1, metavar="N", help="processors (default: 1)")
+    add("--memory", type=number(MEMORY_MIN, 1 << 20), default=512, metavar="MIB",
         help="guest memory in MiB (default: 512)")
     add("--timeout", type=_seconds, default=300.0, metavar="S",
         help="end CMD after so many seconds with status 124 (default: 300)")
@@ -106,14 +93,6 @@ def make_parser() -> Parser:
     add("--report", type=Path, metavar="FILE.json", help="what happened, for programs")
     add("--dry-run", action="store_true", help="print QEMU's command line and end")
     return parser
-
-
-def _number(least: int, most: int) -> type[int]:
-    def parse(text: str) -> int:
-        if not re.fullmatch(r"\d{1,9}", text) or not least <= int(text) <= most:
-            raise argparse.ArgumentTypeError(f"'{text}' is not a number from {least} to {most}")
-        return int(text)
-    return parse  # type: ignore[return-value]
 
 
 def _seconds(text: str) -> float:

@@ -9,6 +9,7 @@ check-debug. @pytest.mark.where(...) narrows that or asks for another VM.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ CPUS = (1, 2, 4)
 DEBUG_CPUS = 2
 NATIVE_CPUS, NATIVE_KERNEL = 2, "6.1"
 DEBUG_MEMORY = 1024
+# `make mutants` gives the module that the guests load.
+DRIVER = os.environ.get("CHIMNEY_DRIVER", "")
 failed_key = pytest.StashKey[bool]()
 folder_key = pytest.StashKey[str]()
 
@@ -128,6 +131,8 @@ def visit(request: pytest.FixtureRequest, pool: Pool, machine: tuple[str, int],
     more = special(key[-1])
     if kernel == "debug":
         more["memory"] = DEBUG_MEMORY
+    if DRIVER:
+        more["driver"] = Path(DRIVER)
     station = pool.get(key, lambda: config(kernel, cpus, **more))
     folder = station.run_dir
     request.node.stash[folder_key] = str(folder)

@@ -251,6 +251,7 @@ def test_segments_by_another_card(visit: Visit, seed: int) -> None:
         after, _ = visit.ctl.stats()
         if visit.offloads:
             assert after["forward_interface"] - before["forward_interface"] > 20
+            assert after["gate_xmits"] == before["gate_xmits"]
         visit.room.ip("route", "delete", f"{guest}/32", "dev", second)
         both_ways(conn)
         conn.guest.close()

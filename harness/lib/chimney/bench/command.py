@@ -9,10 +9,12 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from .. import kernel, net, paths, proc
 from ..errors import STATUS_HARNESS, HarnessError, WrongUse
+from ..options import CPUS_MAX
+from ..parser import Parser, number
 from ..run import signals_raise
 from . import figures, peer, plan, plugin, profile, report
 from .schedule import Bench
@@ -26,20 +28,14 @@ BUILD_SECONDS = 600
 STATUS_INCOMPLETE = 1
 
 
-class Parser(argparse.ArgumentParser):
-    """argparse that answers wrong use with one sentence."""
-
-    def error(self, message: str) -> NoReturn:
-        raise WrongUse(message[0].lower() + message[1:].rstrip(".") + ". See harness/bench --help.")
-
-
 def make_parser() -> Parser:
     """The parser of the command."""
-    parser = Parser(prog="harness/bench", allow_abbrev=False, description=(
+    parser = Parser("harness/bench", (
         "Measure the chimney card side by side with other cards: the same VM, kernel and wire, in "
         "rounds that alternate. Prints a table and writes every figure to a JSON file."))
     add = parser.add_argument
-    add("--rounds", type=int, metavar="N", help=f"rounds of each run (default: {ROUNDS})")
+    add("--rounds", type=number(1, 1000), metavar="N",
+        help=f"rounds of each run (default: {ROUNDS})")
     add("--devices", metavar="A,B", help=f"of {', '.join(plan.DEVICES)}; {plan.BASE} is always "
                                          "there (default: all)")
     add("--metrics", metavar="A,B", help="names, or beginnings with a * (default: all); "
@@ -48,7 +44,8 @@ def make_parser() -> Parser:
                                              "development, not for conclusions")
     add("--json", type=Path, metavar="FILE", default=paths.BUILD / "bench.json",
         help="where the figures go (default: build/bench.json)")
-    add("--cpus", type=int, default=1, metavar="N", help="processors of the guest (default: 1)")
+    add("--cpus", type=number(1, CPUS_MAX), default=1, metavar="N",
+        help="processors of the guest (default: 1)")
     add("--kernel", default=KERNEL, metavar="NAME", help=f"the guest's kernel (default: {KERNEL})")
     add("--profile", metavar="DEVICE:ORDER", help="instead, print where the guest's instructions "
                                                   "go; ORDER is send, recv or rr")
@@ -82,8 +79,6 @@ def _bench(options: argparse.Namespace) -> int:
     devices = plan.pick_devices(options.devices)
     metrics = plan.pick_metrics(options.metrics)
     rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
-    if not 1 <= rounds <= 1000 or not 1 <= options.cpus <= 64:
-        raise WrongUse("--rounds and --cpus are numbers from 1 to 1000 and from 1 to 64.")
     if not options.json.absolute().parent.is_dir():
         raise WrongUse(f"--json {options.json}: the folder does not exist.")
     if options.kernel not in kernel.NAMES:

@@ -8,10 +8,8 @@ both sides and by the captures; figures go to build/demo.json.
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from .. import paths, programs
-from ..errors import STATUS_WRONG_USE, HarnessError
 from ..guest.station import NEVER
 from ..guestctl import GuestCtl
 from ..net import capture as wire_capture
@@ -181,11 +178,6 @@ class Demo:
             or (name in groups and self.scenarios(groups[name]))
         ]
 
-    def names(self) -> list[str]:
-        """Everything that --only knows."""
-        every = [scenario.__name__ for group in cases.GROUPS for scenario in group.scenarios]
-        return [*self.parts(), *every]
-
     def run(self) -> int:
         begin = time.monotonic()
         parts = self.parts()
@@ -256,42 +248,3 @@ class Demo:
         print(f"files: {self.folder}")
         print(f"demo: FAIL {len(self.broken)} rules broken; {figures}")
         return 1
-
-
-def parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="harness/demo", description="Move live connections between Linux TCP and the card."
-    )
-    parser.add_argument("--kernel", default="6.1", help="guest kernel (default 6.1)")
-    parser.add_argument("--seed", type=int, default=1, help="of all random choices (default 1)")
-    parser.add_argument("--cycles", type=int, default=200, help="hand-overs to count (default 200)")
-    parser.add_argument("--mib", type=int, default=256, help="MiB each way (default 256)")
-    parser.add_argument(
-        "--only",
-        action="append",
-        default=[],
-        metavar="PART",
-        help="run only this part, or this case of one (repeatable)",
-    )
-    parser.add_argument("--family", type=int, choices=(4, 6), help="only IPv4 or only IPv6")
-    return parser.parse_args(arguments)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the demo; returns the exit status."""
-    args = parse(sys.argv[1:] if arguments is None else arguments)
-    goal = Goal(bytes=args.mib << 20, cycles=args.cycles, uploads_each=min(100, args.cycles // 2))
-    families = (args.family,) if args.family else (4, 6)
-    demo = Demo(args.kernel, args.seed, goal, families, tuple(args.only))
-    unknown = set(args.only) - set(demo.names())
-    if unknown:
-        print(f"demo: no such part: {', '.join(unknown)}; parts are: {', '.join(demo.names())}")
-        return STATUS_WRONG_USE
-    try:
-        return demo.run()
-    except HarnessError as error:
-        demo.progress.clear()
-        print(f"demo: {error}", file=sys.stderr)
-        print(f"files: {demo.folder}")
-        print("demo: FAIL it could not be run to its end")
-        return error.status

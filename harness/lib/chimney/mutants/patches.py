@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The patches under harness/mutants: which rule each breaks, where, and who must notice.
+
+device/ID.patch breaks a rule in the device or the engine, driver/ID.patch in the guest driver, if
+the rule binds the host.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import paths
+
+PATCHES = paths.TOP / "harness" / "mutants"
+OUT = paths.BUILD / "mutants"
+HALVES = ("device", "driver")
+HEADER = re.compile(r"Requirement: (\S+)\nBreaks: (.+)\nTest: (\S+)\n")
+PATCH_SECONDS = 30
+
+
+class Broken(Exception):
+    """A mutant that could not be tried."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One patch with what its header says."""
+
+    half: str
+    id: str
+    breaks: str
+    test: str
+    patch: Path
+
+    @property
+    def name(self) -> str:
+        """As the user types it."""
+        return f"{self.half}/{self.id}"
+
+    @property
+    def files(self) -> list[str]:
+        """What it changes, from the top folder on."""
+        return re.findall(r"^\+\+\+ b/(\S+)", self.patch.read_text(), re.M)
+
+
+def read(patch: Path) -> Mutant:
+    """Parse a patch's header."""
+    match = HEADER.match(patch.read_text())
+    if match is None or match[1] != patch.stem:
+        raise Broken(f"{patch.name}: the header must name Requirement, Breaks and Test")
+    return Mutant(patch.parent.name, match[1], match[2], match[3], patch)
+
+
+def wanted(words: Sequence[str]) -> list[Mutant]:
+    """The mutants of these names, all without any; BRD-1 is device/BRD-1 and driver/BRD-1."""
+    mutants = [read(patch) for half in HALVES for patch in sorted((PATCHES / half).glob("*.patch"))]
+    unknown = set(words) - {name for mutant in mutants for name in (mutant.id, mutant.name)}
+    if unknown:
+        raise Broken(f"there is no patch for {', '.join(sorted(unknown))}")
+    return [mutant for mutant in mutants
+            if not words or mutant.id in words or mutant.name in words]
+
+
+def apply(mutant: Mutant, folder: Path) -> None:
+    """Apply the patch to a copy of the sources below folder; it must fit to the letter."""
+    argv = ["patch", "-p1", "--fuzz=0", "--no-backup-if-mismatch", "-d", str(folder)]
+    run([*argv, "-i", str(mutant.patch)], f"{mutant.name} does not apply any more", PATCH_SECONDS)
+
+
+def run(argv: Sequence[str], what: str, seconds: int, **more: object) -> str:
+    """Run a command that must succeed; returns its output."""
+    try:
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=seconds,
+            **more,  # type: ignore[call-overload]
+        )
+    except subprocess.TimeoutExpired:
+        raise Broken(f"{what}: it took longer than {seconds} s") from None
+    if done.returncode:
+        raise Broken(f"{what}:\n{done.stdout[-3000:]}")
+    return str(done.stdout)

@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The founding rules that bind the host: what it hands to the card and how, what it keeps when the
+card refuses, and what it does with segments that are not its own any more.
+
+The wire swallows what the guest sends while the numbers are taken, so that bytes under way stay
+under way: the guest's kernel and the card must then agree to the byte.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from chimney import net, pcapng
+from chimney.guest.station import Conn, Visit
+from chimney.wait import wait_until
+
+KIB = 1024
+UNREAD = 12 * KIB
+RTO_SECONDS = 3
+HOST_HALF = 0x8000
+# The first ID of a connection is drawn: that so many fall into one half is no chance.
+CONNECTIONS = 20
+STREAM_BITS = 40_000_000
+STREAM = 1024 * KIB
+HANDOVERS = 30
+STATIONARY = pytest.mark.where(cpus=(2,), vm="emulated", native=False, debug=False)
+
+
+@pytest.fixture
+def patient(visit: Visit) -> Iterator[None]:
+    """The guest's kernel repeats nothing of itself for RTO_SECONDS: no timeout, no probe."""
+    hosts = [(visit.hosts(4)[1], 32), (visit.hosts(6)[1], 128)]
+    routes = [f"{host}/{bits} dev eth0" for host, bits in hosts]
+    for route in routes:
+        visit.vm.run(["sh", "-c", f"ip route replace {route} rto_min {RTO_SECONDS}s"])
+    probes = visit.vm.run(["sysctl", "-n", "net.ipv4.tcp_early_retrans"]).text.strip()
+    visit.vm.run(["sysctl", "-qw", "net.ipv4.tcp_early_retrans=0"])
+    try:
+        yield
+    finally:
+        visit.link.set("both", loss=0)
+        visit.vm.run(["sysctl", "-qw", f"net.ipv4.tcp_early_retrans={probes}"])
+        for route in routes:
+            visit.vm.run(["sh", "-c", f"ip route delete {route}"])
+
+
+@contextmanager
+def swallowed(visit: Visit) -> Iterator[None]:
+    """Nothing that the guest sends arrives meanwhile."""
+    visit.link.set("ab", loss=1)
+    try:
+        yield
+    finally:
+        visit.link.set("ab", loss=0)
+
+
+def both_ways(conn: Conn, count: int = 20 * KIB) -> None:
+    """Bytes in both directions, all of them compared."""
+    conn.guest.send(count)
+    conn.peer.recv(count)
+    conn.peer.send(count)
+    conn.guest.recv(count)
+
+
+def unread(conn: Conn) -> None:
+    """Bytes that the guest's kernel has acknowledged and its program has not read."""
+    conn.peer.send(UNREAD)
+    wait_until(lambda: conn.guest.queues()["in"] == UNREAD, "the unread bytes to arrive", 10, 0.05)
+
+
+def outstanding(conn: Conn) -> dict[str, int]:
+    """On a wire that swallows: bytes under way and bytes that wait; returns how many the guest's
+    kernel says there are.
+    """
+    conn.guest.do("fill", 100)
+    queues = conn.guest.queues()
+    assert queues["out"] > queues["unsent"] > 0, f"nothing is under way, or nothing waits: {queues}"
+    return queues
+
+
+def unload(conn: Conn) -> None:
+    """The peer gets everything that was written, every byte at its place."""
+    conn.peer.recv(conn.guest.queues()["tx"] - conn.peer.queues()["rx"])
+
+
+class Watch:
+    """What driver and card count from here on."""
+
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
+        self._before = visit.ctl.stats()
+
+    def grown(self, name: str) -> int:
+        """By how much a counter of both has grown, on both alike."""
+        here, there = (now[name] - before[name] for now, before
+                       in zip(self._visit.ctl.stats(), self._before, strict=True))
+        assert here == there, f"{name}: the driver counts {here}, the card {there}"
+        return here
+
+    def of_driver(self, name: str) -> int:
+        """By how much a counter of the driver has grown."""
+        return self._visit.ctl.stats()[0][name] - self._before[0][name]
+
+
+@STATIONARY
+@pytest.mark.parametrize("family", [4, 6])
+def test_unread_bytes_go_along(visit: Visit, family: int) -> None:
+    """Bytes that are acknowledged and not read go to the card, all of them (BRD-1), as those that
+    end before RCV.NXT (BRD-2): the program reads each at its place, and newer ones behind them.
+    """
+    conn = visit.connect(family)
+    both_ways(conn)
+    unread(conn)
+    watch = Watch(visit)
+    visit.hand(conn)
+    assert watch.grown("buffered_in_bytes") == UNREAD
+    conn.peer.send(UNREAD)
+    conn.guest.recv(2 * UNREAD)
+    both_ways(conn)
+
+
+@STATIONARY
+@pytest.mark.parametrize("family", [4, 6])
+def test_refused_connection_keeps_its_data(visit: Visit, patient: None, family: int) -> None:
+    """The card refuses a connection with unread bytes, bytes under way and unsent bytes: the host
+    still has all of them (INI-7) and has not freed the unread ones (BRD-5); Linux goes on.
+    """
+    conn = visit.connect(family)
+    both_ways(conn)
+    unread(conn)
+    with swallowed(visit):
+        before = outstanding(conn)
+        with card_refuses(visit):
+            answer = visit.ctl.offload_answer(*conn.words)
+        assert answer["status"] == "TCP_ENTRIES"
+        assert conn.guest.queues() == before
+    assert visit.state(conn) == "host"
+    unload(conn)
+    conn.guest.recv(UNREAD)
+    both_ways(conn)
+
+
+@contextmanager
+def card_refuses(visit: Visit) -> Iterator[None]:
+    """The card has no room for connections meanwhile."""
+    knob = {"path": "/machine/peripheral/nic0", "property": "x-fail-initiate"}
+    visit.vm.qmp.command("qom-set", value="TCP_ENTRIES", **knob)
+    try:
+        yield
+    finally:
+        visit.vm.qmp.command("qom-set", value="", **knob)
+
+
+@STATIONARY
+@pytest.mark.parametrize("family", [4, 6])
+def test_send_data_goes_along(visit: Visit, patient: None, family: int) -> None:
+    """Bytes under way and unsent bytes go along as one chain, in order (OSD-1), from the first
+    request to the last (OSD-3), and SndUna, SndNxt and SndMax divide it where the guest's kernel
+    does (OSD-6). Nothing is left over that would have to be sent by a command.
+    """
+    conn = visit.connect(family)
+    both_ways(conn)
+    watch = Watch(visit)
+    with swallowed(visit):
+        queues = outstanding(conn)
+        visit.hand(conn)
+        assert watch.grown("send_in_unsent_bytes") == queues["unsent"]
+        assert watch.grown("send_in_unacked_bytes") == queues["out"] - queues["unsent"]
+        assert watch.grown("send_in_rexmit_bytes") == 0
+        assert watch.of_driver("sends") == 0
+    unload(conn)
+    both_ways(conn)
+
+
+@STATIONARY
+@pytest.mark.parametrize("count", [1, 100, 1000])
+def test_chain_of_one_request(visit: Visit, patient: None, count: int) -> None:
+    """A little data under way is a chain with one element, whose one buffer holds that and no more
+    (OSD-2).
+    """
+    conn = visit.connect()
+    both_ways(conn)
+    watch = Watch(visit)
+    with swallowed(visit):
+        conn.guest.send(count)
+        visit.hand(conn)
+        assert watch.grown("send_in_unacked_bytes") == count
+    conn.peer.recv(count)
+    wait_until(lambda: watch.of_driver("send_completions") == 1, "the request to complete", 10, 0.1)
+    both_ways(conn)
+
+
+@STATIONARY
+@pytest.mark.parametrize("family", [4, 6])
+def test_outstanding_data_comes_back(visit: Visit, patient: None, family: int) -> None:
+    """What the card has sent without an answer, and what it has not sent, is the host's again after
+    the upload, all of it (TRM-15).
+    """
+    conn = visit.connect(family)
+    both_ways(conn)
+    visit.hand(conn)
+    with swallowed(visit):
+        conn.guest.do("fill", 100)
+        out = conn.guest.queues()["out"]
+        visit.back(conn)
+        queues = conn.guest.queues()
+        assert queues["out"] == out > queues["unsent"] > 0
+    unload(conn)
+    both_ways(conn)
+
+
+@STATIONARY
+@pytest.mark.parametrize("family", [4, 6])
+def test_send_is_done_by_its_completion(visit: Visit, patient: None, family: int) -> None:
+    """A send that the card has taken is not done; it is when its completion comes, with the peer's
+    acknowledgement, and each has one (ARC-12).
+    """
+    conn = visit.connect(family)
+    both_ways(conn)
+    visit.hand(conn)
+    watch = Watch(visit)
+    with swallowed(visit):
+        conn.guest.send(8 * KIB)
+        assert watch.grown("sends") > 0
+        assert conn.guest.queues()["out"] == 8 * KIB
+        assert watch.grown("send_completions") == 0
+    conn.peer.recv(8 * KIB)
+    wait_until(lambda: conn.guest.queues()["out"] == 0, "the sends to be done", 10, 0.1)
+    assert watch.grown("send_completions") == watch.grown("sends")
+
+
+@STATIONARY
+def test_segments_that_come_during_the_initiate(visit: Visit) -> None:
+    """Segments that come while a connection goes over are kept and forwarded (EVO-6), which driver
+    and card count alike.
+    """
+    conn = visit.connect()
+    watch = Watch(visit)
+    visit.link.set("ba", rate_bps=STREAM_BITS)
+    try:
+        for _ in range(HANDOVERS):
+            coming = conn.peer.begin("send", STREAM)
+            reading = conn.guest.begin("recv", STREAM)
+            visit.hand(conn)
+            assert reading.wait()["done"] == coming.wait()["done"] == STREAM
+            visit.back(conn)
+            if watch.of_driver("forward_initiate"):
+                break
+    finally:
+        visit.link.set("ba", rate_bps=0)
+    assert watch.grown("forward_initiate") > 0, f"none in {HANDOVERS} hand-overs"
+
+
+@pytest.mark.where(cpus=(2,))
+def test_ids_of_the_host(visit: Visit, tmp_path: Path) -> None:
+    """IPv4 datagrams of the host have IDs of the lower half, as long as Linux has the connection
+    (SND-21); those of the card never do.
+    """
+    file = tmp_path / "wire.pcapng"
+    catcher = net.capture(visit.room, visit.vm.wire.device, file)
+    wait_until(lambda: file.exists() and file.stat().st_size > 0, "the capture to begin", 5)
+    conns = [visit.connect() for _ in range(CONNECTIONS)]
+    for conn in conns:
+        both_ways(conn, 8 * KIB)
+    visit.hand(*conns)
+    last = visit.connect()
+    for conn in conns:
+        both_ways(conn, 8 * KIB)
+    both_ways(last)
+    wait_until(lambda: len(ids_of(file, {last.guest_port})) > 3, "frames in the capture", 10, 0.2)
+    catcher.stop()
+    ids = ids_of(file, {conn.guest_port for conn in conns})
+    host = sum(id < HOST_HALF for id in ids)
+    assert host >= 3 * CONNECTIONS
+    if visit.offloads:
+        assert len(ids) - host >= CONNECTIONS
+        assert all(id < HOST_HALF for id in ids_of(file, {last.guest_port}))
+    else:
+        assert host == len(ids)
+
+
+def ids_of(file: Path, ports: set[int]) -> list[int]:
+    """The IDs of the IPv4 datagrams with TCP that come from these ports."""
+    found = []
+    try:
+        packets = list(pcapng.read(file))
+    except pcapng.BadCapture:
+        return []
+    for packet in packets:
+        data = packet.data
+        if data[12:14] == b"\x08\x00" and data[23] == 6 \
+                and struct.unpack_from(">H", data, 14 + 4 * (data[14] & 15))[0] in ports:
+            found.append(struct.unpack_from(">H", data, 18)[0])
+    return found
