@@ -27,6 +27,7 @@ CPUS = (1, 2, 4)
 DEBUG_CPUS = 2
 NATIVE_CPUS, NATIVE_KERNEL = 2, "6.1"
 DEBUG_MEMORY = 1024
+LITTLE_MEMORY = "x-max-bytes=2M"
 # `make mutants` gives the module that the guests load.
 DRIVER = os.environ.get("CHIMNEY_DRIVER", "")
 failed_key = pytest.StashKey[bool]()
@@ -116,6 +117,8 @@ def special(name: str) -> dict[str, Any]:
         return {"wire": VlanWire()}
     if name == "two-cards":
         return {"second": "vmxnet3"}
+    if name == "little-memory":
+        return {"device_options": [LITTLE_MEMORY]}
     if name == "one-thread":
         return {"tcg_thread": "single"}
     return {}
