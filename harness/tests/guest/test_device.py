@@ -15,7 +15,7 @@ import pytest
 
 from chimney import net, pcapng
 from chimney.guest.load import MIB, Exchange
-from chimney.guest.station import Conn, Visit
+from chimney.guest.station import Visit
 from chimney.guest.vlan import INSIDE, VLAN
 from chimney.wait import stays, wait_until
 
@@ -25,14 +25,6 @@ KEEPALIVE = ((socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
              (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1),
              (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3))
 DRIVER = "/sys/bus/pci/drivers/chimney"
-
-
-def both_ways(conn: Conn, count: int = 20 * KIB) -> None:
-    """Bytes in both directions."""
-    conn.guest.send(count)
-    conn.peer.recv(count)
-    conn.peer.send(count)
-    conn.guest.recv(count)
 
 
 def shell(visit: Visit, script: str, seconds: float = 30) -> str:
@@ -60,7 +52,7 @@ def test_card_goes_away_under_load(visit: Visit, seed: int, how: str) -> None:
                  for i, family in enumerate((4, 6, 4))]
     idle = visit.connect()
     try:
-        both_ways(idle)
+        idle.both_ways()
         if visit.offloads:
             for exchange in exchanges:
                 visit.ctl.offload_soon(*exchange.words)
@@ -73,9 +65,9 @@ def test_card_goes_away_under_load(visit: Visit, seed: int, how: str) -> None:
         else:
             shell(visit, f"echo 1 >/sys/bus/pci/devices/{card}/reset")
         visit.configure()
-        both_ways(idle, 5 * KIB)
+        idle.both_ways(5 * KIB)
         visit.hand(idle)
-        both_ways(idle)
+        idle.both_ways()
         assert all(exchange.running for exchange in exchanges)
         for exchange in exchanges:
             exchange.finish()
@@ -94,7 +86,7 @@ def test_program_writes_during_a_reset(visit: Visit) -> None:
     """
     reset = f"echo 1 >/sys/bus/pci/devices/{card_address(visit)}/reset"
     conn = visit.connect()
-    both_ways(conn)
+    conn.both_ways()
     for offloaded in (False, True, False):
         if offloaded:
             visit.hand(conn)
@@ -106,7 +98,7 @@ def test_program_writes_during_a_reset(visit: Visit) -> None:
         assert resetting.wait(30).ok
         conn.peer.recv(count)
     visit.configure()
-    both_ways(conn)
+    conn.both_ways()
 
 
 def test_link_goes_down_and_up(visit: Visit, seed: int) -> None:
@@ -114,7 +106,7 @@ def test_link_goes_down_and_up(visit: Visit, seed: int) -> None:
     exchange = Exchange(visit, seed, size=4 * MIB, pause=200)
     conn = visit.connect()
     try:
-        both_ways(conn)
+        conn.both_ways()
         visit.hand(conn)
         if visit.offloads:
             visit.ctl.offload_soon(*exchange.words)
@@ -126,7 +118,7 @@ def test_link_goes_down_and_up(visit: Visit, seed: int) -> None:
         wait_until(lambda: carrier(visit) == "1", "the guest to see a carrier", 10, 0.1)
         conn.peer.recv(20 * KIB, seconds=30)
         visit.hand(conn)
-        both_ways(conn)
+        conn.both_ways()
         exchange.finish()
     finally:
         visit.vm.qmp.human("set_link nic0 on")
@@ -141,16 +133,16 @@ def carrier(visit: Visit) -> str:
 def test_interface_goes_down(visit: Visit) -> None:
     """`ip link set eth0 down` brings connections back; they go on after `up`."""
     conn = visit.connect()
-    both_ways(conn)
+    conn.both_ways()
     visit.hand(conn)
     try:
         shell(visit, "ip link set eth0 down")
         visit.expect("host", conn)
     finally:
         visit.configure()
-    both_ways(conn)
+    conn.both_ways()
     visit.hand(conn)
-    both_ways(conn)
+    conn.both_ways()
 
 
 @pytest.mark.where(vm="vlan")
@@ -163,17 +155,17 @@ def test_vlan_device(visit: Visit, family: int) -> None:
                  f"ip -6 address add {INSIDE.guest6}/64 dev v77 nodad; ip link set v77 up")
     try:
         conn = visit.connect(guest_host=guest, peer_host=peer)
-        both_ways(conn)
+        conn.both_ways()
         visit.hand(conn)
-        both_ways(conn)
+        conn.both_ways()
         visit.expect("offloaded", conn)
         visit.back(conn)
-        both_ways(conn)
+        conn.both_ways()
         visit.hand(conn)
         plain = visit.connect(family)
         visit.hand(plain)
-        both_ways(plain)
-        both_ways(conn)
+        plain.both_ways()
+        conn.both_ways()
         for ended in (conn, plain):
             ended.guest.close()
             assert ended.peer.drain() == 0
@@ -191,11 +183,11 @@ def test_flow_label_stays(visit: Visit, tmp_path: Path) -> None:
     catcher = net.capture(visit.room, visit.vm.wire.device, file)
     wait_until(lambda: file.exists() and file.stat().st_size > 0, "the capture to begin", 5)
     conn = visit.connect(6)
-    both_ways(conn)
+    conn.both_ways()
     visit.hand(conn)
-    both_ways(conn)
+    conn.both_ways()
     visit.back(conn)
-    both_ways(conn)
+    conn.both_ways()
     visit.hand(conn)
     conn.guest.close()
     assert conn.peer.drain() == 0
@@ -241,19 +233,19 @@ def test_segments_by_another_card(visit: Visit, seed: int) -> None:
     visit.room.ip("neighbour", "replace", guest, "lladdr", mac, "dev", second)
     try:
         conn = visit.connect()
-        both_ways(conn)
+        conn.both_ways()
         visit.hand(conn)
         before, _ = visit.ctl.stats()
         visit.room.ip("route", "replace", f"{guest}/32", "dev", second)
         for _ in range(8):
-            both_ways(conn, 60 * KIB)
+            conn.both_ways(60 * KIB)
         visit.expect("offloaded", conn)
         after, _ = visit.ctl.stats()
         if visit.offloads:
             assert after["forward_interface"] - before["forward_interface"] > 20
             assert after["gate_xmits"] == before["gate_xmits"]
         visit.room.ip("route", "delete", f"{guest}/32", "dev", second)
-        both_ways(conn)
+        conn.both_ways()
         conn.guest.close()
         assert conn.peer.drain() == 0
     finally:
@@ -294,7 +286,7 @@ def test_segments_that_the_card_leaves_to_linux(
 def test_keepalive_finds_a_dead_peer(visit: Visit) -> None:
     """No frame comes through any more: keepalive ends the connection with ETIMEDOUT in its time."""
     conn = visit.connect()
-    both_ways(conn)
+    conn.both_ways()
     for level, name, value in KEEPALIVE:
         conn.guest.set(level, name, value)
     visit.hand(conn)

@@ -63,14 +63,6 @@ def swallowed(visit: Visit) -> Iterator[None]:
         visit.link.set("ab", loss=0)
 
 
-def both_ways(conn: Conn, count: int = 20 * KIB) -> None:
-    """Bytes in both directions, all of them compared."""
-    conn.guest.send(count)
-    conn.peer.recv(count)
-    conn.peer.send(count)
-    conn.guest.recv(count)
-
-
 def unread(conn: Conn) -> None:
     """Bytes that the guest's kernel has acknowledged and its program has not read."""
     conn.peer.send(UNREAD)
@@ -118,14 +110,14 @@ def test_unread_bytes_go_along(visit: Visit, family: int) -> None:
     end before RCV.NXT (BRD-2): the program reads each at its place, and newer ones behind them.
     """
     conn = visit.connect(family)
-    both_ways(conn)
+    conn.both_ways()
     unread(conn)
     watch = Watch(visit)
     visit.hand(conn)
     assert watch.grown("buffered_in_bytes") == UNREAD
     conn.peer.send(UNREAD)
     conn.guest.recv(2 * UNREAD)
-    both_ways(conn)
+    conn.both_ways()
 
 
 @STATIONARY
@@ -135,7 +127,7 @@ def test_unread_bytes_are_not_acknowledged_again(visit: Visit, tmp_path: Path) -
     """
     with captured(visit, tmp_path / "wire.pcapng") as file:
         conn = visit.connect()
-        both_ways(conn)
+        conn.both_ways()
         unread(conn)
         visit.hand(conn)
         conn.guest.send(KIB)
@@ -169,7 +161,7 @@ def test_card_without_memory(visit: Visit) -> None:
     visit.expect("offloaded", *conns[:-1])
     for conn in conns:
         conn.guest.recv(UNREAD)
-        both_ways(conn)
+        conn.both_ways()
 
 
 @STATIONARY
@@ -179,29 +171,18 @@ def test_refused_connection_keeps_its_data(visit: Visit, patient: None, family: 
     still has all of them (INI-7) and has not freed the unread ones (BRD-5); Linux goes on.
     """
     conn = visit.connect(family)
-    both_ways(conn)
+    conn.both_ways()
     unread(conn)
     with swallowed(visit):
         before = outstanding(conn)
-        with card_refuses(visit):
+        with visit.card_fails("TCP_ENTRIES"):
             answer = visit.ctl.offload_answer(*conn.words)
         assert answer["status"] == "TCP_ENTRIES"
         assert conn.guest.queues() == before
     assert visit.state(conn) == "host"
     unload(conn)
     conn.guest.recv(UNREAD)
-    both_ways(conn)
-
-
-@contextmanager
-def card_refuses(visit: Visit) -> Iterator[None]:
-    """The card has no room for connections meanwhile."""
-    knob = {"path": "/machine/peripheral/nic0", "property": "x-fail-initiate"}
-    visit.vm.qmp.command("qom-set", value="TCP_ENTRIES", **knob)
-    try:
-        yield
-    finally:
-        visit.vm.qmp.command("qom-set", value="", **knob)
+    conn.both_ways()
 
 
 @STATIONARY
@@ -212,7 +193,7 @@ def test_send_data_goes_along(visit: Visit, patient: None, family: int) -> None:
     does (OSD-6). Nothing is left over that would have to be sent by a command.
     """
     conn = visit.connect(family)
-    both_ways(conn)
+    conn.both_ways()
     watch = Watch(visit)
     with swallowed(visit):
         queues = outstanding(conn)
@@ -222,7 +203,7 @@ def test_send_data_goes_along(visit: Visit, patient: None, family: int) -> None:
         assert watch.grown("send_in_rexmit_bytes") == 0
         assert watch.of_driver("sends") == 0
     unload(conn)
-    both_ways(conn)
+    conn.both_ways()
 
 
 @STATIONARY
@@ -232,7 +213,7 @@ def test_chain_of_one_request(visit: Visit, patient: None, count: int) -> None:
     (OSD-2).
     """
     conn = visit.connect()
-    both_ways(conn)
+    conn.both_ways()
     watch = Watch(visit)
     with swallowed(visit):
         conn.guest.send(count)
@@ -240,7 +221,7 @@ def test_chain_of_one_request(visit: Visit, patient: None, count: int) -> None:
         assert watch.grown("send_in_unacked_bytes") == count
     conn.peer.recv(count)
     wait_until(lambda: watch.of_driver("send_completions") == 1, "the request to complete", 10, 0.1)
-    both_ways(conn)
+    conn.both_ways()
 
 
 @STATIONARY
@@ -250,7 +231,7 @@ def test_outstanding_data_comes_back(visit: Visit, patient: None, family: int) -
     the upload, all of it (TRM-15).
     """
     conn = visit.connect(family)
-    both_ways(conn)
+    conn.both_ways()
     visit.hand(conn)
     with swallowed(visit):
         conn.guest.do("fill", 100)
@@ -259,7 +240,7 @@ def test_outstanding_data_comes_back(visit: Visit, patient: None, family: int) -
         queues = conn.guest.queues()
         assert queues["out"] == out > queues["unsent"] > 0
     unload(conn)
-    both_ways(conn)
+    conn.both_ways()
 
 
 @STATIONARY
@@ -269,7 +250,7 @@ def test_send_is_done_by_its_completion(visit: Visit, patient: None, family: int
     comes, with the peer's acknowledgement, and each has one (ARC-12).
     """
     conn = visit.connect(family)
-    both_ways(conn)
+    conn.both_ways()
     visit.hand(conn)
     watch = Watch(visit)
     with swallowed(visit):
@@ -312,12 +293,12 @@ def test_ids_of_the_host(visit: Visit, tmp_path: Path) -> None:
     with captured(visit, tmp_path / "wire.pcapng") as file:
         conns = [visit.connect() for _ in range(CONNECTIONS)]
         for conn in conns:
-            both_ways(conn, 8 * KIB)
+            conn.both_ways(8 * KIB)
         visit.hand(*conns)
         last = visit.connect()
         for conn in conns:
-            both_ways(conn, 8 * KIB)
-        both_ways(last)
+            conn.both_ways(8 * KIB)
+        last.both_ways()
         wait_until(lambda: len(sent(file, last)) > 3, "frames in the capture", 10, 0.2)
         host = sum(len(by_host(file, conn)) for conn in conns)
         card = sum(len(by_card(file, conn)) for conn in conns)

@@ -11,7 +11,7 @@ import socket
 import pytest
 
 from chimney.guest.puppet import CallFailed, End
-from chimney.guest.station import Conn, Visit
+from chimney.guest.station import Visit
 from chimney.wait import stays, wait_until
 
 KIB = 1024
@@ -20,14 +20,6 @@ TCP_CONGESTION, TCP_REPAIR, TCP_ULP = 13, 19, 31
 SO_RCVLOWAT, SO_TIMESTAMPING, SOF_TIMESTAMPING_TX_ACK = 18, 37, 1 << 9
 IP_MINTTL, IPV6_MINHOPCOUNT = 21, 73
 ESTABLISHED = 1
-
-
-def both_ways(conn: Conn, count: int = 20 * KIB) -> None:
-    """Bytes in both directions."""
-    conn.guest.send(count)
-    conn.peer.recv(count)
-    conn.peer.send(count)
-    conn.guest.recv(count)
 
 
 def wait_urgent(end: End) -> None:
@@ -49,9 +41,9 @@ def test_urgent_data_in(visit: Visit) -> None:
     wait_urgent(conn.guest)
     conn.guest.recv(1, "oob")
     conn.guest.recv(1000)
-    both_ways(conn)
+    conn.both_ways()
     visit.hand(conn)
-    both_ways(conn)
+    conn.both_ways()
 
 
 @pytest.mark.where(cpus=(2,))
@@ -69,15 +61,15 @@ def test_options_that_the_card_does_not_know(
     """What the target cannot keep an eye on takes the connection back, and keeps it."""
     conn = visit.connect(family)
     visit.hand(conn)
-    both_ways(conn)
+    conn.both_ways()
     conn.guest.set(level, name, value)
     visit.expect("host", conn)
     if visit.offloads:
         assert not visit.ctl.offload(*conn.words, check=False)
-    both_ways(conn)
+    conn.both_ways()
     conn.guest.set(level, name, 0)
     visit.hand(conn)
-    both_ways(conn)
+    conn.both_ways()
 
 
 def test_urgent_data_out(visit: Visit) -> None:
@@ -94,7 +86,7 @@ def test_urgent_data_out(visit: Visit) -> None:
     conn.peer.recv(1000)
     visit.expect("host", conn)
     visit.hand(conn)
-    both_ways(conn)
+    conn.both_ways()
 
 
 @pytest.mark.where(debug=False)
@@ -108,7 +100,7 @@ def test_peer_does_not_read(visit: Visit) -> None:
     visit.hand(conn)
     stays(lambda: conn.guest.queues()["out"] > 0, "data waits for the window", 1.0)
     conn.peer.recv(count)
-    both_ways(conn)
+    conn.both_ways()
     visit.expect("offloaded", conn)
 
 
@@ -122,7 +114,7 @@ def test_program_does_not_read(visit: Visit) -> None:
     visit.hand(conn)
     count += conn.peer.do("fill", 300)["done"]
     conn.guest.recv(count)
-    both_ways(conn)
+    conn.both_ways()
     visit.expect("offloaded", conn)
 
 
@@ -138,7 +130,7 @@ def test_new_data_follows_unread_data_at_once(visit: Visit) -> None:
     conn.peer.send(1 * KIB)
     wait_until(lambda: conn.guest.queues()["in"] == 31 * KIB + 100, "new bytes behind them", 10)
     conn.guest.recv(31 * KIB + 100)
-    both_ways(conn)
+    conn.both_ways()
 
 
 @pytest.mark.where(cpus=(2,))
@@ -157,7 +149,7 @@ def test_hand_overs_offer_no_more_than_fits(visit: Visit) -> None:
         held.append(conn.guest.queues()["in"])
     assert held[-1] - held[1] < 32 * KIB, held
     conn.guest.recv(count)
-    both_ways(conn)
+    conn.both_ways()
 
 
 def test_blocked_calls_survive_hand_overs(visit: Visit) -> None:
@@ -188,7 +180,7 @@ def test_keepalive_while_idle(visit: Visit) -> None:
     conn.guest.set(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1)
     conn.guest.set(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
     conn.guest.set(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 2)
-    both_ways(conn)
+    conn.both_ways()
     visit.hand(conn)
     words = ["ss", "-Htno", "sport", "=", f":{conn.guest_port}"]
     timer = "keepalive" in visit.vm.run(words).text
@@ -196,10 +188,10 @@ def test_keepalive_while_idle(visit: Visit) -> None:
     before = received_segments(visit)
     wait_until(lambda: received_segments(visit) - before >= 2, "two keepalive probes", 10, 0.1)
     assert conn.guest.do("poll", 0, POLLIN)["events"] == 0
-    both_ways(conn)
+    conn.both_ways()
     visit.back(conn)
     assert "keepalive" in visit.vm.run(words).text
-    both_ways(conn)
+    conn.both_ways()
 
 
 def received_segments(visit: Visit) -> int:
@@ -212,7 +204,7 @@ def received_segments(visit: Visit) -> int:
 def test_repair_mode(visit: Visit) -> None:
     """TCP_REPAIR takes the connection back before it is switched on; later it goes over again."""
     conn = visit.connect()
-    both_ways(conn)
+    conn.both_ways()
     visit.hand(conn)
     try:
         conn.guest.set(socket.IPPROTO_TCP, TCP_REPAIR, 1)
@@ -222,24 +214,24 @@ def test_repair_mode(visit: Visit) -> None:
     else:
         conn.guest.set(socket.IPPROTO_TCP, TCP_REPAIR, 0)
     visit.expect("host", conn)
-    both_ways(conn)
+    conn.both_ways()
     visit.hand(conn)
-    both_ways(conn)
+    conn.both_ways()
 
 
 def test_kernel_tls_attaches(visit: Visit) -> None:
     """The slot for upper-layer protocols is free again: kTLS can have it after the card had it."""
     conn = visit.connect()
-    both_ways(conn)
+    conn.both_ways()
     visit.hand(conn)
     conn.guest.do("setstr", socket.IPPROTO_TCP, TCP_ULP, "tls")
     visit.expect("host", conn)
     shown = visit.vm.run(["ss", "-Htni", "sport", "=", f":{conn.guest_port}"]).text
     assert "tcp-ulp-tls" in shown
-    both_ways(conn)
+    conn.both_ways()
     if visit.offloads:
         assert not visit.ctl.offload(*conn.words, check=False)
-    both_ways(conn)
+    conn.both_ways()
 
 
 def test_congestion_control_changes(visit: Visit) -> None:
@@ -249,21 +241,21 @@ def test_congestion_control_changes(visit: Visit) -> None:
     conn.guest.do("setstr", socket.IPPROTO_TCP, TCP_CONGESTION, "reno")
     visit.expect("host", conn)
     visit.hand(conn)
-    both_ways(conn)
+    conn.both_ways()
 
 
 @pytest.mark.where(native=False)
 def test_program_asks_for_the_card(visit: Visit) -> None:
     """setsockopt(TCP_ULP, "chimney"), the way for a program that knows; ss shows who has it."""
     conn = visit.connect()
-    both_ways(conn)
+    conn.both_ways()
     conn.guest.do("setstr", socket.IPPROTO_TCP, TCP_ULP, "chimney")
     visit.expect("offloaded", conn)
     shown = visit.vm.run(["ss", "-Htni", "sport", "=", f":{conn.guest_port}"]).text
     assert "tcp-ulp-chimney" in shown
-    both_ways(conn)
+    conn.both_ways()
     visit.back(conn)
-    both_ways(conn)
+    conn.both_ways()
 
 
 def test_low_water_mark(visit: Visit) -> None:
@@ -300,7 +292,7 @@ def small_buffer(end: End) -> None:
 def test_queues_and_info_are_true(visit: Visit) -> None:
     """SIOCINQ, SIOCOUTQ, TCP_INFO and ss: the numbers that monitoring programs live on."""
     conn = visit.connect()
-    both_ways(conn, 100 * KIB)
+    conn.both_ways(100 * KIB)
     visit.hand(conn)
     conn.peer.send(30 * KIB)
     wait_until(lambda: conn.guest.queues()["in"] == 30 * KIB, "30 KiB unread", 10, 0.05)
@@ -348,4 +340,4 @@ def test_zero_copy_send(visit: Visit, family: int) -> None:
         way(conn)
         conn.peer.recv(2 * KIB * KIB)
         assert sending.wait()["done"] == 3 * KIB * KIB
-    both_ways(conn)
+    conn.both_ways()

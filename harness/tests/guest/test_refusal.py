@@ -25,14 +25,6 @@ TCP_ULP = 31
 STRANGERS = {4: ("10.77.0.99", 24), 6: ("fd77::99", 64)}
 
 
-def both_ways(conn: Conn, count: int = 20 * KIB) -> None:
-    """Bytes in both directions, all of them compared."""
-    conn.guest.send(count)
-    conn.peer.recv(count)
-    conn.peer.send(count)
-    conn.guest.recv(count)
-
-
 @contextmanager
 def strangers(visit: Visit) -> Iterator[None]:
     """The peer has two more addresses meanwhile."""
@@ -45,22 +37,6 @@ def strangers(visit: Visit) -> Iterator[None]:
     finally:
         for host, bits in STRANGERS.values():
             visit.room.ip("address", "delete", f"{host}/{bits}", "dev", device)
-
-
-def turn(visit: Visit, value: str) -> None:
-    """Set the card's x-fail-initiate."""
-    visit.vm.qmp.command("qom-set", path="/machine/peripheral/nic0", property="x-fail-initiate",
-                         value=value)
-
-
-@contextmanager
-def card_fails(visit: Visit, value: str) -> Iterator[None]:
-    """The card refuses new objects meanwhile."""
-    turn(visit, value)
-    try:
-        yield
-    finally:
-        turn(visit, "")
 
 
 def small_send_buffer(end: End) -> None:
@@ -98,7 +74,7 @@ def unload(conn: Conn) -> None:
 def refused(visit: Visit, conn: Conn, status: str) -> None:
     """One attempt, of which nothing remains but what the user is told."""
     before = load(conn)
-    with card_fails(visit, status):
+    with visit.card_fails(status):
         answer = visit.ctl.offload_answer(*conn.words)
     assert answer == {"done": 0, "refused": 1, "reason": "card-refused", "status": status}
     assert visit.state(conn) == "host"
@@ -107,7 +83,7 @@ def refused(visit: Visit, conn: Conn, status: str) -> None:
     assert [after[name] for name in ("in", "tx", "rx")] == \
         [before[name] for name in ("in", "tx", "rx")]
     unload(conn)
-    both_ways(conn, 4 * KIB)
+    conn.both_ways(4 * KIB)
 
 
 def ends_as_it_should(conn: Conn) -> None:
@@ -155,7 +131,7 @@ def test_card_refuses_with_each_status(visit: Visit) -> None:
             load(conn)
             visit.hand(conn)
             unload(conn)
-            both_ways(conn)
+            conn.both_ways()
             visit.expect("offloaded", conn)
         for conn in conns:
             ends_as_it_should(conn)
@@ -170,7 +146,7 @@ def test_card_refuses_one_of_several(visit: Visit) -> None:
     for conn in conns:
         conn.peer.send(UNREAD)
         conn.guest.send(8 * KIB)
-    with card_fails(visit, "TCP_RCV_WINDOW:2"):
+    with visit.card_fails("TCP_RCV_WINDOW:2"):
         answer = visit.ctl.offload_answer("--port", str(conns[0].guest_port))
     assert answer == {"done": 2, "refused": 1, "reason": "card-refused",
                       "status": "TCP_RCV_WINDOW"}
@@ -178,7 +154,7 @@ def test_card_refuses_one_of_several(visit: Visit) -> None:
     for conn in conns:
         conn.guest.recv(UNREAD)
         conn.peer.recv(8 * KIB)
-        both_ways(conn)
+        conn.both_ways()
         visit.hand(conn)
         ends_as_it_should(conn)
 
@@ -187,22 +163,22 @@ def test_card_refuses_one_of_several(visit: Visit) -> None:
 def test_program_is_told_that_the_card_refuses(visit: Visit) -> None:
     """INI-7: a program that asks for the card by setsockopt gets ENOSPC, and can ask again."""
     conn = visit.connect()
-    both_ways(conn)
-    with card_fails(visit, "TCP_ENTRIES"), pytest.raises(CallFailed) as caught:
+    conn.both_ways()
+    with visit.card_fails("TCP_ENTRIES"), pytest.raises(CallFailed) as caught:
         conn.guest.do("setstr", socket.IPPROTO_TCP, TCP_ULP, "chimney")
     assert caught.value.errno == "ENOSPC"
     assert visit.state(conn) == "host"
-    both_ways(conn)
+    conn.both_ways()
     conn.guest.do("setstr", socket.IPPROTO_TCP, TCP_ULP, "chimney")
     visit.expect("offloaded", conn)
-    both_ways(conn)
+    conn.both_ways()
 
 
 @pytest.mark.where(native=False, cpus=(2,), kernels=("6.12",), debug=False)
 def test_knob_with_no_meaning_changes_nothing(visit: Visit) -> None:
     """A value that the card does not understand is refused by name, and the old one holds."""
     conn = visit.connect()
-    with card_fails(visit, "TCP_ENTRIES"):
+    with visit.card_fails("TCP_ENTRIES"):
         with pytest.raises(QmpError, match="NONSENSE"):
-            turn(visit, "PATH_MTU+NONSENSE")
+            visit.set_failure("PATH_MTU+NONSENSE")
         assert visit.ctl.offload_answer(*conn.words)["status"] == "TCP_ENTRIES"

@@ -8,7 +8,8 @@ TCP, which proves the test itself, and "offload" hands it over where the test sa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from .. import programs
@@ -45,6 +46,13 @@ class Conn:
         """Its two ends as chimneyctl takes them."""
         return (endpoint(self.guest_host, self.guest_port),
                 endpoint(self.peer_host, self.peer_port))
+
+    def both_ways(self, count: int = 20 << 10) -> None:
+        """So many bytes in each direction, all of them compared."""
+        self.guest.send(count)
+        self.peer.recv(count)
+        self.peer.send(count)
+        self.guest.recv(count)
 
 
 def endpoint(host: str, port: int) -> str:
@@ -156,6 +164,20 @@ class Visit:
         self.vm.run(["sh", "-ec", script])
 
     # -- hand-over -------------------------------------------------------------------------------
+
+    def set_failure(self, value: str) -> None:
+        """Set the card's x-fail-initiate."""
+        self.vm.qmp.command("qom-set", path="/machine/peripheral/nic0", property="x-fail-initiate",
+                            value=value)
+
+    @contextmanager
+    def card_fails(self, value: str) -> Iterator[None]:
+        """The card refuses new objects meanwhile, with the status named in value."""
+        self.set_failure(value)
+        try:
+            yield
+        finally:
+            self.set_failure("")
 
     def hand(self, *conns: Conn) -> None:
         """Hand connections to the card, and see that it has them; nothing in a native run."""

@@ -71,8 +71,8 @@ def apply(mutant: Mutant, folder: Path) -> None:
     run([*argv, "-i", str(mutant.patch)], f"{mutant.name} does not apply any more", PATCH_SECONDS)
 
 
-def run(argv: Sequence[str], what: str, seconds: int, **more: object) -> str:
-    """Run a command that must succeed; returns its output."""
+def call(argv: Sequence[str], what: str, seconds: int, **more: object) -> tuple[int, str]:
+    """Run a command to its end; returns its status and what it said."""
     try:
         done = subprocess.run(
             argv,
@@ -85,6 +85,11 @@ def run(argv: Sequence[str], what: str, seconds: int, **more: object) -> str:
         )
     except subprocess.TimeoutExpired:
         raise Broken(f"{what}: it took longer than {seconds} s") from None
-    if done.returncode:
-        raise Broken(f"{what}:\n{done.stdout[-3000:]}")
-    return str(done.stdout)
+    return done.returncode, done.stdout
+
+
+def run(argv: Sequence[str], what: str, seconds: int, **more: object) -> None:
+    """Run a command that must succeed; `what` says what is wrong if it does not."""
+    status, said = call(argv, what, seconds, **more)
+    if status:
+        raise Broken(f"{what}:\n{said[-3000:]}")

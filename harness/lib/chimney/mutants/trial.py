@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from collections.abc import Iterable
 
 from .. import paths
 from . import device, driver
-from .patches import Broken, Mutant
+from .patches import Broken, Mutant, call
 
 TEST_SECONDS = {"device": 120, "driver": 300}
 BUILDERS = {"device": device, "driver": driver}
@@ -20,20 +19,8 @@ def pytest(tests: Iterable[str], env: dict[str, str], seconds: int) -> tuple[int
     """Run tests to the first failure; returns pytest's status and what it said."""
     argv = ["/usr/bin/python3", "-m", "pytest", "-c", "pyproject.toml", "-q", "--tb=line"]
     argv += ["-p", "no:randomly", "-x", *(test.removeprefix("harness/") for test in tests)]
-    try:
-        done = subprocess.run(
-            argv,
-            cwd=paths.TOP / "harness",
-            env={**os.environ, **env},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=seconds,
-        )
-    except subprocess.TimeoutExpired:
-        raise Broken(f"the tests took longer than {seconds} s") from None
-    return done.returncode, done.stdout
+    return call(argv, "the tests do not end", seconds, cwd=paths.TOP / "harness",
+                env={**os.environ, **env})
 
 
 def passes_unbroken(half: str, mutants: Iterable[Mutant]) -> None:
