@@ -7,7 +7,16 @@ from __future__ import annotations
 import pytest
 
 from chimney import abi
-from chimney.qdev.blocklist import BlockList, Node, asking, five_tcp, linked, linker, tree
+from chimney.qdev.blocklist import (
+    ON_OFFLOADED,
+    BlockList,
+    Node,
+    asking,
+    five_tcp,
+    linked,
+    linker,
+    tree,
+)
 from chimney.qdev.connection import Connection, next_fence
 from chimney.qdev.device import Card, MakeCard
 
@@ -38,15 +47,7 @@ def wrong_handles(card: Card) -> tuple[Connection, list[int]]:
     return conn, [gone.handle, conn.path, conn.neighbor, 0xFFFFFFFF, 0x7FFFFFFF, *forged]
 
 
-@pytest.mark.parametrize(
-    "opcode,kind",
-    [
-        (abi.CHIM_OP_QUERY, abi.CHIM_TCP_ALL),
-        (abi.CHIM_OP_UPDATE, abi.CHIM_TCP_CACHED),
-        (abi.CHIM_OP_INVALIDATE, 0),
-        (abi.CHIM_OP_TERMINATE, abi.CHIM_TCP_DELEGATED),
-    ],
-)
+@pytest.mark.parametrize("opcode,kind", ON_OFFLOADED)
 def test_wrong_handles(card: Card, opcode: int, kind: int) -> None:
     """OBJ-D4, SEC-5: stale, forged, of another layer, out of range: the node says so, and nobody
     else is touched.

@@ -9,6 +9,7 @@ import pytest
 from chimney import abi
 from chimney.qdev.blocklist import (
     NODES_AT,
+    ON_OFFLOADED,
     BlockList,
     Node,
     asking,
@@ -126,15 +127,7 @@ def test_placeholders_at_initiate(make_card: MakeCard, fails: bool) -> None:
     assert tried.statuses() == want
 
 
-@pytest.mark.parametrize(
-    "opcode,kind",
-    [
-        (abi.CHIM_OP_QUERY, abi.CHIM_TCP_ALL),
-        (abi.CHIM_OP_UPDATE, abi.CHIM_TCP_CACHED),
-        (abi.CHIM_OP_INVALIDATE, 0),
-        (abi.CHIM_OP_TERMINATE, abi.CHIM_TCP_DELEGATED),
-    ],
-)
+@pytest.mark.parametrize("opcode,kind", ON_OFFLOADED)
 def test_placeholders_at_the_other_operations(card: Card, opcode: int, kind: int) -> None:
     """TRE-12, TRE-24, INI-9: placeholders get their status in all five operations."""
     conn = Connection(card).initiate()

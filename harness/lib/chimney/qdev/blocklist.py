@@ -16,6 +16,13 @@ from .state import STATE, neighbor_state, path_state, tcp_state, with_header
 
 NONE = int(abi.CHIM_NODE_NONE)
 NODES_AT = ctypes.sizeof(abi.chim_block_list)  # offset of the first node
+# The operations on what is offloaded already, with the state of a connection that each takes.
+ON_OFFLOADED = [
+    (abi.CHIM_OP_QUERY, abi.CHIM_TCP_ALL),
+    (abi.CHIM_OP_UPDATE, abi.CHIM_TCP_CACHED),
+    (abi.CHIM_OP_INVALIDATE, 0),
+    (abi.CHIM_OP_TERMINATE, abi.CHIM_TCP_DELEGATED),
+]
 
 
 @dataclass
