@@ -17,7 +17,7 @@ help: ## print this list
 demo: all ## boot a VM and move live connections between Linux TCP and the card; first time: set up and build all
 	@harness/demo $(ARGS)
 
-check: all qemu-asan engine-test ## run all tests (arguments for pytest in ARGS)
+check: all qemu-asan engine-test ## run all tests but the debug and long ones (arguments for pytest in ARGS)
 	@harness/setup/pytest check 'not debug and not long' $(ARGS)
 
 check-fast: qemu-asan engine-test ## run the tests that need no VM, in under a minute
@@ -27,7 +27,7 @@ check-debug: all debug-kernel ## run the guest suite on the debug kernel (KASAN,
 	@guest-driver/build debug
 	@CHIMNEY_PACE=4 JOBS=$${JOBS:-1} harness/setup/pytest check-debug 'debug' $(ARGS)
 
-check-long: all qemu-asan engine-test ## run the long tests: soak, fuzzing, many seeds
+check-long: all qemu-asan engine-test ## run the long tests: soak, many seeds
 	@harness/setup/pytest check-long 'long' $(ARGS)
 
 vm: all ## boot an interactive VM with driver, tools and network up
@@ -83,7 +83,7 @@ driver: kernels ## build chimney.ko for each guest kernel, and chimneyctl
 	@guest-driver/build $(KERNELS)
 	@guest-driver/tools/build
 
-images: driver ## build a guest image for each kernel, the base of all that runs make
+images: driver ## build a guest image for each kernel, and with it the base that runs use
 	@for kernel in $(KERNELS); do \
 		images/mkinitramfs --kernel $$kernel --out build/images/guest-$$kernel.cpio || exit 1; done
 

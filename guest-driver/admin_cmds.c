@@ -259,11 +259,3 @@ int chimdrv_admin_get_stats(struct chimdrv_dev *cd, u64 *values)
 	kfree(stats);
 	return err;
 }
-
-int chimdrv_admin_reset_stats(struct chimdrv_dev *cd, u32 sets)
-{
-	struct chim_sqe sqe = { .ctl = cpu_to_le32(CHIM_OP_RESET_STATS) };
-
-	sqe.u.value = cpu_to_le32(sets);
-	return exec_simple(cd, &sqe);
-}

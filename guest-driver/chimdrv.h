@@ -296,7 +296,6 @@ bool chimdrv_hw_link(struct chimdrv_dev *cd);
 bool chimdrv_hw_paused(struct chimdrv_dev *cd);
 u32 chimdrv_hw_speed(struct chimdrv_dev *cd);
 u32 chimdrv_hw_isr(struct chimdrv_dev *cd);	/* INTx: read and acknowledge */
-void chimdrv_hw_test_irq(struct chimdrv_dev *cd, unsigned int vector);
 /* @feature: enum chim_feature. */
 bool chimdrv_hw_has(const struct chimdrv_dev *cd, unsigned int feature);
 /*
@@ -373,7 +372,6 @@ int chimdrv_admin_set_coalesce(struct chimdrv_dev *cd, unsigned int pair,
 unsigned int chimdrv_admin_stat_count(void);
 const char *chimdrv_admin_stat_name(unsigned int i);
 int chimdrv_admin_get_stats(struct chimdrv_dev *cd, u64 *values);
-int chimdrv_admin_reset_stats(struct chimdrv_dev *cd, u32 sets);
 
 /* ------------------------------------------------------------------- netdev.c */
 
@@ -417,6 +415,9 @@ static inline void chimdrv_pair_count(struct chimdrv_pair *pair, u64_stats_t *co
  */
 bool chimdrv_pair_sq_wait(struct chimdrv_pair *pair);
 
+/* Bottom halves disabled. A page of recv_pool, of order CHIMDRV_RECV_ORDER, or NULL. */
+struct page *chimdrv_pair_recv_page(struct chimdrv_pair *pair);
+
 /*
  * Indication buffers; NAPI context of the pair, only from chimdrv_events_handle().
  * @index is what the card wrote (ind_first + i); it is checked. Each index of an
@@ -425,8 +426,6 @@ bool chimdrv_pair_sq_wait(struct chimdrv_pair *pair);
  *   peek: the bytes may be read until put_back, which posts the same page again.
  * NULL: no such buffer is posted, or @len is beyond it.
  */
-/* Bottom halves disabled. A page of recv_pool, of order CHIMDRV_RECV_ORDER, or NULL. */
-struct page *chimdrv_pair_recv_page(struct chimdrv_pair *pair);
 unsigned int chimdrv_pair_ib_size(const struct chimdrv_pair *pair);
 struct page *chimdrv_pair_ib_take(struct chimdrv_pair *pair, u32 index, unsigned int len);
 const void *chimdrv_pair_ib_peek(struct chimdrv_pair *pair, u32 index, unsigned int len);

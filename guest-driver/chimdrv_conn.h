@@ -59,7 +59,6 @@ enum chimdrv_conn_bit {
 	CHIMDRV_C_PENDING,	/* on the pair's pending list */
 	CHIMDRV_C_GONE,		/* the card has failed: ends with an error */
 	CHIMDRV_C_UPDATE,	/* cached variables have changed */
-	CHIMDRV_C_URGENT,	/* MSG_OOB waits in the write queue */
 	CHIMDRV_C_BULK,		/* receives large amounts: keep receive requests posted */
 	CHIMDRV_C_DETACHED,	/* the socket is with kernel TCP again */
 	CHIMDRV_C_TARGET,	/* the target holds a reference */
@@ -219,7 +218,7 @@ struct chimdrv_conn {
 	struct rcu_head rcu;
 };
 
-/* Why a socket was not offloaded; counted per card, shown by name. */
+/* Why a socket was not offloaded; counted at the card where one is known, shown by name. */
 #define CHIMDRV_REFUSALS(X)						\
 	X(NONE, "none") X(STATE, "not-established") X(ULP, "has-ulp")	\
 	X(PROTO, "foreign-proto") X(ORPHAN, "orphan") X(REPAIR, "repair") \

@@ -14,13 +14,14 @@ enum chimney_cmd {
 	CHIMNEY_CMD_UNSPEC,
 	CHIMNEY_CMD_STATUS,	/* dump: one message per card */
 	CHIMNEY_CMD_LIST,	/* dump: one message per connection */
-	CHIMNEY_CMD_OFFLOAD,	/* selector: a tuple, PORT, PID or ALL; answer: DONE, REFUSED */
-	CHIMNEY_CMD_UPLOAD,	/* the same */
-	CHIMNEY_CMD_DISCONNECT,	/* tuple, ABORTIVE */
-	CHIMNEY_CMD_UPDATE,	/* selector */
+	/* selector: tuple, PORT, PID or ALL; answer: DONE, REFUSED, and of a refusal REASON, STATUS */
+	CHIMNEY_CMD_OFFLOAD,
+	CHIMNEY_CMD_UPLOAD,	/* the same, without STATUS */
+	CHIMNEY_CMD_DISCONNECT,	/* tuple, ABORTIVE; answer: DONE, REFUSED */
+	CHIMNEY_CMD_UPDATE,	/* tuple; the same answer */
 	CHIMNEY_CMD_QUERY,	/* tuple; answer: a connection with Q_ attributes */
-	CHIMNEY_CMD_INVALIDATE,	/* tuple */
-	CHIMNEY_CMD_POLICY,	/* MODE, SEED; without MODE: read */
+	CHIMNEY_CMD_INVALIDATE,	/* tuple; answer: DONE, REFUSED */
+	CHIMNEY_CMD_POLICY,	/* MODE, SEED; without MODE: read; answer: MODE */
 	CHIMNEY_CMD_STATS,	/* dump: one message per card, STAT nests */
 	CHIMNEY_CMD_EVENT,	/* multicast */
 	CHIMNEY_CMD_COUNT,

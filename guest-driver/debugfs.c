@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * /sys/kernel/debug/chimney/<pci address>/: the rings as the driver sees them,
- * and a switch that makes the card look failed. The offload half adds its own.
+ * and a switch that makes the card look failed.
  */
 #include <linux/debugfs.h>
 #include <linux/rtnetlink.h>

@@ -339,11 +339,6 @@ u32 chimdrv_hw_isr(struct chimdrv_dev *cd)
 	return isr;
 }
 
-void chimdrv_hw_test_irq(struct chimdrv_dev *cd, unsigned int vector)
-{
-	chimdrv_hw_write(cd, CHIM_REG_TEST_IRQ, vector);
-}
-
 void chimdrv_dev_fail(struct chimdrv_dev *cd, const char *why)
 {
 	unsigned long flags;

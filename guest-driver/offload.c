@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Offload: sockets go over to the target in batches. HOST -> HOLDING (hook in,
- * arrivals held) -> one RCU fence -> INITIATING (valves closed, snapshot taken) ->
- * INITIATE -> OFFLOADED; or back to HOST as if nothing had been, with the reason.
+ * arrivals pass it to the kernel's TCP) -> one RCU fence -> INITIATING (arrivals
+ * held, valves closed, snapshot taken) -> INITIATE -> OFFLOADED; or back to HOST
+ * as if nothing had been, with the reason.
  *
  * Process context. The socket is owned in each step that changes it, od->mutex is
  * held from the first snapshot of a batch to the last marker.

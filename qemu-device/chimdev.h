@@ -38,7 +38,6 @@ enum {
     CHIMDEV_MAX_SEND_LEN = 1 * MiB,
     CHIMDEV_MAX_OPS = 4096,             /* state operations waiting at a time */
     CHIMDEV_MAX_FENCES = 256,           /* fence ids without a command */
-    CHIMDEV_MAX_VECTORS = 1 + CHIM_PAIRS_LIMIT,
     CHIMDEV_MAX_IOV = 512,              /* parts of one frame, below IOV_MAX */
     CHIMDEV_MAX_FRAME = 66 * KiB,       /* bytes, headers included */
     CHIMDEV_VNET_LEN = 12,              /* of the backend's header */
@@ -131,7 +130,7 @@ struct ChimdevPair {
     ChimdevCq cq;                       /* cq.c */
     bool sq_awake, tx_awake;            /* run.c */
     ChimdevPass sq_pass, tx_pass;
-    unsigned conns;                     /* TCP objects, state.c */
+    unsigned conns;                     /* TCP objects, initiate.c and terminate.c */
     QTAILQ_HEAD(, ChimdevInd) inds;     /* accept.c */
     QSIMPLEQ_HEAD(, ChimdevRxWait) rx_wait;     /* rx.c */
     uint32_t rx_wait_bytes;

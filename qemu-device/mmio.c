@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * mmio.c - the registers: one table with offset, direction, reset value and
- * what reading and writing do. Spec chapter 2.
+ * mmio.c - the registers: one table with offset, name and what reading and
+ * writing do. Spec chapter 2.
  *
  * An access of the wrong size, alignment, place or direction is logged as a
  * guest error and has no effect; a read of that kind answers 0 (REG-D1).

@@ -128,11 +128,6 @@ uint32_t chimdev_ring_size(const ChimdevRing *r)
     return 1u << r->log2_size;
 }
 
-bool chimdev_ring_to_driver(const ChimdevRing *r)
-{
-    return r->to_driver;
-}
-
 /* RING-H1, RING-H2. What is published counts, not the value (RING-D8). */
 void chimdev_ring_doorbell(ChimdevRing *r, uint32_t value)
 {

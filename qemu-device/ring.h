@@ -32,7 +32,6 @@ ChimdevRing *chimdev_ring_create(struct ChimdevState *s, uint32_t id,
 void chimdev_ring_destroy(ChimdevRing *r);
 uint32_t chimdev_ring_id(const ChimdevRing *r);
 uint32_t chimdev_ring_size(const ChimdevRing *r);
-bool chimdev_ring_to_driver(const ChimdevRing *r);
 
 /* A doorbell was rung with this value. */
 void chimdev_ring_doorbell(ChimdevRing *r, uint32_t value);

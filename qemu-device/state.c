@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * state.c - the one translation between the ABI and the engine: statuses,
- * flags, parameters, and the state structures that the host gives. The other
- * direction is in handback.c.
+ * state.c - the translation between the ABI and the engine: statuses, flags,
+ * parameters, and the state structures that the host gives. Those that it gets
+ * back are handback.c's, commands io.c's, events target.c's, counters stats.c's.
  *
  * Reserved fields and what belongs to features that were not accepted are
  * refused here; whether values make sense together is the engine's to say.

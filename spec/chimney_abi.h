@@ -146,7 +146,7 @@ enum chim_rule {
 	CHIM_RULE_RING_H4	= 0x0304,	/* published entries do not change until consumed */
 	CHIM_RULE_RING_H5	= 0x0305,	/* DMA can read and write ring and control block */
 	CHIM_RULE_RING_H6	= 0x0306,	/* entry types belong to their ring */
-	CHIM_RULE_RING_H7	= 0x0307,	/* buffers are RAM, 64 bytes at least, not beyond 2^64 */
+	CHIM_RULE_RING_H7	= 0x0307,	/* buffers are RAM, >= 64 bytes, not beyond 2^64 */
 	CHIM_RULE_RING_H8	= 0x0308,	/* verdict posted before index passes indication */
 	CHIM_RULE_OP_H1		= 0x0501,	/* fences and commands pair up */
 };

@@ -27,8 +27,6 @@ struct rng {
 
 void rng_seed(struct rng *rng, uint64_t seed);
 uint64_t rng_next(struct rng *rng);
-/* A number in 0..below-1; below must not be 0. */
-uint64_t rng_below(struct rng *rng, uint64_t below);
 /* True with the given probability; always draws one number, so that decisions do not shift. */
 bool rng_chance(struct rng *rng, double probability);
 
@@ -58,7 +56,7 @@ struct side {
 	size_t in_used, out_used, out_sent;
 };
 
-/* Open a side from its description (tap:NAME, dgram:LOCAL,REMOTE, stream:PATH, fd:N). */
+/* Open a side from its description (tap:NAME, dgram:LOCAL,REMOTE, stream:PATH). */
 int side_open(struct side *side, const char *text);
 void side_close(struct side *side);
 /* Take a waiting connection of a stream side; an earlier peer is replaced. */

@@ -102,11 +102,6 @@ uint64_t rng_next(struct rng *rng)
 	return sum;
 }
 
-uint64_t rng_below(struct rng *rng, uint64_t below)
-{
-	return (rng_next(rng) >> 11) % below;
-}
-
 bool rng_chance(struct rng *rng, double probability)
 {
 	return (double)(rng_next(rng) >> 11) * 0x1.0p-53 < probability;

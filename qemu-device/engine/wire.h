@@ -21,7 +21,6 @@
 #define TOE_IPV4_HLEN		20
 #define TOE_IPV6_HLEN		40
 #define TOE_TCP_HLEN		20
-#define TOE_TCP_MAX_HLEN	60
 #define TOE_MAX_SACKS		4	/* blocks in one segment; 3 beside a timestamp */
 #define TOE_OPT_TS_LEN		12	/* two NOPs and the timestamps option */
 

@@ -7,8 +7,6 @@ with it. Nothing here knows about VMs or networks.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 STATUS_WRONG_USE = 2
 STATUS_TIMEOUT = 124
 STATUS_HARNESS = 125
@@ -60,14 +58,3 @@ class ProgramMissing(HarnessError):
     def __init__(self, program: str, package: str | None = None) -> None:
         hint = f"; install the Debian package {package}" if package else ""
         super().__init__(f"the program {program} is not on this machine{hint}.")
-
-
-class RunFailed(HarnessError):
-    """A run that failed, with the folder that keeps its files and the console's last lines."""
-
-    def __init__(self, cause: HarnessError, folder: Path, console: list[str]) -> None:
-        self.cause = cause
-        self.folder = folder
-        self.console = console
-        self.status = cause.status
-        super().__init__(str(cause))

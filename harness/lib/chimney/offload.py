@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Applies --offload inside the guest, through chimneyctl.
 
-none, manual and auto are policies of the driver, which begins with manual. random is a process in
-the guest that hands connections over back and forth at moments which follow from a seed.
+none and auto are policies of the driver, and manual leaves it with the one that it begins with,
+none. random:SEED is a process in the guest, `chimneyctl shuttle SEED all`, that hands all
+connections over and back at moments which follow from the seed. The driver's policy of that name
+(`chimneyctl policy random`) throws a coin for each connection instead, and is not used here.
 """
 
 from __future__ import annotations

@@ -62,7 +62,8 @@ def make_parser() -> Parser:
                     usage="harness/chimney run [options] -- CMD [ARG...]")
     add = parser.add_argument
     add("--offload", metavar="POLICY",
-        help=f"{OFFLOADS}: which connections the card carries (default: manual)")
+        help=f"{OFFLOADS}: which connections the card carries; random hands all of them over and "
+             "back (`chimneyctl shuttle SEED all`) (default: manual)")
     add("--device", choices=DEVICES, default="chimney", help="the network card (default: chimney)")
     add("--kernel", default="6.1", metavar="VERSION|PATH",
         help=f"{', '.join(kernel.NAMES)}, or a bzImage of your own (default: 6.1)")

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where things are: the one place that knows the layout of the checkout and of build/.
+"""Where things are: the top of the checkout, build/, and what more than one module wants of them.
 
-Other modules ask here and never join path strings of their own. CHIMNEY_BUILD in the environment
-moves build/ elsewhere, for packaged installs and for tests.
+CHIMNEY_BUILD in the environment moves build/ elsewhere, for packaged installs and for tests.
 """
 
 from __future__ import annotations
@@ -14,12 +13,10 @@ TOP = Path(__file__).resolve().parents[3]
 BUILD = Path(os.environ.get("CHIMNEY_BUILD", TOP / "build"))
 
 QEMU = BUILD / "qemu" / "qemu-system-x86_64"
-QEMU_PYTHON = BUILD / "qemu-src" / "python"
 FIRMWARE = (Path("/usr/share/seabios"), Path("/usr/share/qemu"))
 KERNELS = BUILD / "kernels"
 DRIVERS = BUILD / "driver"
 TOOLS = BUILD / "tools"
-IMAGES = BUILD / "images"
 RUNS = BUILD / "run"
 LINKEMU_SOURCE = TOP / "harness" / "linkemu" / "linkemu.c"
 LINKEMU = BUILD / "harness" / "linkemu"

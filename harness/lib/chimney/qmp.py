@@ -70,17 +70,6 @@ class Qmp:
             else:
                 return str(answer.get("return", ""))
 
-    def wait_event(self, name: str, seconds: float) -> dict[str, Any]:
-        """Wait for an event of that name, one that has already come included."""
-        deadline = Deadline(seconds)
-        while True:
-            for index, event in enumerate(self.events):
-                if event["event"] == name:
-                    return self.events.pop(index)
-            answer = self._read(deadline, f"QEMU's event {name}")
-            if "event" in answer:
-                self.events.append(answer)
-
     def close(self) -> None:
         """Close the connection."""
         self._socket.close()

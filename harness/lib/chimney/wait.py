@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Waiting with a deadline and a name: the only place in the harness that sleeps.
+"""Waiting with a deadline and a name: how everything waits here for what has no event to wait on.
 
 A wait that runs out raises WaitTimeout, which says what was waited for and for how long. Where
 guests are slow, as on the debug kernel, CHIMNEY_PACE in the environment makes every deadline that

@@ -32,7 +32,6 @@ struct toe_path;	/* a path object; depends on a neighbor */
 struct toe_conn;	/* a TCP object; depends on a path */
 
 #define TOE_NO_DEADLINE	UINT64_MAX
-#define TOE_TIMER_IDLE	UINT64_MAX	/* a remaining time: the timer is not running */
 #define TOE_MAX_QUEUES	16
 #define TOE_MAX_PIECES	64		/* payload pieces of one emitted frame */
 #define TOE_MAX_HEADER	128		/* Ethernet + VLAN + IP + TCP with options */

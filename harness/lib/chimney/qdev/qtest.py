@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import socket
-import struct
 import subprocess
 import tempfile
 import time
@@ -186,7 +185,3 @@ class Qtest:
     def clock_set(self, nanoseconds: int) -> int:
         """Move the virtual clock to a value that is not in the past."""
         return int(self.command(f"clock_set {nanoseconds}")[0])
-
-    def read_struct(self, fmt: str, addr: int) -> tuple[int, ...]:
-        """Little-endian struct.unpack of guest memory."""
-        return struct.unpack("<" + fmt, self.read(addr, struct.calcsize("<" + fmt)))
