@@ -27,7 +27,7 @@ check-debug: all debug-kernel ## run the guest suite on the debug kernel (KASAN,
 	@guest-driver/build debug
 	@CHIMNEY_PACE=4 JOBS=$${JOBS:-1} harness/setup/pytest check-debug 'debug' $(ARGS)
 
-check-long: all qemu-asan engine-test ## run the long tests: soak, many seeds
+check-long: all qemu-asan engine-test ## run the long tests: many seeds, many bytes
 	@harness/setup/pytest check-long 'long' $(ARGS)
 
 vm: all ## boot an interactive VM with driver, tools and network up

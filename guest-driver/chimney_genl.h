@@ -14,7 +14,7 @@ enum chimney_cmd {
 	CHIMNEY_CMD_UNSPEC,
 	CHIMNEY_CMD_STATUS,	/* dump: one message per card */
 	CHIMNEY_CMD_LIST,	/* dump: one message per connection */
-	/* selector: tuple, PORT, PID or ALL; answer: DONE, REFUSED, and of a refusal REASON, STATUS */
+	/* selector: tuple, PORT, PID or ALL; answer: DONE, REFUSED, of a refusal REASON, STATUS */
 	CHIMNEY_CMD_OFFLOAD,
 	CHIMNEY_CMD_UPLOAD,	/* the same, without STATUS */
 	CHIMNEY_CMD_DISCONNECT,	/* tuple, ABORTIVE; answer: DONE, REFUSED */
