@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Where things are: the top of the checkout, build/, and what more than one module wants of them.
 
-CHIMNEY_BUILD in the environment moves build/ elsewhere, for packaged installs and for tests.
+CHIMNEY_BUILD in the environment names another build/ for the harness. The programs that it starts
+to build something, images/mkinitramfs among them, know only the one of their own checkout.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A small synchronous QMP client: one command at a time, events kept aside.
+"""A small synchronous QMP client: one command at a time, events passed over.
 
 QEMU's own qemu.qmp package is asynchronous and ships only with the QEMU source; the harness needs
 a dozen lines of the protocol and has to work with an installed QEMU as well.
@@ -28,7 +28,6 @@ class Qmp:
     def __init__(self, path: Path, seconds: float = 10) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
         self._buffer = b""
-        self.events: list[dict[str, Any]] = []
         wait_until(lambda: self._connect(path), "QEMU's monitor", seconds)
         self._read(Deadline(seconds), "QEMU's greeting")
         self.command("qmp_capabilities")
@@ -51,11 +50,10 @@ class Qmp:
         while True:
             answer = self._read(deadline, f"QEMU's answer to {name}")
             if "event" in answer:
-                self.events.append(answer)
-            elif "error" in answer:
+                continue
+            if "error" in answer:
                 raise QmpError(f"QEMU refused {name}: {answer['error'].get('desc', '')}")
-            else:
-                return answer.get("return")
+            return answer.get("return")
 
     def human(self, line: str, seconds: float = 10) -> str:
         """Run a command of the human monitor."""
@@ -64,11 +62,10 @@ class Qmp:
         while True:
             answer = self._read(deadline, f"QEMU's answer to '{line}'")
             if "event" in answer:
-                self.events.append(answer)
-            elif "error" in answer:
+                continue
+            if "error" in answer:
                 raise QmpError(f"QEMU refused '{line}': {answer['error'].get('desc', '')}")
-            else:
-                return str(answer.get("return", ""))
+            return str(answer.get("return", ""))
 
     def close(self) -> None:
         """Close the connection."""
