@@ -272,7 +272,8 @@ enum chimdrv_why { CHIMDRV_WHYS(X) CHIMDRV_WHY_COUNT };
 	X(held_segments) X(held_replayed) X(held_dropped) X(stragglers) X(gate_xmits) X(leaks) \
 	X(lost_connections) \
 	X(late_pending) X(bad_entries) X(bytes_in) X(bytes_out) X(connections) \
-	X(upload_in_flight) X(upload_unread) X(upload_unsent) X(frag_pages) X(frag_reuses)
+	X(upload_in_flight) X(upload_unread) X(upload_unsent) X(upload_all) \
+	X(frag_pages) X(frag_reuses)
 
 struct chimdrv_counters {
 #define X(name) atomic64_t name;

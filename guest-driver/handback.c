@@ -66,13 +66,18 @@ void chimdrv_handback_die(struct chimdrv_conn *conn)
 static void count_cargo(struct chimdrv_conn *conn)
 {
 	const struct tcp_sock *tp = tcp_sk(conn->sk);
+	bool in_flight = before(tp->snd_una, tp->snd_nxt);
+	bool unread = before(tp->copied_seq, tp->rcv_nxt);
+	bool unsent = before(tp->snd_nxt, tp->write_seq);
 
-	if (before(tp->snd_una, tp->snd_nxt))
+	if (in_flight)
 		chimdrv_count(conn->cd, upload_in_flight);
-	if (before(tp->copied_seq, tp->rcv_nxt))
+	if (unread)
 		chimdrv_count(conn->cd, upload_unread);
-	if (before(tp->snd_nxt, tp->write_seq))
+	if (unsent)
 		chimdrv_count(conn->cd, upload_unsent);
+	if (in_flight && unread && unsent)
+		chimdrv_count(conn->cd, upload_all);
 }
 
 /* conn->final into the socket and everything back. slock, queues ours. */

@@ -43,6 +43,10 @@ static void take_sends(struct chimdrv_conn *conn, const struct chim_tcp_delegate
 	struct chimdrv_send *send = list_entry(&conn->sends, struct chimdrv_send, node);
 	u32 count = min(le32_to_cpu(d->send_count), conn->send_room), i;
 
+	if (count && (d->send_head || le32_to_cpu(d->send_tail) != count - 1)) {
+		chimdrv_count(conn->cd, bad_entries);	/* first and last of the chain (TRM-19) */
+		return;
+	}
 	for (i = 0; i < count; i++) {
 		send = named(conn, send, &ref[i]);
 		if (!send) {

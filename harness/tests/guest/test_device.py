@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from chimney import net, pcapng
+from chimney.guest.frames import by_host, captured, sent
 from chimney.guest.load import MIB, Exchange
 from chimney.guest.station import Visit
 from chimney.guest.vlan import INSIDE, VLAN
@@ -218,10 +219,10 @@ def flow_labels(file: Path, port: int) -> list[int]:
 
 
 @pytest.mark.where(cpus=(2,), vm="two-cards")
-def test_segments_by_another_card(visit: Visit, seed: int) -> None:
+def test_segments_by_another_card(visit: Visit, tmp_path: Path) -> None:
     """The peer's segments come in by a second card of another kind: they are forwarded, and the
-    connection stays with the card (FWD-7). Kernel TCP acknowledges none of them: what it sends
-    would be counted at the gate (FWD-10).
+    connection stays with the card (FWD-1, FWD-7). Kernel TCP acknowledges none of them: no frame
+    of its own is on the wire, nor held up at its gate (FWD-10).
     """
     second = visit.vm.wires[1].device
     guest = visit.vm.wire.subnet.guest4
@@ -235,15 +236,18 @@ def test_segments_by_another_card(visit: Visit, seed: int) -> None:
         conn = visit.connect()
         conn.both_ways()
         visit.hand(conn)
-        before, _ = visit.ctl.stats()
-        visit.room.ip("route", "replace", f"{guest}/32", "dev", second)
-        for _ in range(8):
-            conn.both_ways(60 * KIB)
-        visit.expect("offloaded", conn)
-        after, _ = visit.ctl.stats()
-        if visit.offloads:
-            assert after["forward_interface"] - before["forward_interface"] > 20
-            assert after["gate_xmits"] == before["gate_xmits"]
+        with captured(visit, tmp_path / "wire.pcapng") as file:
+            before, _ = visit.ctl.stats()
+            visit.room.ip("route", "replace", f"{guest}/32", "dev", second)
+            for _ in range(8):
+                conn.both_ways(60 << 10)
+            visit.expect("offloaded", conn)
+            after, _ = visit.ctl.stats()
+            if visit.offloads:
+                assert after["forward_interface"] - before["forward_interface"] > 20
+                assert after["gate_xmits"] == before["gate_xmits"]
+                wait_until(lambda: len(sent(file, conn)) > 20, "frames in the capture", 10, 0.2)
+                assert not by_host(file, conn)
         visit.room.ip("route", "delete", f"{guest}/32", "dev", second)
         conn.both_ways()
         conn.guest.close()

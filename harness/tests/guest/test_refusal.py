@@ -116,17 +116,23 @@ def grown(visit: Visit, before: dict[str, int]) -> dict[str, int]:
 def test_card_refuses_with_each_status(visit: Visit) -> None:
     """INI-7, BRD-5, INI-12, TRE-17: with unread and unsent data there, each status that the card
     can be made to fail with is shown to the user by its name, the connection goes on with Linux
-    and loses nothing, and is handed over later, with such data there again.
+    and loses nothing: one to its end, and one until it is handed over later, with such data there
+    again.
     """
     # a lower layer first: an object that went in is not new any more
     statuses = sorted(FORCED, key=lambda name: FORCED[name])
     before = counts(visit)
     with strangers(visit):
-        conns = [connect(visit, 6 if number % 2 else 4) for number in range(len(statuses))]
-        for conn, status in zip(conns, statuses, strict=True):
-            refused(visit, conn, status)
-        assert grown(visit, before) == {"driver": len(statuses), "device": len(statuses),
-                                        "refused": len(statuses), "initiates": 0}
+        conns = []
+        for number, status in enumerate(statuses):
+            stays, goes = (connect(visit, 6 if number % 2 else 4) for _ in range(2))
+            for conn in (stays, goes):
+                refused(visit, conn, status)
+            ends_as_it_should(stays)
+            conns.append(goes)
+        refusals = 2 * len(statuses)
+        assert grown(visit, before) == {"driver": refusals, "device": refusals,
+                                        "refused": refusals, "initiates": 0}
         for conn in conns:
             load(conn)
             visit.hand(conn)

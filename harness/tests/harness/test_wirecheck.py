@@ -139,8 +139,16 @@ def test_stall_of_one_direction_is_found() -> None:
 
 def test_guest_repeats() -> None:
     rows = [out(1, seq=100, length=50), out(2, seq=150, length=50), out(3, seq=200)]
-    assert rules.guest_repeats(rows) == 0
-    assert rules.guest_repeats([*rows, inward(4, seq=7, length=9), out(5, seq=150, length=9)]) == 1
+    assert rules.guest_repeats(rows, 1448) == 0
+    again = [*rows, inward(4, seq=7, length=9), out(5, seq=150, length=9, origin="target")]
+    assert rules.guest_repeats(again, 1448) == 1
+    assert rules.repeats(again, 1448, outgoing=True, maker="target") == 1
+    assert rules.repeats(again, 1448, outgoing=True, maker="host") == 0
+
+
+def test_large_frame_is_repeated_as_its_segments() -> None:
+    rows = [out(1, seq=100, length=5000), out(2, seq=1100, length=8000)]
+    assert rules.guest_repeats(rows, 1000) == 4
 
 
 def test_peer_repeats() -> None:
@@ -151,7 +159,43 @@ def test_peer_repeats() -> None:
         inward(4, ack=200, sack=((150, 180),)),
         inward(5, ack=200, sack=((300, 310),)),
     ]
-    assert rules.peer_repeats(rows) == (1, 1)
+    assert rules.peer_repeats(rows, 1448) == (1, 1)
+
+
+def test_dsack_within_the_second_block() -> None:
+    assert rules.is_dsack(inward(1, ack=200, sack=((300, 310), (290, 320))))
+    assert not rules.is_dsack(inward(1, ack=200, sack=((300, 310), (320, 330))))
+    assert not rules.is_dsack(inward(1, ack=200, sack=((300, 330), (310, 330))))
+    assert not rules.is_dsack(inward(1, ack=200))
+
+
+def test_missing_agreement_on_timestamps_is_found() -> None:
+    answer = inward(1, flags=SYN | ACK, tsval=9)
+    assert not rules.timestamps_agreed([SYN_ROW, answer, out(2, tsval=None)])
+    assert rules.timestamps_agreed([SYN_ROW]) and rules.timestamps_agreed([])
+    assert rules.timestamps_agreed([SYN_ROW, inward(1, flags=SYN | ACK)])
+
+
+def test_shares_by_who_has_the_connection() -> None:
+    rows = [
+        inward(1, seq=500, length=100),
+        inward(2, seq=600, length=100, comment="offload #1"),
+        inward(3, seq=800, length=100),
+        inward(4, seq=600, length=100),
+        inward(5, seq=650, length=200),  # 100 of them are the hole
+        out(6, origin="target", length=7),
+        inward(7, seq=900, length=10, comment="upload #1: 0 sends"),
+        out(8, length=5),
+    ]
+    share = rules.shares(rows)
+    assert (share.target_out, share.host_out, share.received) == (7, 5, 610)
+    assert (share.received_again, share.received_by_card) == (200, 300)
+
+
+def test_bytes_seen_across_the_wrap() -> None:
+    seen = rules.Seen()
+    assert [seen.new(inward(n, seq=seq % (1 << 32), length=100))
+            for n, seq in enumerate((-150, 50, -50, -150))] == [100, 100, 100, 0]
 
 
 def test_identifications() -> None:
@@ -160,6 +204,7 @@ def test_identifications() -> None:
     assert rules.identifications([out(1, origin="host", ip_id=0x7FFF, length=1449)], 1448)
     assert rules.identifications([out(1, origin="target", ip_id=0x8000, df=False)], 1448)
     assert rules.identifications([out(1, fragment=True)], 1448)
+    assert rules.identifications([out(1, fragment=True, ip_id=None)], 1448)
     assert not rules.identifications([out(1, origin="target", ip_id=0xFFFE, length=2896)], 1448)
     assert rules.wraps([out(1, ip_id=0x7FFE), out(2, ip_id=1)], "host") == 1
 

@@ -30,3 +30,13 @@ def test_tests_name_only_requirements_that_exist() -> None:
 
 def test_reasons_name_only_requirements_that_exist() -> None:
     assert "IMD-1" in conformance.load_reasons(conformance.catalogue())
+
+
+def test_founding_requirements_are_shown_in_a_guest_or_say_why_not() -> None:
+    requirements = conformance.catalogue()
+    conformance.collect(requirements)
+    why_not = set(conformance.load_reasons(requirements, "no-guest"))
+    founding = {item.id: item for item in requirements.values() if item.seed}
+    assert why_not <= set(founding)
+    assert {name for name, item in founding.items() if not item.guest} == why_not
+    assert all(item.tests for item in founding.values())

@@ -27,7 +27,14 @@ PORT = 5001
 MSS = {4: 1448, 6: 1428}
 SILENCE_SECONDS = 0.2
 SPARE_CYCLES, SPARE_BYTES = 1.2, 1.05  # the capture counts fewer than the driver
+# Around a hand-over the wire cannot tell whether card or host takes a frame; they are few. Neither
+# can it of one that comes again.
+RECEIVED_TOLERANCE = 0.01
 
+
+# What an upload had under way, as the driver counts it.
+UPLOADS = {"in_flight": "in flight", "unread": "unread", "unsent": "unsent",
+           "all": "of all three kinds"}
 
 Counters = tuple[dict[str, int], dict[str, int]]
 
@@ -63,6 +70,7 @@ class Outcome:
     in_flight: int = 0
     unread: int = 0
     unsent: int = 0
+    all: int = 0
     resets: int = 0
     guest_again: int = 0
     peer_again: int = 0
@@ -121,12 +129,12 @@ class Handover:
         self._judge_shares(rows, device)
         out = self.outcome
         self._expect(out.cycles >= self.goal.cycles, f"{out.cycles} counted cycles")
-        for name in ("in_flight", "unread", "unsent"):
+        for name in UPLOADS:
             count = driver[f"upload_{name}"]
             setattr(out, name, count)
             self._expect(
                 count >= self.goal.uploads_each,
-                f"only {count} uploads had data {name.replace('_', ' ')}",
+                f"only {count} uploads had data {UPLOADS[name]}",
             )
         return out
 
@@ -210,7 +218,7 @@ class Handover:
             )
             enough = [
                 driver[key] - self.before[0].get(key, 0)
-                for key in ("upload_in_flight", "upload_unread", "upload_unsent")
+                for key in (f"upload_{name}" for name in UPLOADS)
             ]
             self.say(f"IPv{self.family}: {cycles} cycles, {into >> 20} MiB in, {out >> 20} MiB out")
             if (
@@ -226,7 +234,7 @@ class Handover:
                     f"{self.goal.cycles} cycles and {self.goal.bytes >> 20} MiB each way",
                     self.goal.seconds,
                     f"{cycles} cycles, {into >> 20} MiB in, {out >> 20} MiB out, "
-                    f"uploads with data in flight, unread, unsent: {enough}",
+                    f"uploads with data {', '.join(UPLOADS.values())}: {enough}",
                 )
 
     # -- the verdict -----------------------------------------------------------------------------
@@ -236,12 +244,13 @@ class Handover:
         counted = rules.cycles(rows)
         out.cycles, out.offloads, out.uploads = counted.counted, counted.offloads, counted.uploads
         out.resets = len(rules.no_reset(rows))
-        out.peer_again, out.peer_dsacks = rules.peer_repeats(rows)
-        out.guest_again = rules.guest_repeats(rows)
+        out.peer_again, out.peer_dsacks = rules.peer_repeats(rows, MSS[self.family])
+        out.guest_again = rules.guest_repeats(rows, MSS[self.family])
         out.target_wraps, out.host_wraps = rules.wraps(rows, "target"), rules.wraps(rows, "host")
         out.broken += (
             rules.no_reset(rows)[:3]
             + rules.acks_never_back(rows)[:3]
+            + rules.timestamps_agreed(rows)
             + rules.timestamps_never_back(rows)[:3]
             + rules.timestamps_never_missing(rows)[:3]
             + rules.right_edge_never_left(rows)[:3]
@@ -274,9 +283,10 @@ class Handover:
             f"the capture {share.target_out}",
         )
         self._expect(
-            device["rx_offloaded_bytes"] <= share.received,
+            abs(device["rx_offloaded_bytes"] - share.received_by_card)
+            <= RECEIVED_TOLERANCE * share.received_by_card + share.received_again,
             f"the device counts {device['rx_offloaded_bytes']} payload bytes taken from the wire, "
-            f"the capture {share.received} in all",
+            f"the capture {share.received_by_card} while the card had the connection",
         )
         total = share.target_out + share.host_out + share.received
         card = device["tx_offloaded_bytes"] + device["rx_offloaded_bytes"]

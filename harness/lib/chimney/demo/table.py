@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The demo's table: each founding case with how often driver and device saw it.
 
-The two sides count by themselves; where they do not agree, the case has not been shown. Three kinds
-of rows rest on one side's word, which the other counts: the driver says why it forwards a segment,
-the device how many segments it has retransmitted, and which completions came in one batch.
+The two sides count by themselves; where they do not agree, the case has not been shown. Some rows
+rest on the word of one side, which the other counts: the driver says why it forwards a segment, the
+device how many segments it has retransmitted and which completions came in one batch. The table
+says so, and what the wire has seen is held against them where it can be (cases.py).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ class Case:
 
     text: str
     counter: str
+    word: str = ""  # on which side's word it rests, if not on both
 
 
 FOUNDING = (
@@ -28,9 +30,9 @@ FOUNDING = (
     Case("offload: bytes to be retransmitted handed in", "send_in_rexmit_bytes"),
     Case("offload: bytes not sent yet handed in", "send_in_unsent_bytes"),
     Case("sends completed, asynchronously", "send_completions"),
-    Case("  batches of several calls on connections", "send_batches"),
+    Case("  batches of several calls on connections", "send_batches", "device"),
     Case("forwards completed, asynchronously", "forward_completions"),
-    Case("  batches of several calls on connections", "forward_batches"),
+    Case("  batches of several calls on connections", "forward_batches", "device"),
     Case("upload: send requests handed back, in order", "send_back_requests"),
     Case("  their bytes from SndUna to SndNxt", "send_back_unacked_bytes"),
     Case("  their bytes from SndNxt to SndMax, to be sent again", "send_back_rexmit_bytes"),
@@ -44,11 +46,11 @@ FOUNDING = (
     Case("indications taken whole", "verdict_accepted"),
     Case("indications refused", "verdict_refused"),
     Case("indications taken in part", "verdict_partial"),
-    Case("segments forwarded that came during the initiate", "forward_initiate"),
-    Case("  that came on another card", "forward_interface"),
-    Case("  that were reassembled from fragments", "forward_fragments"),
-    Case("  that had IP options", "forward_options"),
-    Case("losses: segments retransmitted by the target", "rexmit_segments"),
+    Case("segments forwarded that came during the initiate", "forward_initiate", "driver"),
+    Case("  that came on another card", "forward_interface", "driver"),
+    Case("  that were reassembled from fragments", "forward_fragments", "driver"),
+    Case("  that had IP options", "forward_options", "driver"),
+    Case("losses: segments retransmitted by the target", "rexmit_segments", "device"),
     Case("state operations on several connections at once", "bulk_lists"),
 )
 
@@ -94,6 +96,7 @@ class Line:
     text: str
     driver: int
     device: int
+    word: str = ""
 
     @property
     def shown(self) -> bool:
@@ -107,7 +110,28 @@ class Line:
             "driver": self.driver,
             "device": self.device,
             "shown": self.shown,
+            "word": self.word or "both",
         }
+
+
+# Each of these operations has one completion; a send may be handed back instead.
+COMPLETED = {"updates": "update_completions", "queries": "query_completions",
+             "invalidates": "invalidate_completions", "recvs": "recv_completions",
+             "forwards": "forward_completions", "disconnects": "disconnect_completions"}
+BATCHED = {"send_batches": "send_completions", "forward_batches": "forward_completions"}
+
+
+def contradictions(side: str, counts: Mapping[str, int]) -> list[str]:
+    """What cannot be among the counters of one side, when nothing is under way any more."""
+    return [
+        f"{side}: {counts[operation]} {operation}, {counts[answer]} {answer}"
+        for operation, answer in COMPLETED.items()
+        if counts[operation] != counts[answer]
+    ] + [
+        f"{side}: {counts[batches]} {batches}, each of two or more of {counts[answer]} {answer}"
+        for batches, answer in BATCHED.items()
+        if 2 * counts[batches] > counts[answer]
+    ]
 
 
 def add_up(sums: dict[str, int], more: Mapping[str, int]) -> None:
@@ -122,14 +146,15 @@ def lines(
 ) -> list[Line]:
     """The lines of one part of the table."""
     return [
-        Line(case.text, driver.get(case.counter, 0), device.get(case.counter, 0)) for case in cases
+        Line(case.text, driver.get(case.counter, 0), device.get(case.counter, 0), case.word)
+        for case in cases
     ]
 
 
 def mark(line: Line) -> str:
-    """What is wrong with a line."""
+    """Whose word a line is, or what is wrong with it."""
     if line.shown:
-        return ""
+        return f"   (by the {line.word}'s word)" if line.word else ""
     return "   <-- not shown" if line.driver == line.device else "   <-- differ"
 
 

@@ -18,7 +18,7 @@ from .. import paths
 PATCHES = paths.TOP / "harness" / "mutants"
 OUT = paths.BUILD / "mutants"
 HALVES = ("device", "driver")
-HEADER = re.compile(r"Requirement: (\S+)\nBreaks: (.+)\nTest: (\S+)\n")
+HEADER = re.compile(r"Requirement: (\S+)\nBreaks: (.+)\nTest: (\S+)\nSays: (.+)\n")
 PATCH_SECONDS = 30
 
 
@@ -34,12 +34,18 @@ class Mutant:
     id: str
     breaks: str
     test: str
+    says: str  # a part of what pytest prints: the check that must fail
     patch: Path
 
     @property
     def name(self) -> str:
         """As the user types it."""
         return f"{self.half}/{self.id}"
+
+    @property
+    def log(self) -> Path:
+        """Where what pytest says of it goes."""
+        return OUT / f"{self.half}-{self.id}.log"
 
     @property
     def files(self) -> list[str]:
@@ -51,8 +57,8 @@ def read(patch: Path) -> Mutant:
     """Parse a patch's header."""
     match = HEADER.match(patch.read_text())
     if match is None or match[1] != patch.stem:
-        raise Broken(f"{patch.name}: the header must name Requirement, Breaks and Test")
-    return Mutant(patch.parent.name, match[1], match[2], match[3], patch)
+        raise Broken(f"{patch.name}: the header must name Requirement, Breaks, Test and Says")
+    return Mutant(patch.parent.name, match[1], match[2], match[3], match[4], patch)
 
 
 def wanted(words: Sequence[str]) -> list[Mutant]:

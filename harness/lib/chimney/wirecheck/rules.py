@@ -7,7 +7,7 @@ owner. A finding names the frame, so that it can be looked up in the capture.
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from .rows import Row
@@ -45,6 +45,14 @@ def acks_never_back(rows: Iterable[Row]) -> list[str]:
 
 def timestamps_never_back(rows: Iterable[Row]) -> list[str]:
     return never_back(rows, "timestamp", "tsval")
+
+
+def timestamps_agreed(rows: Iterable[Row]) -> list[str]:
+    """Both sides offered them: without, the other rules on timestamps would hold of nothing."""
+    syns = [row for row in rows if row.syn]
+    if {row.outgoing for row in syns} != {False, True}:
+        return ["the capture does not hold the SYNs of both sides"]
+    return [f"frame {row.number}: a SYN without timestamp" for row in syns if row.tsval is None]
 
 
 def timestamps_never_missing(rows: Sequence[Row]) -> list[str]:
@@ -100,42 +108,65 @@ def stalls(rows: Sequence[Row], seconds: float) -> list[str]:
     ]
 
 
-def guest_repeats(rows: Iterable[Row]) -> int:
-    """Segments in which the guest's side sent again what it had sent."""
-    again, sent = 0, None
-    for row in rows:
-        if not row.outgoing or not row.length:
-            continue
+class Stream:
+    """How far one direction of a connection has come."""
+
+    def __init__(self) -> None:
+        self.end: int | None = None
+
+    def again(self, row: Row) -> int:
+        """Takes the next row; how many bytes of it had been sent before."""
         end = (row.seq + row.length) % M32
-        again += sent is not None and before(row.seq, sent)
-        sent = end if sent is None or before(sent, end) else sent
-    return again
+        old = 0
+        if self.end is not None and before(row.seq, self.end):
+            old = min((self.end - row.seq) % M32, row.length)
+        if self.end is None or before(self.end, end):
+            self.end = end
+        return old
 
 
-def peer_repeats(rows: Iterable[Row]) -> tuple[int, int]:
-    """Segments that the peer sent again, and DSACKs that it sent (RFC 2883: first block at or below
-    its ACK).
+def repeats(rows: Iterable[Row], mss: int, outgoing: bool, maker: str = "") -> int:
+    """Segments of at most mss bytes in which one side, or one maker of it, sent again what that
+    side had sent; a large frame counts as all of its segments.
     """
-    again, dsacks, sent = 0, 0, None
+    stream, count = Stream(), 0
     for row in rows:
-        if row.outgoing:
-            continue
-        end = (row.seq + row.length) % M32
-        if row.length:
-            if sent is not None and before(row.seq, sent):
-                again += 1
-            sent = end if sent is None or before(sent, end) else sent
-        if row.sack and before(row.sack[0][0], row.ack):
-            dsacks += 1
-    return again, dsacks
+        if row.outgoing == outgoing and row.length:
+            old = stream.again(row)
+            count += -(-old // mss) if row.origin == (maker or row.origin) else 0
+    return count
+
+
+def guest_repeats(rows: Iterable[Row], mss: int) -> int:
+    """What the guest's side sent again."""
+    return repeats(rows, mss, outgoing=True)
+
+
+def peer_repeats(rows: Sequence[Row], mss: int) -> tuple[int, int]:
+    """What the peer sent again, and how many DSACKs it sent."""
+    return repeats(rows, mss, outgoing=False), sum(
+        is_dsack(row) for row in rows if not row.outgoing)
+
+
+def is_dsack(row: Row) -> bool:
+    """RFC 2883 4: the first block lies at or below the ACK, or within the second."""
+    if not row.sack:
+        return False
+    left, right = row.sack[0]
+    if before(left, row.ack):
+        return True
+    return len(row.sack) > 1 and not before(left, row.sack[1][0]) and not before(
+        row.sack[1][1], right)
 
 
 def identifications(rows: Iterable[Row], mss: int) -> list[str]:
-    """DF, no fragments, and every ID of a large frame within its maker's half (SND-19, SND-21,
-    SND-22).
+    """DF, no fragments, and every ID of a large frame within its maker's half (SND-17, SND-19,
+    SND-21, SND-22).
     """
     found = []
     for row in rows:
+        if row.outgoing and row.fragment:
+            found.append(f"frame {row.number} ({row.origin}): a fragment")
         if not row.outgoing or row.ip_id is None:
             continue
         low, high = TARGET_IDS if row.origin == "target" else HOST_IDS
@@ -144,8 +175,6 @@ def identifications(rows: Iterable[Row], mss: int) -> list[str]:
             found.append(f"frame {row.number} ({row.origin}): IDs {row.ip_id:#06x}..{last:#06x}")
         if row.origin == "target" and not row.df:
             found.append(f"frame {row.number} ({row.origin}): DF is not set")
-        if row.fragment:
-            found.append(f"frame {row.number} ({row.origin}): a fragment")
     return found
 
 
@@ -161,6 +190,32 @@ def wraps(rows: Iterable[Row], origin: str) -> int:
     return count
 
 
+class Seen:
+    """Which bytes of one direction have been on the wire, holes among them."""
+
+    def __init__(self) -> None:
+        self._first: int | None = None
+        self._end = 0
+        self._holes: list[tuple[int, int]] = []
+
+    def new(self, row: Row) -> int:
+        """Takes the next row; how many bytes of it had not been there before."""
+        if self._first is None:
+            self._first = row.seq
+        ahead = (row.seq - self._first - self._end + M32 // 2) % M32 - M32 // 2
+        start = self._end + ahead
+        end = start + row.length
+        new = max(0, end - max(start, self._end))
+        left = []
+        for low, high in self._holes:
+            new += max(0, min(high, end) - max(low, start))
+            left += [(low, min(high, start)), (max(low, end), high)]
+        left.append((self._end, start))
+        self._holes = [(low, high) for low, high in left if low < high]
+        self._end = max(self._end, end)
+        return new
+
+
 @dataclass
 class Share:
     """Payload bytes of the connection by who moved them."""
@@ -168,18 +223,39 @@ class Share:
     target_out: int = 0
     host_out: int = 0
     received: int = 0
+    received_again: int = 0  # of it, what had been on the wire before
+    received_by_card: int = 0  # of it, what had not, and came while the card had the connection
 
 
 def shares(rows: Iterable[Row]) -> Share:
-    share = Share()
-    for row in rows:
+    share, seen = Share(), Seen()
+    for row, owner in owned(rows):
         if row.origin == "target":
             share.target_out += row.length
         elif row.origin == "host":
             share.host_out += row.length
-        else:
+        elif row.length:
             share.received += row.length
+            new = seen.new(row)
+            share.received_again += row.length - new
+            share.received_by_card += new if owner == "card" else 0
     return share
+
+
+def changes(row: Row) -> list[str]:
+    """Who got the connection just before a frame, "card" or "host", one after the other: a comment
+    "offload #n" or "upload #n" stands on the first frame after the event.
+    """
+    return ["card" if "offload #" in word else "host"
+            for word in row.comment.split(";") if "offload #" in word or "upload #" in word]
+
+
+def owned(rows: Iterable[Row]) -> Iterator[tuple[Row, str]]:
+    """Each row with who has the connection by then."""
+    owner = "host"
+    for row in rows:
+        owner = (changes(row) or [owner])[-1]
+        yield row, owner
 
 
 @dataclass
@@ -193,27 +269,28 @@ class Cycles:
 
 
 def cycles(rows: Iterable[Row]) -> Cycles:
-    """
-    Count cycles: a stretch on the card with payload both ways, then a stretch in Linux TCP with
-    payload both ways. A comment "offload #n" or "upload #n" stands on the first frame after the
-    event.
+    """Count cycles: a stretch on the card with payload both ways, then a stretch in Linux TCP with
+    payload both ways.
     """
     result, owner = Cycles(), "host"
     out = into = 0
     card_ok = False
     for row in rows:
-        for word in row.comment.split(";"):
-            if "offload #" in word and owner == "host":
+        for now in changes(row):
+            if now == owner:
+                continue
+            if now == "host":
+                card_ok = bool(out and into)
+                result.uploads += 1
+            else:
                 if card_ok and out and into:
                     result.counted += 1
                 elif result.offloads:
                     result.why_not.append(
                         f"frame {row.number}: card {card_ok}, Linux {out} out {into} in"
                     )
-                result.offloads, owner, out, into = result.offloads + 1, "card", 0, 0
-            elif "upload #" in word and owner == "card":
-                card_ok = bool(out and into)
-                result.uploads, owner, out, into = result.uploads + 1, "host", 0, 0
+                result.offloads += 1
+            owner, out, into = now, 0, 0
         if row.origin == ("target" if owner == "card" else "host"):
             out += row.length
         elif row.origin == "received":

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the guest sends on a connection over IPv4, told apart by the halves of the IP IDs that host
+and card use.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import net, pcapng
+from ..wait import wait_until
+from .station import Conn, Visit
+
+HOST_HALF = 0x8000
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A TCP segment over IPv4 that the guest has sent."""
+
+    id: int
+    ack: int
+
+
+@contextmanager
+def captured(visit: Visit, file: Path) -> Iterator[Path]:
+    """The wire goes into a file meanwhile."""
+    catcher = net.capture(visit.room, visit.vm.wire.device, file)
+    try:
+        wait_until(lambda: file.exists() and file.stat().st_size > 0, "the capture to begin", 5)
+        yield file
+    finally:
+        catcher.stop()
+
+
+def sent(file: Path, conn: Conn) -> list[Frame]:
+    """What the guest has sent on a connection, as far as it is in the file."""
+    frames = []
+    try:
+        for packet in pcapng.read(file):
+            data = packet.data
+            tcp = 14 + 4 * (data[14] & 15)
+            if data[12:14] == b"\x08\x00" and data[23] == socket.IPPROTO_TCP \
+                    and struct.unpack_from(">H", data, tcp)[0] == conn.guest_port:
+                frames.append(Frame(struct.unpack_from(">H", data, 18)[0],
+                                    struct.unpack_from(">I", data, tcp + 8)[0]))
+    except pcapng.BadCapture:
+        pass  # its last packet is still being written
+    return frames
+
+
+def newest_ack(frames: list[Frame]) -> int:
+    """The one that is ahead of all others; a SYN acknowledges nothing."""
+    acks = [frame.ack for frame in frames if frame.ack]
+    return max(acks, key=lambda ack: (ack - acks[0] + (1 << 31)) % (1 << 32))
+
+
+def by_host(file: Path, conn: Conn) -> list[Frame]:
+    """What Linux has sent."""
+    return [frame for frame in sent(file, conn) if frame.id < HOST_HALF]
+
+
+def by_card(file: Path, conn: Conn) -> list[Frame]:
+    """What the card has sent."""
+    return [frame for frame in sent(file, conn) if frame.id >= HOST_HALF]
