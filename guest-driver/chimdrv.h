@@ -53,6 +53,7 @@ struct chimdrv_net;
 struct chimdrv_pair;
 struct dentry;
 struct page_pool;
+struct seq_file;
 
 /* ---------------------------------------------------------------- admin pair */
 
@@ -500,6 +501,9 @@ void chimdrv_offload_dev_down(struct chimdrv_net *net);
  * connection of it ends with an error (M-21). May come more than once.
  */
 void chimdrv_offload_dev_gone(struct chimdrv_dev *cd);
+
+/* For debugfs, as long as the card is there: how many objects of each kind it has. */
+void chimdrv_offload_dev_show(struct seq_file *m, struct chimdrv_dev *cd);
 
 /* Counters of the offload half for ethtool -S; fixed count. */
 unsigned int chimdrv_offload_stats_count(void);

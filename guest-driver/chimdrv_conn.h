@@ -106,7 +106,7 @@ struct chimdrv_fwd {
 	struct sk_buff *skb;
 	dma_addr_t dma;
 	u32 len;
-	u8 data[] __aligned(8);
+	u8 *data;
 };
 
 /* What the target gave back, in host byte order and host terms. */
@@ -548,10 +548,26 @@ int chimdrv_sq_disconnect(struct chimdrv_conn *conn, u32 flags);	/* slock */
 int chimdrv_sq_verdict(struct chimdrv_conn *conn, u32 number, u32 consumed);
 void chimdrv_sq_pend(struct chimdrv_conn *conn);	/* slock: try again when there is room */
 
+/* -------------------------------------------------------------------- cache.c */
+
+enum chimdrv_cache {
+	CHIMDRV_CACHE_CONN,
+	CHIMDRV_CACHE_SEND,
+	CHIMDRV_CACHE_RECV,
+	CHIMDRV_CACHE_FWD,
+	CHIMDRV_CACHE_NEIGH,
+	CHIMDRV_CACHE_PATH,
+	CHIMDRV_CACHE_CANDIDATE,
+	CHIMDRV_CACHES
+};
+
+int chimdrv_cache_init(void);
+void chimdrv_cache_exit(void);	/* behind rcu_barrier(): connections are freed by RCU */
+void *chimdrv_cache_alloc(enum chimdrv_cache kind, gfp_t gfp);
+void chimdrv_cache_free(enum chimdrv_cache kind, void *object);
+
 /* --------------------------------------------------------------------- send.c */
 
-int chimdrv_send_init(void);
-void chimdrv_send_exit(void);
 void chimdrv_send_post(struct chimdrv_conn *conn);	/* socket queues must be ours */
 /* Socket owned: what the chain takes of a block list at most. */
 u32 chimdrv_send_chain_size(struct chimdrv_conn *conn);

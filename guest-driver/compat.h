@@ -8,8 +8,16 @@
 
 #include <linux/netdevice.h>
 #include <linux/pci.h>
+#include <linux/slab.h>
 #include <linux/version.h>
 #include <net/tcp.h>
+
+/* Came with 6.5. Without it a cache may be merged with others of its size, and not be seen. */
+#ifdef SLAB_NO_MERGE
+#define CHIMDRV_SLAB_NO_MERGE SLAB_NO_MERGE
+#else
+#define CHIMDRV_SLAB_NO_MERGE 0
+#endif
 
 /* Split into a folder in 6.6. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)

@@ -39,6 +39,12 @@ bool chimdrv_conn_get(struct chimdrv_conn *conn)
 	return refcount_inc_not_zero(&conn->refs);
 }
 
+/* Who looked it up by its name is gone too. */
+static void conn_free(struct rcu_head *rcu)
+{
+	chimdrv_cache_free(CHIMDRV_CACHE_CONN, container_of(rcu, struct chimdrv_conn, rcu));
+}
+
 /* The last to leave: nothing is mapped, nothing is queued. */
 void chimdrv_conn_put(struct chimdrv_conn *conn)
 {
@@ -61,7 +67,7 @@ void chimdrv_conn_put(struct chimdrv_conn *conn)
 	wake_up_all(&od->idle);
 	spin_unlock_bh(&od->lock);
 	sock_put(conn->sk);
-	kfree_rcu(conn, rcu);
+	call_rcu(&conn->rcu, conn_free);
 }
 
 /* The target's hold: from a successful INITIATE until it has let go, or the card is dead. */
@@ -120,7 +126,8 @@ static void init_lists(struct chimdrv_conn *conn)
 /* Of no card yet: chimdrv_conn_join() or chimdrv_conn_discard() follows. */
 struct chimdrv_conn *chimdrv_conn_create(struct sock *sk)
 {
-	struct chimdrv_conn *conn = kzalloc(sizeof(*conn), GFP_KERNEL);
+	struct chimdrv_conn *conn = chimdrv_cache_alloc(CHIMDRV_CACHE_CONN,
+							GFP_KERNEL | __GFP_ZERO);
 
 	if (!conn)
 		return NULL;
@@ -141,7 +148,7 @@ void chimdrv_conn_discard(struct chimdrv_conn *conn)
 {
 	kfree_skb(conn->synth);
 	kfree_skb(conn->spare);
-	kfree(conn);
+	chimdrv_cache_free(CHIMDRV_CACHE_CONN, conn);
 }
 
 /*

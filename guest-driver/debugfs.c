@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * /sys/kernel/debug/chimney/<pci address>/: the rings as the driver sees them,
- * and a switch that makes the card look failed.
+ * a switch that makes the card look failed, and how many objects of each kind the
+ * offload half owns.
  */
 #include <linux/debugfs.h>
 #include <linux/rtnetlink.h>
@@ -50,6 +51,13 @@ static int rings_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(rings);
 
+static int objects_show(struct seq_file *m, void *unused)
+{
+	chimdrv_offload_dev_show(m, m->private);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(objects);
+
 static int fail_set(void *data, u64 value)
 {
 	if (value)
@@ -62,6 +70,7 @@ void chimdrv_debugfs_add(struct chimdrv_dev *cd)
 {
 	cd->debugfs = debugfs_create_dir(pci_name(cd->pdev), root);
 	debugfs_create_file("rings", 0400, cd->debugfs, cd, &rings_fops);
+	debugfs_create_file("objects", 0400, cd->debugfs, cd, &objects_fops);
 	debugfs_create_file("fail", 0200, cd->debugfs, cd, &fail_fops);
 }
 

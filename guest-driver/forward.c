@@ -115,16 +115,17 @@ static struct chimdrv_fwd *fwd_make(struct sk_buff *skb, u32 off, u32 len, bool 
 	struct chimdrv_fwd *fwd;
 	struct tcphdr *copy;
 
-	fwd = kmalloc(struct_size(fwd, data, hdr + len), GFP_ATOMIC | __GFP_NOWARN);
+	fwd = chimdrv_cache_alloc(CHIMDRV_CACHE_FWD, GFP_ATOMIC | __GFP_NOWARN);
 	if (!fwd)
 		return NULL;
+	fwd->data = kmalloc(hdr + len, GFP_ATOMIC | __GFP_NOWARN);
+	if (!fwd->data)
+		goto fail;
 	fwd->len = hdr + len;
 	copy = (struct tcphdr *)fwd->data;
 	memcpy(copy, th, hdr);
-	if (skb_copy_bits(skb, hdr + off, fwd->data + hdr, len)) {
-		kfree(fwd);
-		return NULL;
-	}
+	if (skb_copy_bits(skb, hdr + off, fwd->data + hdr, len))
+		goto fail;
 	copy->seq = htonl(ntohl(th->seq) + off);
 	if (!last) {
 		copy->psh = 0;
@@ -132,6 +133,18 @@ static struct chimdrv_fwd *fwd_make(struct sk_buff *skb, u32 off, u32 len, bool 
 	}
 	fwd->skb = skb_get(skb);
 	return fwd;
+fail:
+	kfree(fwd->data);
+	chimdrv_cache_free(CHIMDRV_CACHE_FWD, fwd);
+	return NULL;
+}
+
+/* It is in no list, and not mapped. */
+static void fwd_discard(struct chimdrv_fwd *fwd)
+{
+	kfree_skb(fwd->skb);
+	kfree(fwd->data);
+	chimdrv_cache_free(CHIMDRV_CACHE_FWD, fwd);
 }
 
 static void fwd_free(struct chimdrv_conn *conn, struct chimdrv_fwd *fwd)
@@ -139,8 +152,7 @@ static void fwd_free(struct chimdrv_conn *conn, struct chimdrv_fwd *fwd)
 	dma_unmap_single(conn->cd->dev, fwd->dma, fwd->len, DMA_TO_DEVICE);
 	list_del(&fwd->node);
 	conn->nfwds--;
-	kfree_skb(fwd->skb);
-	kfree(fwd);
+	fwd_discard(fwd);
 }
 
 static int fwd_post(struct chimdrv_conn *conn, struct chimdrv_fwd *fwd)
@@ -200,8 +212,7 @@ static int fwd_frame(struct chimdrv_conn *conn, struct sk_buff *skb)
 			return -ENOMEM;
 		err = fwd_post(conn, fwd);
 		if (err) {
-			kfree_skb(fwd->skb);
-			kfree(fwd);
+			fwd_discard(fwd);
 			return err;
 		}
 		conn->fwd_off += len;

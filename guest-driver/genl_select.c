@@ -31,7 +31,7 @@ static bool select_sock(struct sock *sk, void *arg)
 		return true;
 	if (s->n >= MAX_SELECTED)
 		return false;
-	c = kzalloc(sizeof(*c), GFP_ATOMIC);
+	c = chimdrv_cache_alloc(CHIMDRV_CACHE_CANDIDATE, GFP_ATOMIC | __GFP_ZERO);
 	if (!c) {
 		s->err = -ENOMEM;
 		return false;
@@ -136,7 +136,7 @@ int chimdrv_genl_select(struct chimdrv_selection *s, struct genl_info *info, boo
 		GENL_SET_ERR_MSG(info, "no such established connection");
 		return -ENOENT;
 	}
-	c = kzalloc(sizeof(*c), GFP_KERNEL);
+	c = chimdrv_cache_alloc(CHIMDRV_CACHE_CANDIDATE, GFP_KERNEL | __GFP_ZERO);
 	if (!c) {
 		sock_put(sk);
 		return -ENOMEM;
@@ -154,6 +154,6 @@ void chimdrv_genl_select_free(struct list_head *list)
 	list_for_each_entry_safe(c, next, list, node) {
 		list_del(&c->node);
 		sock_put(c->sk);
-		kfree(c);
+		chimdrv_cache_free(CHIMDRV_CACHE_CANDIDATE, c);
 	}
 }

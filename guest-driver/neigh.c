@@ -62,7 +62,7 @@ static struct chimdrv_neigh *neigh_get(struct chimdrv_offload *od, struct dst_en
 			return ng;
 		}
 	}
-	ng = kzalloc(sizeof(*ng), GFP_KERNEL);
+	ng = chimdrv_cache_alloc(CHIMDRV_CACHE_NEIGH, GFP_KERNEL | __GFP_ZERO);
 	if (!ng) {
 		neigh_release(n);
 		return NULL;
@@ -113,7 +113,7 @@ struct chimdrv_path *chimdrv_path_get(struct chimdrv_offload *od, struct sock *s
 			return p;
 		}
 	}
-	p = kzalloc(sizeof(*p), GFP_KERNEL);
+	p = chimdrv_cache_alloc(CHIMDRV_CACHE_PATH, GFP_KERNEL | __GFP_ZERO);
 	if (!p) {
 		*why = CHIMDRV_NO_MEMORY;
 		return NULL;
@@ -291,14 +291,14 @@ static void path_free(struct chimdrv_path *p)
 {
 	p->neigh->paths--;
 	list_del(&p->node);
-	kfree(p);
+	chimdrv_cache_free(CHIMDRV_CACHE_PATH, p);
 }
 
 static void neigh_free(struct chimdrv_neigh *ng)
 {
 	list_del(&ng->node);
 	neigh_release(ng->n);
-	kfree(ng);
+	chimdrv_cache_free(CHIMDRV_CACHE_NEIGH, ng);
 }
 
 /* od->mutex. Some object may have lost its last dependent; see to it in a while. */

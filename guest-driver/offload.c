@@ -471,7 +471,7 @@ void chimdrv_offload_want(struct chimdrv_dev *cd, struct sock *sk)
 	list_for_each_entry(c, &od->candidates, node)
 		if (c->sk == sk)
 			goto out;
-	c = kzalloc(sizeof(*c), GFP_ATOMIC | __GFP_NOWARN);
+	c = chimdrv_cache_alloc(CHIMDRV_CACHE_CANDIDATE, GFP_ATOMIC | __GFP_NOWARN | __GFP_ZERO);
 	if (!c)
 		goto out;
 	sock_hold(sk);
@@ -496,7 +496,7 @@ static void offload_work(struct work_struct *work)
 	chimdrv_offload_list(&list);
 	list_for_each_entry_safe(c, next, &list, node) {
 		sock_put(c->sk);
-		kfree(c);
+		chimdrv_cache_free(CHIMDRV_CACHE_CANDIDATE, c);
 	}
 }
 
@@ -509,7 +509,7 @@ void chimdrv_offload_work_end(struct chimdrv_offload *od)
 	list_for_each_entry_safe(c, next, &od->candidates, node) {
 		list_del(&c->node);
 		sock_put(c->sk);
-		kfree(c);
+		chimdrv_cache_free(CHIMDRV_CACHE_CANDIDATE, c);
 	}
 	od->ncandidates = 0;
 }

@@ -7,7 +7,9 @@
  * Process context; up, down and gone may come with rtnl held. od->mutex is taken
  * inside, for neighbors and paths.
  */
-#include "chimdrv_conn.h"
+#include <linux/seq_file.h>
+
+#include "neigh.h"
 
 /* Connections whose posting failed for want of memory, and those of a full ring. */
 static void retry_work(struct work_struct *work)
@@ -148,17 +150,34 @@ void chimdrv_offload_dev_gone(struct chimdrv_dev *cd)
 	mutex_unlock(&od->mutex);
 }
 
+/* What is in the lists; what is in the caches and not here is left over. */
+void chimdrv_offload_dev_show(struct seq_file *m, struct chimdrv_dev *cd)
+{
+	struct chimdrv_offload *od = chimdrv_od(cd);
+	unsigned int neighs = 0, paths = 0;
+	struct chimdrv_neigh *ng;
+	struct chimdrv_path *p;
+
+	mutex_lock(&od->mutex);
+	list_for_each_entry(ng, &od->neighs, node)
+		neighs++;
+	list_for_each_entry(p, &od->paths, node)
+		paths++;
+	mutex_unlock(&od->mutex);
+	seq_printf(m, "conn %u\nneigh %u\npath %u\n", READ_ONCE(od->nconns), neighs, paths);
+}
+
 /* -------------------------------------------------------------------------- module life */
 
 int chimdrv_offload_init(void)
 {
-	int err = chimdrv_send_init();
+	int err = chimdrv_cache_init();
 
 	if (err)
 		return err;
 	err = chimdrv_policy_init();
 	if (err)
-		goto err_send;
+		goto err_cache;
 	err = chimdrv_ulp_init();
 	if (err)
 		goto err_policy;
@@ -180,8 +199,8 @@ err_ulp:
 	chimdrv_ulp_exit();
 err_policy:
 	chimdrv_policy_exit();
-err_send:
-	chimdrv_send_exit();
+err_cache:
+	chimdrv_cache_exit();
 	return err;
 }
 
@@ -193,5 +212,5 @@ void chimdrv_offload_exit(void)
 	chimdrv_ulp_exit();
 	chimdrv_policy_exit();
 	rcu_barrier();
-	chimdrv_send_exit();
+	chimdrv_cache_exit();
 }

@@ -43,13 +43,14 @@ static void recv_free(struct chimdrv_conn *conn, struct chimdrv_recv *recv)
 			recv_page_put(recv, recv->sge[i].page);
 	}
 	kfree_skb(recv->skb);
-	kfree(recv);
+	chimdrv_cache_free(CHIMDRV_CACHE_RECV, recv);
 }
 
 /* Buffers for @len bytes, or less if memory is short; @len 0 only re-arms. */
 static struct chimdrv_recv *recv_make(struct chimdrv_conn *conn, u32 len)
 {
-	struct chimdrv_recv *recv = kzalloc(sizeof(*recv), GFP_ATOMIC | __GFP_NOWARN);
+	struct chimdrv_recv *recv = chimdrv_cache_alloc(CHIMDRV_CACHE_RECV,
+							GFP_ATOMIC | __GFP_NOWARN | __GFP_ZERO);
 	struct chimdrv_sge *sge;
 
 	if (!recv || !len)

@@ -14,7 +14,6 @@
 
 #define BACKLOG_MIN	(256 * 1024)
 
-static struct kmem_cache *send_cache;
 
 /* ----------------------------------------------------------- from skbs to scatter lists */
 
@@ -35,7 +34,7 @@ static void send_free(struct chimdrv_conn *conn, struct chimdrv_send *send)
 	list_del(&send->node);
 	conn->nsends--;
 	conn->posted_bytes -= send->len;
-	kmem_cache_free(send_cache, send);
+	chimdrv_cache_free(CHIMDRV_CACHE_SEND, send);
 }
 
 /*
@@ -127,7 +126,7 @@ static struct chimdrv_send *send_make(struct chimdrv_conn *conn, u32 seq, u32 ma
 		return ERR_PTR(-ENOMEM);
 	if (!chimdrv_compat_readable(skb))
 		return ERR_PTR(-EOPNOTSUPP);
-	send = kmem_cache_alloc(send_cache, gfp | __GFP_NOWARN);
+	send = chimdrv_cache_alloc(CHIMDRV_CACHE_SEND, gfp | __GFP_NOWARN);
 	if (!send)
 		return ERR_PTR(-ENOMEM);
 	send->seq = seq;
@@ -145,7 +144,7 @@ static struct chimdrv_send *send_make(struct chimdrv_conn *conn, u32 seq, u32 ma
 			break;
 	}
 	if (!send->len) {
-		kmem_cache_free(send_cache, send);
+		chimdrv_cache_free(CHIMDRV_CACHE_SEND, send);
 		return ERR_PTR(-ENOMEM);
 	}
 	return send;
@@ -215,7 +214,7 @@ void chimdrv_send_post(struct chimdrv_conn *conn)
 		err = chimdrv_sq_post(conn, &cmd);
 		if (err) {
 			sges_unmap(conn, send->sge, send->nsge);
-			kmem_cache_free(send_cache, send);
+			chimdrv_cache_free(CHIMDRV_CACHE_SEND, send);
 			if (err == -EBUSY)
 				chimdrv_sq_pend(conn);
 			break;
@@ -428,17 +427,4 @@ void chimdrv_send_keep(struct chimdrv_conn *conn)
 							  skb->truesize);
 		__skb_queue_tail(&conn->kept, skb);
 	}
-}
-
-/* -------------------------------------------------------------------------- module life */
-
-int chimdrv_send_init(void)
-{
-	send_cache = kmem_cache_create("chimney_send", sizeof(struct chimdrv_send), 0, 0, NULL);
-	return send_cache ? 0 : -ENOMEM;
-}
-
-void chimdrv_send_exit(void)
-{
-	kmem_cache_destroy(send_cache);
 }
