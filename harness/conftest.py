@@ -78,7 +78,7 @@ class VmFactory:
         try:
             for vm, aftercare in self._vms:
                 if look and aftercare is not None and vm.running:
-                    findings += aftercare.findings()
+                    findings += aftercare.findings(last=True)
         finally:
             for vm, _ in self._vms:
                 vm.close()

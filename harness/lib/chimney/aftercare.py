@@ -2,16 +2,19 @@
 """The look at a guest before and after a test: nothing may be broken, and nothing left over.
 
 Takes a baseline when the guest has booted and compares with it at the end: kernel log, sockets,
-slabs, module references. What a dying connection still holds is waited for, within a deadline.
+slabs, the driver's own objects, module references; at the end of the VM also memory that nothing
+points to. What a dying connection still holds is waited for, within a deadline.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from . import kmemleak
 from .console import find_splats
-from .errors import WaitTimeout
+from .errors import HarnessError, WaitTimeout
 from .vm import Vm
 from .wait import wait_until
 
@@ -19,6 +22,11 @@ SETTLE_SECONDS = 8.0
 # Each processor may keep so many pages of TCP memory in hand without an owner.
 RESERVE_PAGES_PER_CPU = 256
 EXACT_SLABS = ("TCP", "TCPv6", "request_sock_TCP", "request_sock_TCPv6")
+# One cache for each kind of object that the driver makes for connections.
+DRIVER_SLABS = tuple(f"chimney_{kind}" for kind in
+                     ("conn", "send", "recv", "fwd", "neigh", "path", "candidate"))
+# Of these the driver keeps some for the next connection; it tells how many it knows of.
+LISTED_SLABS = ("chimney_neigh", "chimney_path")
 LOOSE_SLABS = {"skbuff_head_cache": 64, "skbuff_fclone_cache": 32}
 # Each processor keeps so many frames in hand for the cards that it serves.
 FRAMES_PER_CPU = {"skbuff_head_cache": 64}
@@ -42,11 +50,26 @@ def take(vm: Vm) -> Snapshot:
         "skbuff_fclone_cache /sys/kernel/slab/chim*; do "
         "f=/sys/kernel/slab/${s##*/}/shrink; [ -w $f ] && echo 1 >$f; done 2>/dev/null; "
         "cat /proc/net/sockstat /proc/net/sockstat6; echo @@; cat /proc/slabinfo; echo @@; "
+        "cat /sys/kernel/debug/chimney/*/objects 2>/dev/null; echo @@; "
         "cat /proc/modules; echo @@; dmesg"
     )
-    parts = vm.run(["sh", "-c", script]).text.split("@@\n", 3)
-    sockstat, slabinfo, modules, log = parts
-    return Snapshot(_sockets(sockstat), _slabs(slabinfo), _references(modules), log)
+    parts = vm.run(["sh", "-c", script]).text.split("@@\n", 4)
+    sockstat, slabinfo, objects, modules, log = parts
+    references = _references(modules)
+    slabs = _slabs(slabinfo)
+    check_slabs(slabs, "chimney" in references)
+    for name, count in re.findall(r"^(\w+) (\d+)$", objects, re.MULTILINE):
+        if f"chimney_{name}" in LISTED_SLABS:
+            slabs[f"chimney_{name}"] -= int(count)
+    return Snapshot(_sockets(sockstat), slabs, references, log)
+
+
+def check_slabs(slabs: Collection[str], driver: bool) -> None:
+    """Refuse a count in which a cache is missing: nothing in it would ever be left over."""
+    wanted = EXACT_SLABS + (DRIVER_SLABS if driver else ())
+    missing = [name for name in wanted if name not in slabs]
+    if missing:
+        raise HarnessError(f"the guest's /proc/slabinfo does not show {', '.join(missing)}.")
 
 
 def _sockets(text: str) -> dict[str, int]:
@@ -92,26 +115,29 @@ def compare(before: Snapshot, after: Snapshot, cpus: int) -> list[str]:
 class Aftercare:
     """The baseline of one guest and the look at its end."""
 
-    def __init__(self, vm: Vm) -> None:
+    def __init__(self, vm: Vm, allowed: Collection[str] = ()) -> None:
         self._vm = vm
+        self._allowed = allowed
         self.before = take(vm)
 
-    def findings(self, seconds: float = SETTLE_SECONDS) -> list[str]:
-        """Everything that is wrong or left over; leftovers may take some time to go away."""
-        last: list[str] = []
+    def findings(self, last: bool = False, seconds: float = SETTLE_SECONDS) -> list[str]:
+        """Everything that is wrong or left over; leftovers may take some time to go away. Of the
+        kinds of splats those are no findings that were allowed. `last`: the VM will be ended.
+        """
+        left: list[str] = []
         log = ""
 
         def settled() -> bool:
-            nonlocal last, log
+            nonlocal left, log
             after = take(self._vm)
             log = after.log
-            last = compare(self.before, after, self._vm.config.cpus)
-            return not last
+            left = compare(self.before, after, self._vm.config.cpus)
+            return not left
 
         try:
             wait_until(settled, "the guest to give everything back", seconds, 0.3)
         except WaitTimeout:
             pass
         splats = [f"the kernel complained ({splat.kind}): {splat.line}"
-                  for splat in find_splats(log)]
-        return splats + last
+                  for splat in find_splats(log) if splat.kind not in self._allowed]
+        return splats + left + (kmemleak.unreferenced(self._vm) if last else [])

@@ -354,8 +354,8 @@ class Vm:
             objects=self.capture.objects, interactive=config.interactive)
 
     def _append(self) -> str:
-        # A panic ends the machine: QEMU runs with -no-reboot.
-        words = ["console=ttyS0", "panic=-1"]
+        # A panic ends the machine: QEMU runs with -no-reboot. Every slab cache shows by its name.
+        words = ["console=ttyS0", "panic=-1", "slab_nomerge"]
         if self.config.interactive:
             words.append("guest.shell")
         return " ".join([*words, self.config.append]).strip()

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from chimney.aftercare import Snapshot, compare
+from chimney import kmemleak
+from chimney.aftercare import DRIVER_SLABS, EXACT_SLABS, Snapshot, check_slabs, compare
 from chimney.console import Console, find_splats, look
+from chimney.errors import HarnessError
 
 TROUBLE = [
     ("panic", "[    2.5] Kernel panic - not syncing: sysrq triggered crash"),
@@ -30,6 +32,9 @@ TROUBLE = [
     ("atomic", "BUG: scheduling while atomic: swapper/0/0/0x00000100"),
     ("ubsan", "UBSAN: shift-out-of-bounds in net/core/dev.c:1:2"),
     ("dma", "DMA-API: chimney 0000:00:02.0: device driver frees DMA memory with wrong function"),
+    ("dma-unchecked", "DMA-API: debugging out of memory - disabling"),
+    ("card", "chimney 0000:00:02.0: card failed: fatal status: cause 5 (bad-ring), ring none"),
+    ("card", "chimney 0000:00:02.0: card failed: card was reset behind the driver's back"),
     ("leak", "kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)"),
     ("refcount", "refcount_t: underflow; use-after-free."),
     ("warning", "WARNING: CPU: 0 PID: 1 at net/ipv4/tcp.c:2 tcp_close+0x1/0x2"),
@@ -88,3 +93,38 @@ def test_leftovers_are_told_and_slack_is_not() -> None:
     bad = Snapshot({"TCP inuse": 2, "TCP orphan": 1, "TCP mem": 4 + 256},
                    {"TCP": 3, "skbuff_head_cache": 229, "chimney_conn": 1}, {"chimney": 1})
     assert len(compare(before, bad, 1)) == 7
+
+
+def test_missing_caches_are_told() -> None:
+    """A count without a cache is no proof that nothing of it is left over."""
+    check_slabs(EXACT_SLABS, driver=False)
+    check_slabs(EXACT_SLABS + DRIVER_SLABS, driver=True)
+    with pytest.raises(HarnessError, match="does not show TCP, TCPv6"):
+        check_slabs((), driver=False)
+    with pytest.raises(HarnessError, match="does not show chimney_send"):
+        check_slabs([*EXACT_SLABS, *(s for s in DRIVER_SLABS if s != "chimney_send")], driver=True)
+
+
+REPORT = """\
+unreferenced object 0xffff888007aa1400 (size 1176):
+  comm "puppet", pid 219, jiffies 4294947104
+  hex dump (first 32 bytes):
+    00 00 00 00 00 00 00 00 55 55 55 55 55 55 55 55  ........UUUUUUUU
+  backtrace (crc a17e5c94):
+    [<ffffffff8140ccd5>] kmem_cache_alloc_noprof+0x2a5/0x330
+    [<ffffffffc0207a4b>] chimdrv_conn_create+0x1b/0x140 [chimney]
+unreferenced object 0xffff888007aa1800 (size 64):
+  comm "sh", pid 220, jiffies 4294947105
+  backtrace (crc 1):
+    kmalloc_trace+0x25/0x90
+    [<0000000012345678>] do_one+0x1/0x2
+"""
+
+
+def test_memory_that_nobody_knows_of_is_told() -> None:
+    assert kmemleak.parse("") == []
+    assert kmemleak.parse(REPORT) == [
+        "unreferenced memory: 1176 bytes at 0xffff888007aa1400, asked for by "
+        "kmem_cache_alloc_noprof < chimdrv_conn_create",
+        "unreferenced memory: 64 bytes at 0xffff888007aa1800, asked for by "
+        "kmalloc_trace < do_one"]

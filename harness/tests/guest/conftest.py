@@ -32,6 +32,7 @@ LITTLE_MEMORY = "x-max-bytes=2M"
 DRIVER = os.environ.get("CHIMNEY_DRIVER", "")
 failed_key = pytest.StashKey[bool]()
 folder_key = pytest.StashKey[str]()
+last_key = pytest.StashKey[bool]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -88,6 +89,12 @@ def vm_key(item: pytest.Item) -> tuple[Any, ...] | None:
     return (*callspec.params["machine"], mark.kwargs.get("vm", "plain") if mark else "plain")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Remember for the fixture whether the VM ends with this test."""
+    item.stash[last_key] = nextitem is None or vm_key(nextitem) != vm_key(item)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Iterator[None]:
     """Remember a failure for the fixture, and say where the VM's files are."""
@@ -119,6 +126,8 @@ def special(name: str) -> dict[str, Any]:
         return {"second": "vmxnet3"}
     if name == "little-memory":
         return {"device_options": [LITTLE_MEMORY]}
+    if name == "tracked":
+        return {"load": ["8021q", "tls", "nf_conntrack"], "append": "nf_conntrack.enable_hooks=1"}
     if name == "one-thread":
         return {"tcg_thread": "single"}
     return {}
@@ -145,7 +154,7 @@ def visit(request: pytest.FixtureRequest, pool: Pool, machine: tuple[str, int],
         yield visit
         visit.close()
         broken = request.node.stash.get(failed_key, False)
-        findings = [] if broken else station.findings()
+        findings = [] if broken else station.findings(request.node.stash[last_key])
         if findings:
             broken = True
             pytest.fail("after the test, in the guest: " + "; ".join(findings), pytrace=False)

@@ -60,6 +60,7 @@ def test_card_goes_away_under_load(visit: Visit, seed: int, how: str) -> None:
         visit.hand(idle)
         card = card_address(visit)
         if how == "unbind":
+            visit.station.card_object_goes()
             shell(visit, f"echo {card} >{DRIVER}/unbind")
             assert not visit.vm.run(["test", "-e", "/sys/class/net/eth0"], check=False).ok
             shell(visit, f"echo {card} >{DRIVER}/bind")

@@ -24,6 +24,7 @@ def test_module_stays_while_it_is_needed(visit: Visit) -> None:
     conn.guest.send(10 * KIB)
     visit.back(conn)
     try:
+        visit.station.card_object_goes()
         visit.vm.run(["rmmod", "chimney"])
         assert not visit.vm.run(["test", "-e", "/sys/class/net/eth0"], check=False).ok
     finally:
@@ -48,6 +49,7 @@ def test_module_comes_and_goes(visit: Visit) -> None:
         conn.guest.send(8 * KIB)
         conn.peer.send(8 * KIB)
         visit.back(conn)
+        visit.station.card_object_goes()
         visit.vm.run(["rmmod", "chimney"])
         visit.vm.run(["modprobe", "chimney"])
         visit.configure()

@@ -8,7 +8,7 @@ TCP, which proves the test itself, and "offload" hands it over where the test sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -63,24 +63,33 @@ def endpoint(host: str, port: int) -> str:
 class Station:
     """A running VM with its baseline; for many tests, until one of them breaks it."""
 
-    def __init__(self, config: VmConfig) -> None:
+    def __init__(self, config: VmConfig, allowed: Collection[str] = ()) -> None:
         self.run_dir = new_run_dir()
         self.vm = Vm(config, self.run_dir)
         self.vm.start()
         self.ctl = GuestCtl(self.vm)
-        self.aftercare = Aftercare(self.vm)
-        self.never = self._counters()
+        self.aftercare = Aftercare(self.vm, allowed)
+        self._never = self._counters()
+        self._counted: list[str] = []
 
     def _counters(self) -> dict[str, int]:
         driver, _ = self.ctl.stats()
         return {name: driver.get(name, 0) for name in NEVER}
 
-    def findings(self) -> list[str]:
-        """What the last test has left over or broken."""
-        found = self.aftercare.findings()
-        for name, count in self._counters().items():
-            if count != self.never[name]:
-                found.append(f"the driver counts {count - self.never[name]} {name}")
+    def _grown(self) -> list[str]:
+        return [f"the driver counts {count - self._never[name]} {name}"
+                for name, count in self._counters().items() if count != self._never[name]]
+
+    def card_object_goes(self) -> None:
+        """The driver is about to forget the card, and the counters with it: what they say now
+        counts as found, and the new ones begin at 0.
+        """
+        self._counted += self._grown()
+        self._never = dict.fromkeys(NEVER, 0)
+
+    def findings(self, last: bool = False) -> list[str]:
+        """What the last test has left over or broken; `last`: no other test follows."""
+        found = self.aftercare.findings(last) + self._counted + self._grown()
         self.vm.console.poll()
         return found
 
@@ -154,14 +163,16 @@ class Visit:
             return Conn(end, other, guest_host, own, peer_host, port)
         return Conn(other, end, guest_host, port, peer_host, own)
 
-    def configure(self) -> None:
-        """Give eth0 the addresses that it had after the boot; it may have been made anew."""
+    def configure(self, inside: Sequence[str] = ()) -> None:
+        """Give eth0 the addresses that it had after the boot; it may have been made anew, or have
+        gone where the command `inside` runs another.
+        """
         subnet = self.vm.wire.subnet
         script = (f"ip link set eth0 up; ip address replace {subnet.guest4}/24 dev eth0; "
                   f"ip -6 address replace {subnet.guest6}/64 dev eth0 nodad; "
                   f"ip route replace default via {subnet.peer4}; "
                   f"ip -6 route replace default via {subnet.peer6}")
-        self.vm.run(["sh", "-ec", script])
+        self.vm.run([*inside, "sh", "-ec", script])
 
     # -- hand-over -------------------------------------------------------------------------------
 
