@@ -5,6 +5,7 @@ JSON.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from .errors import HarnessError
@@ -13,13 +14,14 @@ from .wait import wait_until
 
 
 class GuestCtl:
-    """Runs chimneyctl in one VM."""
+    """Runs chimneyctl in one VM; `inside` is the command that runs it in another namespace."""
 
-    def __init__(self, vm: Vm) -> None:
+    def __init__(self, vm: Vm, inside: Sequence[str] = ()) -> None:
         self.vm = vm
+        self._tool = [*inside, "chimneyctl"]
 
     def _json(self, *words: str) -> Any:
-        text = self.vm.run(["chimneyctl", *words, "--json"]).text
+        text = self.vm.run([*self._tool, *words, "--json"]).text
         try:
             return json.loads(text)
         except json.JSONDecodeError:
@@ -30,20 +32,20 @@ class GuestCtl:
     def offload(self, *which: str, check: bool = True) -> bool:
         """Hand connections to the card; `which` is a four-tuple, all, or --port N. False: refused.
         """
-        return self.vm.run(["chimneyctl", "offload", *which], check=check, seconds=30).ok
+        return self.vm.run([*self._tool, "offload", *which], check=check, seconds=30).ok
 
     def offload_answer(self, *which: str) -> dict[str, Any]:
         """What an offload says: how many went over and how many not, why the first of those did
         not, and the card's status if it was the card.
         """
-        text = self.vm.run(["chimneyctl", "offload", *which, "--json"], check=False,
+        text = self.vm.run([*self._tool, "offload", *which, "--json"], check=False,
                            seconds=30).text
         answer: dict[str, Any] = json.loads(text)
         return answer
 
     def upload(self, *which: str, check: bool = True) -> bool:
         """Take connections back."""
-        return self.vm.run(["chimneyctl", "upload", *which], check=check, seconds=30).ok
+        return self.vm.run([*self._tool, "upload", *which], check=check, seconds=30).ok
 
     def offload_soon(self, *which: str, seconds: float = 10) -> None:
         """Hand over; what stands in the way now (a loss, a frame in flight) may pass."""
@@ -51,7 +53,7 @@ class GuestCtl:
 
         def taken() -> bool:
             nonlocal last
-            result = self.vm.run(["chimneyctl", "offload", *which], check=False, seconds=30)
+            result = self.vm.run([*self._tool, "offload", *which], check=False, seconds=30)
             last = f"{result.text.strip()} ({result})"
             return result.ok
 
@@ -62,7 +64,7 @@ class GuestCtl:
 
     def policy(self, mode: str, *seed: str) -> None:
         """Set the policy."""
-        self.vm.run(["chimneyctl", "policy", mode, *seed])
+        self.vm.run([*self._tool, "policy", mode, *seed])
 
     def connections(self) -> list[dict[str, Any]]:
         """Every offloaded connection."""

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from queue import Empty, Queue
 
 from .. import programs
@@ -133,12 +133,13 @@ class Pending:
 class GuestPuppet(Puppet):
     """Puppet in the guest."""
 
-    def __init__(self, vm: Vm) -> None:
+    def __init__(self, vm: Vm, inside: Sequence[str] = ()) -> None:
+        """`inside`: the command that starts it in another namespace."""
         super().__init__("guest")
         self._vm = vm
         self._bytes: Queue[bytes] = Queue()
         self._rest = b""
-        self._command = vm.agent.start(["puppet"], stdin=True, on_output=self._heard)
+        self._command = vm.agent.start([*inside, "puppet"], stdin=True, on_output=self._heard)
 
     def _heard(self, stream: str, data: bytes) -> None:
         if stream == "stdout":
