@@ -20,6 +20,7 @@ TCP_CONGESTION, TCP_REPAIR, TCP_ULP = 13, 19, 31
 SO_RCVLOWAT, SO_TIMESTAMPING, SOF_TIMESTAMPING_TX_ACK = 18, 37, 1 << 9
 IP_MINTTL, IPV6_MINHOPCOUNT = 21, 73
 ESTABLISHED = 1
+STALL = 5.0
 
 
 def wait_urgent(end: End) -> None:
@@ -91,14 +92,14 @@ def test_urgent_data_out(visit: Visit) -> None:
 
 @pytest.mark.where(debug=False)
 def test_peer_does_not_read(visit: Visit) -> None:
-    """A closed window for seconds, with the connection taken back and handed over inside."""
+    """A closed window for five seconds, with the connection taken back and handed over inside."""
     conn = visit.connect()
     visit.hand(conn)
     count = conn.guest.do("fill", 500)["done"]
     visit.back(conn)
-    stays(lambda: conn.guest.queues()["out"] > 0, "data waits for the window", 1.0)
+    stays(lambda: conn.guest.queues()["out"] > 0, "data waits for the window", STALL / 2)
     visit.hand(conn)
-    stays(lambda: conn.guest.queues()["out"] > 0, "data waits for the window", 1.0)
+    stays(lambda: conn.guest.queues()["out"] > 0, "data waits for the window", STALL / 2)
     conn.peer.recv(count)
     conn.both_ways()
     visit.expect("offloaded", conn)
