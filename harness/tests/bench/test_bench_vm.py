@@ -83,6 +83,7 @@ def test_run_that_linux_carried_does_not_count(monkeypatch: pytest.MonkeyPatch) 
     try:
         with pytest.raises(Invalid, match=r"the card carried 0\.0% of the bytes"):
             station.run(plan.Probe(plan.TIMED, plan.TAP, plan.SEND), 4 << 20)
+        assert not station.look()
     finally:
         station.close()
 

@@ -25,6 +25,7 @@ class Script:
     def __init__(self) -> None:
         self.ran: list[str] = []
         self.failures: dict[str, list[HarnessError | None]] = {}
+        self.left: dict[str, list[str]] = {}
         self.closed = 0
 
     def station(self, device: Device, *_rest: object) -> ScriptedStation:
@@ -52,6 +53,9 @@ class ScriptedStation:
         if plan_ and (error := plan_.pop(0)):
             raise error
         return GOOD
+
+    def look(self) -> list[str]:
+        return self.script.left.get(self.device.name, [])
 
     def close(self, keep: bool = False) -> None:
         self.script.closed += 1
@@ -147,3 +151,11 @@ def test_interrupts_of_the_card_are_summed_over_processors() -> None:
 def test_order_texts() -> None:
     assert station.order_text(PROBE, 1000) == "send 1000"
     assert station.order_text(Probe(TIMED, TAP, plan.RR), 50) == "rr 50 64"
+
+
+def test_what_is_left_over_in_a_guest_ends_the_bench(script: Script) -> None:
+    """Leftovers in one VM: no figures, and every VM is ended."""
+    script.left["chimney"] = ["objects left over: slab chimney_conn had 0 and has 1"]
+    with pytest.raises(HarnessError, match="in the guest of chimney: objects left over"):
+        bench("virtio-net-pci", "chimney").execute()
+    assert script.closed == 2

@@ -78,6 +78,8 @@ class Pass:
                 if number >= self.bench.rounds and self._enough():
                     break
                 self._round(number)
+            for place in self.places:
+                self._look(place)
         finally:
             for place in self.places:
                 if place.station is not None:
@@ -146,6 +148,18 @@ class Pass:
         except HarnessError as error:
             self._failed(place, str(error))
             return None, str(error)
+
+    def _look(self, place: Place) -> None:
+        """Figures of a VM in which something is broken or left over are no figures."""
+        station = place.station
+        findings = station.look() if station is not None else []
+        if station is None or not findings:
+            return
+        place.station = None
+        station.close(keep=True)
+        self._keep(station)
+        raise HarnessError(f"after the rounds, in the guest of {place.device.name}: "
+                           + "; ".join(findings))
 
     def _failed(self, place: Place, why: str) -> None:
         """Note a failure after which the VM is not to be trusted."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import ledger, net
+from ..aftercare import Aftercare
 from ..errors import HarnessError
 from ..guestctl import GuestCtl
 from ..rundir import forget_old, remove
@@ -103,6 +104,7 @@ class Station:
         self._turn = 0
         self._irq_lines: set[str] = set()
         self._idle = 0.0
+        self._aftercare: Aftercare | None = None
 
     def start(self) -> None:
         """Boot, learn what there is to learn, and pause."""
@@ -110,6 +112,8 @@ class Station:
             self.vm.start()
             if not self.vm.link_up:
                 raise HarnessError(f"the link of {self.device.name} did not come up.")
+            if self.device.model == "chimney":
+                self._aftercare = Aftercare(self.vm)
             self._irq_lines = self._find_irq_lines()
             if self.counted:
                 self._teach()
@@ -118,6 +122,13 @@ class Station:
         except BaseException:
             self.close(keep=True)
             raise
+
+    def look(self) -> list[str]:
+        """What is broken or left over in a guest whose card is ours, when all turns are over."""
+        if self._aftercare is None:
+            return []
+        self.vm.qmp.command("cont")
+        return self._aftercare.findings(last=True)
 
     def close(self, keep: bool = False) -> None:
         """End the VM; its files stay for a look when it failed."""
