@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import select
 import socket
 import struct
@@ -94,7 +95,11 @@ class Card:
             "," + options if options else ""
         )
         self.qtest = Qtest(
-            ["-netdev", f"dgram,id=n0,local.type=fd,local.str={fd}", "-device", props, *qemu_args],
+            [
+                *("-netdev", f"dgram,id=n0,local.type=fd,local.str={fd}"),
+                *("-device", props, "-trace", "enable=chimdev_fatal"),
+                *qemu_args,
+            ],
             qemu=qemu,
             memory=memory,
             pass_fds=(fd,),
@@ -123,8 +128,10 @@ class Card:
         self.close()
 
     def close(self) -> None:
-        self.qtest.close()
-        self.wire.close()
+        try:
+            self.qtest.close()
+        finally:
+            self.wire.close()
 
     # registers
 
@@ -177,6 +184,11 @@ class Card:
             "addr": self.read(abi.CHIM_REG_FATAL_ADDR_LO)
             | self.read(abi.CHIM_REG_FATAL_ADDR_HI) << 32,
         }
+
+    def causes(self) -> list[int]:
+        """Every fatal cause of the card's life, those included that a reset has cleared."""
+        said = re.findall(r"^chimdev_fatal cause (\d+) ", self.qtest.stderr(), re.M)
+        return [int(cause) for cause in said]
 
     def wait_fatal(self) -> dict[str, int]:
         return self.wait("a fatal cause", self.fatal)

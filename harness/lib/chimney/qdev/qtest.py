@@ -18,6 +18,8 @@ from ..errors import GuestFailure, WaitTimeout
 from ..paths import FIRMWARE, QEMU
 
 ANSWER_SECONDS = 20.0
+END_SECONDS = 20.0
+REPORTS = ("Sanitizer", "runtime error")  # what the lines of a sanitizer's report say
 
 
 class Qtest:
@@ -80,6 +82,7 @@ class Qtest:
         listener.close()
         self._sock.settimeout(ANSWER_SECONDS)
         self._pending = b""
+        self._said = ""
         self.irqs: list[str] = []
 
     def __enter__(self) -> "Qtest":
@@ -88,22 +91,43 @@ class Qtest:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def close(self) -> None:
-        """End QEMU; a second call does nothing."""
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(5)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait(5)
+    def close(self, seconds: float = END_SECONDS) -> None:
+        """End QEMU, which must go by itself, with status 0 and without a sanitizer's report; a second
+        call does nothing.
+        """
+        if self._stderr.closed:
+            return
+        ended = self._end(seconds)
         self._sock.close()
-        if not self._stderr.closed:
-            self._stderr.close()
-            self._dir.cleanup()
+        self._said = self.stderr()
+        self._stderr.close()
+        self._dir.cleanup()
+        if not ended:
+            raise WaitTimeout("QEMU to end", seconds, self._said[-2000:])
+        if self.process.returncode:
+            raise GuestFailure(
+                f"QEMU ended with status {self.process.returncode}: {self._said[-4000:]}"
+            )
+        if any(word in self._said for word in REPORTS):
+            raise GuestFailure(f"QEMU's sanitizers complain: {self._said[-4000:]}")
+
+    def _end(self, seconds: float) -> bool:
+        """Whether QEMU ends when it is asked to; afterwards it is gone in any case."""
+        self.process.terminate()
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(5)
+            return False
+        return True
 
     def stderr(self) -> str:
-        """What QEMU has said so far (guest errors, sanitizer reports)."""
+        """What QEMU has said so far, to its last word once it is closed (guest errors, sanitizer
+        reports).
+        """
+        if self._stderr.closed:
+            return self._said
         self._stderr.flush()
         self._stderr.seek(0)
         return self._stderr.read().decode(errors="replace")
