@@ -246,12 +246,12 @@ static const char *check_id(struct peer *p, const struct peer_seg *g, uint16_t g
 		return NULL;
 	if (g->ip_id < 0x8000 || g->ip_id + n - 1 > 0xffff)
 		return "an IP ID outside of the upper half";
-	if (p->seen.any && p->seen.moves == p->sim->handovers &&
+	if (p->seen.any && p->seen.moves == p->sim->seen[SEEN_HANDOVERS] &&
 	    g->ip_id != p->seen.id_first + p->seen.id_count && g->ip_id != 0x8000)
 		return "an IP ID out of turn";
 	p->seen.id_first = g->ip_id;
 	p->seen.id_count = n;
-	p->seen.moves = p->sim->handovers;
+	p->seen.moves = p->sim->seen[SEEN_HANDOVERS];
 	return NULL;
 }
 

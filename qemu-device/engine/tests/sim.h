@@ -44,6 +44,7 @@ struct sim_frame {
 	uint64_t order;
 	uint32_t len;
 	uint16_t gso_size;
+	bool copy;
 	uint8_t  data[];
 };
 
@@ -52,6 +53,7 @@ struct sim_link {		/* one direction */
 	uint32_t frames;
 	uint64_t free_at;		/* when the wire is free again */
 	uint64_t order;
+	uint64_t newest;		/* order of the latest frame that has arrived */
 };
 
 struct sim;
@@ -72,6 +74,19 @@ struct sim_end {
 	unsigned id;
 };
 
+/* What is counted of a run, or of many. */
+enum sim_seen {
+	SEEN_BYTES,
+	SEEN_FRAMES,
+	SEEN_HANDOVERS,
+	SEEN_LOST,	/* frames, by the link, and so the next two */
+	SEEN_CORRUPTED,
+	SEEN_DOUBLED,
+	SEEN_OVERTAKEN,	/* frames that arrived behind one that was sent later */
+	SEEN_CLOSED,	/* frames that announced a window of 0 */
+	SEEN_KINDS,
+};
+
 struct sim {
 	uint64_t seed, rng, now;
 	bool verbose;
@@ -82,7 +97,9 @@ struct sim {
 	void (*watch)(struct sim *s, const uint8_t *frame, uint32_t len, uint16_t gso_size);
 	const char *failure;		/* why the run failed; the first reason stays */
 	char failure_text[400];
-	uint64_t frames, handovers, bytes, dropped, corrupted, steps;
+	uint64_t seen[SEEN_KINDS];
+	uint64_t allowed;		/* virtual time that the run may take */
+	uint64_t steps;
 };
 
 uint32_t sim_rand(struct sim *s);

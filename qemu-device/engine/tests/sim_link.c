@@ -43,7 +43,7 @@ bool sim_link_ready(struct sim *s, unsigned from)
 }
 
 static void enqueue(struct sim *s, unsigned from, const uint8_t *data, uint32_t len,
-		    uint16_t gso_size, uint64_t at)
+		    uint16_t gso_size, uint64_t at, bool copy)
 {
 	struct sim_link *l = &s->link[from];
 	struct sim_frame *f = malloc(sizeof(*f) + len), **p = &l->queue;
@@ -52,10 +52,11 @@ static void enqueue(struct sim *s, unsigned from, const uint8_t *data, uint32_t 
 	f->order = l->order++;
 	f->len = len;
 	f->gso_size = gso_size;
+	f->copy = copy;
 	memcpy(f->data, data, len);
 	if (sim_chance(s, s->set.corrupt)) {
 		f->data[sim_below(s, len)] ^= (uint8_t)(1u << sim_below(s, 8));
-		s->corrupted++;
+		s->seen[SEEN_CORRUPTED]++;
 	}
 	while (*p && ((*p)->at < at || ((*p)->at == at && (*p)->order < f->order)))
 		p = &(*p)->next;
@@ -70,19 +71,21 @@ static void transmit(struct sim *s, unsigned from, const uint8_t *data, uint32_t
 	struct sim_link *l = &s->link[from];
 	uint64_t start = l->free_at > s->now ? l->free_at : s->now, at;
 
-	s->frames++;
+	s->seen[SEEN_FRAMES]++;
 	l->free_at = start + len * s->set.ns_per_byte;
 	at = l->free_at + s->set.delay;
 	if (sim_chance(s, s->set.loss)) {
-		s->dropped++;
+		s->seen[SEEN_LOST]++;
 		return;
 	}
 	if (s->set.jitter && sim_chance(s, s->set.reorder))
 		at += sim_below(s, (uint32_t)s->set.jitter);
-	enqueue(s, from, data, len, gso_size, at);
-	if (sim_chance(s, s->set.dup))
+	enqueue(s, from, data, len, gso_size, at, false);
+	if (sim_chance(s, s->set.dup)) {
 		enqueue(s, from, data, len, gso_size,
-			at + sim_below(s, (uint32_t)s->set.delay + 1));
+			at + sim_below(s, (uint32_t)s->set.delay + 1), true);
+		s->seen[SEEN_DOUBLED]++;
+	}
 }
 
 /* A segment of a large frame: bytes off .. off + n of its payload. */
@@ -124,6 +127,8 @@ void sim_link_send(struct sim *s, unsigned from, const uint8_t *frame, uint32_t 
 {
 	uint32_t hlen = l4 + (frame[l4 + 12] >> 4) * 4u, total = len - hlen, index = 0;
 
+	if (!(frame[l4 + 13] & 4) && !frame[l4 + 14] && !frame[l4 + 15])
+		s->seen[SEEN_CLOSED]++;
 	if (!gso_size || total <= gso_size || s->set.large_frames) {
 		if ((!gso_size || total <= gso_size) && len - l3 > s->set.mtu)
 			sim_fail(s, "end %u sent %u bytes of IP over an MTU of %u", from, len - l3,
@@ -150,6 +155,10 @@ struct sim_frame *sim_link_take(struct sim *s, unsigned from)
 		return NULL;
 	l->queue = f->next;
 	l->frames--;
+	if (f->order > l->newest)
+		l->newest = f->order;
+	else if (!f->copy && f->order < l->newest)
+		s->seen[SEEN_OVERTAKEN]++;
 	return f;
 }
 

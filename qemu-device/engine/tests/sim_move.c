@@ -318,7 +318,7 @@ static void back(struct host *h)
 	if (h->sim->failure)
 		return;
 	h->moves++;
-	h->sim->handovers++;
+	h->sim->seen[SEEN_HANDOVERS]++;
 	import(h);
 }
 
