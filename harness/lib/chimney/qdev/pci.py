@@ -82,6 +82,12 @@ class PciDevice:
                 self.qtest.writel(entry + offset, value)
         self.config_write(self.msix_cap + 2, 0x8000, 2)
 
+    def disable_msix(self) -> None:
+        """Back to the pin."""
+        if self._vector_words:
+            self.config_write(self.msix_cap + 2, 0, 2)
+            self._vector_words.clear()
+
     @property
     def vectors(self) -> int:
         return len(self._vector_words)

@@ -90,6 +90,22 @@ class Producer(Ring):
             self.ring()
         return first
 
+    def publish_many(self, entries: list[ctypes.Structure], *, bell: bool = True) -> None:
+        """Publish commands of one entry each by one or two writes, beside which nothing runs."""
+        assert len(entries) <= self.room(), "the test overruns its own ring"
+        raw = bytearray()
+        for offset, entry in enumerate(entries):
+            phase = self.phase((self.index + offset) & M32)
+            entry.ctl = entry.ctl & ~abi.CHIM_CTL_PHASE & M32 | phase
+            raw += bytes(entry)
+        upto_end = self.base + self.entry_size * self.size - self.addr(self.index)
+        self.qtest.write(self.addr(self.index), bytes(raw[:upto_end]))
+        self.qtest.write(self.base, bytes(raw[upto_end:]))
+        self.index = (self.index + len(entries)) & M32
+        self.qtest.writel(self.ctl + DRV_INDEX, self.index)
+        if bell:
+            self.ring()
+
 
 class Consumer(Ring):
     """A ring from the device."""
@@ -111,6 +127,20 @@ class Consumer(Ring):
             if release:
                 self.release()
         return entry
+
+    def take_many(self) -> list[Any]:
+        """Everything that is published, consumed."""
+        raw = self.qtest.read(self.base, self.entry_size * self.size)
+        found: list[Any] = []
+        while len(found) < self.size:
+            at = self.addr(self.index) - self.base
+            entry = self.entry.from_buffer_copy(raw, at)
+            if entry.ctl & abi.CHIM_CTL_PHASE != self.phase(self.index):
+                break
+            found.append(entry)
+            self.index = (self.index + 1) & M32
+        self.release()
+        return found
 
     def release(self) -> None:
         """Give every consumed slot back."""
