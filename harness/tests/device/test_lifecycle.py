@@ -130,6 +130,46 @@ def test_leaving_d0_forgets_connections(card: Card) -> None:
     assert card.no_wire_frame()
 
 
+@pytest.mark.parametrize("fatal", [False, True])
+def test_bus_reset(watched: tuple[Card, Qmp], fatal: bool) -> None:
+    """LIFE-D1: a reset of the bus forgets rings, objects, filter and counters, and clears FATAL and
+    ISR; no frame is sent for the connections, and guest memory is left alone.
+    """
+    card, qmp = watched
+    conn = Connection(card).initiate()
+    conn.send(b"in flight")
+    card.wire_frames()
+    card.pci.disable_msix()
+    card.write(abi.CHIM_REG_TEST_IRQ, 2)
+    if fatal:
+        card.doorbell(abi.CHIM_RING_ADMIN_SQ, 0x7000)
+        card.wait_fatal()
+    card.admin_sq.publish([abi.chim_sqe(ctl=abi.CHIM_OP_SET_MTU)], bell=False)
+    conn.pair.sq.publish([abi.chim_sqe(ctl=abi.CHIM_OP_SEND, handle=conn.handle)], bell=False)
+    qmp.command("system_reset")
+    qmp.wait_event("RESET", 10)
+    card.pci.assign_bars()
+    card.pci.enable()
+    assert card.no_wire_frame() and card.fatal() is None
+    blank = (abi.CHIM_REG_CTRL, abi.CHIM_REG_ISR, abi.CHIM_REG_ADMIN_SIZE, abi.CHIM_REG_FATAL_CAUSE)
+    assert [card.read(reg) for reg in blank] == [0] * 4
+    before = card.qtest.read(0x200000, 0x100000)
+    card.admin_sq.ring()
+    conn.pair.sq.ring()
+    Peer(conn).data(b"unheard")
+    card.advance(ms=3000)
+    assert card.no_wire_frame() and card.qtest.read(0x200000, 0x100000) == before
+    card.pairs.clear()
+    card.start(receive=False)
+    card.post_buffers(0, abi.CHIM_RING_RXB, 2)
+    card.inject(ethernet(bytes(60), dst=b"\xff" * 6))
+    asked = BlockList(card, [asking(abi.CHIM_TCP_ALL, conn.handle)])
+    assert asked.run(abi.CHIM_OP_QUERY).status == OK
+    assert asked.statuses() == [abi.CHIM_ST_INVALID_HANDLE]
+    stats = card.stats()
+    assert (stats.tcp4.currently_established, stats.nic.rx_frames, stats.nic.tx_frames) == (0, 0, 0)
+
+
 # before enable, after reset, after a fatal cause
 
 

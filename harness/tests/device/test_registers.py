@@ -7,7 +7,7 @@ import pytest
 
 from chimney import abi
 from chimney.qdev import pci
-from chimney.qdev.device import Card, MakeCard
+from chimney.qdev.device import Card, MakeCard, ethernet
 
 LIMITS = [reg for reg in abi.chim_reg if abi.CHIM_REG_MAX_PAIRS <= reg <= abi.CHIM_REG_MAX_IND_LEN]
 
@@ -158,3 +158,52 @@ def test_intx_isr(make_card: MakeCard) -> None:
     assert card.read(abi.CHIM_REG_ISR) == 1 << 1
     card.write(abi.CHIM_REG_ISR, 1 << 1)
     assert card.read(abi.CHIM_REG_ISR) == 0
+
+
+def acknowledge(card: Card, vector: int) -> None:
+    card.write(abi.CHIM_REG_ISR, 1 << vector)
+
+
+def test_pin_follows_isr(make_card: MakeCard) -> None:
+    """REG-D6: the pin is up as long as any bit is set, and nothing but that moves it."""
+    card = make_card()
+    card.qtest.intercept_irqs("ioapic")
+    assert not card.qtest.raised()
+    card.write(abi.CHIM_REG_TEST_IRQ, 1)
+    pin = card.qtest.raised()
+    assert len(pin) == 1
+    card.write(abi.CHIM_REG_TEST_IRQ, 2)
+    acknowledge(card, 0)
+    acknowledge(card, 1)
+    assert card.read(abi.CHIM_REG_ISR) == 1 << 2 and card.qtest.raised() == pin
+    acknowledge(card, 2)
+    assert card.read(abi.CHIM_REG_ISR) == 0 and not card.qtest.raised()
+    assert len(card.qtest.irqs) == 2
+
+
+def test_pin_of_a_ring(make_card: MakeCard) -> None:
+    """REG-D6, RING-D6: entries of two rings raise the pin once, and a reset lowers it."""
+    card = make_card().start(msix=False)
+    card.post_buffers(0, abi.CHIM_RING_RXB, 2)
+    acknowledge(card, 0)
+    card.qtest.intercept_irqs("ioapic")
+    card.pairs[0].rxc.set_event(0)
+    card.admin_cq.set_event(card.admin_cq.index)
+    card.inject(ethernet(bytes(60), dst=b"\xff" * 6))
+    card.wait("the pair's bit", lambda: card.read(abi.CHIM_REG_ISR) == 1 << 1)
+    card.admin(abi.CHIM_OP_SET_MTU, value=1500)
+    assert card.read(abi.CHIM_REG_ISR) == 3 and len(card.qtest.raised()) == 1
+    acknowledge(card, 0)
+    assert len(card.qtest.raised()) == 1
+    card.reset()
+    assert card.read(abi.CHIM_REG_ISR) == 0 and not card.qtest.raised()
+    assert len(card.qtest.irqs) == 2
+
+
+def test_no_pin_with_msix(make_card: MakeCard) -> None:
+    """REG-D6: with MSI-X neither ISR nor pin."""
+    card = make_card().start()
+    card.qtest.intercept_irqs("ioapic")
+    card.write(abi.CHIM_REG_TEST_IRQ, 1)
+    assert card.pci.take_interrupt(1)
+    assert card.read(abi.CHIM_REG_ISR) == 0 and not card.qtest.irqs

@@ -4,6 +4,9 @@ roles, and what the device writes into a node.
 """
 from __future__ import annotations
 
+import ctypes
+from typing import cast
+
 import pytest
 
 from chimney import abi
@@ -22,6 +25,8 @@ from chimney.qdev.blocklist import (
 )
 from chimney.qdev.connection import Connection, next_fence
 from chimney.qdev.device import Card, MakeCard
+from chimney.qdev.peer import Peer
+from chimney.qdev.state import UNA
 
 OK, PARTIAL, FAILURE = (
     abi.CHIM_ST_SUCCESS,
@@ -148,7 +153,7 @@ def test_placeholders_at_the_other_operations(card: Card, opcode: int, kind: int
 
 
 def test_cookies_and_reserved_fields_are_left_alone(card: Card) -> None:
-    """TRE-8, OBJ-D8: of a node only handle, status and info are written."""
+    """TRE-8: of a node only handle, status and info are written."""
     bulk = BlockList(card, tree(five_tcp()))
     bulk.run(abi.CHIM_OP_INITIATE)
     after = bytearray(card.qtest.read(bulk.addr, bulk.length))
@@ -158,3 +163,78 @@ def test_cookies_and_reserved_fields_are_left_alone(card: Card) -> None:
             field = at + abi.OFFSETS["chim_node", name]
             after[field : field + 4] = bulk.raw[field : field + 4]
     assert after == bulk.raw
+
+
+CANARY = b"\x5a"
+AROUND = 256
+
+
+def asked_tree(conn: Connection, opcode: int) -> list[Node]:
+    """Neighbor, path and connection, asked for all of their states, or taken back."""
+    if opcode == abi.CHIM_OP_QUERY:
+        nodes = [
+            asking(abi.CHIM_NEIGHBOR_ALL, conn.neighbor),
+            asking(abi.CHIM_PATH4_ALL, conn.path),
+            asking(abi.CHIM_TCP_ALL, conn.handle),
+        ]
+    else:
+        nodes = [
+            asking(abi.CHIM_NEIGHBOR_DELEGATED, conn.neighbor),
+            asking(abi.CHIM_PATH4_DELEGATED, conn.path),
+            conn.terminate_list(sends=4, buffered=512).nodes[0],
+        ]
+    return linked(nodes, {}, {0: 1, 1: 2})
+
+
+def writable(asked: BlockList, returned: int) -> list[tuple[int, int]]:
+    """The ranges of a list that the device may write: status, info and states of each node, and so
+    many requests that it hands back.
+    """
+    ranges = []
+    for index, node in enumerate(asked.nodes):
+        at = NODES_AT + 64 * index
+        ranges += [(at + abi.OFFSETS["chim_node", name], 4) for name in ("status", "info")]
+        ranges.append((node.state_off, asked.node(index).state_len))
+    if returned:
+        size = ctypes.sizeof(abi.chim_send_ref)
+        ranges.append((asked.nodes[2].send_off, size * returned))
+    return ranges
+
+
+@pytest.mark.parametrize("opcode", [abi.CHIM_OP_QUERY, abi.CHIM_OP_TERMINATE])
+def test_nothing_else_of_a_list_is_written(conn: Connection, peer: Peer, opcode: int) -> None:
+    """OBJ-D8: QUERY and TERMINATE leave everything between the structures of a list and around it
+    as it is, and the room for requests that do not come back.
+    """
+    card = conn.card
+    sends = [conn.send(b"pending"), conn.send(b"pending")]
+    peer.data(b"unread")
+    conn.entry(abi.CHIM_CQ_INDICATE, release=False)
+    nodes = asked_tree(conn, opcode)
+    first = card.memory.alloc(AROUND)
+    asked = BlockList(card, nodes, gap=CANARY * 40)
+    last = card.memory.alloc(AROUND) + AROUND
+    card.qtest.write(first, CANARY * (asked.addr - first))
+    end = asked.addr + asked.length
+    card.qtest.write(end, CANARY * (last - end))
+    returned = 0
+    if opcode == abi.CHIM_OP_TERMINATE:
+        size = ctypes.sizeof(abi.chim_send_ref)
+        asked.poke(nodes[2].send_off, CANARY * (4 * size))
+        card.qtest.write(conn.buffered_addr, CANARY * 512)
+        returned = len(sends)
+    before = bytearray(card.qtest.read(first, last - first))
+    fence = next_fence()
+    conn.post_fence(fence)
+    assert asked.run(opcode, fence, 1).status == OK
+    assert asked.statuses() == [OK, OK, OK]
+    delegated = cast(abi.chim_tcp_delegated, asked.states(2)[-1])
+    assert delegated.snd_una == UNA and delegated.snd_max == UNA + 14
+    after = bytearray(card.qtest.read(first, last - first))
+    for at, length in writable(asked, returned):
+        at += asked.addr - first
+        after[at : at + length] = before[at : at + length]
+    assert after == before
+    if opcode == abi.CHIM_OP_TERMINATE:
+        assert [ref.cookie for ref in asked.sends_back(2)] == sends
+        assert card.qtest.read(conn.buffered_addr, 512) == b"unread" + CANARY * 506

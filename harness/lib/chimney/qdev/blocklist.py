@@ -50,10 +50,12 @@ class Node:
 
 
 class BlockList:
-    """A block list in guest memory, and what the device has written into it."""
+    """A block list in guest memory, and what the device has written into it. `gap` stands behind
+    each of its structures.
+    """
 
-    def __init__(self, card: Card, nodes: list[Node], root: int = 0) -> None:
-        self.card, self.nodes = card, nodes
+    def __init__(self, card: Card, nodes: list[Node], root: int = 0, gap: bytes = b"") -> None:
+        self.card, self.nodes, self.gap = card, nodes, gap
         self.raw = bytearray(self._build(root))
         self.addr = card.memory.put(bytes(self.raw))
 
@@ -66,7 +68,7 @@ class BlockList:
             nonlocal tail
             tail += bytes(-len(tail) % 8)
             at = offset + len(tail)
-            tail += data
+            tail += data + self.gap
             return at
 
         for node in self.nodes:

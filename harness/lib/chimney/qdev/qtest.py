@@ -164,6 +164,19 @@ class Qtest:
                 raise GuestFailure(f"qtest refused '{text[:60]}': {' '.join(words)}")
             return words[1:]
 
+    def intercept_irqs(self, owner: str) -> None:
+        """Tell about the interrupt lines that go into that object instead of raising them."""
+        self.command(f"irq_intercept_in {owner}")
+
+    def raised(self) -> set[int]:
+        """The lines that are up."""
+        self.command("endianness")  # what has been told comes before the answer
+        up: set[int] = set()
+        for line in self.irqs:
+            level, number = line.split()
+            (up.add if level == "raise" else up.discard)(int(number))
+        return up
+
     def read(self, addr: int, size: int) -> bytes:
         """Guest memory."""
         return base64.b64decode(self.command(f"b64read {addr:#x} {size:#x}")[0]) if size else b""
