@@ -266,16 +266,20 @@ def test_rss(make_card: MakeCard, vector: tuple[str, str, int, int, int]) -> Non
 
 
 @pytest.mark.parametrize(
-    "change", [{"table_len": 0}, {"table_len": 3}, {"table_len": 256}, {"pair": 4}]
+    "length,pair,status",
+    [
+        (0, 0, abi.CHIM_ST_INVALID_FIELD),
+        (3, 0, abi.CHIM_ST_INVALID_FIELD),
+        (256, 0, abi.CHIM_ST_INVALID_FIELD),
+        (128, 4, abi.CHIM_ST_NOT_READY),
+    ],
 )
-def test_rss_refused(make_card: MakeCard, change: dict[str, int]) -> None:
-    card = make_card().start(pairs=4)
-    rss = abi.chim_rss(table_len=change.get("table_len", 128))
-    rss.table[5] = change.get("pair", 0)
-    assert card.admin_data(abi.CHIM_OP_SET_RSS, bytes(rss)).status in (
-        abi.CHIM_ST_INVALID_FIELD,
-        abi.CHIM_ST_NOT_READY,
-    )
+def test_rss_refused(make_card: MakeCard, length: int, pair: int, status: int) -> None:
+    """A table of an impossible length, and one that names a pair without rings."""
+    card = make_card(options="pairs=5").start(pairs=4)
+    rss = abi.chim_rss(table_len=length)
+    rss.table[5] = pair
+    assert card.admin_data(abi.CHIM_OP_SET_RSS, bytes(rss)).status == status
 
 
 def test_counters(card: Card) -> None:
