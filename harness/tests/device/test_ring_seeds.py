@@ -140,11 +140,9 @@ class Run:
         if not self.sleeps:
             return
         late = self.rng.random() < 0.5
-        if publish and self.rng.random() < 0.4:
-            sleeper.doze(publish, late=late)
+        racing = publish if self.rng.random() < 0.4 else None
+        if sleeper.doze(racing, late=late):
             self.cases[f"{name} re-armed {'before' if late else 'after'} a new entry"] += 1
-        else:
-            sleeper.doze()
 
     def mask(self, sleeper: Sleeper, name: str) -> None:
         """Mask the pair's vector, or unmask it, which wakes a consumer that has entries."""

@@ -67,19 +67,24 @@ class Sleeper:
         self.ring, self.line = ring, line
         self.asleep = False
 
-    def doze(self, publish: Callable[[], None] | None = None, *, late: bool = False) -> None:
+    def doze(self, publish: Callable[[], None] | None = None, *, late: bool = False) -> bool:
         """Go to sleep on a ring that was empty. publish() makes an entry come just before the event
         index is stored, so that only the second look finds it, or, late, just behind, so that there
-        is an interrupt as well.
+        is an interrupt as well. Returns whether it has; late it does not if another entry has come
+        before the event index.
         """
         if publish and not late:
             publish()
         self.ring.set_event(self.ring.index)
+        raced = publish is not None
         if publish and late:
-            publish()
-            assert self.line.raised(), "no interrupt for an entry behind the event index"
+            raced = self.ring.peek() is None
+            if raced:
+                publish()
+                assert self.line.raised(), "no interrupt for an entry behind the event index"
         self.asleep = self.ring.peek() is None
-        assert not (publish and self.asleep), "the second look does not see the entry"
+        assert not (raced and self.asleep), "the second look does not see the entry"
+        return raced
 
     def awake(self) -> bool:
         """Whether it may look at its ring."""
