@@ -49,6 +49,13 @@ def text(rows: Sequence[Row], head: str) -> str:
     return "\n".join([head, *_figures(rows), *_costs(rows), *_failures(rows), *_goals(rows)]) + "\n"
 
 
+def all_met(rows: Sequence[Row]) -> bool:
+    """Whether every goal was measured and reached."""
+    ratios = {(row["metric"], row["device"]): row["ratio"] for row in rows}
+    measured = [(goal, ratios.get((goal.metric, goal.device))) for goal in GOALS]
+    return all(ratio is not None and goal.met(ratio) for goal, ratio in measured)
+
+
 def _number(value: float | None) -> str:
     if value is None:
         return "-"
