@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The conformance document's generator reads the catalogue whole, and names requirements as tests
-do.
+do; the document itself is what it makes.
 """
 from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
 
 from chimney import conformance
 
@@ -40,3 +44,22 @@ def test_founding_requirements_are_shown_in_a_guest_or_say_why_not() -> None:
     assert why_not <= set(founding)
     assert {name for name, item in founding.items() if not item.guest} == why_not
     assert all(item.tests for item in founding.values())
+
+
+def test_document_is_fresh(capsys: pytest.CaptureFixture[str]) -> None:
+    assert conformance.main(["--check"]) == 0, capsys.readouterr().out
+
+
+def test_check_tells_a_stale_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                      capsys: pytest.CaptureFixture[str]) -> None:
+    """It writes nothing, too."""
+    file = tmp_path / "conformance.md"
+    monkeypatch.setattr(conformance, "OUTPUT", file)
+    sentence = "spec/conformance.md is not fresh: run make conformance\n"
+    assert conformance.main(["--check"]) == 1 and not file.exists()
+    assert capsys.readouterr().out == sentence
+    assert conformance.main([]) == 0 and conformance.main(["--check"]) == 0
+    file.write_text(file.read_text() + "more\n")
+    capsys.readouterr()
+    assert conformance.main(["--check"]) == 1 and file.read_text().endswith("more\n")
+    assert capsys.readouterr().out == sentence
