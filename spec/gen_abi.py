@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import NoReturn
 
 HEADER = Path(__file__).resolve().parent / "chimney_abi.h"
 
@@ -235,8 +236,16 @@ def facts(enums: list[tuple[str, list[str]]], structs: list[tuple[str, list[Fiel
     return "\n".join(out) + "\n"
 
 
+class Parser(argparse.ArgumentParser):
+    """Wrong use is one sentence and status 2; abbreviations of options are not understood."""
+
+    def error(self, message: str) -> NoReturn:
+        text = message.removeprefix("argument ").replace("unrecognized arguments", "unknown option")
+        self.exit(2, f"gen_abi: {text.rstrip('.')}. See {self.prog} --help.\n")
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(prog="spec/gen_abi.py", description=__doc__, allow_abbrev=False)
     parser.add_argument(
         "--check", action="store_true", help="fail if OUTPUT is not what would be generated"
     )

@@ -16,6 +16,21 @@ die()
 	exit 1
 }
 
+# Wrong use is one sentence and status 2.
+refuse()
+{
+	say "$*"
+	exit 2
+}
+
+# For programs without options: refuse_options "$@"
+refuse_options()
+{
+	for word; do
+		case $word in -*) refuse "unknown option: $word" ;; esac
+	done
+}
+
 # Say at once that root rights are needed, instead of in the middle of the work. sudo may ask for a password
 # on a terminal; without a terminal it must not wait for nobody.
 need_root()

@@ -9,13 +9,15 @@ founding requirement has a guest test besides, or a sentence that says why no gu
 """
 from __future__ import annotations
 
-import argparse
 import ast
 import re
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
+from .errors import WrongUse
+from .parser import Parser
 from .paths import TOP
 
 CATALOGUE = TOP / "spec/requirements.md"
@@ -164,19 +166,24 @@ def load_reasons(requirements: dict[str, Requirement], part: str = "no-test") ->
     return out
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description="Generate spec/conformance.md.")
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    parser = Parser("harness/conformance", "Generate spec/conformance.md.")
     parser.add_argument(
         "--check", action="store_true", help="write nothing; fail if the document is not fresh"
     )
-    args = parser.parse_args()
+    try:
+        check: bool = parser.parse_args(words).check
+    except WrongUse as error:
+        print(f"conformance: {error}", file=sys.stderr)
+        return error.status
     requirements = catalogue()
     unknown = collect(requirements)
     for line in unknown:
         print(f"conformance: {line}, which the catalogue does not hold", file=sys.stderr)
     document, closing = render(requirements, load_reasons(requirements),
                                load_reasons(requirements, "no-guest"))
-    if args.check:
+    if check:
         fresh = OUTPUT.exists() and OUTPUT.read_text() == document
         print(closing if fresh else "spec/conformance.md is not fresh: run make conformance")
         return 0 if fresh and not unknown else 1

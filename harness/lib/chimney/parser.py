@@ -17,6 +17,10 @@ class Parser(argparse.ArgumentParser):
         super().__init__(prog=prog, description=description, allow_abbrev=False,
                          **more)  # type: ignore[arg-type]
 
+    def options(self) -> list[str]:
+        """The long name of every option, --help included."""
+        return [action.option_strings[-1] for action in self._actions if action.option_strings]
+
     def error(self, message: str) -> NoReturn:
         text = message.removeprefix("argument ").replace("unrecognized arguments:",
                                                          "unknown option:")

@@ -15,7 +15,7 @@ from chimney.bench.schedule import Place, amount_for, turns
 BENCH = Path(__file__).resolve().parents[2] / "bench"
 
 
-@pytest.mark.parametrize("words, sentence", [
+WRONG = [
     (["--devices", "chimney,rtl8139"], "rtl8139 is unknown"),
     (["--devices", ","], "names no device"),
     (["--metrics", "speed"], "speed is unknown"),
@@ -28,7 +28,10 @@ BENCH = Path(__file__).resolve().parents[2] / "bench"
     (["--profile", "chimney"], "is not DEVICE:ORDER"),
     (["--profile", "rtl8139:send"], "is not DEVICE:ORDER"),
     (["--fast"], "unknown option: --fast"),
-])
+]
+
+
+@pytest.mark.parametrize("words, sentence", WRONG)
 def test_wrong_use_is_one_sentence(words: list[str], sentence: str,
                                    capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(words) == 2
@@ -42,12 +45,15 @@ def test_program_lists_its_metrics() -> None:
     assert [line.split()[0] for line in done.stdout.splitlines()] == list(plan.METRICS)
 
 
-@pytest.mark.parametrize("option", ["--rounds", "--devices", "--metrics", "--quick", "--json",
-                                    "--profile", "--cpus", "--kernel", "--list"])
-def test_help_names_the_option(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_names_every_option_and_each_has_a_test(capsys: pytest.CaptureFixture[str]) -> None:
+    """--list is tried above, --quick decides on rounds and on the status."""
     with pytest.raises(SystemExit) as ended:
         command.main(["--help"])
-    assert ended.value.code == 0 and option in capsys.readouterr().out
+    said = capsys.readouterr().out
+    options = command.make_parser().options()
+    assert ended.value.code == 0 and all(f"{option} " in said for option in options)
+    wrong = {words[0] for words, _ in WRONG if words[0] != "--fast"}
+    assert set(options) == wrong | {"--help", "--list", "--quick"}
 
 
 def test_all_devices_by_default_and_the_base_always() -> None:
