@@ -7,6 +7,8 @@ test has passed, forgotten. A failing test keeps the folders of its VMs and name
 
 from __future__ import annotations
 
+import os
+import shlex
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,20 +31,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--guest-kernel", default="6.1", help="kernel of VM tests that do not care")
 
 
+def rerun_line(item: pytest.Item) -> str:
+    """What a shell at the top of the repository runs this test with, as it was run now."""
+    settings = [f"{name}={shlex.quote(value)} " for name, value in sorted(os.environ.items())
+                if name.startswith("CHIMNEY_")]
+    seed = item.config.getoption("--seed")
+    kernel = item.config.getoption("--guest-kernel")
+    return (f"cd harness && {''.join(settings)}/usr/bin/python3 -m pytest "
+            f"{shlex.quote(item.nodeid)} --seed {seed} --guest-kernel {shlex.quote(kernel)}")
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Iterator[None]:
-    """Add the line that reruns a failed test, and where its files are."""
+    """Add the line that reruns a failed test, once, and where its files are."""
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]
     if not report.failed:
         return
+    lines = [] if item.stash.get(failed_key, False) else [rerun_line(item)]
     item.stash[failed_key] = True
-    seed = item.config.getoption("--seed")
-    kernel = item.config.getoption("--guest-kernel")
-    lines = [f"cd harness && /usr/bin/python3 -m pytest '{item.nodeid}' --seed {seed} "
-             f"--guest-kernel {kernel}"]
     lines += [f"files: {folder}" for folder in item.stash.get(folders_key, [])]
-    report.sections.append(("rerun", "\n".join(lines)))
+    if lines:
+        report.sections.append(("rerun", "\n".join(lines)))
 
 
 @pytest.fixture
