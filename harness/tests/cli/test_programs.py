@@ -54,7 +54,7 @@ def test_unknown_option_is_one_sentence(name: str, call: Call, copy: Path) -> No
     assert not (copy / "build").exists() and not (copy / "out").exists()
 
 
-WRONG = [
+WRONG: list[tuple[str, list[str], str]] = [
     ("images/kernels", ["5.0"], "no such kernel: 5.0 (there are 6.1, 6.12, 6.1-generic"),
     ("images/kernels", ["--list=yes"], "--list: ignored explicit argument 'yes'"),
     ("images/kernels", ["--update", "5.0"], "no such kernel: 5.0"),
