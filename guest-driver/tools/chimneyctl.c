@@ -35,16 +35,34 @@ static int family;
 static bool json;
 static bool first = true;	/* no element of the JSON array has been printed */
 
+#define STATUS_FAILED		1
+#define STATUS_WRONG_USE	2
+
+static void complain(const char *fmt, va_list ap)
+{
+	fprintf(stderr, "chimneyctl: ");
+	vfprintf(stderr, fmt, ap);
+	fprintf(stderr, "\n");
+}
+
 static void die(const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	fprintf(stderr, "chimneyctl: ");
-	vfprintf(stderr, fmt, ap);
-	fprintf(stderr, "\n");
+	complain(fmt, ap);
 	va_end(ap);
-	exit(1);
+	exit(STATUS_FAILED);
+}
+
+static void wrong_use(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	complain(fmt, ap);
+	va_end(ap);
+	exit(STATUS_WRONG_USE);
 }
 
 /* ------------------------------------------------------------------------ attributes */
@@ -116,11 +134,11 @@ static void put_tuple(struct nl_msg *msg, const char *local, const char *remote)
 	int laf, raf, len;
 
 	if (!parse_endpoint(local, &laf, laddr, &lport))
-		die("\"%s\" is no local end: ADDRESS:PORT, IPv6 as [ADDRESS]:PORT", local);
+		wrong_use("\"%s\" is no local end: ADDRESS:PORT, IPv6 as [ADDRESS]:PORT", local);
 	if (!parse_endpoint(remote, &raf, raddr, &rport))
-		die("\"%s\" is no remote end: ADDRESS:PORT, IPv6 as [ADDRESS]:PORT", remote);
+		wrong_use("\"%s\" is no remote end: ADDRESS:PORT, IPv6 as [ADDRESS]:PORT", remote);
 	if (laf != raf)
-		die("both ends must be of one address family");
+		wrong_use("both ends must be of one address family");
 	len = laf == AF_INET6 ? 16 : 4;
 	nla_put_u16(msg, CHIMNEY_A_FAMILY, laf);
 	nla_put(msg, CHIMNEY_A_LADDR, len, laddr);
@@ -135,7 +153,7 @@ static unsigned long number(const char *what, const char *s, unsigned long max)
 	unsigned long n = strtoul(s, &end, 0);
 
 	if (!*s || *end || n > max)
-		die("%s must be a number up to %lu, not \"%s\"", what, max, s);
+		wrong_use("%s must be a number up to %lu, not \"%s\"", what, max, s);
 	return n;
 }
 
@@ -175,6 +193,8 @@ static int on_error(struct sockaddr_nl *nla, struct nlmsgerr *e, void *arg)
 		snprintf(last_text, sizeof(last_text), "the connection is not offloaded");
 	else if (e->error == -ENOENT)
 		snprintf(last_text, sizeof(last_text), "no such established connection");
+	else if (e->error == -EPERM)
+		snprintf(last_text, sizeof(last_text), "not permitted; CAP_NET_ADMIN is needed");
 	else
 		snprintf(last_text, sizeof(last_text), "%s", strerror(-e->error));
 	return NL_STOP;
@@ -486,7 +506,7 @@ static int do_status(int argc, char **argv)
 {
 	(void)argv;
 	if (argc)
-		die("status takes no argument");
+		wrong_use("status takes no argument");
 	return cmd_dump(CHIMNEY_CMD_STATUS, show_status);
 }
 
@@ -494,7 +514,7 @@ static int do_list(int argc, char **argv)
 {
 	(void)argv;
 	if (argc)
-		die("list takes no argument");
+		wrong_use("list takes no argument");
 	return cmd_dump(CHIMNEY_CMD_LIST, show_conn);
 }
 
@@ -502,7 +522,7 @@ static int do_stats(int argc, char **argv)
 {
 	(void)argv;
 	if (argc)
-		die("stats takes no argument");
+		wrong_use("stats takes no argument");
 	run(request(CHIMNEY_CMD_STATS, NLM_F_DUMP), take_stats, NULL);
 	print_stats();
 	return 0;
@@ -520,7 +540,7 @@ static void put_selector(struct nl_msg *msg, int argc, char **argv)
 	else if (argc == 2)
 		put_tuple(msg, argv[0], argv[1]);
 	else
-		die("which connections? LOCAL REMOTE, --port N, --pid N or all");
+		wrong_use("which connections? LOCAL REMOTE, --port N, --pid N or all");
 }
 
 static struct counts ask(int cmd, int argc, char **argv)
@@ -588,7 +608,7 @@ static int do_shuttle(int argc, char **argv)
 	struct counts c;
 
 	if (argc < 2)
-		die("shuttle: SEED, and which connections");
+		wrong_use("shuttle: SEED, and which connections");
 	state = number("the seed", argv[0], UINT32_MAX);
 	sigaction(SIGTERM, &act, NULL);
 	sigaction(SIGINT, &act, NULL);
@@ -610,7 +630,7 @@ static int single(int cmd, const char *what, int argc, char **argv,
 	struct counts c = { 0 };
 
 	if (argc != 2)
-		die("%s: LOCAL REMOTE", what);
+		wrong_use("%s: LOCAL REMOTE", what);
 	put_tuple(msg, argv[0], argv[1]);
 	if (abortive)
 		nla_put_flag(msg, CHIMNEY_A_ABORTIVE);
@@ -643,6 +663,15 @@ static int do_invalidate(int argc, char **argv)
 	return single(CHIMNEY_CMD_INVALIDATE, "invalidate", argc, argv, NULL, false);
 }
 
+/* Only random takes a seed. */
+static bool is_mode(const char *word, uint32_t mode)
+{
+	size_t len = strlen(mode_name(mode));
+
+	return !strncmp(word, mode_name(mode), len) &&
+	       (!word[len] || (mode == CHIMNEY_POLICY_RANDOM && word[len] == ':'));
+}
+
 static int do_policy(int argc, char **argv)
 {
 	struct nl_msg *msg = request(CHIMNEY_CMD_POLICY, 0);
@@ -650,10 +679,10 @@ static int do_policy(int argc, char **argv)
 
 	if (argc) {
 		for (mode = 0; mode < 3; mode++)
-			if (!strncmp(argv[0], mode_name(mode), strlen(mode_name(mode))))
+			if (is_mode(argv[0], mode))
 				break;
 		if (mode == 3 || argc > 1)
-			die("policy: none, auto or random[:SEED]");
+			wrong_use("policy: none, auto or random[:SEED]");
 		nla_put_u32(msg, CHIMNEY_A_MODE, mode);
 		if (strchr(argv[0], ':'))
 			nla_put_u32(msg, CHIMNEY_A_SEED,
@@ -692,7 +721,7 @@ static int do_watch(int argc, char **argv)
 
 	(void)argv;
 	if (argc)
-		die("watch takes no argument");
+		wrong_use("watch takes no argument");
 	if (group < 0 || nl_socket_add_membership(sock, group))
 		die("cannot listen to events: %s", nl_geterror(group));
 	nl_socket_modify_cb(sock, NL_CB_SEQ_CHECK, NL_CB_CUSTOM, no_seq_check, NULL);
@@ -731,18 +760,18 @@ static const struct {
 
 #define COMMANDS ARRAY_SIZE(commands)
 
-static int usage(FILE *f)
+static int usage(void)
 {
 	unsigned int i;
 
-	fprintf(f, "usage: chimneyctl COMMAND [ARG...] [--json]\n\n"
+	printf("usage: chimneyctl COMMAND [ARG...] [--json]\n\n"
 		   "Look at TCP connections and move them between Linux TCP and the chimney card.\n"
 		   "WHICH is LOCAL REMOTE (ADDRESS:PORT each, IPv6 as [ADDRESS]:PORT), --port N\n"
 		   "(local port), --pid N or all.\n\n");
 	for (i = 0; i < COMMANDS; i++)
-		fprintf(f, "  %-10s %-26s %s\n", commands[i].name, commands[i].args,
+		printf("  %-10s %-26s %s\n", commands[i].name, commands[i].args,
 			commands[i].help);
-	return f == stderr;
+	return 0;
 }
 
 static int help_of(unsigned int i)
@@ -764,6 +793,18 @@ static void connect_driver(void)
 		die("the driver is not loaded (modprobe chimney)");
 }
 
+/* An option that some command takes, or no option at all. */
+static bool is_known(const char *word)
+{
+	static const char * const names[] = { "--port", "--pid", "--abort" };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(word, names[i]))
+			return true;
+	return word[0] != '-';
+}
+
 int main(int argc, char **argv)
 {
 	char *args[16];
@@ -776,18 +817,20 @@ int main(int argc, char **argv)
 			json = true;
 		else if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
 			help = true;
+		else if (!is_known(argv[i]))
+			wrong_use("there is no option %s; see chimneyctl --help", argv[i]);
 		else if (n < 16)
 			args[n++] = argv[i];
 	}
+	if (!n && help)
+		return usage();
 	if (!n)
-		return usage(help ? stdout : stderr);
+		wrong_use("which command? See chimneyctl --help");
 	for (i = 0; i < COMMANDS; i++)
 		if (!strcmp(args[0], commands[i].name))
 			break;
-	if (i == COMMANDS) {
-		fprintf(stderr, "chimneyctl: no command \"%s\"; see chimneyctl --help\n", args[0]);
-		return 2;
-	}
+	if (i == COMMANDS)
+		wrong_use("no command \"%s\"; see chimneyctl --help", args[0]);
 	if (help)
 		return help_of(i);
 	connect_driver();
