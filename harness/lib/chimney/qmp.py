@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A small synchronous QMP client: one command at a time, events passed over.
+"""A small synchronous QMP client: one command at a time, events kept aside.
 
 QEMU's own qemu.qmp package is asynchronous and ships only with the QEMU source; the harness needs
 a dozen lines of the protocol and has to work with an installed QEMU as well.
@@ -28,6 +28,7 @@ class Qmp:
     def __init__(self, path: Path, seconds: float = 10) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
         self._buffer = b""
+        self.events: list[dict[str, Any]] = []
         wait_until(lambda: self._connect(path), "QEMU's monitor", seconds)
         self._read(Deadline(seconds), "QEMU's greeting")
         self.command("qmp_capabilities")
@@ -50,10 +51,11 @@ class Qmp:
         while True:
             answer = self._read(deadline, f"QEMU's answer to {name}")
             if "event" in answer:
-                continue
-            if "error" in answer:
+                self.events.append(answer)
+            elif "error" in answer:
                 raise QmpError(f"QEMU refused {name}: {answer['error'].get('desc', '')}")
-            return answer.get("return")
+            else:
+                return answer.get("return")
 
     def human(self, line: str, seconds: float = 10) -> str:
         """Run a command of the human monitor."""
@@ -62,10 +64,22 @@ class Qmp:
         while True:
             answer = self._read(deadline, f"QEMU's answer to '{line}'")
             if "event" in answer:
-                continue
-            if "error" in answer:
+                self.events.append(answer)
+            elif "error" in answer:
                 raise QmpError(f"QEMU refused '{line}': {answer['error'].get('desc', '')}")
-            return str(answer.get("return", ""))
+            else:
+                return str(answer.get("return", ""))
+
+    def wait_event(self, name: str, seconds: float) -> dict[str, Any]:
+        """Wait for an event of that name, one that has already come included."""
+        deadline = Deadline(seconds)
+        while True:
+            for index, event in enumerate(self.events):
+                if event["event"] == name:
+                    return self.events.pop(index)
+            answer = self._read(deadline, f"QEMU's event {name}")
+            if "event" in answer:
+                self.events.append(answer)
 
     def close(self) -> None:
         """Close the connection."""

@@ -14,6 +14,8 @@ import pytest
 
 from chimney import paths
 
+pytestmark = pytest.mark.slow
+
 BEGIN = "cd harness && "
 SETTINGS = {"CHIMNEY_PACE": "3", "CHIMNEY_QEMU": "plain", "CHIMNEY_DRIVER": "/no such/x.ko"}
 # Each test notes what it was run with, and fails in its body, in its fixture, or in both.
