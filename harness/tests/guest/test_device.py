@@ -16,7 +16,7 @@ import pytest
 from chimney import net, pcapng
 from chimney.guest.frames import by_host, captured, sent
 from chimney.guest.load import MIB, Exchange
-from chimney.guest.station import Visit
+from chimney.guest.station import Conn, Visit
 from chimney.guest.vlan import INSIDE, VLAN
 from chimney.wait import stays, wait_until
 
@@ -193,28 +193,28 @@ def test_flow_label_stays(visit: Visit, tmp_path: Path) -> None:
     visit.hand(conn)
     conn.guest.close()
     assert conn.peer.drain() == 0
-    wait_until(lambda: caught(file, conn.guest_port) > 10, "frames in the capture", 10, 0.2)
+    wait_until(lambda: caught(file, conn) > 10, "frames in the capture", 10, 0.2)
     catcher.stop()
-    labels = flow_labels(file, conn.guest_port)
+    labels = flow_labels(file, conn)
     assert set(labels) != {0}, "this kernel sets no flow labels"
     assert len(set(labels)) == 1, f"{[hex(label) for label in labels]}"
 
 
-def caught(file: Path, port: int) -> int:
-    """How many frames of a port are in a capture that is still being written."""
+def caught(file: Path, conn: Conn) -> int:
+    """How many frames of a connection are in a capture that is still being written."""
     try:
-        return len(flow_labels(file, port))
+        return len(flow_labels(file, conn))
     except pcapng.BadCapture:
         return 0
 
 
-def flow_labels(file: Path, port: int) -> list[int]:
-    """The flow labels of the TCP frames over IPv6 that come from a port."""
-    labels = []
+def flow_labels(file: Path, conn: Conn) -> list[int]:
+    """The flow labels of what the guest sends on a connection over IPv6."""
+    labels, source = [], socket.inet_pton(socket.AF_INET6, conn.guest_host)
     for packet in pcapng.read(file):
         data = packet.data
-        if data[12:14] == b"\x86\xdd" and data[20] == 6 \
-                and struct.unpack_from(">H", data, 54)[0] == port:
+        if data[12:14] == b"\x86\xdd" and data[20] == 6 and data[22:38] == source \
+                and struct.unpack_from(">H", data, 54)[0] == conn.guest_port:
             labels.append(struct.unpack_from(">I", data, 14)[0] & 0xfffff)
     return labels
 

@@ -39,13 +39,16 @@ def captured(visit: Visit, file: Path) -> Iterator[Path]:
 
 
 def sent(file: Path, conn: Conn) -> list[Frame]:
-    """What the guest has sent on a connection, as far as it is in the file."""
-    frames = []
+    """What the guest has sent on a connection, as far as it is in the file. The port alone does not
+    tell: the peer may listen on one of the same number.
+    """
+    frames, source = [], socket.inet_aton(conn.guest_host)
     try:
         for packet in pcapng.read(file):
             data = packet.data
             tcp = 14 + 4 * (data[14] & 15)
             if data[12:14] == b"\x08\x00" and data[23] == socket.IPPROTO_TCP \
+                    and data[26:30] == source \
                     and struct.unpack_from(">H", data, tcp)[0] == conn.guest_port:
                 frames.append(Frame(struct.unpack_from(">H", data, 18)[0],
                                     struct.unpack_from(">I", data, tcp + 8)[0]))
