@@ -364,15 +364,16 @@ GROUPS = (
 
 def repeats_on_the_wire(capture: Path, counted: int) -> list[str]:
     """The card's count of segments that it has sent again, held against what it has sent. On this
-    wire it makes no large frames.
+    wire it makes no large frames. What Linux took for sent need not have come so far: the capture
+    may know fewer, not more.
     """
     rows = wire_rows.read(capture)
     found = sum(
-        rules.repeats([row for row in rows if row.connection == connection], MTU_WITH_OPTIONS,
-                      outgoing=True, maker="target")
+        rules.repeats([row for row in rows if row.connection == connection], outgoing=True,
+                      maker="target")
         for connection in {row.connection for row in rows}
     )
-    if found == counted:
+    if 0 < found <= counted:
         return []
     return [f"the card counts {counted} segments that it sent again, the capture {found}"]
 

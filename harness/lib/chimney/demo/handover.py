@@ -244,8 +244,8 @@ class Handover:
         counted = rules.cycles(rows)
         out.cycles, out.offloads, out.uploads = counted.counted, counted.offloads, counted.uploads
         out.resets = len(rules.no_reset(rows))
-        out.peer_again, out.peer_dsacks = rules.peer_repeats(rows, MSS[self.family])
-        out.guest_again = rules.guest_repeats(rows, MSS[self.family])
+        out.peer_again, out.peer_dsacks = rules.peer_repeats(rows)
+        out.guest_again = rules.guest_repeats(rows)
         out.target_wraps, out.host_wraps = rules.wraps(rows, "target"), rules.wraps(rows, "host")
         out.broken += (
             rules.no_reset(rows)[:3]
@@ -261,12 +261,12 @@ class Handover:
         limit = self.goal.repeats * max(1, out.cycles)
         self._expect(
             out.peer_again + out.peer_dsacks <= limit,
-            f"the peer sent {out.peer_again} segments again and {out.peer_dsacks} DSACKs "
+            f"the peer sent {out.peer_again} frames again and {out.peer_dsacks} DSACKs "
             f"in {out.cycles} cycles",
         )
         self._expect(
             out.guest_again <= limit,
-            f"the guest's side sent {out.guest_again} segments again in {out.cycles} cycles",
+            f"the guest's side sent {out.guest_again} frames again in {out.cycles} cycles",
         )
         if self.family == 4:
             for maker, count in (("target", out.target_wraps), ("host", out.host_wraps)):

@@ -114,38 +114,34 @@ class Stream:
     def __init__(self) -> None:
         self.end: int | None = None
 
-    def again(self, row: Row) -> int:
-        """Takes the next row; how many bytes of it had been sent before."""
+    def again(self, row: Row) -> bool:
+        """Takes the next row; whether some of it had been sent before."""
         end = (row.seq + row.length) % M32
-        old = 0
-        if self.end is not None and before(row.seq, self.end):
-            old = min((self.end - row.seq) % M32, row.length)
+        old = self.end is not None and before(row.seq, self.end)
         if self.end is None or before(self.end, end):
             self.end = end
         return old
 
 
-def repeats(rows: Iterable[Row], mss: int, outgoing: bool, maker: str = "") -> int:
-    """Segments of at most mss bytes in which one side, or one maker of it, sent again what that
-    side had sent; a large frame counts as all of its segments.
+def repeats(rows: Iterable[Row], outgoing: bool, maker: str = "") -> int:
+    """Frames in which one side, or one maker of it, sent again what that side had sent; the capture
+    holds large frames as one, as tshark counts them.
     """
     stream, count = Stream(), 0
     for row in rows:
         if row.outgoing == outgoing and row.length:
-            old = stream.again(row)
-            count += -(-old // mss) if row.origin == (maker or row.origin) else 0
+            count += stream.again(row) and row.origin == (maker or row.origin)
     return count
 
 
-def guest_repeats(rows: Iterable[Row], mss: int) -> int:
+def guest_repeats(rows: Iterable[Row]) -> int:
     """What the guest's side sent again."""
-    return repeats(rows, mss, outgoing=True)
+    return repeats(rows, outgoing=True)
 
 
-def peer_repeats(rows: Sequence[Row], mss: int) -> tuple[int, int]:
+def peer_repeats(rows: Sequence[Row]) -> tuple[int, int]:
     """What the peer sent again, and how many DSACKs it sent."""
-    return repeats(rows, mss, outgoing=False), sum(
-        is_dsack(row) for row in rows if not row.outgoing)
+    return repeats(rows, outgoing=False), sum(is_dsack(row) for row in rows if not row.outgoing)
 
 
 def is_dsack(row: Row) -> bool:
