@@ -27,11 +27,11 @@ check-debug: all debug-kernel ## run the guest suite on the debug kernel (KASAN,
 	@guest-driver/build debug
 	@CHIMNEY_PACE=4 JOBS=$${JOBS:-1} harness/setup/pytest check-debug 'debug' $(ARGS)
 
-check-long: all qemu-asan engine-test ## run the long tests: many seeds, many bytes
-	@harness/setup/pytest check-long 'long' $(ARGS)
+check-long: all qemu-asan engine-test ## run the long tests (many seeds, many bytes), and all of those that check draws from
+	@harness/setup/pytest check-long 'long or drawn' $(ARGS)
 
-vm: all ## boot an interactive VM with driver, tools and network up
-	@harness/chimney run $(ARGS)
+vm: all ## open a shell in a VM with driver, tools and network up, iperf3 and curl among them
+	@harness/chimney run --bin iperf3 --bin curl $(ARGS)
 
 bench: all ## measure chimney side by side with other cards, and print a table
 	@harness/bench $(ARGS)
@@ -39,7 +39,7 @@ bench: all ## measure chimney side by side with other cards, and print a table
 conformance: setup ## generate spec/conformance.md: every requirement with its tests or its reason
 	@harness/conformance $(ARGS)
 
-mutants: all ## break each founding rule in turn and see its test fail
+mutants: all ## break rules in turn, each founding one among them, and see their tests fail
 	@harness/mutants/run $(ARGS)
 
 lint: ## check the sources with every checker that fits
@@ -50,9 +50,9 @@ sizes: ## print files and functions that are longer than the budget
 	@harness/setup/host-packages lint
 	@harness/setup/sizes
 
-fresh: ## run demo and .ci/run on this commit in a new, empty Debian, and print the times
+fresh: ## run demo and .ci/run on this commit in a new, empty Debian (SUITE=trixie: Debian 13), and print the times
 	@harness/setup/host-packages fresh
-	@harness/setup/fresh $(ARGS)
+	@harness/setup/fresh $(if $(SUITE),--suite $(SUITE)) $(ARGS)
 
 clean: ## remove everything that was built; what was downloaded stays
 	@harness/setup/clean

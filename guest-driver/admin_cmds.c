@@ -145,6 +145,20 @@ int chimdrv_admin_set_rss(struct chimdrv_net *net)
 	return err;
 }
 
+int chimdrv_admin_set_params(struct chimdrv_dev *cd, const struct chim_params *params)
+{
+	struct chim_sqe sqe = { .ctl = cpu_to_le32(CHIM_OP_SET_PARAMS) };
+	void *copy = kmemdup(params, sizeof(*params), GFP_KERNEL);
+	int err;
+
+	if (!copy)
+		return -ENOMEM;
+	sqe.u.admin.len = cpu_to_le32(sizeof(*params));
+	err = exec_buffer(cd, &sqe, copy, sizeof(*params), DMA_TO_DEVICE);
+	kfree(copy);
+	return err;
+}
+
 int chimdrv_admin_set_vlans(struct chimdrv_net *net)
 {
 	struct chim_sqe sqe = { .ctl = cpu_to_le32(CHIM_OP_SET_VLANS) };
@@ -217,7 +231,7 @@ static const char * const stat_names[] = {
 	"t_recv_zero", "t_verdict_accepted", "t_verdict_refused", "t_verdict_partial",
 	"t_bulk_lists", "t_send_batches", "t_forward_batches", "t_forward_fragments",
 	"t_forward_options", "t_forward_interface", "t_forward_initiate", "t_rexmit_segments",
-	NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+	"t_target_rx_octets", "t_target_tx_octets", "t_rx_dropped_octets", NULL, NULL, NULL, NULL,
 };
 
 unsigned int chimdrv_admin_stat_count(void)
@@ -253,7 +267,9 @@ int chimdrv_admin_get_stats(struct chimdrv_dev *cd, u64 *values)
 		return -ENOMEM;
 	sqe.u.admin.len = cpu_to_le32(sizeof(*stats));
 	err = exec_buffer(cd, &sqe, stats, sizeof(*stats), DMA_FROM_DEVICE);
-	for (i = 0; !err && i < ARRAY_SIZE(stat_names); i++)
+	if (!err)
+		chimdrv_carried_update(cd, stats);
+	for (i = 0; !err && values && i < ARRAY_SIZE(stat_names); i++)
 		if (stat_names[i])
 			values[n++] = le64_to_cpu(raw[i]);
 	kfree(stats);

@@ -232,13 +232,6 @@ static void exec_done(struct chimdrv_admin_cmd *cmd)
 int chimdrv_admin_exec(struct chimdrv_dev *cd, const struct chim_sqe *sqe,
 		       struct chimdrv_admin_cmd *cmd, unsigned int timeout_ms)
 {
-	return chimdrv_admin_exec_then(cd, sqe, cmd, timeout_ms, NULL, NULL);
-}
-
-int chimdrv_admin_exec_then(struct chimdrv_dev *cd, const struct chim_sqe *sqe,
-			    struct chimdrv_admin_cmd *cmd, unsigned int timeout_ms,
-			    void (*posted)(void *arg), void *arg)
-{
 	DECLARE_COMPLETION_ONSTACK(wait);
 	struct chimdrv_admin_cmd local = {};
 	int err;
@@ -251,8 +244,6 @@ int chimdrv_admin_exec_then(struct chimdrv_dev *cd, const struct chim_sqe *sqe,
 			   msecs_to_jiffies(timeout_ms));
 	if (err)
 		return err;
-	if (posted)
-		posted(arg);
 	/*
 	 * Not bounded here: an overdue command makes the service work fail the
 	 * card, and only when its DMA is known to be dead is the command ended.

@@ -1,55 +1,77 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory that travels with state operations: block lists under construction, and
- * rooms, the page buffers for BufferedData in either direction. Nothing here
- * knows what the lists mean.
+ * Memory that travels with state operations: the block list under construction, in
+ * memory that each card has for one, under od->mutex; and rooms, the page buffers
+ * for BufferedData in either direction. Nothing here knows what the lists mean.
  */
 #include <linux/dma-mapping.h>
 #include <linux/mm.h>
 
 #include "chimdrv_conn.h"
 
-int chimdrv_blist_init(struct chimdrv_blist *bl, const struct chimdrv_dev *cd, u32 max_nodes)
-{
-	struct chim_block_list *head;
+#define LIST_MOST	(256 * 1024)
+/* One connection with all its requests and the largest window, in single pages. */
+#define LIST_LEAST	(128 * 1024)
 
-	memset(bl, 0, sizeof(*bl));
-	bl->max_len = cd->limits.block_len;
-	bl->max_nodes = max_nodes;
-	bl->len = sizeof(*head) + max_nodes * sizeof(struct chim_node);
-	bl->cap = bl->len + 16384;
-	bl->buf = kvzalloc(bl->cap, GFP_KERNEL);
-	if (!bl->buf)
-		return -ENOMEM;
-	head = (struct chim_block_list *)bl->buf;
-	head->revision = cpu_to_le32(1);
-	return 0;
+/* The longest list is what can be had in one piece; longer batches go in several. */
+int chimdrv_blist_memory(struct chimdrv_offload *od)
+{
+	const gfp_t gfp = GFP_KERNEL | __GFP_NOWARN;
+	u32 len;
+
+	for (len = LIST_MOST; len >= LIST_LEAST && !od->list_mem; len /= 2) {
+		od->list_len = min(len, od->cd->limits.block_len);
+		od->list_mem = od->list_len ? dma_alloc_coherent(od->cd->dev, od->list_len,
+								 &od->list_dma, gfp) : NULL;
+	}
+	if (od->list_mem)
+		od->list = kvzalloc(od->list_len, GFP_KERNEL);
+	if (od->list || !od->cd->limits.block_len)
+		return 0;
+	chimdrv_blist_memory_free(od);
+	return -ENOMEM;
 }
 
+void chimdrv_blist_memory_free(struct chimdrv_offload *od)
+{
+	if (od->list_mem)
+		dma_free_coherent(od->cd->dev, od->list_len, od->list_mem, od->list_dma);
+	kvfree(od->list);
+	od->list_mem = NULL;
+	od->list = NULL;
+}
+
+void chimdrv_blist_init(struct chimdrv_blist *bl, struct chimdrv_dev *cd, u32 max_nodes)
+{
+	struct chimdrv_offload *od = chimdrv_od(cd);
+	struct chim_block_list *head;
+
+	lockdep_assert_held(&od->mutex);
+	WARN_ON_ONCE(od->list_busy);
+	od->list_busy = true;
+	memset(bl, 0, sizeof(*bl));
+	bl->od = od;
+	bl->buf = od->list;
+	bl->max_len = od->list_len;
+	bl->max_nodes = max_nodes;
+	bl->len = sizeof(*head) + max_nodes * sizeof(struct chim_node);
+	head = (struct chim_block_list *)bl->buf;
+	head->revision = cpu_to_le32(1);
+}
+
+/* The memory is zero for the next one. */
 void chimdrv_blist_fini(struct chimdrv_blist *bl)
 {
-	kvfree(bl->buf);
-	bl->buf = NULL;
+	memset(bl->buf, 0, bl->len);
+	bl->od->list_busy = false;
 }
 
 int chimdrv_blist_reserve(struct chimdrv_blist *bl, u32 len)
 {
-	u32 off = ALIGN(bl->len, 8), cap = bl->cap;
-	u8 *buf;
+	u32 off = ALIGN(bl->len, 8);
 
 	if (len > bl->max_len || off > bl->max_len - len)
 		return -EMSGSIZE;
-	if (off + len > cap) {
-		while (off + len > cap)
-			cap *= 2;
-		buf = kvzalloc(cap, GFP_KERNEL);
-		if (!buf)
-			return -ENOMEM;
-		memcpy(buf, bl->buf, bl->len);
-		kvfree(bl->buf);
-		bl->buf = buf;
-		bl->cap = cap;
-	}
 	bl->len = off + len;
 	return off;
 }
@@ -94,10 +116,12 @@ static void room_unmap(struct chimdrv_room *room, struct chimdrv_chunk *c)
 	c->mapped = false;
 }
 
-static int room_add(struct chimdrv_room *room, unsigned int order)
+static int room_add(struct chimdrv_room *room, unsigned int order, bool must)
 {
 	struct chimdrv_chunk *c = &room->chunk[room->count];
-	gfp_t gfp = GFP_KERNEL | __GFP_COMP | (order ? __GFP_NOWARN | __GFP_NORETRY : 0);
+	gfp_t gfp = GFP_KERNEL | __GFP_COMP;
+
+	gfp |= must && !order ? __GFP_NOFAIL : __GFP_NOWARN | __GFP_NORETRY;
 
 	c->page = alloc_pages(gfp, order);
 	if (!c->page)
@@ -115,14 +139,18 @@ static int room_add(struct chimdrv_room *room, unsigned int order)
 	return 0;
 }
 
-/* Page buffers of @len bytes in all, or a little more, mapped. May sleep. */
+/*
+ * Page buffers of @len bytes in all, or a little more, mapped. May sleep; others are
+ * not killed for the sake of one that need not be had.
+ */
 struct chimdrv_room *chimdrv_room_create(struct device *dev, u32 len,
-					 enum dma_data_direction dir)
+					 enum dma_data_direction dir, bool must)
 {
+	const gfp_t gfp = GFP_KERNEL | (must ? __GFP_NOFAIL : __GFP_NOWARN | __GFP_NORETRY);
 	unsigned int order = CHIMDRV_RECV_ORDER;
 	struct chimdrv_room *room;
 
-	room = kvzalloc(struct_size(room, chunk, DIV_ROUND_UP(len, PAGE_SIZE) + 1), GFP_KERNEL);
+	room = kvzalloc(struct_size(room, chunk, DIV_ROUND_UP(len, PAGE_SIZE) + 1), gfp);
 	if (!room)
 		return NULL;
 	room->dev = dev;
@@ -130,7 +158,7 @@ struct chimdrv_room *chimdrv_room_create(struct device *dev, u32 len,
 	while (room->size < len) {
 		while (order && (PAGE_SIZE << (order - 1)) >= len - room->size)
 			order--;
-		if (!room_add(room, order))
+		if (!room_add(room, order, must))
 			continue;
 		if (!order) {
 			chimdrv_room_destroy(room);
@@ -196,9 +224,38 @@ int chimdrv_room_write(struct chimdrv_room *room, u32 at, const struct sk_buff *
 }
 
 /*
+ * The last bytes into pages of their own, if these can be had: a frame is charged for
+ * all of its memory, and what the socket has offered the peer may rest on the difference.
+ */
+static bool room_copy_tail(const struct chimdrv_chunk *c, u32 part, struct sk_buff *skb)
+{
+	struct page *pages[1 << CHIMDRV_RECV_ORDER];
+	unsigned int i, count = DIV_ROUND_UP(part, PAGE_SIZE);
+	u32 size;
+
+	if (count >= 1u << c->order)
+		return false;
+	for (i = 0; i < count; i++) {
+		pages[i] = alloc_page(GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY);
+		if (!pages[i])
+			goto free;
+	}
+	for (i = 0; i < count; i++, part -= size) {
+		size = min_t(u32, part, PAGE_SIZE);
+		memcpy(page_address(pages[i]), page_address(c->page) + i * PAGE_SIZE, size);
+		skb_add_rx_frag(skb, i, pages[i], 0, size, PAGE_SIZE);
+	}
+	return true;
+free:
+	while (i--)
+		__free_page(pages[i]);
+	return false;
+}
+
+/*
  * The first @len bytes as frames behind one another on @list, with sequence
- * numbers from @seq on. The memory moves into the frames. Their heads must be had:
- * the peer has been told that the bytes have arrived.
+ * numbers from @seq on. The memory moves into the frames, save what the last one leaves
+ * unused. Their heads must be had: the peer has been told that the bytes have arrived.
  */
 int chimdrv_room_to_skbs(struct chimdrv_room *room, u32 len, u32 seq, struct sk_buff_head *list)
 {
@@ -212,8 +269,10 @@ int chimdrv_room_to_skbs(struct chimdrv_room *room, u32 len, u32 seq, struct sk_
 		part = min_t(u32, len, PAGE_SIZE << c->order);
 		skb = chimdrv_deliver_skb(GFP_KERNEL | __GFP_NOFAIL);
 		room_unmap(room, c);
-		skb_add_rx_frag(skb, 0, c->page, 0, part, PAGE_SIZE << c->order);
-		c->page = NULL;
+		if (!room_copy_tail(c, part, skb)) {
+			skb_add_rx_frag(skb, 0, c->page, 0, part, PAGE_SIZE << c->order);
+			c->page = NULL;
+		}
 		TCP_SKB_CB(skb)->seq = seq;
 		TCP_SKB_CB(skb)->end_seq = seq + part;
 		__skb_queue_tail(list, skb);

@@ -126,6 +126,8 @@ enum chimdrv_dev_bit {
 	CHIMDRV_DEV_MSIX,	/* one vector per pair; else INTx shared by all */
 };
 
+#define CHIMDRV_LIST_LEAST	1024	/* bytes: a block list with one small connection */
+
 struct chimdrv_dev {
 	struct pci_dev *pdev;
 	struct device *dev;		/* &pdev->dev, for the DMA API */
@@ -156,6 +158,18 @@ struct chimdrv_dev {
 	unsigned int recoveries;	/* reset_work only: those since last_recovery */
 	unsigned long last_recovery;
 	unsigned int link_speed;	/* Mbit/s, as last read */
+
+	/* carried.c: frames of the target, as last read, and before the card was reset last */
+	struct chimdrv_carried {
+		spinlock_t lock;
+		struct chimdrv_frames {
+			u64 rx_frames;
+			u64 rx_bytes;
+			u64 tx_frames;
+			u64 tx_bytes;
+		} now, before;
+		struct delayed_work work;
+	} carried;
 
 	struct list_head list;		/* chimdrv_devs, under chimdrv_devs_lock */
 	struct dentry *debugfs;
@@ -353,10 +367,6 @@ int chimdrv_admin_post(struct chimdrv_dev *cd, const struct chim_sqe *sqe,
  */
 int chimdrv_admin_exec(struct chimdrv_dev *cd, const struct chim_sqe *sqe,
 		       struct chimdrv_admin_cmd *cmd, unsigned int timeout_ms);
-/* The same, with posted() called between posting and sleeping. */
-int chimdrv_admin_exec_then(struct chimdrv_dev *cd, const struct chim_sqe *sqe,
-			    struct chimdrv_admin_cmd *cmd, unsigned int timeout_ms,
-			    void (*posted)(void *arg), void *arg);
 
 /* --------------------------------------------------------------- admin_cmds.c */
 
@@ -366,19 +376,33 @@ int chimdrv_admin_destroy_ring(struct chimdrv_ring *ring);
 int chimdrv_admin_set_rx_mode(struct chimdrv_net *net, bool enable);
 int chimdrv_admin_set_rss(struct chimdrv_net *net);
 int chimdrv_admin_set_vlans(struct chimdrv_net *net);
+struct chim_params;
+int chimdrv_admin_set_params(struct chimdrv_dev *cd, const struct chim_params *params);
 int chimdrv_admin_set_mtu(struct chimdrv_dev *cd, unsigned int mtu);
 int chimdrv_admin_set_coalesce(struct chimdrv_dev *cd, unsigned int pair,
 			       const struct chimdrv_coalesce *coalesce);
-/* The card's counters as an array in the order of chimdrv_admin_stat_name(). */
+/* The card's counters as an array in the order of chimdrv_admin_stat_name(), if there is one. */
 unsigned int chimdrv_admin_stat_count(void);
 const char *chimdrv_admin_stat_name(unsigned int i);
 int chimdrv_admin_get_stats(struct chimdrv_dev *cd, u64 *values);
+
+/* ------------------------------------------------------------------ carried.c */
+
+struct chim_stats;
+void chimdrv_carried_init(struct chimdrv_dev *cd);
+void chimdrv_carried_end(struct chimdrv_dev *cd);	/* process context, sleeps */
+/* Any context but hard interrupt. */
+void chimdrv_carried_restart(struct chimdrv_dev *cd);
+void chimdrv_carried_update(struct chimdrv_dev *cd, const struct chim_stats *stats);
+void chimdrv_carried_add(struct chimdrv_dev *cd, struct rtnl_link_stats64 *st);
+void chimdrv_carried_begin(struct chimdrv_dev *cd);
 
 /* ------------------------------------------------------------------- netdev.c */
 
 int chimdrv_net_create(struct chimdrv_dev *cd);
 void chimdrv_net_destroy(struct chimdrv_dev *cd);
 bool chimdrv_net_is_ours(const struct net_device *netdev);
+void chimdrv_net_watch(struct chimdrv_net *net);	/* from the service work */
 void chimdrv_net_link(struct chimdrv_net *net);		/* read link state, set carrier */
 /* rtnl. down: rings gone, whether or not the card answers; up: rings and filters as configured. */
 int chimdrv_net_up(struct chimdrv_net *net);
@@ -444,6 +468,7 @@ void chimdrv_tx_drain(struct chimdrv_pair *pair);	/* takes the TX lock */
  * moment. -ENETDOWN: no ring.
  */
 int chimdrv_tx_fence(struct chimdrv_pair *pair, u32 fence_id);
+bool chimdrv_tx_moves(struct chimdrv_pair *pair, unsigned long end);	/* sleeps */
 
 /* ----------------------------------------------------------------------- rx.c */
 
@@ -486,6 +511,8 @@ void chimdrv_offload_exit(void);
 /* A card has come or goes; process context, no rtnl. del: no connection is offloaded any more. */
 int chimdrv_offload_dev_add(struct chimdrv_dev *cd);
 void chimdrv_offload_dev_del(struct chimdrv_dev *cd);
+void chimdrv_offload_dev_reset(struct chimdrv_dev *cd);	/* its counters begin anew */
+bool chimdrv_offload_busy(struct chimdrv_dev *cd);	/* has it connections? Any context */
 
 /*
  * rtnl held. up: pairs run, connections may be offloaded. down: upload every
@@ -505,8 +532,13 @@ void chimdrv_offload_dev_gone(struct chimdrv_dev *cd);
 /* For debugfs, as long as the card is there: how many objects of each kind it has. */
 void chimdrv_offload_dev_show(struct seq_file *m, struct chimdrv_dev *cd);
 
-/* Counters of the offload half for ethtool -S; fixed count. */
+/* TX lock. A segment of the offload half's that must not be sent: it is shown, then freed. */
+bool chimdrv_probe_is(const struct sk_buff *skb);
+void chimdrv_probe_take(const struct sk_buff *skb, const struct net_device *netdev);
+
+/* Counters of the offload half for ethtool -S; fixed count, plain ones before reasons. */
 unsigned int chimdrv_offload_stats_count(void);
+unsigned int chimdrv_offload_stats_plain(void);
 const char *chimdrv_offload_stats_name(unsigned int i);
 void chimdrv_offload_stats_read(struct chimdrv_dev *cd, u64 *values);
 

@@ -35,7 +35,7 @@ struct nf_hook_state;
 #define CHIMDRV_BATCH		64	/* connections in one block list */
 #define CHIMDRV_NCES		64	/* questions about neighbors that wait for their answer */
 #define CHIMDRV_TICKS		1000	/* ticks per second: the card's default */
-#define CHIMDRV_LATE_MS		8000	/* a hand-over that takes longer: the card has failed */
+#define CHIMDRV_LATE_MS		8000	/* what the card owes a connection is late after that */
 
 enum chimdrv_state {
 	CHIMDRV_HOST,		/* kernel TCP owns the connection */
@@ -59,6 +59,7 @@ enum chimdrv_conn_bit {
 	CHIMDRV_C_PENDING,	/* on the pair's pending list */
 	CHIMDRV_C_GONE,		/* the card has failed: ends with an error */
 	CHIMDRV_C_UPDATE,	/* cached variables have changed */
+	CHIMDRV_C_UNTOLD,	/* some stand in each header: no sends before the target knows */
 	CHIMDRV_C_BULK,		/* receives large amounts: keep receive requests posted */
 	CHIMDRV_C_DETACHED,	/* the socket is with kernel TCP again */
 	CHIMDRV_C_TARGET,	/* the target holds a reference */
@@ -66,7 +67,47 @@ enum chimdrv_conn_bit {
 	CHIMDRV_C_UNDO,		/* did not go over: with kernel TCP again once nobody owns it */
 	CHIMDRV_C_FRESH,	/* just OFFLOADED: what programs did meanwhile has not been seen */
 	CHIMDRV_C_LET_GO,	/* the card has nothing of it; its owner may be waited for */
+	CHIMDRV_C_RESET,	/* the target has been told to send an RST */
+	CHIMDRV_C_ABANDONED,	/* not given back by the card: ends, its memory waits for a reset */
 };
+
+/* Why a socket was not offloaded; counted by refusals.c, shown by name. */
+#define CHIMDRV_REFUSALS(X)						\
+	X(NONE, "none") X(STATE, "not-established") X(ULP, "has-ulp")	\
+	X(PROTO, "foreign-proto") X(ORPHAN, "orphan") X(REPAIR, "repair") \
+	X(URGENT, "urgent") X(SIGNED, "md5-or-ao") X(FILTER, "filter")	\
+	X(FASTOPEN, "fastopen") X(XFRM, "ipsec") X(TIMESTAMPING, "tx-timestamps") \
+	X(ROUTE, "route") X(DEVICE, "not-our-device") X(NEIGHBOR, "neighbor") \
+	X(OPTIONS, "ip-options") X(PACING, "pacing") X(CONGESTION, "congestion-control") \
+	X(OOO, "out-of-order") X(RECOVERY, "recovery") X(DRAIN, "frames-in-flight") \
+	X(PAUSED, "paused") X(DOWN, "card-down") X(USEC, "usec-timestamps") \
+	X(FAMILY, "family") X(SENDS, "send-queue") \
+	X(UNREADABLE, "unreadable-memory") X(MEMORY, "memory") X(BPF, "bpf") \
+	X(BUSY, "busy") X(OWNED, "socket-owned") X(ECN, "ecn") X(CARD, "card-refused") \
+	X(MTU, "mtu") X(MIN_TTL, "min-ttl") X(VLAN, "vlan") X(ENCAP, "encapsulation") \
+	X(TRANSPARENT, "transparent") X(NAT, "nat") X(REWRITTEN, "rewritten") \
+	X(HELPER, "conntrack-helper") X(BLOCKED, "blocked") X(ALREADY, "already-offloaded") \
+	X(LATE, "card-late") X(FRAGMENTS, "may-be-fragmented") X(METRIC, "route-metric") \
+	X(TIMEOUTS, "thin-timeouts") X(PROBING, "mtu-probing")
+
+#define X(id, name) CHIMDRV_NO_##id,
+enum chimdrv_refusal { CHIMDRV_REFUSALS(X) CHIMDRV_NO_COUNT };
+#undef X
+
+/* Why a connection went back. */
+#define CHIMDRV_WHYS(X)							\
+	X(NONE, "none") X(REQUEST, "requested") X(CLOSE, "close")	\
+	X(SHUTDOWN, "shutdown") X(DISCONNECT, "disconnect") X(DESTROY, "destroy") \
+	X(SOCKOPT, "socket-option") X(URGENT, "urgent-data") X(PEER_FIN, "peer-fin") \
+	X(PEER_RST, "peer-rst") X(CARD, "card-asked") X(NEIGHBOR, "neighbor") \
+	X(ROUTE, "route") X(LINK, "link") X(CARD_DOWN, "card-down") X(POLICY, "policy") \
+	X(FILTER, "filter") X(UNREADABLE, "unreadable-memory") X(MTU, "mtu") \
+	X(PACING, "pacing") X(XFRM, "ipsec") X(NAT, "nat") X(REWRITTEN, "rewritten") \
+	X(HELPER, "conntrack-helper") X(LATE, "card-late")
+
+#define X(id, name) CHIMDRV_WHY_##id,
+enum chimdrv_why { CHIMDRV_WHYS(X) CHIMDRV_WHY_COUNT };
+#undef X
 
 struct chimdrv_sge {
 	dma_addr_t addr;
@@ -107,18 +148,31 @@ struct chimdrv_fwd {
 	dma_addr_t dma;
 	u32 len;
 	u8 *data;
+	unsigned long since;	/* jiffies when it was posted; never 0 */
+};
+
+/* Timers of a connection as they were at a moment: ticks, or CHIM_TIMER_IDLE. */
+struct chimdrv_timers {
+	u64 at;			/* ktime_get_ns() */
+	u32 rexmit, keep, tlp, delack;	/* what is left */
+	u32 waited;		/* since the first retransmission or probe; 0: none yet */
+	u32 idle;		/* since the peer's last segment */
+	u8 rexmits, round, ka_probes, dup_acks;
 };
 
 /* What the target gave back, in host byte order and host terms. */
 struct chimdrv_tcp_state {
 	u8 state;		/* enum chim_tcp_state */
+	bool fin_received;	/* RCV.NXT counts it */
+	bool fin_sent;		/* SND.MAX counts it */
 	u32 rcv_nxt, rcv_wnd;
 	u32 snd_una, snd_nxt, snd_max, snd_wnd, max_snd_wnd, snd_wl1;
 	u32 cwnd, ssthresh;	/* bytes */
 	u32 srtt_us, rttvar_us;	/* x 8, x 4 */
 	u32 ts_recent, ts_recent_age, ts_time, last_ts_val;
-	u32 dup_ack_count, rexmit_count, rexmit_segments;
+	u32 rexmit_segments;
 	u32 send_backlog, receive_backlog;	/* of a query */
+	struct chimdrv_timers timers;
 };
 
 struct chimdrv_af {		/* a prebuilt copy of the address family's operations */
@@ -127,6 +181,25 @@ struct chimdrv_af {		/* a prebuilt copy of the address family's operations */
 };
 
 struct chimdrv_path;
+
+/* The way that the target was given; kernel TCP may have another by now (route.c). */
+struct chimdrv_route {
+	struct dst_entry *dst;		/* with a reference; the socket's, unless it is stale */
+	const struct net_device *dev;	/* these two are compared only */
+	const struct neighbour *neigh;
+	u32 mtu;
+	bool local6;			/* the IPv6 source was an address of the machine */
+};
+
+/* A segment that is sent only to see what becomes of it (probe.c). */
+struct chimdrv_probe {
+	const struct sk_buff *skb;	/* compared only; NULL: none is awaited */
+	struct tcphdr segment;		/* as it was written, and what belongs around it */
+	u8 mac[ETH_ALEN];
+	u8 ttl, tos;
+	u16 tci;
+	enum chimdrv_refusal verdict;
+};
 
 struct chimdrv_conn {
 	refcount_t refs;	/* any context */
@@ -137,16 +210,20 @@ struct chimdrv_conn {
 	struct chimdrv_pair *pair;
 	const struct chimdrv_af *af;
 	struct chimdrv_path *path;	/* od->mutex */
+	struct chimdrv_route route;
+	struct chimdrv_probe probe;
 	u32 hash;
 	u32 handle;
 	enum chimdrv_state state;
+	bool asked_for;		/* by the program: setsockopt(TCP_ULP) */
 	bool releasing;		/* in release_cb of whoever owned the socket */
 	unsigned long bits;	/* enum chimdrv_conn_bit, atomic bit operations */
 	wait_queue_head_t wait;	/* state and bits */
 	unsigned long since;	/* jiffies of the last change of state */
 
 	struct list_head pending;	/* pair->sq_lock: pair->pending */
-	struct list_head link;		/* od->lock: od->uploads or od->updates; else the batch's */
+	struct list_head link;		/* od->lock: od->uploads, uploads_later; else the batch's */
+	struct list_head update_link;	/* od->lock: od->updates */
 	struct list_head all;		/* od->lock: od->conns */
 
 	/* send */
@@ -159,6 +236,13 @@ struct chimdrv_conn {
 	u32 posted_bytes;
 	u32 backlog;		/* bytes the target likes to have outstanding */
 	u64 next_cookie;
+	u32 tail_seq;		/* what is written before it may leave (tail.c) */
+	bool tail_corked;	/* TCP_CORK as last seen */
+	bool tail_acked;	/* since it was last looked at */
+	bool tail_due;		/* its timer has expired */
+	bool tail_runs;		/* one has run since before a hand-over, */
+	unsigned long tail_until;	/* jiffies, and expires then */
+	struct timer_list tail_timer;
 	u32 snd_up;		/* urgent pointer as last seen */
 	struct list_head borrower;	/* od->lock: od->borrowers; written under slock too */
 	u32 frag_seq;		/* write_seq as last seen by frag.c, and by its tick */
@@ -176,12 +260,17 @@ struct chimdrv_conn {
 	unsigned int rxq_truesize;
 	u32 rx_seq;		/* next byte expected from the target, rxq included */
 	u32 refused_bytes;	/* what the card keeps because it was refused */
+	int refused_limit;	/* how much the socket took then */
+	bool collapse_tried;	/* since the refusal; and it made room */
+	bool collapse_helped;
 	unsigned int big_inds;	/* large indications in a row */
 	u32 open_end;		/* behind the last indication taken whole; open_bytes 0: none */
 	u32 open_bytes;
 	u32 open_buffered;	/* how many of them were BufferedData */
 	u32 rcv_rtt_us;
-	u32 wnd_granted;	/* InitialRcvWnd as last told */
+	u32 wnd_granted;	/* InitialRcvWnd as last told, the larger one while it is told */
+	u32 wnd_most;		/* the largest one so far */
+	u32 edge;		/* the furthest right edge offered, but for rounding to the scale */
 	u32 buffered;		/* BufferedData given at offload, not all back; where it lies */
 	u32 buffered_start;
 	u32 buffered_end;
@@ -195,6 +284,7 @@ struct chimdrv_conn {
 	struct sk_buff_head returned;	/* forwards that came back, in order; before hold */
 	struct list_head fwds;
 	unsigned int nfwds;
+	unsigned long fwd_since;	/* when the oldest of them was posted; 0: none is due */
 	struct sk_buff *synth;	/* to tell the kernel's TCP of a FIN or RST that the target took */
 
 	/* as told to the target, for updates */
@@ -208,6 +298,12 @@ struct chimdrv_conn {
 	struct sk_buff_head kept;	/* write queue of a socket that died, until LAST */
 	u32 back_start;		/* where it begins; RCV.NXT if there is none */
 	u32 reason;		/* enum chimdrv_why: why it goes back */
+	/* od->mutex, from the wish to go back on */
+	unsigned long upload_end;	/* jiffies; 0: not tried yet. Then it is given up */
+	u32 upload_need;	/* bytes of BufferedData that the card asked for last */
+	u8 upload_asks;		/* how often it has */
+	u8 upload_tries;
+	u8 update_tries;	/* od->mutex: UPDATEs in a row that found no room in the card */
 	int end_err;		/* what the program sees if the connection cannot go on */
 
 	/* shadow of what only the target may move: a leak past the fence shows here */
@@ -217,38 +313,6 @@ struct chimdrv_conn {
 	u64 bytes_in, bytes_out;
 	struct rcu_head rcu;
 };
-
-/* Why a socket was not offloaded; counted at the card where one is known, shown by name. */
-#define CHIMDRV_REFUSALS(X)						\
-	X(NONE, "none") X(STATE, "not-established") X(ULP, "has-ulp")	\
-	X(PROTO, "foreign-proto") X(ORPHAN, "orphan") X(REPAIR, "repair") \
-	X(URGENT, "urgent") X(SIGNED, "md5-or-ao") X(FILTER, "filter")	\
-	X(FASTOPEN, "fastopen") X(XFRM, "ipsec") X(TIMESTAMPING, "tx-timestamps") \
-	X(ROUTE, "route") X(DEVICE, "not-our-device") X(NEIGHBOR, "neighbor") \
-	X(OPTIONS, "ip-options") X(PACING, "pacing") X(CONGESTION, "congestion-control") \
-	X(OOO, "out-of-order") X(RECOVERY, "recovery") X(DRAIN, "frames-in-flight") \
-	X(PAUSED, "paused") X(DOWN, "card-down") X(USEC, "usec-timestamps") \
-	X(FAMILY, "family") X(SENDS, "send-queue") \
-	X(UNREADABLE, "unreadable-memory") X(MEMORY, "memory") X(BPF, "bpf") \
-	X(BUSY, "busy") X(OWNED, "socket-owned") X(ECN, "ecn") X(CARD, "card-refused") \
-	X(MTU, "mtu") X(MIN_TTL, "min-ttl")
-
-#define X(id, name) CHIMDRV_NO_##id,
-enum chimdrv_refusal { CHIMDRV_REFUSALS(X) CHIMDRV_NO_COUNT };
-#undef X
-
-/* Why a connection went back. */
-#define CHIMDRV_WHYS(X)							\
-	X(NONE, "none") X(REQUEST, "requested") X(CLOSE, "close")	\
-	X(SHUTDOWN, "shutdown") X(DISCONNECT, "disconnect") X(DESTROY, "destroy") \
-	X(SOCKOPT, "socket-option") X(URGENT, "urgent-data") X(PEER_FIN, "peer-fin") \
-	X(PEER_RST, "peer-rst") X(CARD, "card-asked") X(NEIGHBOR, "neighbor") \
-	X(ROUTE, "route") X(LINK, "link") X(CARD_DOWN, "card-down") X(POLICY, "policy") \
-	X(FILTER, "filter-or-pacing") X(UNREADABLE, "unreadable-memory") X(MTU, "mtu")
-
-#define X(id, name) CHIMDRV_WHY_##id,
-enum chimdrv_why { CHIMDRV_WHYS(X) CHIMDRV_WHY_COUNT };
-#undef X
 
 /*
  * Counters of the driver's side of each case: names of struct chim_case_stats,
@@ -270,17 +334,22 @@ enum chimdrv_why { CHIMDRV_WHYS(X) CHIMDRV_WHY_COUNT };
 	X(forward_interface) X(forward_initiate) X(rexmit_segments)
 #define CHIMDRV_OWN(X)							\
 	X(held_segments) X(held_replayed) X(held_dropped) X(stragglers) X(gate_xmits) X(leaks) \
-	X(lost_connections) \
+	X(lost_connections) X(owed_acks) X(abandoned_connections) X(late_markers) \
 	X(late_pending) X(bad_entries) X(bytes_in) X(bytes_out) X(connections) \
 	X(upload_in_flight) X(upload_unread) X(upload_unsent) X(upload_all) \
-	X(frag_pages) X(frag_reuses)
+	X(frag_pages) X(frag_reuses) X(card_resets) X(collapses)
+
+/* As ethtool -S shows them; chimneyctl leaves the prefix out. */
+#define CHIMDRV_DRV_PREFIX	"drv_"
+#define CHIMDRV_REFUSED_PREFIX	"refused_"
+#define CHIMDRV_WHY_PREFIX	"uploaded_"
 
 struct chimdrv_counters {
 #define X(name) atomic64_t name;
 	CHIMDRV_CASES(X)
 	CHIMDRV_OWN(X)
 #undef X
-	atomic64_t refused[CHIMDRV_NO_COUNT];
+	atomic64_t refused[CHIMDRV_NO_COUNT];	/* sockets; written by refusals.c */
 	atomic64_t why[CHIMDRV_WHY_COUNT];
 };
 
@@ -308,9 +377,13 @@ struct chimdrv_offload {
 	spinlock_t lock;
 	struct list_head conns;
 	struct list_head uploads;
+	struct list_head uploads_later;	/* could not be run now; upload_again puts them back */
 	struct list_head updates;
 	struct list_head candidates;	/* sockets that the policy wants offloaded */
 	unsigned int ncandidates;
+	unsigned long full_until;	/* jiffies: the policy waits until then; offload_work */
+	u32 full_level;
+	u32 full_epoch;			/* backoff.c: it counts only until all is forgotten */
 	unsigned int nconns;
 	struct list_head borrowers;	/* connections with a page of frags, or on their way out */
 	unsigned int nborrowers;
@@ -318,12 +391,25 @@ struct chimdrv_offload {
 	wait_queue_head_t idle;		/* conns, and what the card has of them */
 
 	struct work_struct upload_work;
+	struct delayed_work upload_again;
+	struct delayed_work late_work;	/* each second, while the card owes answers */
 	struct delayed_work update_work;
 	struct work_struct offload_work;	/* candidates */
 	struct delayed_work neigh_work;		/* resolve what notifiers reported; idle objects */
 	struct delayed_work retry_work;		/* pending lists that memory kept back */
 	unsigned long neigh_flags;
 	u32 fence_id;			/* mutex */
+	struct chim_params params;	/* mutex: as last told, or zero */
+	/*
+	 * mutex: room for one block list, had when the card came. What the driver builds
+	 * and believes is in list, what the card reads and writes in list_mem.
+	 */
+	u8 *list;
+	void *list_mem;
+	dma_addr_t list_dma;
+	u32 list_len;
+	bool list_busy;
+	atomic_t abandoned;		/* connections that wait for a reset of the card */
 	/*
 	 * What the card asks about neighbors; lock. What finds no place is as if it
 	 * had been answered with 0, and is asked again (M-11).
@@ -343,7 +429,7 @@ struct chimdrv_offload {
 
 static inline struct chimdrv_offload *chimdrv_od(const struct chimdrv_dev *cd)
 {
-	return cd->offload;
+	return READ_ONCE(cd->offload);
 }
 
 /* IPv6 on the wire; a mapped address is IPv4 there. */
@@ -361,19 +447,25 @@ static inline bool chimdrv_is_ipv6(const struct sock *sk)
 
 /* -------------------------------------------------------------------- blist.c */
 
-/* A block list under construction: nodes first, the rest grows behind them. */
+/*
+ * A block list under construction: nodes first, the rest grows behind them. It lies
+ * in memory that the card's offload half has for one list, so there is one at a
+ * time, under od->mutex from init to fini, and no memory can be missing.
+ */
 struct chimdrv_blist {
+	struct chimdrv_offload *od;
 	u8 *buf;
 	u32 len;
-	u32 cap;
-	u32 max_len;		/* the card takes no longer ones */
+	u32 max_len;		/* of the memory, and the card takes no longer ones */
 	u32 nodes;
 	u32 max_nodes;
 };
 
-int chimdrv_blist_init(struct chimdrv_blist *bl, const struct chimdrv_dev *cd, u32 max_nodes);
+int chimdrv_blist_memory(struct chimdrv_offload *od);	/* once per card */
+void chimdrv_blist_memory_free(struct chimdrv_offload *od);
+void chimdrv_blist_init(struct chimdrv_blist *bl, struct chimdrv_dev *cd, u32 max_nodes);
 void chimdrv_blist_fini(struct chimdrv_blist *bl);
-/* Offset of @len zero bytes, aligned to 8; -ENOMEM, or -EMSGSIZE: the list is full. */
+/* Offset of @len zero bytes, aligned to 8; -EMSGSIZE: the list is full. */
 int chimdrv_blist_reserve(struct chimdrv_blist *bl, u32 len);
 void chimdrv_blist_cut(struct chimdrv_blist *bl, u32 len);	/* what is behind goes */
 /* Index of a new node. Never fails below max_nodes. */
@@ -396,8 +488,9 @@ struct chimdrv_room {
 	struct chimdrv_chunk chunk[];
 };
 
+/* @must: waits for memory as long as it takes; NULL only if it cannot be mapped. */
 struct chimdrv_room *chimdrv_room_create(struct device *dev, u32 len,
-					 enum dma_data_direction dir);
+					 enum dma_data_direction dir, bool must);
 void chimdrv_room_destroy(struct chimdrv_room *room);
 u32 chimdrv_room_sges(const struct chimdrv_room *room, struct chim_sge *sge, u32 len);
 int chimdrv_room_write(struct chimdrv_room *room, u32 at, const struct sk_buff *skb, u32 off,
@@ -437,12 +530,15 @@ struct chimdrv_candidate {
 	struct chimdrv_conn *conn;
 	struct chimdrv_room *buffered;
 	u32 tcp_node;
+	u32 handle;			/* as the INITIATE has told it */
+	bool again;			/* the whole list was refused: once more in a shorter one */
 };
 
 /* Process context, no lock. The module reference of each conn is taken here. */
 void chimdrv_offload_list(struct list_head *candidates);
-/* Any context: a candidate of the automatic policy, for the worker. */
-void chimdrv_offload_want(struct chimdrv_dev *cd, struct sock *sk);
+void chimdrv_offload_note(const struct chimdrv_candidate *c, bool asked);
+/* Any context: the policy looks at a socket, which becomes a candidate or is refused. */
+void chimdrv_offload_consider(struct sock *sk, enum chimdrv_refusal tracked);
 void chimdrv_offload_work_init(struct chimdrv_offload *od);
 void chimdrv_offload_work_end(struct chimdrv_offload *od);
 const char *chimdrv_offload_refusal_name(u32 refusal);
@@ -455,12 +551,41 @@ void chimdrv_upload_ask(struct chimdrv_conn *conn, enum chimdrv_why why);
 void chimdrv_upload_all(struct chimdrv_dev *cd, enum chimdrv_why why, bool wait);
 /*
  * Sleep until it is back, no socket lock held. -EINTR: this task is being killed.
- * -ETIMEDOUT: somebody owns the socket. close: the last of all owners waits, to the end.
+ * -ETIMEDOUT: somebody owns the socket. end: no signal cuts it short.
  */
 int chimdrv_upload_wait(struct chimdrv_conn *conn, long timeout);
-void chimdrv_upload_wait_close(struct chimdrv_conn *conn);
+void chimdrv_upload_wait_end(struct chimdrv_conn *conn);
 void chimdrv_upload_work_init(struct chimdrv_offload *od);
 const char *chimdrv_upload_why_name(u32 why);
+
+/* ---------------------------------------------------------------- terminate.c */
+
+#define CHIMDRV_UPLOAD_ASKS	8	/* how often the card may ask for more room */
+
+enum chimdrv_upload_result {
+	UPLOAD_TAKEN,		/* the card has let go */
+	UPLOAD_MORE,		/* it asks for more room, and nothing has changed */
+	UPLOAD_AGAIN,		/* nothing has changed, and it may do better later */
+	UPLOAD_REFUSED,		/* nor will it */
+	UPLOAD_LOST,		/* the card has failed: connections end with it */
+};
+
+struct chimdrv_upload {
+	struct chimdrv_conn *conn;
+	struct chimdrv_room *room;
+	enum chimdrv_upload_result result;
+	u32 len;		/* of the room, as the card is told */
+	u32 node;
+	u32 d_off;
+	u32 refs_off;
+	u32 room_off;
+};
+
+/*
+ * od->mutex. One TERMINATE for all of the @n, or for as many as fit, which it returns:
+ * at least one. Each of them has its result.
+ */
+unsigned int chimdrv_terminate(struct chimdrv_dev *cd, struct chimdrv_upload *up, unsigned int n);
 
 /* ------------------------------------------------------------------- update.c */
 
@@ -468,10 +593,16 @@ const char *chimdrv_upload_why_name(u32 why);
 void chimdrv_update_ask(struct chimdrv_conn *conn);
 void chimdrv_update_work_init(struct chimdrv_offload *od);
 
+/* ------------------------------------------------------------------- params.c */
+
+void chimdrv_params_tell(struct chimdrv_offload *od);	/* od->mutex held */
+
 /* ----------------------------------------------------------------- progress.c */
 
 /* slock: do what is due; what needs the socket's queues only if nobody owns the socket. */
 void chimdrv_progress_check(struct chimdrv_conn *conn);
+/* Process context, no lock: have what may have changed around the connection looked at. */
+void chimdrv_progress_look(struct chimdrv_conn *conn);
 /* release_cb, slock held. */
 void chimdrv_progress_released(struct chimdrv_conn *conn);
 
@@ -480,9 +611,13 @@ void chimdrv_progress_released(struct chimdrv_conn *conn);
 /* slock, queues ours: LAST and the completion of the TERMINATE have been processed. */
 void chimdrv_handback_finish(struct chimdrv_conn *conn);
 /* slock, queues ours: conn->final into the socket, the socket to kernel TCP. */
-void chimdrv_handback_restore(struct chimdrv_conn *conn, bool ack);
+void chimdrv_handback_restore(struct chimdrv_conn *conn);
 /* slock, queues ours: it ends with conn->end_err. Both drop the socket's hold. */
 void chimdrv_handback_die(struct chimdrv_conn *conn);
+/* slock, queues ours: it ends, but the card may still touch its memory. */
+void chimdrv_handback_abandon(struct chimdrv_conn *conn);
+/* slock: of an abandoned one, now that the card touches nothing any more. */
+void chimdrv_handback_release(struct chimdrv_conn *conn);
 /* slock, queues ours: HOLDING or INITIATING, and the card does not take it. */
 void chimdrv_handback_undo(struct chimdrv_conn *conn);
 /* slock. The card touches no memory of the connection any more. */
@@ -494,12 +629,9 @@ void chimdrv_handback_drop_requests(struct chimdrv_conn *conn);
 u32 chimdrv_stateop_fence_id(struct chimdrv_offload *od);
 int chimdrv_stateop_exec(struct chimdrv_dev *cd, u8 op, struct chimdrv_blist *bl, u32 fence_id,
 			 u32 fences, struct chimdrv_admin_cmd *cmd);
-/* od->mutex held. Instead of the command that the fences were posted for. */
-void chimdrv_stateop_void(struct chimdrv_dev *cd, u32 fence_id, u32 fences);
-/* od->mutex held. The same, with posted(arg) called between posting and sleeping. */
-int chimdrv_stateop_exec_then(struct chimdrv_dev *cd, u8 op, struct chimdrv_blist *bl,
-			      u32 fence_id, u32 fences, struct chimdrv_admin_cmd *cmd,
-			      void (*posted)(void *arg), void *arg);
+/* od->mutex held. Instead of the command that the fences were posted for; @bl is empty then. */
+void chimdrv_stateop_void(struct chimdrv_dev *cd, struct chimdrv_blist *bl, u32 fence_id,
+			  u32 fences);
 
 /* ------------------------------------------------------------- state_export.c */
 
@@ -509,13 +641,15 @@ void chimdrv_state_capture(struct chimdrv_conn *conn);
 int chimdrv_state_export(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u32 node,
 			 struct chimdrv_room **buffered);
 u32 chimdrv_state_size(struct chimdrv_conn *conn);	/* owned: what that takes at most */
-/* Has the target taken the peer's FIN? It is one number behind the last byte. */
-bool chimdrv_state_fin_seen(u8 state);
-void chimdrv_state_import(struct chimdrv_tcp_state *s, const struct chim_tcp_delegated *d);
+void chimdrv_state_import(const struct chimdrv_dev *cd, struct chimdrv_tcp_state *s,
+			  const struct chim_tcp_delegated *d);
+/* Of a connection in a list: what has gone by since the snapshot is taken off its timers. */
+void chimdrv_state_age(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u32 node);
 /* slock or owner. */
-void chimdrv_state_cached(struct chimdrv_conn *conn, struct chim_tcp_cached *c, bool update);
+u32 chimdrv_state_cached(struct chimdrv_conn *conn, struct chim_tcp_cached *c, bool update);
 bool chimdrv_state_changed(struct chimdrv_conn *conn);
-u32 chimdrv_state_window(struct chimdrv_conn *conn);	/* InitialRcvWnd for the socket now */
+u8 chimdrv_state_ttl(const struct sock *sk, struct dst_entry *dst);
+u8 chimdrv_state_tos(const struct sock *sk);
 
 /* ------------------------------------------------------------ state_restore.c */
 
@@ -524,9 +658,21 @@ void chimdrv_state_restore(struct chimdrv_conn *conn);	/* conn->final into the s
 void chimdrv_state_ack(struct sock *sk, u32 una);	/* free acknowledged write queue */
 void chimdrv_state_replay(struct chimdrv_conn *conn);	/* FIN, RST, held segments */
 
+/* ------------------------------------------------------------- state_timers.c */
+
+void chimdrv_timers_settle(struct chimdrv_conn *conn);	/* owned, before its frames drain */
+void chimdrv_timers_capture(struct sock *sk, struct chimdrv_timers *t);	/* owned, valves open */
+void chimdrv_timers_put(const struct chimdrv_dev *cd, const struct chimdrv_timers *then,
+			struct chim_tcp_delegated *d);
+void chimdrv_timers_take(const struct chimdrv_dev *cd, struct chimdrv_timers *t,
+			 const struct chim_tcp_delegated *d);
+/* slock, queues ours: what is left now. */
+void chimdrv_timers_restore(struct sock *sk, const struct chimdrv_timers *then);
+
 /* ------------------------------------------------------------------- valves.c */
 
 void chimdrv_valves_close(struct chimdrv_conn *conn);	/* once, socket owned */
+void chimdrv_valves_merge(struct sock *sk);	/* queues ours: what was sent, back in front */
 void chimdrv_valves_hold(struct chimdrv_conn *conn);	/* each release_cb */
 
 /* ----------------------------------------------------------------------- sq.c */
@@ -566,56 +712,14 @@ void chimdrv_cache_exit(void);	/* behind rcu_barrier(): connections are freed by
 void *chimdrv_cache_alloc(enum chimdrv_cache kind, gfp_t gfp);
 void chimdrv_cache_free(enum chimdrv_cache kind, void *object);
 
-/* --------------------------------------------------------------------- send.c */
+/* ----------------------------------------------------------------- bytes, both ways */
 
-void chimdrv_send_post(struct chimdrv_conn *conn);	/* socket queues must be ours */
-/* Socket owned: what the chain takes of a block list at most. */
-u32 chimdrv_send_chain_size(struct chimdrv_conn *conn);
-/* Socket owned, valves closed. */
-int chimdrv_send_chain(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u32 *off, u32 *count);
-void chimdrv_send_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe);	/* slock */
-void chimdrv_send_reap(struct chimdrv_conn *conn);	/* socket queues must be ours */
-void chimdrv_send_drop(struct chimdrv_conn *conn);	/* slock; the card reads them no more */
-void chimdrv_send_keep(struct chimdrv_conn *conn);	/* the socket is being destroyed */
+#include "chimdrv_data.h"
 
-/* --------------------------------------------------------------------- frag.c */
+/* --------------------------------------------------------------------- late.c */
 
-void chimdrv_frag_provide(struct chimdrv_conn *conn);	/* release_cb, slock held */
-void chimdrv_frag_end(struct chimdrv_conn *conn);	/* slock, queues ours */
-void chimdrv_frag_work_init(struct chimdrv_offload *od);
-void chimdrv_frag_fini(struct chimdrv_offload *od);
-
-/* --------------------------------------------------------------------- recv.c */
-
-bool chimdrv_recv_claims(const struct chimdrv_conn *conn);	/* slock */
-void chimdrv_recv_post(struct chimdrv_conn *conn);	/* slock: those that are due */
-void chimdrv_recv_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe);	/* slock */
-void chimdrv_recv_drop(struct chimdrv_conn *conn);	/* slock; the card writes them no more */
-
-/* ----------------------------------------------------------------- indicate.c */
-
-/* NAPI of the pair; take: slock. Every buffer of the indication is taken or put back. */
-void chimdrv_indicate_take(struct chimdrv_conn *conn, const struct chim_cqe *cqe);
-/* Count the open indication as accepted if its bytes end before @kept, which the card has kept. */
-void chimdrv_indicate_settle(struct chimdrv_conn *conn, u32 kept);
-void chimdrv_indicate_nobody(struct chimdrv_pair *pair, const struct chim_cqe *cqe);
-
-/* ------------------------------------------------------------------ deliver.c */
-
-struct sk_buff *chimdrv_deliver_skb(gfp_t gfp);	/* an empty frame for received bytes */
-/* slock. Does the socket, with what waits for it, take @extra more? Is half of it free? */
-int chimdrv_deliver_used(const struct chimdrv_conn *conn);
-bool chimdrv_deliver_has_room(const struct chimdrv_conn *conn, unsigned int extra);
-bool chimdrv_deliver_has_half(const struct chimdrv_conn *conn);
-/* slock. False: the number is impossible and the card has been failed. */
-bool chimdrv_deliver_seq_ok(struct chimdrv_conn *conn, u32 seq);
-void chimdrv_deliver_seq_advance(struct chimdrv_conn *conn, u32 end);	/* slock */
-/* slock. How many of the bytes [seq, seq + bytes) the card was given as BufferedData. */
-u32 chimdrv_deliver_of_buffered(const struct chimdrv_conn *conn, u32 seq, u32 bytes);
-/* slock. Takes the skb, whose bytes begin at @seq, into rxq. */
-void chimdrv_deliver_queue(struct chimdrv_conn *conn, struct sk_buff *skb, u32 seq);
-void chimdrv_deliver_drain(struct chimdrv_conn *conn);	/* rxq into the socket; queues ours */
-void chimdrv_deliver_merge_back(struct chimdrv_conn *conn);	/* conn->back too; queues ours */
+void chimdrv_late_watch(struct chimdrv_conn *conn, unsigned long since);	/* slock */
+void chimdrv_late_work_init(struct chimdrv_offload *od);
 
 /* ------------------------------------------------------------------ forward.c */
 
@@ -633,6 +737,22 @@ void chimdrv_sendback_take(struct chimdrv_conn *conn, const struct chim_tcp_dele
 			   const struct chim_send_ref *ref);
 void chimdrv_sendback_end(struct chimdrv_conn *conn);	/* LAST has been seen */
 
+/* ---------------------------------------------------------------------- bar.c */
+
+/* On the stack of a call that must find the socket with kernel TCP from now to its end. */
+struct chimdrv_bar {
+	struct hlist_node node;
+	const struct sock *sk;
+	const struct task_struct *task;
+};
+
+void chimdrv_bar_set(struct chimdrv_bar *bar, const struct sock *sk);
+void chimdrv_bar_clear(struct chimdrv_bar *bar);
+void chimdrv_bar_lock(const struct sock *sk) __acquires(bar);	/* attach: no bar comes or goes */
+bool chimdrv_barred(const struct sock *sk);	/* under that lock: somebody else's bar stands */
+void chimdrv_bar_unlock(const struct sock *sk) __releases(bar);
+void chimdrv_bar_init(void);
+
 /* ---------------------------------------------------------------------- ulp.c */
 
 int chimdrv_ulp_init(void);
@@ -640,8 +760,11 @@ void chimdrv_ulp_exit(void);
 bool chimdrv_ulp_is_ours(const struct sock *sk);	/* sk_prot is a copy of ours */
 struct chimdrv_conn *chimdrv_ulp_conn(const struct sock *sk);	/* slock or owner or RCU */
 struct chimdrv_conn *chimdrv_ulp_conn_get(const struct sock *sk);	/* any context */
-/* Socket owned. Install everything; the socket becomes HOLDING. */
-int chimdrv_ulp_attach(struct chimdrv_conn *conn);
+/*
+ * Socket owned. Install everything; the socket becomes HOLDING. -EBUSY: a call bars it.
+ * -EAGAIN, unless @insist: somebody waits for it, with kernel TCP's operation in hand.
+ */
+int chimdrv_ulp_attach(struct chimdrv_conn *conn, bool insist);
 /* slock, queues ours. Everything back. */
 void chimdrv_ulp_detach(struct chimdrv_conn *conn);
 struct proto *chimdrv_ulp_base(const struct sock *sk);
@@ -650,16 +773,40 @@ struct proto *chimdrv_ulp_base(const struct sock *sk);
 
 int chimdrv_hook_init(void);
 void chimdrv_hook_exit(void);
-void chimdrv_hook_ct_liberal(struct sock *sk);
 int chimdrv_backlog_rcv(struct sock *sk, struct sk_buff *skb);
+
+/* ---------------------------------------------------------------- conntrack.c */
+
+/* RCU. Why a connection whose segment this is cannot be the target's. */
+enum chimdrv_refusal chimdrv_ct_look(const struct sk_buff *skb);
+/* RCU. The tracker of whose connection this is a segment takes gaps for what they are. */
+void chimdrv_ct_liberal(const struct sk_buff *skb);
+
+/* -------------------------------------------------------------------- probe.c */
+
+/* Owned, HOLDING, od->mutex: does a segment come to the card as the socket has written it? */
+enum chimdrv_refusal chimdrv_probe(struct chimdrv_conn *conn, unsigned long end,
+				   bool (*drained)(struct sock *sk, unsigned long end));
 
 /* --------------------------------------------------------------------- pmtu.c */
 
 /* In the hook, RCU: an ICMP packet whose header begins at @offset. */
-void chimdrv_pmtu_icmp(struct sk_buff *skb, unsigned int offset,
-		       const struct nf_hook_state *state);
+void chimdrv_pmtu_icmp(struct sk_buff *skb, unsigned int offset, const struct nf_hook_state *state);
 void chimdrv_pmtu_icmp6(struct sk_buff *skb, unsigned int offset,
 			const struct nf_hook_state *state);
+
+/* ----------------------------------------------------------------- refusals.c */
+
+/*
+ * Any context but hard interrupt. @od NULL: no card of ours is meant. A socket is counted
+ * once, by its last reason, until it is carried.
+ */
+void chimdrv_refusals_note(const struct sock *sk, struct chimdrv_offload *od,
+			   enum chimdrv_refusal why);
+void chimdrv_refusals_carried(const struct sock *sk);	/* it has gone over after all */
+u64 chimdrv_refusals_no_card(enum chimdrv_refusal why);	/* sockets, where no card was meant */
+void chimdrv_refusals_forget(struct chimdrv_offload *od);	/* the card goes */
+void chimdrv_refusals_exit(void);
 
 /* ------------------------------------------------------------------- policy.c */
 
@@ -668,6 +815,7 @@ enum chimdrv_refusal chimdrv_policy_check(struct sock *sk, struct chimdrv_dev **
 /* Socket owned and ours: what may have changed since. */
 enum chimdrv_refusal chimdrv_policy_recheck(struct sock *sk);
 enum chimdrv_refusal chimdrv_policy_option(const struct sock *sk);
+bool chimdrv_policy_paced(const struct sock *sk);	/* a rate that the target does not keep */
 /* Socket owned: the conditions that pass by themselves. */
 enum chimdrv_refusal chimdrv_policy_moment(struct sock *sk);
 int chimdrv_policy_errno(enum chimdrv_refusal refusal);
@@ -678,13 +826,39 @@ bool chimdrv_policy_wants(struct sock *sk);	/* hook: a candidate of the automati
 int chimdrv_policy_init(void);
 void chimdrv_policy_exit(void);
 
+/* ------------------------------------------------------------------ backoff.c */
+
+bool chimdrv_backoff_waits(const struct sock *sk);	/* any context */
+bool chimdrv_backoff_card_full(const struct chimdrv_offload *od);	/* any context */
+void chimdrv_backoff_answer(struct chimdrv_offload *od, const struct chimdrv_candidate *c);
+void chimdrv_backoff_came_back(const struct sock *sk);
+void chimdrv_backoff_forget(void);
+
+/* -------------------------------------------------------------------- route.c */
+
+/* Socket lock, or RCU for a first look: the card that the socket's route leads to. */
+enum chimdrv_refusal chimdrv_route_card(struct sock *sk, struct chimdrv_dev **cd);
+/* Socket owned, od->mutex: the way that the target is given. */
+void chimdrv_route_take(struct chimdrv_conn *conn, struct dst_entry *dst,
+			const struct neighbour *n);
+void chimdrv_route_drop(struct chimdrv_conn *conn);	/* slock, or the last holder */
+/* slock, queues ours, OFFLOADED. Must the route be checked; and why it cannot stay so. */
+bool chimdrv_route_stale(const struct chimdrv_conn *conn);
+enum chimdrv_why chimdrv_route_check(struct chimdrv_conn *conn);
+
+/* -------------------------------------------------------------- route_watch.c */
+
+int chimdrv_route_watch_init(void);
+void chimdrv_route_watch_exit(void);
+void chimdrv_route_look_soon(void);	/* any context: routes have changed */
+
 /* -------------------------------------------------------------------- neigh.c */
 
 /*
- * od->mutex held, socket owned: the path of the socket, with a dependent counted.
+ * od->mutex held, socket owned: the path of the connection, with a dependent counted.
  * New objects have handle 0.
  */
-struct chimdrv_path *chimdrv_path_get(struct chimdrv_offload *od, struct sock *sk,
+struct chimdrv_path *chimdrv_path_get(struct chimdrv_offload *od, struct chimdrv_conn *conn,
 				      enum chimdrv_refusal *why);
 void chimdrv_path_put(struct chimdrv_offload *od, struct chimdrv_path *path);
 /* The node of the path in an INITIATE list, below its neighbor's. */
@@ -692,7 +866,7 @@ u32 chimdrv_path_node(struct chimdrv_offload *od, struct chimdrv_path *path,
 		      struct chimdrv_blist *bl, u32 *root);
 void chimdrv_path_results(struct chimdrv_offload *od, struct chimdrv_blist *bl);
 u32 chimdrv_path_refused(const struct chimdrv_path *path);
-u32 chimdrv_path_vlan_prio(struct sock *sk);
+u32 chimdrv_path_vlan_prio(const struct sock *sk, const struct dst_entry *dst);
 void chimdrv_neigh_idle_soon(struct chimdrv_offload *od);
 void chimdrv_neigh_idle(struct chimdrv_offload *od);	/* terminate what has no dependents */
 void chimdrv_neigh_forget(struct chimdrv_offload *od);	/* the card has lost them all */

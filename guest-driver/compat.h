@@ -47,6 +47,45 @@ static inline void chimdrv_compat_pool_netdev(struct page_pool_params *params,
 #endif
 }
 
+/* Memory for a window, by which kernel TCP makes a window of memory. 6.6 brought the ratio. */
+static inline u32 chimdrv_compat_space_from_win(const struct sock *sk, u32 win)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+	return tcp_space_from_win(sk, win);
+#else
+	int scale = READ_ONCE(sock_net(sk)->ipv4.sysctl_tcp_adv_win_scale);
+
+	return scale <= 0 ? win << -scale : win + win / ((1u << scale) - 1);
+#endif
+}
+
+#if IS_ENABLED(CONFIG_IPV6)
+/* Does the socket want a flow label that it has not named? By its option, else by the default. */
+static inline bool chimdrv_compat_autolabel(const struct sock *sk)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+	if (inet6_test_bit(AUTOFLOWLABEL_SET, sk))
+		return inet6_test_bit(AUTOFLOWLABEL, sk);
+#else
+	if (inet6_sk(sk)->autoflowlabel_set)
+		return inet6_sk(sk)->autoflowlabel;
+#endif
+	return ip6_default_np_autolabel(sock_net(sk));
+}
+#endif
+
+/* How many bytes kernel TCP lets in that nobody reads: since 6.6, as many as find memory. */
+static inline u32 chimdrv_compat_most_unread(const struct sock *sk)
+{
+	int rcvbuf = READ_ONCE(sk->sk_rcvbuf);
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+	return rcvbuf;
+#else
+	return tcp_win_from_space(sk, rcvbuf);
+#endif
+}
+
 /*
  * Hand up everything that this NAPI still holds: frames in GRO and those that
  * wait for a batch. The core does the second half only at the end of a poll.
@@ -96,6 +135,16 @@ static inline bool chimdrv_compat_signed(const struct tcp_sock *tp)
 		return true;
 #endif
 	return false;
+}
+
+/* A flag of its own until 6.5. */
+static inline bool chimdrv_compat_transparent(const struct sock *sk)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+	return inet_test_bit(TRANSPARENT, sk);
+#else
+	return inet_sk(sk)->transparent;
+#endif
 }
 
 /* Values of TCP_AO_*, in the order of the kernels that have them. */
@@ -155,6 +204,12 @@ static inline u32 chimdrv_compat_ts_cached(const struct tcp_sock *tp)
 {
 	return (u32)div_u64(tp->tcp_clock_cache,
 			    chimdrv_compat_usec_ts(tp) ? NSEC_PER_USEC : NSEC_PER_MSEC);
+}
+
+/* The same clock so many milliseconds ago: what retrans_stamp holds. */
+static inline u32 chimdrv_compat_ts_ago(const struct tcp_sock *tp, u32 ms)
+{
+	return chimdrv_compat_ts_cached(tp) - ms * (chimdrv_compat_usec_ts(tp) ? USEC_PER_MSEC : 1);
 }
 
 #endif /* CHIMDRV_COMPAT_H */

@@ -61,6 +61,7 @@ void chimdrv_conn_put(struct chimdrv_conn *conn)
 	skb_queue_purge(&conn->back);
 	kfree_skb(conn->synth);
 	kfree_skb(conn->spare);
+	chimdrv_route_drop(conn);
 	spin_lock_bh(&od->lock);
 	list_del(&conn->all);
 	od->nconns--;
@@ -112,6 +113,7 @@ static void init_lists(struct chimdrv_conn *conn)
 	init_waitqueue_head(&conn->wait);
 	INIT_LIST_HEAD(&conn->pending);
 	INIT_LIST_HEAD(&conn->link);
+	INIT_LIST_HEAD(&conn->update_link);
 	INIT_LIST_HEAD(&conn->sends);
 	INIT_LIST_HEAD(&conn->borrower);
 	INIT_LIST_HEAD(&conn->recvs);
@@ -132,6 +134,7 @@ struct chimdrv_conn *chimdrv_conn_create(struct sock *sk)
 	if (!conn)
 		return NULL;
 	init_lists(conn);
+	chimdrv_tail_init(conn);
 	refcount_set(&conn->refs, 1);
 	conn->sk = sk;
 	conn->end_err = ECONNABORTED;

@@ -11,7 +11,7 @@
 
 #define OLD_BYTES	(1u << 30)	/* how far back a repeated byte can lie */
 
-/* ---------------------------------------------------------------------- frames and room */
+/* ------------------------------------------------------------------------------- frames */
 
 struct sk_buff *chimdrv_deliver_skb(gfp_t gfp)
 {
@@ -26,37 +26,6 @@ struct sk_buff *chimdrv_deliver_skb(gfp_t gfp)
 int chimdrv_deliver_used(const struct chimdrv_conn *conn)
 {
 	return atomic_read(&conn->sk->sk_rmem_alloc) + conn->rxq_truesize;
-}
-
-/*
- * How much that may be. The window is a promise: what the target has offered and
- * what it holds must fit into the socket when the connection comes back. Kernel
- * TCP can grow its buffer for that up to tcp_rmem, unless the program has fixed
- * the size; then half of it is for what waits to be read. A reader that waits for
- * more than this gets it all the same.
- */
-static int room_limit(const struct chimdrv_conn *conn)
-{
-	const struct sock *sk = conn->sk;
-	int rcvbuf = READ_ONCE(sk->sk_rcvbuf), most = rcvbuf;
-
-	if (conn->rx_seq - READ_ONCE(tcp_sk(sk)->copied_seq) < READ_ONCE(sk->sk_rcvlowat))
-		return rcvbuf;
-	if (!(sk->sk_userlocks & SOCK_RCVBUF_LOCK))
-		most = max(most, READ_ONCE(sock_net(sk)->ipv4.sysctl_tcp_rmem[2]));
-	most -= conn->wnd_granted + conn->wnd_granted / 4;
-	return min(rcvbuf, max(most, rcvbuf / 2));
-}
-
-/* Does the socket take more, beside @extra bytes that it is about to get? */
-bool chimdrv_deliver_has_room(const struct chimdrv_conn *conn, unsigned int extra)
-{
-	return chimdrv_deliver_used(conn) + extra < room_limit(conn);
-}
-
-bool chimdrv_deliver_has_half(const struct chimdrv_conn *conn)
-{
-	return chimdrv_deliver_used(conn) * 2 <= room_limit(conn);
 }
 
 /* --------------------------------------------------------------------- sequence numbers */
@@ -82,8 +51,10 @@ bool chimdrv_deliver_seq_ok(struct chimdrv_conn *conn, u32 seq)
 
 void chimdrv_deliver_seq_advance(struct chimdrv_conn *conn, u32 end)
 {
-	if (after(end, conn->rx_seq))
+	if (after(end, conn->rx_seq)) {
 		conn->rx_seq = end;
+		chimdrv_window_taken(conn);
+	}
 	if (!before(end, conn->buffered_end))
 		conn->buffered = 0;	/* all of it has come back; from here on room counts */
 	/* kept near, for comparisons that hold beyond half the sequence space */
@@ -153,6 +124,39 @@ static bool insert(struct sock *sk, struct sk_buff *new)
 	return true;
 }
 
+/* Queues ours. Into the room behind the last frame, where the bytes go on. */
+static bool join_tail(struct sock *sk, struct sk_buff *skb)
+{
+	struct sk_buff *tail = skb_peek_tail(&sk->sk_receive_queue);
+
+	if (!tail || skb_is_nonlinear(skb) || (int)skb->len > skb_tailroom(tail) ||
+	    skb_cloned(tail) || TCP_SKB_CB(tail)->end_seq != TCP_SKB_CB(skb)->seq)
+		return false;
+	skb_put_data(tail, skb->data, skb->len);
+	TCP_SKB_CB(tail)->end_seq = TCP_SKB_CB(skb)->end_seq;
+	if (TCP_SKB_CB(skb)->has_rxtstamp) {
+		TCP_SKB_CB(tail)->has_rxtstamp = 1;
+		tail->tstamp = skb->tstamp;
+	}
+	consume_skb(skb);
+	return true;
+}
+
+/* Queues ours. Where its bytes belong; what was accepted is kept in any case. */
+static void place(struct sock *sk, struct sk_buff *skb)
+{
+	bool next = TCP_SKB_CB(skb)->seq == tcp_sk(sk)->rcv_nxt;
+
+	if (next && join_tail(sk, skb))
+		return;
+	sk_rmem_schedule(sk, skb, skb->truesize);
+	skb_set_owner_r(skb, sk);
+	if (next)
+		__skb_queue_tail(&sk->sk_receive_queue, skb);
+	else if (!insert(sk, skb))
+		__kfree_skb(skb);
+}
+
 /* Queues ours. Takes the skb. */
 static void deliver(struct chimdrv_conn *conn, struct sk_buff *skb)
 {
@@ -162,20 +166,15 @@ static void deliver(struct chimdrv_conn *conn, struct sk_buff *skb)
 	u32 end;
 
 	if (!after(cb->end_seq, tp->copied_seq)) {	/* which is never beyond RCV.NXT */
-		kfree_skb(skb);			/* read already */
+		consume_skb(skb);		/* read already */
 		return;
 	}
 	if (sock_flag(sk, SOCK_RCVTSTAMP) || sock_flag(sk, SOCK_TIMESTAMPING_RX_SOFTWARE)) {
 		__net_timestamp(skb);
 		cb->has_rxtstamp = 1;
 	}
-	sk_rmem_schedule(sk, skb, skb->truesize);	/* what was accepted is kept in any case */
-	skb_set_owner_r(skb, sk);
 	end = cb->end_seq;
-	if (cb->seq == tp->rcv_nxt)
-		__skb_queue_tail(&sk->sk_receive_queue, skb);
-	else if (!insert(sk, skb))
-		__kfree_skb(skb);
+	place(sk, skb);
 	if (after(end, tp->rcv_nxt)) {
 		tp->bytes_received += end - tp->rcv_nxt;
 		conn->bytes_in += end - tp->rcv_nxt;
@@ -218,14 +217,19 @@ void chimdrv_deliver_drain(struct chimdrv_conn *conn)
 /* Queues ours. BufferedData that came back at the upload. */
 void chimdrv_deliver_merge_back(struct chimdrv_conn *conn)
 {
+	struct sock *sk = conn->sk;
+	u32 before_nxt = tcp_sk(sk)->rcv_nxt;
 	struct sk_buff *skb;
 
 	while ((skb = __skb_dequeue(&conn->back))) {
-		if (after(TCP_SKB_CB(skb)->seq, tcp_sk(conn->sk)->rcv_nxt)) {
+		if (after(TCP_SKB_CB(skb)->seq, tcp_sk(sk)->rcv_nxt)) {
 			set_bit(CHIMDRV_C_LOST, &conn->bits);
 			kfree_skb(skb);
 			continue;
 		}
 		deliver(conn, skb);
 	}
+	if (tcp_sk(sk)->rcv_nxt != before_nxt && !sock_flag(sk, SOCK_DEAD) &&
+	    tcp_epollin_ready(sk, sk->sk_rcvlowat))
+		sk->sk_data_ready(sk);
 }

@@ -116,7 +116,9 @@ void chimdrv_events_handle(struct chimdrv_pair *pair, const struct chim_cqe *cqe
 	if (type != CHIM_CQ_OPENED && (!test_bit(CHIMDRV_C_OPENED, &conn->bits) ||
 				       test_bit(CHIMDRV_C_LAST, &conn->bits) ||
 				       conn->state == CHIMDRV_HOST)) {
-		chimdrv_count(pair->cd, bad_entries);
+		/* the card still has one that was abandoned */
+		if (!test_bit(CHIMDRV_C_ABANDONED, &conn->bits))
+			chimdrv_count(pair->cd, bad_entries);
 		if (type == CHIM_CQ_INDICATE)
 			chimdrv_indicate_nobody(pair, cqe);
 	} else {

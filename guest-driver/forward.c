@@ -153,6 +153,8 @@ static void fwd_free(struct chimdrv_conn *conn, struct chimdrv_fwd *fwd)
 	list_del(&fwd->node);
 	conn->nfwds--;
 	fwd_discard(fwd);
+	fwd = list_first_entry_or_null(&conn->fwds, struct chimdrv_fwd, node);
+	WRITE_ONCE(conn->fwd_since, fwd ? fwd->since : 0);
 }
 
 static int fwd_post(struct chimdrv_conn *conn, struct chimdrv_fwd *fwd)
@@ -181,7 +183,9 @@ static int fwd_post(struct chimdrv_conn *conn, struct chimdrv_fwd *fwd)
 		chimdrv_ring_publish(&pair->sq, CHIM_OP_FORWARD | flags << CHIM_CTL_FLAGS_SHIFT, 1);
 		chimdrv_ring_kick(&pair->sq);
 		list_add_tail(&fwd->node, &conn->fwds);
-		conn->nfwds++;
+		fwd->since = jiffies | 1;
+		if (!conn->nfwds++)
+			chimdrv_late_watch(conn, fwd->since);
 		err = 0;
 	}
 	spin_unlock(&pair->sq_lock);
@@ -243,6 +247,19 @@ void chimdrv_fwd_flush(struct chimdrv_conn *conn)
 	}
 }
 
+/* Forwards of one frame may come back in any order, and between those of others. */
+static bool has_returned(const struct chimdrv_conn *conn, const struct sk_buff *frame)
+{
+	const struct sk_buff *skb;
+
+	if (skb_peek(&conn->hold) == frame)
+		return true;
+	skb_queue_walk(&conn->returned, skb)
+		if (skb == frame)
+			return true;
+	return false;
+}
+
 /* slock. FORWARD completed: processed, or ours again (FWD-9). */
 void chimdrv_fwd_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 {
@@ -257,8 +274,7 @@ void chimdrv_fwd_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 		if (le32_to_cpu(cqe->status) == CHIM_ST_UPLOAD_IN_PROGRESS) {
 			/* whole frames come back; what was processed of one is a duplicate */
 			set_bit(CHIMDRV_C_QUIET, &conn->bits);
-			if (skb_peek_tail(&conn->returned) != fwd->skb &&
-			    skb_peek(&conn->hold) != fwd->skb)
+			if (!has_returned(conn, fwd->skb))
 				__skb_queue_tail(&conn->returned, skb_get(fwd->skb));
 		}
 		fwd_free(conn, fwd);

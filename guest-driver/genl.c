@@ -84,6 +84,7 @@ static int cmd_offload(struct sk_buff *skb, struct genl_info *info)
 	}
 	list_splice_tail_init(&s.list, &end);
 	list_for_each_entry(c, &end, node) {
+		chimdrv_offload_note(c, true);
 		if (!c->err) {
 			done++;
 			continue;
@@ -94,6 +95,8 @@ static int cmd_offload(struct sk_buff *skb, struct genl_info *info)
 			status = c->status;
 		}
 	}
+	if (!done && !refused)
+		reason = s.others ? chimdrv_offload_refusal_name(CHIMDRV_NO_ALREADY) : "none-found";
 	chimdrv_genl_select_free(&end);
 	return err ?: reply_counts(info, CHIMNEY_CMD_OFFLOAD, done, refused, reason, status);
 }
@@ -127,6 +130,8 @@ static int cmd_upload(struct sk_buff *skb, struct genl_info *info)
 		}
 		chimdrv_conn_put(c->conn);
 	}
+	if (!done && !refused)
+		reason = s.others ? "not-offloaded" : "none-found";
 	chimdrv_genl_select_free(&s.list);
 	return err ?: reply_counts(info, CHIMNEY_CMD_UPLOAD, done, refused, reason, 0);
 }
@@ -205,10 +210,8 @@ static int one_node(struct chimdrv_conn *conn, u8 op, u8 type, u32 len, void *st
 	struct chim_node *n;
 	int err, off = 0;
 
-	err = chimdrv_blist_init(&bl, conn->cd, 1);
-	if (err)
-		return err;
 	mutex_lock(&od->mutex);
+	chimdrv_blist_init(&bl, conn->cd, 1);
 	err = -ENOTCONN;
 	if (READ_ONCE(conn->state) != CHIMDRV_OFFLOADED)
 		goto out;
@@ -229,8 +232,8 @@ static int one_node(struct chimdrv_conn *conn, u8 op, u8 type, u32 len, void *st
 	if (!err && len)
 		memcpy(state, chimdrv_blist_ptr(&bl, off), len);
 out:
-	mutex_unlock(&od->mutex);
 	chimdrv_blist_fini(&bl);
+	mutex_unlock(&od->mutex);
 	return err;
 }
 
@@ -265,7 +268,7 @@ static int cmd_query(struct sk_buff *skb, struct genl_info *info)
 	err = one_node(conn, CHIM_OP_QUERY, CHIM_TCP_DELEGATED, sizeof(d), &d);
 	if (err)
 		goto out;
-	chimdrv_state_import(&s, &d);
+	chimdrv_state_import(conn->cd, &s, &d);
 	err = -ENOMEM;
 	msg = reply_new(info, CHIMNEY_CMD_QUERY, &hdr);
 	if (!msg)

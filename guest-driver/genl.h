@@ -17,6 +17,7 @@ extern struct genl_family chimdrv_genl_family;
 struct chimdrv_selection {
 	struct list_head list;		/* struct chimdrv_candidate */
 	unsigned int n;
+	unsigned int others;		/* meant too, but where they shall go to already */
 	bool by_port;
 	u16 port;
 	bool offloaded;			/* only those that are with the card, else only others */

@@ -8,7 +8,6 @@
  */
 #include "genl.h"
 
-#define DRV_PREFIX	"offload_"
 #define DEV_PREFIX	"t_"	/* the target's counts of the cases */
 #define NIC_PREFIX	"nic_"
 
@@ -134,8 +133,8 @@ static int driver_case(const char *device_name)
 
 	if (strncmp(device_name, DEV_PREFIX, strlen(DEV_PREFIX)))
 		return -1;
-	for (i = 0; i < chimdrv_offload_stats_count(); i++)
-		if (!strcmp(chimdrv_offload_stats_name(i) + strlen(DRV_PREFIX),
+	for (i = 0; i < chimdrv_offload_stats_plain(); i++)
+		if (!strcmp(chimdrv_offload_stats_name(i) + strlen(CHIMDRV_DRV_PREFIX),
 			    device_name + strlen(DEV_PREFIX)))
 			return i;
 	return -1;
@@ -143,15 +142,16 @@ static int driver_case(const char *device_name)
 
 static int fill_stats(struct sk_buff *msg, struct chimdrv_dev *cd)
 {
-	unsigned int ndrv = chimdrv_offload_stats_count(), ndev = chimdrv_admin_stat_count(), i;
-	u64 *drv = kcalloc(ndrv + ndev, sizeof(*drv), GFP_KERNEL), *dev;
+	unsigned int ndrv = chimdrv_offload_stats_plain(), ndev = chimdrv_admin_stat_count(), i;
+	unsigned int all = chimdrv_offload_stats_count();
+	u64 *drv = kcalloc(all + ndev, sizeof(*drv), GFP_KERNEL), *dev;
 	const char *name;
 	bool have_dev;
 	int err = 0, k;
 
 	if (!drv)
 		return -ENOMEM;
-	dev = drv + ndrv;
+	dev = drv + all;
 	chimdrv_offload_stats_read(cd, drv);
 	have_dev = !chimdrv_admin_get_stats(cd, dev);
 	for (i = 0; i < ndev && have_dev && !err; i++) {
@@ -160,7 +160,7 @@ static int fill_stats(struct sk_buff *msg, struct chimdrv_dev *cd)
 		err = put_stat(msg, plain_name(name), k < 0 ? NULL : &drv[k], &dev[i]);
 	}
 	for (i = 0; i < ndrv && !err; i++) {
-		name = chimdrv_offload_stats_name(i) + strlen(DRV_PREFIX);
+		name = chimdrv_offload_stats_name(i) + strlen(CHIMDRV_DRV_PREFIX);
 		for (k = 0; k < (int)ndev && have_dev; k++)
 			if (driver_case(chimdrv_admin_stat_name(k)) == (int)i)
 				break;
@@ -171,8 +171,33 @@ static int fill_stats(struct sk_buff *msg, struct chimdrv_dev *cd)
 	return err ?: fill_reasons(msg, chimdrv_od(cd));
 }
 
+/* A message of no card: what was asked to go over and has none of ours on its way. */
+static int dump_no_card(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	unsigned int i;
+	int err = 0;
+	void *hdr;
+
+	hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+			  &chimdrv_genl_family, NLM_F_MULTI, CHIMNEY_CMD_STATS);
+	if (!hdr)
+		return -EMSGSIZE;
+	for (i = 1; i < CHIMDRV_NO_COUNT && !err; i++)
+		err = put_reason(skb, "refused_no_card", chimdrv_offload_refusal_name(i),
+				 chimdrv_refusals_no_card(i));
+	if (err)
+		genlmsg_cancel(skb, hdr);
+	else
+		genlmsg_end(skb, hdr);
+	return err;
+}
+
+/* cb->args[1]: the message of no card has been shown; it is the machine's, not a namespace's. */
 int chimdrv_genl_dump_stats(struct sk_buff *skb, struct netlink_callback *cb)
 {
+	if (!cb->args[1] && net_eq(sock_net(skb->sk), &init_net) && dump_no_card(skb, cb))
+		return skb->len;
+	cb->args[1] = 1;
 	return dump_cards(skb, cb, CHIMNEY_CMD_STATS, fill_stats);
 }
 

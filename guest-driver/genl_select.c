@@ -6,6 +6,7 @@
  */
 #include <linux/fdtable.h>
 #include <linux/file.h>
+#include <linux/list_sort.h>
 #include <linux/pid.h>
 #include <linux/sched/task.h>
 #include <net/inet6_hashtables.h>
@@ -15,20 +16,27 @@
 
 #define MAX_SELECTED	65536
 
-static bool select_sock(struct sock *sk, void *arg)
+/* Sockets of other devices are not even refused. */
+static bool is_foreign(struct sock *sk)
 {
-	struct chimdrv_selection *s = arg;
-	struct chimdrv_candidate *c;
 	struct chimdrv_dev *cd;
+	enum chimdrv_refusal why;
 
-	if (s->by_port && inet_sk(sk)->inet_num != s->port)
-		return true;
-	if (chimdrv_ulp_is_ours(sk) != s->offloaded)
-		return true;
-	/* for offloads, sockets of other devices are not even refused */
-	if (!s->offloaded && (chimdrv_policy_check(sk, &cd) == CHIMDRV_NO_DEVICE ||
-			      chimdrv_policy_check(sk, &cd) == CHIMDRV_NO_ROUTE))
-		return true;
+	if (chimdrv_ulp_is_ours(sk))
+		return false;
+	why = chimdrv_policy_check(sk, &cd);
+	return why == CHIMDRV_NO_DEVICE || why == CHIMDRV_NO_ROUTE;
+}
+
+static bool is_other(const struct chimdrv_selection *s, const struct sock *sk)
+{
+	return chimdrv_ulp_is_ours(sk) != s->offloaded;
+}
+
+static bool select_add(struct chimdrv_selection *s, struct sock *sk)
+{
+	struct chimdrv_candidate *c;
+
 	if (s->n >= MAX_SELECTED)
 		return false;
 	c = chimdrv_cache_alloc(CHIMDRV_CACHE_CANDIDATE, GFP_ATOMIC | __GFP_ZERO);
@@ -43,6 +51,18 @@ static bool select_sock(struct sock *sk, void *arg)
 	return true;
 }
 
+static bool select_sock(struct sock *sk, void *arg)
+{
+	struct chimdrv_selection *s = arg;
+
+	if ((s->by_port && inet_sk(sk)->inet_num != s->port) || is_foreign(sk))
+		return true;
+	if (!is_other(s, sk))
+		return select_add(s, sk);
+	s->others++;
+	return true;
+}
+
 static int select_file(const void *arg, struct file *file, unsigned int fd)
 {
 	struct chimdrv_selection *s = (struct chimdrv_selection *)arg;
@@ -54,8 +74,45 @@ static int select_file(const void *arg, struct file *file, unsigned int fd)
 	    !sk_fullsock(sk) || !net_eq(sock_net(sk), s->net) ||
 	    (sk->sk_state != TCP_ESTABLISHED && sk->sk_state != TCP_CLOSE_WAIT))
 		return 0;
-	select_sock(sk, s);
+	if (!is_foreign(sk))
+		select_add(s, sk);
 	return 0;
+}
+
+static int by_sock(void *priv, const struct list_head *a, const struct list_head *b)
+{
+	const struct sock *x = list_entry(a, struct chimdrv_candidate, node)->sk;
+	const struct sock *y = list_entry(b, struct chimdrv_candidate, node)->sk;
+
+	return x < y ? -1 : x > y;
+}
+
+static void select_drop(struct chimdrv_selection *s, struct chimdrv_candidate *c)
+{
+	list_del(&c->node);
+	sock_put(c->sk);
+	chimdrv_cache_free(CHIMDRV_CACHE_CANDIDATE, c);
+	s->n--;
+}
+
+/* A process may have several descriptors of one socket. */
+static void select_each_once(struct chimdrv_selection *s)
+{
+	struct chimdrv_candidate *c, *next;
+	const struct sock *last = NULL;
+
+	list_sort(NULL, &s->list, by_sock);
+	list_for_each_entry_safe(c, next, &s->list, node) {
+		if (c->sk == last) {
+			select_drop(s, c);
+			continue;
+		}
+		last = c->sk;
+		if (is_other(s, c->sk)) {
+			s->others++;
+			select_drop(s, c);
+		}
+	}
 }
 
 static int select_pid(struct chimdrv_selection *s, pid_t pid)
@@ -74,15 +131,33 @@ static int select_pid(struct chimdrv_selection *s, pid_t pid)
 		iterate_fd(task->files, 0, select_file, s);
 	task_unlock(task);
 	put_task_struct(task);
+	select_each_once(s);
 	return s->err;
+}
+
+/* As a segment of the connection that @dif has received; 0: of a socket bound to no device. */
+static struct sock *find_sock_at(struct net *net, struct nlattr **a, bool v6, int dif)
+{
+	struct inet_hashinfo *h = net->ipv4.tcp_death_row.hashinfo;
+	u16 lport = nla_get_u16(a[CHIMNEY_A_LPORT]), rport = nla_get_u16(a[CHIMNEY_A_RPORT]);
+
+	if (!v6)
+		return __inet_lookup_established(net, h, nla_get_in_addr(a[CHIMNEY_A_RADDR]),
+						 htons(rport), nla_get_in_addr(a[CHIMNEY_A_LADDR]),
+						 lport, dif, 0);
+#if IS_ENABLED(CONFIG_IPV6)
+	return __inet6_lookup_established(net, h, nla_data(a[CHIMNEY_A_RADDR]), htons(rport),
+					  nla_data(a[CHIMNEY_A_LADDR]), lport, dif, 0);
+#else
+	return NULL;
+#endif
 }
 
 struct sock *chimdrv_genl_find_sock(struct net *net, struct genl_info *info)
 {
-	struct inet_hashinfo *h = net->ipv4.tcp_death_row.hashinfo;
 	struct nlattr **a = info->attrs;
-	struct sock *sk = NULL;
-	u16 lport, rport;
+	struct net_device *dev;
+	struct sock *sk;
 	bool v6;
 
 	if (!a[CHIMNEY_A_LADDR] || !a[CHIMNEY_A_RADDR] || !a[CHIMNEY_A_LPORT] ||
@@ -92,17 +167,14 @@ struct sock *chimdrv_genl_find_sock(struct net *net, struct genl_info *info)
 	if (nla_len(a[CHIMNEY_A_LADDR]) != (v6 ? 16 : 4) ||
 	    nla_len(a[CHIMNEY_A_RADDR]) != (v6 ? 16 : 4))
 		return NULL;
-	lport = nla_get_u16(a[CHIMNEY_A_LPORT]);
-	rport = nla_get_u16(a[CHIMNEY_A_RPORT]);
-	if (!v6)
-		sk = __inet_lookup_established(net, h, nla_get_in_addr(a[CHIMNEY_A_RADDR]),
-					       htons(rport), nla_get_in_addr(a[CHIMNEY_A_LADDR]),
-					       lport, 0, 0);
-#if IS_ENABLED(CONFIG_IPV6)
-	else
-		sk = __inet6_lookup_established(net, h, nla_data(a[CHIMNEY_A_RADDR]), htons(rport),
-						nla_data(a[CHIMNEY_A_LADDR]), lport, 0, 0);
-#endif
+	sk = find_sock_at(net, a, v6, 0);
+	rcu_read_lock();
+	for_each_netdev_rcu(net, dev) {
+		if (sk)
+			break;
+		sk = find_sock_at(net, a, v6, dev->ifindex);
+	}
+	rcu_read_unlock();
 	if (sk && !sk_fullsock(sk)) {
 		sock_gen_put(sk);
 		sk = NULL;

@@ -14,89 +14,11 @@
 #include <net/ipv6.h>
 #include <net/net_namespace.h>
 #include <net/netfilter/ipv6/nf_defrag_ipv6.h>
-#if IS_ENABLED(CONFIG_NF_CONNTRACK)
-#include <net/netfilter/nf_conntrack.h>
-#include <net/netfilter/nf_conntrack_core.h>
-#include <net/netfilter/nf_conntrack_zones.h>
-#endif
 
 #include "chimdrv_conn.h"
 
 #if IS_ENABLED(CONFIG_IPV6) && !IS_ENABLED(CONFIG_NF_DEFRAG_IPV6)
 #error "IPv6 needs nf_defrag_ipv6, or fragments would pass the hook by"
-#endif
-
-/* ------------------------------------------------------------- connection tracking */
-
-#if IS_ENABLED(CONFIG_NF_CONNTRACK)
-/*
- * The tracker will not see the segments that the target sends and receives; with
- * stale windows it would call the first ones after the upload invalid.
- */
-static void ct_liberal(struct nf_conn *ct)
-{
-	if (nf_ct_protonum(ct) != IPPROTO_TCP)
-		return;
-	spin_lock_bh(&ct->lock);
-	ct->proto.tcp.seen[0].flags |= IP_CT_TCP_FLAG_BE_LIBERAL;
-	ct->proto.tcp.seen[1].flags |= IP_CT_TCP_FLAG_BE_LIBERAL;
-	spin_unlock_bh(&ct->lock);
-}
-
-static void ct_seen(struct sk_buff *skb)
-{
-	enum ip_conntrack_info info;
-	struct nf_conn *ct = nf_ct_get(skb, &info);
-
-	if (ct)
-		ct_liberal(ct);
-}
-
-/* At offload, socket owned. The tracker may not be loaded: the symbol is asked for at run time. */
-void chimdrv_hook_ct_liberal(struct sock *sk)
-{
-	static const struct nf_conntrack_zone zone = { .id = NF_CT_DEFAULT_ZONE_ID,
-						       .dir = NF_CT_DEFAULT_ZONE_DIR };
-	struct nf_conntrack_tuple_hash *(*find)(struct net *net,
-						const struct nf_conntrack_zone *zone,
-						const struct nf_conntrack_tuple *tuple);
-	struct nf_conntrack_tuple tuple = { };
-	struct nf_conntrack_tuple_hash *h;
-	struct nf_conn *ct;
-
-	find = symbol_get(nf_conntrack_find_get);
-	if (!find)
-		return;
-	tuple.dst.protonum = IPPROTO_TCP;
-	tuple.dst.dir = IP_CT_DIR_ORIGINAL;
-	tuple.src.u.tcp.port = inet_sk(sk)->inet_sport;
-	tuple.dst.u.tcp.port = inet_sk(sk)->inet_dport;
-	tuple.src.l3num = AF_INET;
-	tuple.src.u3.ip = inet_sk(sk)->inet_saddr;
-	tuple.dst.u3.ip = inet_sk(sk)->inet_daddr;
-#if IS_ENABLED(CONFIG_IPV6)
-	if (chimdrv_is_ipv6(sk)) {
-		tuple.src.l3num = AF_INET6;
-		tuple.src.u3.in6 = sk->sk_v6_rcv_saddr;
-		tuple.dst.u3.in6 = sk->sk_v6_daddr;
-	}
-#endif
-	h = find(sock_net(sk), &zone, &tuple);
-	if (h) {
-		ct = nf_ct_tuplehash_to_ctrack(h);
-		ct_liberal(ct);
-		nf_conntrack_put(&ct->ct_general);	/* nf_ct_put would tie us to the module */
-	}
-	symbol_put(nf_conntrack_find_get);
-}
-#else
-static void ct_seen(struct sk_buff *skb)
-{
-}
-
-void chimdrv_hook_ct_liberal(struct sock *sk)
-{
-}
 #endif
 
 /* ------------------------------------------------------------------- one segment */
@@ -166,12 +88,23 @@ static void to_kernel(struct sock *sk, struct sk_buff *skb)
 	}
 }
 
+/* Its segments are rewritten, or looked into, on their way: not behind the target's back. */
+static void heed_tracker(struct chimdrv_conn *conn, enum chimdrv_refusal why)
+{
+	if (why == CHIMDRV_NO_NAT)
+		chimdrv_upload_ask(conn, CHIMDRV_WHY_NAT);
+	else if (why == CHIMDRV_NO_HELPER)
+		chimdrv_upload_ask(conn, CHIMDRV_WHY_HELPER);
+	else if (why)
+		chimdrv_upload_ask(conn, CHIMDRV_WHY_REWRITTEN);
+}
+
 /*
  * slock held. What becomes of a dressed segment, by the one word that decides. As
  * long as the valves are open the kernel's TCP gets it, so that the peer never
  * waits for a fence; and nothing overtakes what is still in the backlog.
  */
-static void dispose(struct sock *sk, struct sk_buff *skb)
+static void dispose(struct sock *sk, struct sk_buff *skb, enum chimdrv_refusal tracked)
 {
 	struct chimdrv_conn *conn = chimdrv_ulp_conn(sk);
 
@@ -182,6 +115,7 @@ static void dispose(struct sock *sk, struct sk_buff *skb)
 	}
 	chimdrv_fwd_hold(conn, skb);
 	chimdrv_fwd_flush(conn);
+	heed_tracker(conn, tracked);
 }
 
 /*
@@ -190,7 +124,9 @@ static void dispose(struct sock *sk, struct sk_buff *skb)
  */
 static unsigned int take(struct sock *sk, struct sk_buff *skb, unsigned int offset, bool ipv6)
 {
-	ct_seen(skb);
+	enum chimdrv_refusal tracked = chimdrv_ct_look(skb);
+
+	chimdrv_ct_liberal(skb);
 	if (!dress(skb, offset, ipv6)) {
 		sk_drops_add(sk, skb);
 		kfree_skb(skb);
@@ -201,23 +137,19 @@ static unsigned int take(struct sock *sk, struct sk_buff *skb, unsigned int offs
 	skb_dst_force(skb);
 	local_bh_disable();	/* what a queue of netfilter gives back comes in process context */
 	bh_lock_sock_nested(sk);
-	dispose(sk, skb);
+	dispose(sk, skb, tracked);
 	bh_unlock_sock(sk);
 	local_bh_enable();
 	sock_put(sk);
 	return NF_STOLEN;
 }
 
-static bool is_ours(struct sock *sk)
+static bool is_ours(struct sock *sk, const struct sk_buff *skb)
 {
 	if (chimdrv_ulp_is_ours(sk))
 		return true;
-	if (chimdrv_policy_wants(sk)) {
-		struct chimdrv_dev *cd;
-
-		if (chimdrv_policy_check(sk, &cd) == CHIMDRV_NO_NONE)
-			chimdrv_offload_want(cd, sk);
-	}
+	if (chimdrv_policy_wants(sk) && !chimdrv_backoff_waits(sk))
+		chimdrv_offload_consider(sk, chimdrv_ct_look(skb));
 	return false;
 }
 
@@ -237,7 +169,7 @@ static unsigned int hook4(void *priv, struct sk_buff *skb, const struct nf_hook_
 		return NF_ACCEPT;
 	sk = skb->sk;
 	if (sk) {	/* early demultiplexing has found it */
-		if (sk_fullsock(sk) && is_ours(sk))
+		if (sk_fullsock(sk) && is_ours(sk, skb))
 			return take(sk, skb, offset, false);
 		return NF_ACCEPT;
 	}
@@ -249,7 +181,7 @@ static unsigned int hook4(void *priv, struct sk_buff *skb, const struct nf_hook_
 				       state->in ? state->in->ifindex : 0, inet_sdif(skb));
 	if (!sk)
 		return NF_ACCEPT;
-	if (sk_fullsock(sk) && is_ours(sk))
+	if (sk_fullsock(sk) && is_ours(sk, skb))
 		verdict = take(sk, skb, offset, false);
 	sock_gen_put(sk);
 	return verdict;
@@ -276,7 +208,7 @@ static unsigned int hook6(void *priv, struct sk_buff *skb, const struct nf_hook_
 		return NF_ACCEPT;
 	sk = skb->sk;
 	if (sk) {
-		if (sk_fullsock(sk) && is_ours(sk))
+		if (sk_fullsock(sk) && is_ours(sk, skb))
 			return take(sk, skb, offset, true);
 		return NF_ACCEPT;
 	}
@@ -288,7 +220,7 @@ static unsigned int hook6(void *priv, struct sk_buff *skb, const struct nf_hook_
 					state->in ? state->in->ifindex : 0, inet6_sdif(skb));
 	if (!sk)
 		return NF_ACCEPT;
-	if (sk_fullsock(sk) && is_ours(sk))
+	if (sk_fullsock(sk) && is_ours(sk, skb))
 		verdict = take(sk, skb, offset, true);
 	sock_gen_put(sk);
 	return verdict;

@@ -111,6 +111,35 @@ static int read_limits(struct chimdrv_dev *cd)
 	return 0;
 }
 
+/*
+ * What a card that takes connections must have of each; one that has less is a NIC.
+ * Three nodes are a connection with its path and its neighbor.
+ */
+static void check_offload_limits(struct chimdrv_dev *cd)
+{
+	const struct {
+		u32 value, min;
+		const char *name;
+	} table[] = {
+		{ cd->limits.nodes, 3, "block list nodes" },
+		{ cd->limits.block_len, CHIMDRV_LIST_LEAST, "block list length" },
+		{ cd->limits.sends, 1, "sends" },
+		{ cd->limits.send_len, 1, "send length" },
+		{ cd->limits.rcv_wnd, 1, "receive window" },
+	};
+	const u64 offload = BIT_ULL(CHIM_F_OFFLOAD_IPV4) | BIT_ULL(CHIM_F_OFFLOAD_IPV6);
+	unsigned int i = 0;
+
+	while (i < ARRAY_SIZE(table) && table[i].value >= table[i].min)
+		i++;
+	if (i == ARRAY_SIZE(table) || !(cd->features & offload))
+		return;
+	dev_warn(cd->dev,
+		 "no connections go to this card: limit of %s is %u, at least %u is needed\n",
+		 table[i].name, table[i].value, table[i].min);
+	cd->features &= ~offload;
+}
+
 /* All offload features are wanted; the offload half looks at what was accepted. */
 static u64 wanted_features(void)
 {
@@ -118,7 +147,8 @@ static u64 wanted_features(void)
 	       BIT_ULL(CHIM_F_TSO6) | BIT_ULL(CHIM_F_LRO) | BIT_ULL(CHIM_F_RSS) |
 	       BIT_ULL(CHIM_F_OFFLOAD_IPV4) | BIT_ULL(CHIM_F_OFFLOAD_IPV6) |
 	       BIT_ULL(CHIM_F_SACK) | BIT_ULL(CHIM_F_EXT_RTT_US) |
-	       BIT_ULL(CHIM_F_EXT_TS_US) | BIT_ULL(CHIM_F_BUFFERED);
+	       BIT_ULL(CHIM_F_EXT_TS_US) | BIT_ULL(CHIM_F_BUFFERED) |
+	       BIT_ULL(CHIM_F_EXT_FINS) | BIT_ULL(CHIM_F_EXT_TIMERS) | BIT_ULL(CHIM_F_OCTETS);
 }
 
 /* Is this a card that the driver can drive, and what can it do? */
@@ -127,6 +157,7 @@ int chimdrv_hw_identify(struct chimdrv_dev *cd)
 	u32 magic = chimdrv_hw_read(cd, CHIM_REG_MAGIC);
 	u32 version = chimdrv_hw_read(cd, CHIM_REG_VERSION);
 	u32 lo, hi;
+	int err;
 
 	if (magic != CHIM_MAGIC) {
 		dev_err(cd->dev, "no chimney card: magic is %#x\n", magic);
@@ -148,7 +179,10 @@ int chimdrv_hw_identify(struct chimdrv_dev *cd)
 	put_unaligned_le16(hi & 0xffff, cd->mac + 4);
 	if (test_bit(CHIMDRV_DEV_GONE, &cd->bits))
 		return -ENODEV;
-	return read_limits(cd);
+	err = read_limits(cd);
+	if (!err)
+		check_offload_limits(cd);
+	return err;
 }
 
 /*

@@ -9,7 +9,8 @@
  */
 #include "chimdrv_conn.h"
 
-#define COPY_BELOW	1024	/* bytes of an indication that are worth copying */
+/* Bytes of an indication that are worth copying: what fits into 2 KiB, a segment for example. */
+#define COPY_BELOW	SKB_WITH_OVERHEAD(2048)
 #define BULK_AFTER	4	/* so many large ones in a row */
 
 struct ind {
@@ -86,7 +87,7 @@ static u32 ind_take(struct chimdrv_conn *conn, const struct ind *ind, u32 seq, u
 
 	*done = 0;
 	if (ind->count == 1 && ind->bytes <= COPY_BELOW) {
-		if (!before(seq, must) && !chimdrv_deliver_has_room(conn, 0))
+		if (!before(seq, must) && !chimdrv_window_has_room(conn, ind->bytes, 0))
 			return 0;
 		skb = ind_copy(ind);
 		if (skb) {
@@ -97,8 +98,9 @@ static u32 ind_take(struct chimdrv_conn *conn, const struct ind *ind, u32 seq, u
 	}
 	skb = NULL;
 	for (i = 0; i < ind->count; i++) {
+		len = ind_len(ind, i);
 		force = before(first + taken, must);
-		if (!force && !chimdrv_deliver_has_room(conn, used))
+		if (!force && !chimdrv_window_has_room(conn, taken + len, used))
 			break;
 		if (!skb) {
 			skb = chimdrv_deliver_skb(GFP_ATOMIC);
@@ -109,7 +111,6 @@ static u32 ind_take(struct chimdrv_conn *conn, const struct ind *ind, u32 seq, u
 			if (!skb)
 				break;
 		}
-		len = ind_len(ind, i);
 		page = chimdrv_pair_ib_take(ind->pair, ind->first + i, len);
 		if (!page)
 			break;
@@ -142,7 +143,13 @@ static void ind_refused(struct chimdrv_conn *conn, u32 bytes, u32 taken)
 	else
 		chimdrv_count(conn->cd, verdict_refused);
 	conn->refused_bytes = bytes - taken;
+	conn->refused_limit = chimdrv_window_limit(conn);
+	conn->collapse_tried = false;
+	/* memory was short, not room: nobody has to read before it is tried again */
+	conn->collapse_helped = chimdrv_window_has_room(conn, conn->refused_bytes, 0);
 	set_bit(CHIMDRV_C_REFUSED, &conn->bits);
+	if (chimdrv_window_changed(conn))
+		chimdrv_update_ask(conn);
 }
 
 /*
@@ -199,7 +206,7 @@ static bool ind_leave(struct chimdrv_conn *conn, const struct ind *ind, u32 numb
 void chimdrv_indicate_take(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 {
 	u32 seq = le32_to_cpu(cqe->seq), taken, done, i;
-	bool fenced = conn->state == CHIMDRV_TERMINATING;
+	bool fenced = conn->state == CHIMDRV_TERMINATING, refused = false;
 	struct ind ind;
 	bool claimed = !fenced && chimdrv_recv_claims(conn);
 	u32 must = seq;
@@ -238,11 +245,13 @@ void chimdrv_indicate_take(struct chimdrv_conn *conn, const struct chim_cqe *cqe
 		if (fenced)
 			set_bit(CHIMDRV_C_LOST, &conn->bits);
 		else
-			ind_refused(conn, ind.bytes, taken);
+			refused = true;
 	}
 	for (i = done; i < ind.count; i++)
 		chimdrv_pair_ib_put_back(conn->pair, ind.first + i);
 	chimdrv_deliver_seq_advance(conn, seq + taken);
+	if (refused)
+		ind_refused(conn, ind.bytes, taken);
 	if (taken == ind.bytes)
 		ind_taken(conn, seq, ind.bytes);
 	else

@@ -59,6 +59,8 @@ static int card_start(struct chimdrv_dev *cd)
 	err = chimdrv_hw_reset(cd);
 	if (err)
 		return err;
+	chimdrv_carried_restart(cd);
+	chimdrv_offload_dev_reset(cd);
 	chimdrv_admin_start(cd);
 	err = chimdrv_hw_enable(cd);
 	if (err) {
@@ -129,6 +131,7 @@ static void service_work(struct work_struct *work)
 		chimdrv_admin_poll(cd);
 		if (chimdrv_admin_overdue(cd))
 			chimdrv_dev_fail(cd, "an admin command was not completed in time");
+		chimdrv_net_watch(cd->net);
 	}
 	if (!test_bit(CHIMDRV_DEV_REMOVING, &cd->bits))
 		queue_delayed_work(cd->stop_wq, &cd->service_work, CHIMDRV_SERVICE_PERIOD);
@@ -194,6 +197,7 @@ static struct chimdrv_dev *dev_create(struct pci_dev *pdev)
 	INIT_WORK(&cd->fail_work, fail_work);
 	INIT_WORK(&cd->reset_work, reset_work);
 	INIT_DELAYED_WORK(&cd->service_work, service_work);
+	chimdrv_carried_init(cd);
 	cd->wq = alloc_workqueue(CHIMDRV_NAME "-%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 0,
 				 pci_name(pdev));
 	cd->stop_wq = alloc_workqueue(CHIMDRV_NAME "-stop-%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 0,
@@ -315,6 +319,7 @@ static void remove(struct pci_dev *pdev)
 	mutex_unlock(&chimdrv_devs_lock);
 	unregister_netdev(cd->net->netdev);
 	chimdrv_offload_dev_del(cd);
+	chimdrv_carried_end(cd);
 	dev_stop(cd);
 	unmap_card(cd);
 	dev_free(cd);

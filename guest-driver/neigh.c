@@ -22,11 +22,9 @@ static u16 vlan_of(struct dst_entry *dst)
 }
 
 /* User priority of the socket's frames, from the VLAN device's egress map. */
-u32 chimdrv_path_vlan_prio(struct sock *sk)
+u32 chimdrv_path_vlan_prio(const struct sock *sk, const struct dst_entry *dst)
 {
-	struct dst_entry *dst = __sk_dst_get(sk);
-
-	if (!dst || !is_vlan_dev(dst->dev))
+	if (!is_vlan_dev(dst->dev))
 		return 0;
 	return vlan_dev_get_egress_qos_mask(dst->dev, sk->sk_priority) >> VLAN_PRIO_SHIFT;
 }
@@ -76,19 +74,32 @@ static struct chimdrv_neigh *neigh_get(struct chimdrv_offload *od, struct dst_en
 	return ng;
 }
 
-struct chimdrv_path *chimdrv_path_get(struct chimdrv_offload *od, struct sock *sk,
+/* The socket's route as it is now, if it still leads to this card. */
+static struct dst_entry *route_of(struct chimdrv_offload *od, struct sock *sk,
+				  enum chimdrv_refusal *why)
+{
+	struct chimdrv_dev *cd = NULL;
+
+	*why = CHIMDRV_NO_ROUTE;
+	if (inet_csk(sk)->icsk_af_ops->rebuild_header(sk))
+		return NULL;
+	*why = chimdrv_route_card(sk, &cd);
+	if (!*why && cd != od->cd)
+		*why = CHIMDRV_NO_DEVICE;
+	return *why ? NULL : __sk_dst_get(sk);
+}
+
+struct chimdrv_path *chimdrv_path_get(struct chimdrv_offload *od, struct chimdrv_conn *conn,
 				      enum chimdrv_refusal *why)
 {
 	struct in6_addr src = { }, dst_addr = { };
+	struct sock *sk = conn->sk;
 	struct chimdrv_neigh *ng;
 	struct chimdrv_path *p;
 	struct dst_entry *dst;
 	bool ipv6 = chimdrv_is_ipv6(sk);
 
-	*why = CHIMDRV_NO_ROUTE;
-	if (inet_csk(sk)->icsk_af_ops->rebuild_header(sk))
-		return NULL;
-	dst = __sk_dst_get(sk);
+	dst = route_of(od, sk, why);
 	if (!dst)
 		return NULL;
 #if IS_ENABLED(CONFIG_IPV6)
@@ -106,6 +117,7 @@ struct chimdrv_path *chimdrv_path_get(struct chimdrv_offload *od, struct sock *s
 	if (!ng)
 		return NULL;
 	*why = CHIMDRV_NO_NONE;
+	chimdrv_route_take(conn, dst, ng->n);
 	list_for_each_entry(p, &od->paths, node) {
 		if (p->neigh == ng && p->ipv6 == ipv6 && ipv6_addr_equal(&p->src, &src) &&
 		    ipv6_addr_equal(&p->dst, &dst_addr) && p->mtu == dst_mtu(dst)) {
@@ -268,9 +280,7 @@ static int object_terminate(struct chimdrv_offload *od, u32 handle, u8 type, u32
 	struct chim_node *n;
 	int err, off;
 
-	err = chimdrv_blist_init(&bl, od->cd, 1);
-	if (err)
-		return err;
+	chimdrv_blist_init(&bl, od->cd, 1);
 	chimdrv_blist_node(&bl, CHIM_ROLE_OBJECT, type, handle, cookie);
 	off = chimdrv_blist_reserve(&bl, len);
 	if (off >= 0) {

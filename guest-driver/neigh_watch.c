@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the kernel reports about neighbors, routes, links and addresses, and what
- * the card asks about a neighbor: updates of the objects where that suffices,
- * uploads where it does not.
+ * What the kernel reports about neighbors, links and addresses, and what the card asks
+ * about a neighbor: updates of the objects where that suffices, uploads where it does
+ * not. Routes are route_watch.c's.
  *
  * Notifiers come in any context and only set flags, queue a work or ask for uploads;
  * the works hold od->mutex, under which the objects live.
  */
 #include <linux/if_vlan.h>
-#include <linux/inetdevice.h>
 #include <net/addrconf.h>
 #include <net/neighbour.h>
 #include <net/netevent.h>
@@ -45,11 +44,12 @@ static void neigh_new_mac(struct chimdrv_offload *od, struct chimdrv_neigh *ng, 
 	struct chim_neighbor_cached *k;
 	struct chimdrv_blist bl;
 	struct chim_node *n;
-	int off, err = -ENOMEM;
+	int off, err = -EMSGSIZE;
 
 	ether_addr_copy(ng->mac, mac);
-	if (!ng->handle || chimdrv_blist_init(&bl, od->cd, 1))
+	if (!ng->handle)
 		return;
+	chimdrv_blist_init(&bl, od->cd, 1);
 	chimdrv_blist_node(&bl, CHIM_ROLE_OBJECT, CHIM_NEIGHBOR_CACHED, ng->handle, ng->cookie);
 	off = chimdrv_blist_reserve(&bl, sizeof(*k));
 	if (off >= 0) {
@@ -176,27 +176,34 @@ static void look_soon(struct net_device *dev)
 
 static int netevent(struct notifier_block *nb, unsigned long event, void *ptr)
 {
-	struct netevent_redirect *r = ptr;
 	struct neighbour *n = ptr;
 
-	if (event == NETEVENT_NEIGH_UPDATE) {
+	if (event == NETEVENT_NEIGH_UPDATE)
 		look_soon(n->dev);
-	} else if (event == NETEVENT_REDIRECT && r->old && r->old->dev &&
-		   chimdrv_net_is_ours(r->old->dev)) {
-		struct chimdrv_dev *cd = chimdrv_net_of(r->old->dev)->cd;
-
-		if (chimdrv_od(cd))
-			chimdrv_upload_all(cd, CHIMDRV_WHY_ROUTE, false);
-	}
+	else if (event == NETEVENT_REDIRECT)
+		chimdrv_route_look_soon();
 	return NOTIFY_DONE;
 }
 
-/* A local address goes, or a device below a path changes: its connections go back. */
+/* Those of one VLAN. */
+static void upload_vlan(const struct net_device *dev, enum chimdrv_why why)
+{
+	struct chimdrv_conn *conn;
+	unsigned long id = 0;
+
+	while ((conn = chimdrv_conn_next(&id))) {
+		if (READ_ONCE(conn->route.dev) == dev)
+			chimdrv_upload_ask(conn, why);
+		chimdrv_conn_put(conn);
+	}
+}
+
+/* A device below a path changes: its connections go back. */
 static void upload_dev(struct net_device *dev, enum chimdrv_why why)
 {
 	if (is_vlan_dev(dev))
-		dev = vlan_dev_real_dev(dev);
-	if (chimdrv_net_is_ours(dev) && chimdrv_od(chimdrv_net_of(dev)->cd))
+		upload_vlan(dev, why);
+	else if (chimdrv_net_is_ours(dev) && chimdrv_od(chimdrv_net_of(dev)->cd))
 		chimdrv_upload_all(chimdrv_net_of(dev)->cd, why, false);
 }
 
@@ -217,25 +224,14 @@ static int netdev_event(struct notifier_block *nb, unsigned long event, void *pt
 	return NOTIFY_DONE;
 }
 
-static int inetaddr_event(struct notifier_block *nb, unsigned long event, void *ptr)
-{
-	struct in_ifaddr *ifa = ptr;
-
-	if (event == NETDEV_DOWN)
-		upload_dev(ifa->ifa_dev->dev, CHIMDRV_WHY_ROUTE);
-	return NOTIFY_DONE;
-}
-
 static struct notifier_block netevent_nb = { .notifier_call = netevent };
 static struct notifier_block netdev_nb = { .notifier_call = netdev_event };
-static struct notifier_block inetaddr_nb = { .notifier_call = inetaddr_event };
 #if IS_ENABLED(CONFIG_IPV6)
+/* IPv4 looks a source address up with the route, and its going is a change of routes. */
 static int inet6addr_event(struct notifier_block *nb, unsigned long event, void *ptr)
 {
-	struct inet6_ifaddr *ifa = ptr;
-
 	if (event == NETDEV_DOWN)
-		upload_dev(ifa->idev->dev, CHIMDRV_WHY_ROUTE);
+		chimdrv_route_look_soon();
 	return NOTIFY_DONE;
 }
 
@@ -251,7 +247,6 @@ int chimdrv_neigh_watch_init(void)
 	if (err)
 		return err;
 	register_netevent_notifier(&netevent_nb);
-	register_inetaddr_notifier(&inetaddr_nb);
 #if IS_ENABLED(CONFIG_IPV6)
 	register_inet6addr_notifier(&inet6addr_nb);
 #endif
@@ -263,7 +258,6 @@ void chimdrv_neigh_watch_exit(void)
 #if IS_ENABLED(CONFIG_IPV6)
 	unregister_inet6addr_notifier(&inet6addr_nb);
 #endif
-	unregister_inetaddr_notifier(&inetaddr_nb);
 	unregister_netevent_notifier(&netevent_nb);
 	unregister_netdevice_notifier(&netdev_nb);
 }

@@ -111,8 +111,11 @@ void chimdrv_net_down(struct chimdrv_net *net)
 		net->running = false;
 		netif_carrier_off(net->netdev);
 		netif_tx_disable(net->netdev);
-		if (chimdrv_dev_alive(net->cd))
+		if (chimdrv_dev_alive(net->cd)) {
 			chimdrv_admin_set_rx_mode(net, false);
+			/* the card's last word, should it be reset now */
+			chimdrv_admin_get_stats(net->cd, NULL);
+		}
 	}
 	if (!chimdrv_dev_alive(net->cd)) {
 		chimdrv_dev_fail_wait(net->cd);
@@ -274,23 +277,33 @@ static void net_get_stats(struct net_device *netdev, struct rtnl_link_stats64 *s
 		st->tx_bytes += bytes;
 		st->tx_dropped += lost;
 	}
+	chimdrv_carried_add(net->cd, st);
 }
 
 /*
  * A backend may be busy for as long as its other end likes, and then nothing is
- * wrong with the card. So look, and poll in case an interrupt was lost.
+ * wrong with the card: the kernel's watchdog, which tells it as a critical fault, is
+ * not used. So look, and poll in case an interrupt was lost. Each second.
  */
-static void net_tx_timeout(struct net_device *netdev, unsigned int queue)
+void chimdrv_net_watch(struct chimdrv_net *net)
 {
-	struct chimdrv_net *net = chimdrv_net_of(netdev);
-	struct chimdrv_pair *pair = net->pair[queue];
+	struct net_device *netdev = net->netdev;
+	unsigned int i;
 
-	net->tx_timeouts++;
-	if (!chimdrv_hw_check(net->cd))
+	if (!netif_running(netdev) || !netif_device_present(netdev) || !netif_carrier_ok(netdev))
 		return;
-	netdev_warn(netdev, "queue %u: no frame sent for %u s, %u entries wait\n", queue,
-		    CHIMDRV_TX_TIMEOUT / HZ, pair->tx.index - pair->tx_clean);
-	napi_schedule(&pair->napi);
+	for (i = 0; i < READ_ONCE(net->pairs); i++) {
+		struct netdev_queue *txq = netdev_get_tx_queue(netdev, i);
+
+		if (!netif_xmit_stopped(txq) ||
+		    time_before(jiffies, READ_ONCE(txq->trans_start) + CHIMDRV_TX_TIMEOUT))
+			continue;
+		net->tx_timeouts++;
+		netdev_info(netdev, "queue %u: the wire has taken no frame for %u s\n", i,
+			    CHIMDRV_TX_TIMEOUT / HZ);
+		txq_trans_cond_update(txq);
+		napi_schedule(&net->pair[i]->napi);
+	}
 }
 
 static netdev_features_t net_features_check(struct sk_buff *skb, struct net_device *netdev,
@@ -338,7 +351,6 @@ static const struct net_device_ops net_ops = {
 	.ndo_validate_addr	= eth_validate_addr,
 	.ndo_change_mtu		= net_change_mtu,
 	.ndo_get_stats64	= net_get_stats,
-	.ndo_tx_timeout		= net_tx_timeout,
 	.ndo_features_check	= net_features_check,
 	.ndo_set_features	= net_set_features,
 	.ndo_vlan_rx_add_vid	= net_vlan_add,
@@ -431,7 +443,6 @@ int chimdrv_net_create(struct chimdrv_dev *cd)
 	INIT_WORK(&net->rx_mode_work, rx_mode_work);
 	netdev->netdev_ops = &net_ops;
 	netdev->ethtool_ops = &chimdrv_ethtool_ops;
-	netdev->watchdog_timeo = CHIMDRV_TX_TIMEOUT;
 	netdev->min_mtu = ETH_MIN_MTU;
 	netdev->max_mtu = cd->limits.mtu;
 	netdev->priv_flags |= IFF_UNICAST_FLT | IFF_LIVE_ADDR_CHANGE;

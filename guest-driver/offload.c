@@ -14,6 +14,7 @@
 #include "trace.h"
 
 #define OWN_MS		200	/* for all sockets of a list: until their owners let go */
+#define WAITERS_TRIES	20	/* for a moment at which nobody waits for a socket */
 #define STILL_MS	100	/* for a batch in which some stand still: for owners, frames */
 
 static bool no_fence;
@@ -30,16 +31,41 @@ const char *chimdrv_offload_refusal_name(u32 refusal)
 	return refusal < CHIMDRV_NO_COUNT ? refusal_names[refusal] : "unknown";
 }
 
-/* @cd is held by a connection, or by RCU: then it may be without its offload half. */
-static void refuse(struct chimdrv_candidate *c, struct chimdrv_dev *cd, enum chimdrv_refusal why)
+static void refuse(struct chimdrv_candidate *c, enum chimdrv_refusal why)
+{
+	c->refusal = why;
+	c->err = chimdrv_policy_errno(why);
+	trace_chimney_refuse(c->sk, why);
+}
+
+/*
+ * Into the book of refusals, at the card that the route leads to. What the card has is
+ * not refused. Of what nobody has asked for, neither is what has no card of ours to go
+ * to, nor what has ended, or has no program, before its turn came.
+ */
+static void note(struct sock *sk, struct chimdrv_dev *cd, enum chimdrv_refusal why, bool asked)
 {
 	struct chimdrv_offload *od = cd ? chimdrv_od(cd) : NULL;
 
-	c->refusal = why;
-	c->err = chimdrv_policy_errno(why);
-	if (od)
-		atomic64_inc(&od->count.refused[why]);
-	trace_chimney_refuse(c->sk, why);
+	if (why == CHIMDRV_NO_ALREADY)
+		return;
+	if (!asked && (why == CHIMDRV_NO_STATE || why == CHIMDRV_NO_ORPHAN))
+		return;
+	if (od || asked)
+		chimdrv_refusals_note(sk, od, why);
+}
+
+/* An attempt is over; @asked: somebody has asked for it, not the policy. */
+void chimdrv_offload_note(const struct chimdrv_candidate *c, bool asked)
+{
+	struct chimdrv_dev *cd = NULL;
+
+	if (!c->err)
+		return;
+	rcu_read_lock();
+	chimdrv_policy_check(c->sk, &cd);
+	note(c->sk, cd, c->refusal, asked);
+	rcu_read_unlock();
 }
 
 /* ------------------------------------------------------------------- owning the socket */
@@ -84,7 +110,7 @@ static struct chimdrv_conn *conn_for(struct chimdrv_candidate *c)
 	if (!why && !chimdrv_conn_join(conn, cd))
 		why = CHIMDRV_NO_DOWN;
 	if (why)
-		refuse(c, cd, why);
+		refuse(c, why);
 	rcu_read_unlock();
 	if (!why)
 		return conn;
@@ -93,42 +119,51 @@ static struct chimdrv_conn *conn_for(struct chimdrv_candidate *c)
 	return NULL;
 }
 
-/* (a) Hook in, kernel TCP still whole. Owned. */
-static void offload_attach_owned(struct chimdrv_candidate *c)
+/* (a) Hook in, kernel TCP still whole. Owned. False: somebody waits for the socket. */
+static bool offload_attach_owned(struct chimdrv_candidate *c, bool insist)
 {
 	enum chimdrv_refusal why = CHIMDRV_NO_MEMORY;
 	struct chimdrv_conn *conn;
+	int err = 0;
 
 	/* a route that has gone stale, or was forgotten at a timeout, is looked up again */
 	if (chimdrv_policy_recheck(c->sk) == CHIMDRV_NO_NONE &&
 	    inet_csk(c->sk)->icsk_af_ops->rebuild_header(c->sk)) {
-		refuse(c, NULL, CHIMDRV_NO_ROUTE);
-		return;
+		refuse(c, CHIMDRV_NO_ROUTE);
+		return true;
 	}
 	conn = conn_for(c);
 	if (!conn)
-		return;
+		return true;
 	if (!chimdrv_conn_name(conn)) {
-		why = CHIMDRV_NO_ULP;
-		if (!chimdrv_ulp_attach(conn)) {
+		err = chimdrv_ulp_attach(conn, insist);
+		if (!err) {
 			c->conn = conn;
 			c->cd = conn->cd;
-			return;
+			return true;
 		}
+		why = err == -EBUSY ? CHIMDRV_NO_BUSY : CHIMDRV_NO_ULP;
 	}
-	refuse(c, conn->cd, why);
+	if (err != -EAGAIN)
+		refuse(c, why);
 	chimdrv_conn_put(conn);
+	return err != -EAGAIN;
 }
 
 static void offload_attach(struct chimdrv_candidate *c, unsigned long end)
 {
+	unsigned int tries;
+	bool done;
+
 	c->err = -EINPROGRESS;
-	if (!own_until(c->sk, end)) {
-		refuse(c, NULL, CHIMDRV_NO_OWNED);
-		return;
+	for (tries = 0; own_until(c->sk, end); tries++) {
+		done = offload_attach_owned(c, tries == WAITERS_TRIES);
+		release_sock(c->sk);
+		if (done)
+			return;
+		usleep_range(20, 50);
 	}
-	offload_attach_owned(c);
-	release_sock(c->sk);
+	refuse(c, CHIMDRV_NO_OWNED);
 }
 
 /*
@@ -149,7 +184,7 @@ static void offload_undo(struct chimdrv_candidate *c, enum chimdrv_refusal why)
 	chimdrv_progress_check(conn);
 	spin_unlock_bh(&c->sk->sk_lock.slock);
 	wake_up_all(&od->idle);
-	refuse(c, c->cd, why);
+	refuse(c, why);
 }
 
 /* ------------------------------------------------------------------ into the block list */
@@ -165,7 +200,7 @@ static bool drained(struct sock *sk, unsigned long end)
 	return true;
 }
 
-/* Owned. May it still go? Then it has its path. */
+/* Owned. May it still go? Then it has its path, and the way to the card is straight. */
 static enum chimdrv_refusal offload_check(struct chimdrv_candidate *c, unsigned long end)
 {
 	struct chimdrv_offload *od = chimdrv_od(c->cd);
@@ -180,10 +215,14 @@ static enum chimdrv_refusal offload_check(struct chimdrv_candidate *c, unsigned 
 		why = CHIMDRV_NO_DOWN;
 	if (!why && test_bit(CHIMDRV_C_UPLOAD, &conn->bits))
 		why = CHIMDRV_NO_BUSY;		/* somebody wants it back already */
+	if (!why)
+		chimdrv_timers_settle(conn);
 	if (!why && !drained(c->sk, end))
 		why = CHIMDRV_NO_DRAIN;
 	if (!why)
-		conn->path = chimdrv_path_get(od, c->sk, &why);
+		conn->path = chimdrv_path_get(od, conn, &why);
+	if (!why)
+		why = chimdrv_probe(conn, end, drained);
 	return why;
 }
 
@@ -196,7 +235,6 @@ static int offload_snapshot(struct chimdrv_candidate *c, struct chimdrv_blist *b
 	u32 path_node, len;
 	int err;
 
-	chimdrv_hook_ct_liberal(sk);
 	spin_lock_bh(&sk->sk_lock.slock);
 	chimdrv_conn_set_state(conn, CHIMDRV_INITIATING);
 	spin_unlock_bh(&sk->sk_lock.slock);
@@ -264,6 +302,21 @@ out:
 
 /* -------------------------------------------------------------------------- the command */
 
+/*
+ * While the wire takes no frames the fences of an INITIATE would not pass, and
+ * nothing else of the card could be run meanwhile.
+ */
+static bool offload_wire_moves(struct chimdrv_dev *cd, unsigned long end)
+{
+	struct chimdrv_net *net = cd->net;
+	unsigned int i;
+
+	for (i = 0; i < net->pairs; i++)
+		if (!chimdrv_tx_moves(net->pair[i], end))
+			return false;
+	return true;
+}
+
 /* One TX_FENCE per ring: any of them may have carried frames of the connections. */
 static int offload_fences(struct chimdrv_dev *cd, u32 id, u32 *count)
 {
@@ -288,9 +341,13 @@ static void count_initiated(struct chimdrv_conn *conn)
 {
 	const struct chimdrv_tcp_state *s = &conn->final;
 
+	chimdrv_refusals_carried(conn->sk);
+	chimdrv_carried_begin(conn->cd);
 	chimdrv_count(conn->cd, initiates);
 	chimdrv_count(conn->cd, connections);
 	chimdrv_count_add(conn->cd, buffered_in_bytes, conn->buffered);
+	if (s->timers.delack != CHIM_TIMER_IDLE)
+		chimdrv_count(conn->cd, owed_acks);
 	chimdrv_count_add(conn->cd, send_in_unacked_bytes, s->snd_nxt - s->snd_una);
 	chimdrv_count_add(conn->cd, send_in_rexmit_bytes, s->snd_max - s->snd_nxt);
 	chimdrv_count_add(conn->cd, send_in_unsent_bytes, conn->posted_seq - s->snd_max);
@@ -307,6 +364,7 @@ static void offload_result(struct chimdrv_candidate *c, struct chimdrv_blist *bl
 		spin_lock_bh(&c->sk->sk_lock.slock);
 		if (conn->state == CHIMDRV_INITIATING) {	/* else it ended with the card */
 			refcount_inc(&conn->refs);
+			c->handle = le32_to_cpu(chimdrv_blist_at(bl, c->tcp_node)->handle);
 			set_bit(CHIMDRV_C_TARGET, &conn->bits);
 			set_bit(CHIMDRV_C_ADMIN, &conn->bits);
 			chimdrv_progress_check(conn);
@@ -317,7 +375,7 @@ static void offload_result(struct chimdrv_candidate *c, struct chimdrv_blist *bl
 	chimdrv_count(c->cd, initiate_failures);
 	if (chimdrv_admin_lost(err)) {
 		/* the card may have taken it before it failed: it ends with the card */
-		refuse(c, c->cd, CHIMDRV_NO_DOWN);
+		refuse(c, CHIMDRV_NO_DOWN);
 		return;
 	}
 	/* below a failed object there is only FAILURE (TRE-17) */
@@ -326,20 +384,45 @@ static void offload_result(struct chimdrv_candidate *c, struct chimdrv_blist *bl
 	trace_chimney_card_refused(c->sk, c->status);
 }
 
-/* All three markers, or the card fails. */
-static void offload_wait(struct chimdrv_candidate *c)
+/*
+ * The card has it, and does not say so in order: it is taken back, by the handle that
+ * the INITIATE has told.
+ */
+static void offload_late(struct chimdrv_candidate *c)
 {
 	struct chimdrv_conn *conn = c->conn;
+
+	dev_warn_ratelimited(c->cd->dev, "no %s of a connection within %u ms: it is taken back\n",
+			     test_bit(CHIMDRV_C_OPENED, &conn->bits) ? "CUTOVER" : "OPENED",
+			     CHIMDRV_LATE_MS);
+	chimdrv_count(c->cd, late_markers);
+	spin_lock_bh(&c->sk->sk_lock.slock);
+	set_bit(CHIMDRV_C_QUIET, &conn->bits);
+	if (!test_and_set_bit(CHIMDRV_C_OPENED, &conn->bits))
+		conn->handle = c->handle;
+	set_bit(CHIMDRV_C_CUTOVER, &conn->bits);
+	chimdrv_progress_check(conn);
+	spin_unlock_bh(&c->sk->sk_lock.slock);
+	chimdrv_upload_ask(conn, CHIMDRV_WHY_LATE);
+	refuse(c, CHIMDRV_NO_LATE);
+}
+
+/* All three markers. */
+static void offload_wait(struct chimdrv_candidate *c, unsigned long end)
+{
+	struct chimdrv_conn *conn = c->conn;
+	long left = (long)(end - jiffies);
 
 	if (c->err != -EINPROGRESS)
 		return;
 	if (!wait_event_timeout(conn->wait, READ_ONCE(conn->state) != CHIMDRV_INITIATING ||
-				test_bit(CHIMDRV_C_GONE, &conn->bits),
-				msecs_to_jiffies(CHIMDRV_LATE_MS)))
-		chimdrv_dev_fail(c->cd, "no OPENED or CUTOVER after an initiate");
+				test_bit(CHIMDRV_C_GONE, &conn->bits), max(left, 1L))) {
+		offload_late(c);
+		return;
+	}
 	/* it cannot have gone back meanwhile, that needs od->mutex: it ended with the card */
 	if (READ_ONCE(conn->state) != CHIMDRV_OFFLOADED) {
-		refuse(c, c->cd, CHIMDRV_NO_DOWN);
+		refuse(c, CHIMDRV_NO_DOWN);
 		return;
 	}
 	c->err = 0;
@@ -351,27 +434,38 @@ static void offload_wait(struct chimdrv_candidate *c)
 }
 
 /* (d), (e) for those of the batch that are in the list. */
-static void offload_run(struct chimdrv_dev *cd, struct list_head *batch, struct chimdrv_blist *bl)
+static void offload_run(struct chimdrv_dev *cd, struct list_head *batch, unsigned int live,
+			struct chimdrv_blist *bl)
 {
 	struct chimdrv_offload *od = chimdrv_od(cd);
 	struct chimdrv_admin_cmd cmd = { };
 	struct chimdrv_candidate *c;
 	u32 fences = 0, fence;
+	unsigned long end;
 	int err;
 
 	fence = chimdrv_stateop_fence_id(od);
 	err = offload_fences(cd, fence, &fences);
+	list_for_each_entry(c, batch, node)
+		if (c->err == -EINPROGRESS)
+			chimdrv_state_age(c->conn, bl, c->tcp_node);
 	if (!err)
 		err = chimdrv_stateop_exec(cd, CHIM_OP_INITIATE, bl, fence, fences, &cmd);
 	else if (fences)
-		chimdrv_stateop_void(cd, fence, fences);
+		chimdrv_stateop_void(cd, bl, fence, fences);
+	if (!err && live > 1)
+		chimdrv_count(cd, bulk_lists);
 	if (!err)
 		chimdrv_path_results(od, bl);
+	list_for_each_entry(c, batch, node) {
+		if (c->err != -EINPROGRESS)
+			continue;
+		offload_result(c, bl, err);
+		c->again = err && live > 1 && !chimdrv_admin_lost(err);
+	}
+	end = jiffies + msecs_to_jiffies(CHIMDRV_LATE_MS);
 	list_for_each_entry(c, batch, node)
-		if (c->err == -EINPROGRESS)
-			offload_result(c, bl, err);
-	list_for_each_entry(c, batch, node)
-		offload_wait(c);
+		offload_wait(c, end);
 }
 
 /*
@@ -386,14 +480,16 @@ static void offload_batch(struct chimdrv_dev *cd, struct list_head *batch, unsig
 	struct chimdrv_candidate *c, *next;
 	struct chimdrv_blist bl;
 	unsigned long end;
-	int err;
+	bool moves;
 
 	mutex_lock(&od->mutex);
+	chimdrv_params_tell(od);
 	end = jiffies + msecs_to_jiffies(STILL_MS);
-	err = chimdrv_blist_init(&bl, cd, 3 * n);
+	chimdrv_blist_init(&bl, cd, 3 * n);
+	moves = offload_wire_moves(cd, end);
 	list_for_each_entry_safe(c, next, batch, node) {
-		if (err)
-			offload_undo(c, CHIMDRV_NO_MEMORY);
+		if (!moves)
+			offload_undo(c, CHIMDRV_NO_DRAIN);
 		else if (!offload_add(c, &bl, &root, end))
 			list_move_tail(&c->node, later);
 		else
@@ -401,26 +497,21 @@ static void offload_batch(struct chimdrv_dev *cd, struct list_head *batch, unsig
 	}
 	if (live) {
 		((struct chim_block_list *)bl.buf)->root = cpu_to_le32(root);
-		if (live > 1)
-			chimdrv_count(cd, bulk_lists);
-		offload_run(cd, batch, &bl);
+		offload_run(cd, batch, live, &bl);
 	}
 	list_for_each_entry(c, batch, node) {
 		chimdrv_room_destroy(c->buffered);
 		c->buffered = NULL;
 	}
+	chimdrv_blist_fini(&bl);
 	chimdrv_neigh_idle_soon(od);
 	mutex_unlock(&od->mutex);
-	chimdrv_blist_fini(&bl);
 }
 
 /* --------------------------------------------------------------------- lists of sockets */
 
-/*
- * Bring sockets over: attach all, one RCU grace period for all, then batches per
- * card. Each candidate has its answer afterwards. Process context, no socket owned.
- */
-void chimdrv_offload_list(struct list_head *candidates)
+/* Attach all, one RCU grace period for all, then batches of at most @most per card. */
+static void offload_pass(struct list_head *candidates, unsigned int most)
 {
 	struct chimdrv_candidate *c, *next;
 	unsigned long end = jiffies + msecs_to_jiffies(OWN_MS);
@@ -431,6 +522,9 @@ void chimdrv_offload_list(struct list_head *candidates)
 	LIST_HEAD(later);
 
 	list_for_each_entry_safe(c, next, candidates, node) {
+		c->again = false;
+		c->refusal = CHIMDRV_NO_NONE;
+		c->status = 0;
 		offload_attach(c, end);
 		if (!c->conn)
 			list_move_tail(&c->node, &done);
@@ -440,7 +534,7 @@ void chimdrv_offload_list(struct list_head *candidates)
 		synchronize_rcu_expedited();
 	while (!list_empty(candidates)) {
 		cd = list_first_entry(candidates, struct chimdrv_candidate, node)->cd;
-		max = clamp_t(u32, cd->limits.nodes / 3, 1, CHIMDRV_BATCH);
+		max = clamp_t(u32, cd->limits.nodes / 3, 1, most);
 		n = 0;
 		list_for_each_entry_safe(c, next, candidates, node) {
 			if (c->cd != cd || n == max)
@@ -459,13 +553,34 @@ void chimdrv_offload_list(struct list_head *candidates)
 	list_splice(&done, candidates);
 }
 
-/* The automatic policy's candidates. Any context. */
-void chimdrv_offload_want(struct chimdrv_dev *cd, struct sock *sk)
+/*
+ * Bring sockets over. Each candidate has its answer afterwards. A list that the card
+ * refuses as a whole is halved, so that one unsuitable connection does not speak for
+ * the others. Process context, no socket owned.
+ */
+void chimdrv_offload_list(struct list_head *candidates)
+{
+	unsigned int most = CHIMDRV_BATCH;
+	struct chimdrv_candidate *c, *next;
+	LIST_HEAD(done);
+
+	for (; !list_empty(candidates); most = max(most / 2, 1u)) {
+		offload_pass(candidates, most);
+		list_for_each_entry_safe(c, next, candidates, node)
+			if (!c->again)
+				list_move_tail(&c->node, &done);
+	}
+	list_splice(&done, candidates);
+}
+
+/* The automatic policy's candidates. Any context, RCU. */
+static void want(struct chimdrv_dev *cd, struct sock *sk)
 {
 	struct chimdrv_offload *od = chimdrv_od(cd);
 	struct chimdrv_candidate *c;
 
-	if (!od || !od->up || READ_ONCE(od->ncandidates) >= 4 * CHIMDRV_BATCH)
+	if (!od || !od->up || READ_ONCE(od->ncandidates) >= 4 * CHIMDRV_BATCH ||
+	    chimdrv_backoff_card_full(od))
 		return;
 	spin_lock_bh(&od->lock);
 	list_for_each_entry(c, &od->candidates, node)
@@ -483,6 +598,21 @@ out:
 	spin_unlock_bh(&od->lock);
 }
 
+/* The policy looks at a socket; @tracked: what a segment of it says against it. */
+void chimdrv_offload_consider(struct sock *sk, enum chimdrv_refusal tracked)
+{
+	struct chimdrv_dev *cd = NULL;
+	enum chimdrv_refusal why;
+
+	rcu_read_lock();
+	why = chimdrv_policy_check(sk, &cd) ?: tracked;
+	if (!why)
+		want(cd, sk);
+	else
+		note(sk, cd, why, false);
+	rcu_read_unlock();
+}
+
 static void offload_work(struct work_struct *work)
 {
 	struct chimdrv_offload *od = container_of(work, struct chimdrv_offload, offload_work);
@@ -495,6 +625,8 @@ static void offload_work(struct work_struct *work)
 	spin_unlock_bh(&od->lock);
 	chimdrv_offload_list(&list);
 	list_for_each_entry_safe(c, next, &list, node) {
+		chimdrv_offload_note(c, false);
+		chimdrv_backoff_answer(od, c);
 		sock_put(c->sk);
 		chimdrv_cache_free(CHIMDRV_CACHE_CANDIDATE, c);
 	}

@@ -40,6 +40,12 @@ int chimdrv_offload_dev_add(struct chimdrv_dev *cd)
 		return -ENOMEM;
 	}
 	od->cd = cd;
+	if (chimdrv_blist_memory(od)) {
+		dev_err(cd->dev, "no %u bytes in one piece for a block list\n", od->list_len);
+		destroy_workqueue(od->wq);
+		kfree(od);
+		return -ENOMEM;
+	}
 	mutex_init(&od->mutex);
 	spin_lock_init(&od->lock);
 	INIT_LIST_HEAD(&od->neighs);
@@ -52,6 +58,7 @@ int chimdrv_offload_dev_add(struct chimdrv_dev *cd)
 	INIT_DELAYED_WORK(&od->retry_work, retry_work);
 	chimdrv_neigh_watch_work_init(od);
 	chimdrv_frag_work_init(od);
+	chimdrv_late_work_init(od);
 	cd->offload = od;
 	return 0;
 }
@@ -91,18 +98,48 @@ void chimdrv_offload_dev_del(struct chimdrv_dev *cd)
 	/* nobody finds it any more, then nothing is queued any more, then it goes */
 	WRITE_ONCE(cd->offload, NULL);
 	synchronize_rcu();
+	chimdrv_refusals_forget(od);
+	cancel_delayed_work_sync(&od->late_work);
+	cancel_delayed_work_sync(&od->upload_again);
 	cancel_work_sync(&od->upload_work);
 	cancel_delayed_work_sync(&od->update_work);
 	cancel_work_sync(&od->nce_work);
 	cancel_delayed_work_sync(&od->retry_work);
 	cancel_delayed_work_sync(&od->neigh_work);
 	destroy_workqueue(od->wq);
+	chimdrv_blist_memory_free(od);
 	kfree(od);
+}
+
+void chimdrv_offload_dev_reset(struct chimdrv_dev *cd)
+{
+	if (chimdrv_od(cd))
+		chimdrv_count(cd, card_resets);
+}
+
+bool chimdrv_offload_busy(struct chimdrv_dev *cd)
+{
+	struct chimdrv_offload *od;
+	bool busy;
+
+	rcu_read_lock();
+	od = READ_ONCE(cd->offload);
+	busy = od && READ_ONCE(od->nconns);
+	rcu_read_unlock();
+	return busy;
 }
 
 void chimdrv_offload_dev_up(struct chimdrv_net *net)
 {
-	set_up(chimdrv_od(net->cd), true);
+	struct chimdrv_offload *od = chimdrv_od(net->cd);
+
+	chimdrv_backoff_forget();
+	mutex_lock(&od->mutex);
+	/* a card that was reset has forgotten them */
+	memset(&od->params, 0, sizeof(od->params));
+	chimdrv_params_tell(od);
+	mutex_unlock(&od->mutex);
+	set_up(od, true);
 }
 
 void chimdrv_offload_dev_down(struct chimdrv_net *net)
@@ -115,6 +152,8 @@ void chimdrv_offload_dev_down(struct chimdrv_net *net)
 	mutex_lock(&od->mutex);
 	chimdrv_neigh_idle(od);
 	mutex_unlock(&od->mutex);
+	if (atomic_read(&od->abandoned))
+		chimdrv_dev_fail(net->cd, "reset for connections that it has not given back");
 }
 
 void chimdrv_offload_dev_gone(struct chimdrv_dev *cd)
@@ -146,6 +185,7 @@ void chimdrv_offload_dev_gone(struct chimdrv_dev *cd)
 	kvfree(all);
 	/* owned ones end when their owner lets go; the works end now, nothing answers them */
 	mutex_lock(&od->mutex);
+	atomic_set(&od->abandoned, 0);
 	chimdrv_neigh_forget(od);
 	mutex_unlock(&od->mutex);
 }
@@ -181,9 +221,12 @@ int chimdrv_offload_init(void)
 	err = chimdrv_ulp_init();
 	if (err)
 		goto err_policy;
-	err = chimdrv_hook_init();
+	err = chimdrv_route_watch_init();
 	if (err)
 		goto err_ulp;
+	err = chimdrv_hook_init();	/* which has routes looked at */
+	if (err)
+		goto err_route;
 	err = chimdrv_neigh_watch_init();
 	if (err)
 		goto err_hook;
@@ -195,6 +238,8 @@ err_neigh:
 	chimdrv_neigh_watch_exit();
 err_hook:
 	chimdrv_hook_exit();
+err_route:
+	chimdrv_route_watch_exit();
 err_ulp:
 	chimdrv_ulp_exit();
 err_policy:
@@ -209,8 +254,10 @@ void chimdrv_offload_exit(void)
 	chimdrv_genl_exit();
 	chimdrv_neigh_watch_exit();
 	chimdrv_hook_exit();
+	chimdrv_route_watch_exit();	/* the two before it tell it of changes */
 	chimdrv_ulp_exit();
 	chimdrv_policy_exit();
+	chimdrv_refusals_exit();
 	rcu_barrier();
 	chimdrv_cache_exit();
 }

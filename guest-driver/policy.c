@@ -3,12 +3,8 @@
  * Which sockets may be offloaded, and which are without being asked: the
  * conditions with their reasons, and the policy none, auto or random.
  */
-#include <linux/inetdevice.h>
 #include <linux/prandom.h>
-#include <net/ip.h>
-#include <net/ip6_route.h>
 #include <net/transp_v6.h>
-#include <net/xfrm.h>
 
 #include "chimdrv_conn.h"
 
@@ -37,6 +33,8 @@ static bool has_ip_options(const struct sock *sk)
 /* Options that the target does not know; they change without a call that passes by the driver. */
 enum chimdrv_refusal chimdrv_policy_option(const struct sock *sk)
 {
+	const struct net *net = sock_net(sk);
+
 	if (READ_ONCE(sk->sk_tsflags) & SOF_TIMESTAMPING_TX_RECORD_MASK)
 		return CHIMDRV_NO_TIMESTAMPING;
 	if (READ_ONCE(inet_sk(sk)->min_ttl))
@@ -45,7 +43,24 @@ enum chimdrv_refusal chimdrv_policy_option(const struct sock *sk)
 	if (sk->sk_family == AF_INET6 && READ_ONCE(inet6_sk(sk)->min_hopcount))
 		return CHIMDRV_NO_MIN_TTL;
 #endif
+	if (tcp_sk(sk)->thin_lto || READ_ONCE(net->ipv4.sysctl_tcp_thin_linear_timeouts))
+		return CHIMDRV_NO_TIMEOUTS;
+	if (inet_csk(sk)->icsk_mtup.enabled || READ_ONCE(net->ipv4.sysctl_tcp_mtu_probing))
+		return CHIMDRV_NO_PROBING;
 	return CHIMDRV_NO_NONE;
+}
+
+/*
+ * SO_MAX_PACING_RATE, or a congestion control that paces: kept by kernel TCP, or by
+ * sch_fq, which the target's segments do not pass.
+ */
+bool chimdrv_policy_paced(const struct sock *sk)
+{
+	/* pairs with the release in sch_fq, as in TCP itself */
+	u32 status = smp_load_acquire(&sk->sk_pacing_status);
+
+	return status == SK_PACING_NEEDED ||
+	       (status == SK_PACING_FQ && READ_ONCE(sk->sk_max_pacing_rate) != ~0UL);
 }
 
 static bool good_congestion_control(const struct sock *sk)
@@ -53,6 +68,18 @@ static bool good_congestion_control(const struct sock *sk)
 	const char *name = inet_csk(sk)->icsk_ca_ops->name;
 
 	return !strcmp(name, "cubic") || !strcmp(name, "reno");
+}
+
+/*
+ * Its last descriptor is closed: the close may have chosen kernel TCP's operation before
+ * the socket was ours, and not have come as far as the socket lock. RCU or owner.
+ */
+static bool closing(const struct sock *sk)
+{
+	const struct socket *sock = READ_ONCE(sk->sk_socket);
+	const struct file *file = sock ? READ_ONCE(sock->file) : NULL;
+
+	return file && !file_count(file);	/* a socket of the kernel's own has no file */
 }
 
 /* What holds for a socket whoever has it. */
@@ -64,7 +91,7 @@ enum chimdrv_refusal chimdrv_policy_recheck(struct sock *sk)
 		return CHIMDRV_NO_STATE;
 	if (sk->sk_shutdown & SEND_SHUTDOWN)
 		return CHIMDRV_NO_STATE;
-	if (!sk->sk_socket || sock_flag(sk, SOCK_DEAD))
+	if (!sk->sk_socket || sock_flag(sk, SOCK_DEAD) || closing(sk))
 		return CHIMDRV_NO_ORPHAN;
 	if (tp->repair)
 		return CHIMDRV_NO_REPAIR;
@@ -84,10 +111,12 @@ enum chimdrv_refusal chimdrv_policy_recheck(struct sock *sk)
 		return chimdrv_policy_option(sk);
 	if (has_ip_options(sk))
 		return CHIMDRV_NO_OPTIONS;
-	if (READ_ONCE(sk->sk_pacing_status) == SK_PACING_NEEDED)
-		return CHIMDRV_NO_PACING;
-	if (!good_congestion_control(sk))
+	if (chimdrv_compat_transparent(sk))
+		return CHIMDRV_NO_TRANSPARENT;
+	if (!good_congestion_control(sk))	/* before pacing, which some of them ask for */
 		return CHIMDRV_NO_CONGESTION;
+	if (chimdrv_policy_paced(sk))
+		return CHIMDRV_NO_PACING;
 	if (tp->ecn_flags & TCP_ECN_OK)
 		return CHIMDRV_NO_ECN;
 	if (BPF_SOCK_OPS_TEST_FLAG(tp, BPF_SOCK_OPS_ALL_CB_FLAGS))
@@ -106,55 +135,11 @@ enum chimdrv_refusal chimdrv_policy_moment(struct sock *sk)
 	return CHIMDRV_NO_NONE;
 }
 
-/* The card that the route leads to; a VLAN device counts as the device below it. */
-static enum chimdrv_refusal find_card(struct sock *sk, struct chimdrv_dev **cd)
+/* What forbids it whatever the card. */
+static enum chimdrv_refusal check_socket(struct sock *sk)
 {
-	enum chimdrv_refusal why = CHIMDRV_NO_ROUTE;
-	struct net_device *dev;
-	struct dst_entry *dst;
-
-	rcu_read_lock();
-	dst = __sk_dst_get(sk);
-	if (!dst)
-		goto out;
-	if (dst_xfrm(dst)) {
-		why = CHIMDRV_NO_XFRM;
-		goto out;
-	}
-	dev = dst->dev;
-	if (is_vlan_dev(dev))
-		dev = vlan_dev_real_dev(dev);
-	why = CHIMDRV_NO_DEVICE;
-	if (!chimdrv_net_is_ours(dev))
-		goto out;
-	*cd = chimdrv_net_of(dev)->cd;
-	why = CHIMDRV_NO_DOWN;
-	if (!chimdrv_od(*cd) || !READ_ONCE(chimdrv_od(*cd)->up) || !chimdrv_dev_alive(*cd))
-		goto out;
-	why = CHIMDRV_NO_PAUSED;
-	if (test_bit(CHIMDRV_DEV_PAUSED, &(*cd)->bits))
-		goto out;
-	why = CHIMDRV_NO_MTU;
-	if (dst_mtu(dst) > (*cd)->limits.mtu)
-		goto out;
-	why = CHIMDRV_NO_FAMILY;
-	if (chimdrv_hw_has(*cd, chimdrv_is_ipv6(sk) ? CHIM_F_OFFLOAD_IPV6 : CHIM_F_OFFLOAD_IPV4))
-		why = CHIMDRV_NO_NONE;
-out:
-	rcu_read_unlock();
-	return why;
-}
-
-/* @cd is not held: it is good as long as the RCU section of the caller. */
-enum chimdrv_refusal chimdrv_policy_check(struct sock *sk, struct chimdrv_dev **cd)
-{
-	const struct tcp_sock *tp = tcp_sk(sk);
-	enum chimdrv_refusal why;
-
-	if (sk->sk_protocol != IPPROTO_TCP || sk->sk_type != SOCK_STREAM)
-		return CHIMDRV_NO_PROTO;
 	if (chimdrv_ulp_is_ours(sk))
-		return CHIMDRV_NO_BUSY;
+		return CHIMDRV_NO_ALREADY;
 	if (inet_csk(sk)->icsk_ulp_ops)
 		return CHIMDRV_NO_ULP;
 	if (sk->sk_prot != &tcp_prot
@@ -163,12 +148,26 @@ enum chimdrv_refusal chimdrv_policy_check(struct sock *sk, struct chimdrv_dev **
 #endif
 	    )
 		return CHIMDRV_NO_PROTO;
-	why = chimdrv_policy_recheck(sk);
-	if (why)
-		return why;
-	why = find_card(sk, cd);
-	if (why)
-		return why;
+	return chimdrv_policy_recheck(sk);
+}
+
+/*
+ * @cd is not held: it is good as long as the RCU section of the caller. It is set for a
+ * refusal too where the route leads to a card of ours, and left alone where it does not.
+ */
+enum chimdrv_refusal chimdrv_policy_check(struct sock *sk, struct chimdrv_dev **cd)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+	enum chimdrv_refusal way, why;
+
+	if (sk->sk_protocol != IPPROTO_TCP || sk->sk_type != SOCK_STREAM)
+		return CHIMDRV_NO_PROTO;
+	way = chimdrv_route_card(sk, cd);
+	if (way == CHIMDRV_NO_DEVICE)	/* whatever else stands in the way is not our concern */
+		return way;
+	why = check_socket(sk);
+	if (why || way)
+		return why ?: way;
 	if (tp->rx_opt.tstamp_ok && chimdrv_compat_usec_ts(tp) &&
 	    !chimdrv_hw_has(*cd, CHIM_F_EXT_TS_US))
 		return CHIMDRV_NO_USEC;
@@ -192,12 +191,15 @@ int chimdrv_policy_errno(enum chimdrv_refusal refusal)
 	case CHIMDRV_NO_MEMORY:
 		return -ENOMEM;
 	case CHIMDRV_NO_BUSY:
+	case CHIMDRV_NO_ALREADY:
 		return -EALREADY;
 	case CHIMDRV_NO_DEVICE:
 	case CHIMDRV_NO_ROUTE:
 		return -ENODEV;
 	case CHIMDRV_NO_DOWN:
 		return -ENETDOWN;
+	case CHIMDRV_NO_LATE:
+		return -ETIMEDOUT;
 	case CHIMDRV_NO_CARD:
 		return -ENOSPC;
 	default:
@@ -212,7 +214,7 @@ bool chimdrv_policy_wants(struct sock *sk)
 {
 	if (likely(READ_ONCE(policy.mode) != CHIMNEY_POLICY_AUTO))
 		return false;
-	return sk->sk_state == TCP_ESTABLISHED && !inet_csk(sk)->icsk_ulp_ops && sk->sk_socket;
+	return sk->sk_state == TCP_ESTABLISHED && READ_ONCE(sk->sk_socket);
 }
 
 static u32 roll(void)
@@ -249,11 +251,8 @@ static void random_card(struct chimdrv_dev *cd)
 
 static bool random_socket(struct sock *sk, void *arg)
 {
-	struct chimdrv_dev *cd;
-
-	if (!chimdrv_ulp_is_ours(sk) && (roll() & 1) &&
-	    chimdrv_policy_check(sk, &cd) == CHIMDRV_NO_NONE)
-		chimdrv_offload_want(cd, sk);
+	if (!chimdrv_ulp_is_ours(sk) && (roll() & 1))
+		chimdrv_offload_consider(sk, CHIMDRV_NO_NONE);
 	return true;
 }
 
@@ -284,6 +283,7 @@ int chimdrv_policy_set(u32 mode, u32 seed)
 	prandom_seed_state(&policy.rnd, seed);
 	WRITE_ONCE(policy.mode, mode);
 	spin_unlock_bh(&policy.lock);
+	chimdrv_backoff_forget();
 	if (mode == CHIMNEY_POLICY_RANDOM)
 		mod_delayed_work(system_wq, &policy.work, 1);
 	return 0;
@@ -330,6 +330,7 @@ int chimdrv_policy_init(void)
 	spin_lock_init(&policy.lock);
 	prandom_seed_state(&policy.rnd, 1);
 	INIT_DELAYED_WORK(&policy.work, policy_work);
+	chimdrv_backoff_forget();
 	return 0;
 }
 

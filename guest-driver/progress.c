@@ -34,11 +34,12 @@ static enum chimdrv_why must_leave(struct chimdrv_conn *conn)
 		}
 		conn->snd_up = tp->snd_up;
 	}
-	if (rcu_access_pointer(sk->sk_filter) ||
-	    /* pairs with the release in sch_fq, as in TCP itself */
-	    smp_load_acquire(&sk->sk_pacing_status) == SK_PACING_NEEDED)
+	if (rcu_access_pointer(sk->sk_filter))
 		return CHIMDRV_WHY_FILTER;
-	if (chimdrv_policy_option(sk))
+	if (chimdrv_policy_paced(sk))
+		return CHIMDRV_WHY_PACING;
+	/* mostly an option whose call had begun before the socket was ours */
+	if (chimdrv_policy_option(sk) || tp->repair || chimdrv_compat_signed(tp))
 		return CHIMDRV_WHY_SOCKOPT;
 	if ((sk->sk_state != TCP_ESTABLISHED && sk->sk_state != TCP_CLOSE_WAIT) ||
 	    (sk->sk_shutdown & SEND_SHUTDOWN))
@@ -46,28 +47,62 @@ static enum chimdrv_why must_leave(struct chimdrv_conn *conn)
 	return CHIMDRV_WHY_NONE;
 }
 
+/*
+ * Options and routes that have changed: the way may be another, or closed. Then the
+ * target gets no more to send, as kernel TCP would send no more that way.
+ */
+static enum chimdrv_why must_leave_route(struct chimdrv_conn *conn)
+{
+	enum chimdrv_why why = CHIMDRV_WHY_NONE;
+
+	if (test_bit(CHIMDRV_C_FRESH, &conn->bits) || chimdrv_route_stale(conn))
+		why = chimdrv_route_check(conn);
+	if (why)
+		set_bit(CHIMDRV_C_QUIET, &conn->bits);
+	return why;
+}
+
 /* slock, queues ours, OFFLOADED. */
 static void heed_program(struct chimdrv_conn *conn)
 {
 	enum chimdrv_why why = must_leave(conn);
+	u32 timeout = conn->user_timeout;
+	bool changed;
 
+	if (!why)
+		why = must_leave_route(conn);
 	clear_bit(CHIMDRV_C_FRESH, &conn->bits);
+	changed = chimdrv_state_changed(conn);
+	/* with kernel TCP it counts what has been waited already; an UPDATE begins anew (UPD-11) */
+	if (!why && conn->user_timeout != timeout && conn->nsends)
+		why = CHIMDRV_WHY_SOCKOPT;
 	if (why)
 		chimdrv_upload_ask(conn, why);
-	else if (chimdrv_state_changed(conn))
+	else if (changed)
 		chimdrv_update_ask(conn);
+}
+
+/* The card has handed over all of it, and its end changes nothing any more. */
+static bool handed_over(const struct chimdrv_conn *conn)
+{
+	return conn->state == CHIMDRV_TERMINATING && test_bit(CHIMDRV_C_LAST, &conn->bits) &&
+	       test_bit(CHIMDRV_C_FINAL, &conn->bits);
 }
 
 /* slock, queues ours. */
 static void run(struct chimdrv_conn *conn)
 {
+	if (test_bit(CHIMDRV_C_ABANDONED, &conn->bits)) {
+		chimdrv_handback_abandon(conn);
+		return;
+	}
 	if (test_bit(CHIMDRV_C_UNDO, &conn->bits) && conn->state != CHIMDRV_HOST) {
 		chimdrv_handback_undo(conn);
 		return;
 	}
 	if (conn->state <= CHIMDRV_HOLDING)
 		return;
-	if (test_bit(CHIMDRV_C_GONE, &conn->bits)) {
+	if (test_bit(CHIMDRV_C_GONE, &conn->bits) && !handed_over(conn)) {
 		chimdrv_handback_die(conn);
 		return;
 	}
@@ -77,14 +112,14 @@ static void run(struct chimdrv_conn *conn)
 	}
 	if (conn->state == CHIMDRV_OFFLOADED && !test_bit(CHIMDRV_C_DETACHED, &conn->bits)) {
 		/* owners that came while it went over have left without a look at what they did */
-		if (test_bit(CHIMDRV_C_FRESH, &conn->bits))
+		if (test_bit(CHIMDRV_C_FRESH, &conn->bits) ||
+		    (!test_bit(CHIMDRV_C_UPLOAD, &conn->bits) && chimdrv_route_stale(conn)))
 			heed_program(conn);
 		chimdrv_fwd_flush(conn);
 		chimdrv_recv_post(conn);
 		if (!test_bit(CHIMDRV_C_QUIET, &conn->bits))
 			chimdrv_send_post(conn);
-	} else if (conn->state == CHIMDRV_TERMINATING && test_bit(CHIMDRV_C_LAST, &conn->bits) &&
-		   test_bit(CHIMDRV_C_FINAL, &conn->bits)) {
+	} else if (handed_over(conn)) {
 		chimdrv_handback_finish(conn);
 	}
 }
@@ -93,8 +128,22 @@ static void run(struct chimdrv_conn *conn)
 void chimdrv_progress_check(struct chimdrv_conn *conn)
 {
 	go(conn);
+	if (test_bit(CHIMDRV_C_ABANDONED, &conn->bits) && conn->state == CHIMDRV_HOST) {
+		if (test_bit(CHIMDRV_C_GONE, &conn->bits))
+			chimdrv_handback_release(conn);
+		return;
+	}
 	if (!sock_owned_by_user(conn->sk))
 		run(conn);
+}
+
+/* An owner, if there is one, looks when it lets go. */
+void chimdrv_progress_look(struct chimdrv_conn *conn)
+{
+	spin_lock_bh(&conn->sk->sk_lock.slock);
+	set_bit(CHIMDRV_C_FRESH, &conn->bits);
+	chimdrv_progress_check(conn);
+	spin_unlock_bh(&conn->sk->sk_lock.slock);
 }
 
 /* What the owner has done with a socket that is not kernel TCP's. */

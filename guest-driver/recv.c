@@ -151,9 +151,25 @@ static void post_for_buffered(struct chimdrv_conn *conn)
 }
 
 /*
- * Any time room may have appeared. After a refusal, once half of the buffer is
- * free: a zero-byte request, so that the card indicates again. In bulk: a few
- * requests always.
+ * After a refusal: is there room again that is worth a request? Nothing has come since,
+ * so that collapsing once is enough; it needs the socket's queues.
+ */
+static bool room_again(struct chimdrv_conn *conn)
+{
+	if (chimdrv_window_has_half(conn) || chimdrv_window_gave_way(conn) ||
+	    chimdrv_window_limit(conn) / 8 > conn->refused_limit / 7)
+		return true;
+	if (!conn->collapse_tried && (conn->releasing || !sock_owned_by_user(conn->sk))) {
+		conn->collapse_tried = true;
+		conn->collapse_helped = chimdrv_collapse(conn, false);
+	}
+	return conn->collapse_helped;
+}
+
+/*
+ * Any time room may have appeared. After a refusal, once half of the buffer is free, or
+ * more than was by collapsing: a zero-byte request, so that the card indicates again. In
+ * bulk: a few requests always.
  */
 void chimdrv_recv_post(struct chimdrv_conn *conn)
 {
@@ -169,13 +185,13 @@ void chimdrv_recv_post(struct chimdrv_conn *conn)
 		return;
 	}
 	if (test_bit(CHIMDRV_C_REFUSED, &conn->bits)) {
-		if (chimdrv_deliver_has_half(conn) && !post(conn, 0, false))
+		if (room_again(conn) && !post(conn, 0, false))
 			clear_bit(CHIMDRV_C_REFUSED, &conn->bits);
 		return;
 	}
-	if (test_bit(CHIMDRV_C_BULK, &conn->bits) && chimdrv_deliver_has_half(conn))
+	if (test_bit(CHIMDRV_C_BULK, &conn->bits) && chimdrv_window_has_half(conn))
 		while (conn->nrecvs < BULK_RECVS &&
-		       chimdrv_deliver_has_room(conn, conn->recv_bytes * 2) &&
+		       chimdrv_window_has_room(conn, conn->recv_bytes, conn->recv_bytes * 2) &&
 		       !post(conn, CHIMDRV_RECV_PARTS * PAGE_SIZE << CHIMDRV_RECV_ORDER, false))
 			;
 }

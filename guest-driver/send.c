@@ -152,25 +152,21 @@ static struct chimdrv_send *send_make(struct chimdrv_conn *conn, u32 seq, u32 ma
 
 /* ----------------------------------------------------------------------------- requests */
 
-/* What the program said about the end of its data: push it, or more will come. */
-static void send_intent(struct sock *sk, struct chimdrv_send *send, u32 end)
+/*
+ * What the target may do with the end of a request: push it, if the program's data
+ * ends there; wait for more, if a request that follows is certain to come. @room:
+ * requests that may be posted at once. Else it goes as it is.
+ */
+static u32 send_flags(const struct chimdrv_conn *conn, const struct chimdrv_send *send, u32 end,
+		      u32 all, u32 room)
 {
-	const struct sk_buff *tail = skb_peek_tail(&sk->sk_write_queue);
+	const struct sk_buff *tail = skb_peek_tail(&conn->sk->sk_write_queue);
+	u32 last = send->seq + send->len;
 
-	if (send->seq + send->len == end && tail && (TCP_SKB_CB(tail)->tcp_flags & TCPHDR_PSH))
-		send->flags = CHIM_SEND_PUSH;
-	else
-		send->flags = CHIM_SEND_MORE;
-}
-
-/* With the socket corked a last partial segment waits for the rest, as in the kernel's TCP. */
-static u32 corked(const struct sock *sk, u32 from, u32 end)
-{
-	const struct tcp_sock *tp = tcp_sk(sk);
-
-	if (!(tp->nonagle & TCP_NAGLE_CORK) || !tp->mss_cache)
-		return end;
-	return end - (end - from) % tp->mss_cache;
+	if (last == all && tail && (TCP_SKB_CB(tail)->tcp_flags & TCPHDR_PSH))
+		return CHIM_SEND_PUSH;
+	/* it is posted now, or when one in front completes */
+	return before(last, end) && (conn->nsends || room > 1) ? CHIM_SEND_MORE : 0;
 }
 
 static void send_account(struct chimdrv_conn *conn, struct chimdrv_send *send)
@@ -187,13 +183,17 @@ void chimdrv_send_post(struct chimdrv_conn *conn)
 	u32 limit = max_t(u32, conn->backlog, max(2 * conn->cwnd_bytes, (u32)BACKLOG_MIN));
 	const struct chimdrv_limits *lim = &conn->cd->limits;
 	struct tcp_sock *tp = tcp_sk(conn->sk);
-	u32 end, all = data_end(conn->sk);
+	u32 all = data_end(conn->sk), end = chimdrv_tail_end(conn, all);
+	u32 room = conn->send_room ?: lim->sends;
 	struct chimdrv_send *send;
 	struct chimdrv_sq_cmd cmd = { };
 	int err;
 
-	end = corked(conn->sk, conn->posted_seq, all);
-	while (before(conn->posted_seq, end) && conn->nsends < (conn->send_room ?: lim->sends) &&
+	if (test_bit(CHIMDRV_C_UNTOLD, &conn->bits))
+		return;		/* with a header that the target does not know yet */
+	if (chimdrv_route_stale(conn))
+		return;		/* perhaps not this way; progress.c looks first */
+	while (before(conn->posted_seq, end) && conn->nsends < room &&
 	       conn->posted_bytes < limit) {
 		send = send_make(conn, conn->posted_seq, min3(end - conn->posted_seq,
 				 (u32)CHIMDRV_SEND_LEN, lim->send_len), GFP_ATOMIC);
@@ -204,7 +204,7 @@ void chimdrv_send_post(struct chimdrv_conn *conn)
 				chimdrv_upload_ask(conn, CHIMDRV_WHY_UNREADABLE);
 			break;
 		}
-		send_intent(conn->sk, send, all);
+		send->flags = send_flags(conn, send, end, all, room);
 		send->cookie = ++conn->next_cookie;
 		cmd.ctl = CHIM_OP_SEND | send->flags << CHIM_CTL_FLAGS_SHIFT;
 		cmd.cookie = send->cookie;
@@ -222,6 +222,7 @@ void chimdrv_send_post(struct chimdrv_conn *conn)
 		send_account(conn, send);
 		chimdrv_count(conn->cd, sends);
 	}
+	chimdrv_tail_watch(conn, end != all);
 	WRITE_ONCE(tp->snd_nxt, conn->posted_seq);	/* SIOCOUTQNSD, TCP_NOTSENT_LOWAT */
 }
 
@@ -256,12 +257,14 @@ u32 chimdrv_send_chain_size(struct chimdrv_conn *conn)
 int chimdrv_send_chain(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u32 *off, u32 *count)
 {
 	const struct chimdrv_tcp_state *s = &conn->final;
-	u32 end = data_end(conn->sk), n = 0, i;
+	u32 all = data_end(conn->sk), n = 0, end, i;
 	struct chim_send_ref *ref;
 	struct chimdrv_send *send;
 	struct chim_sge *sge;
 	int refs, sges, err = -ENOBUFS;
 
+	chimdrv_tail_begin(conn, s->snd_max);
+	end = chimdrv_tail_end(conn, all);
 	while (before(conn->posted_seq, end) && conn->nsends < conn->cd->limits.sends) {
 		send = send_make(conn, conn->posted_seq, min3(end - conn->posted_seq,
 				 (u32)CHIMDRV_SEND_LEN, conn->cd->limits.send_len), GFP_KERNEL);
@@ -269,7 +272,7 @@ int chimdrv_send_chain(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u32 
 			err = PTR_ERR(send);
 			break;
 		}
-		send_intent(conn->sk, send, end);
+		send->flags = send_flags(conn, send, end, all, conn->cd->limits.sends);
 		send->cookie = ++conn->next_cookie;
 		send_account(conn, send);
 	}
@@ -392,6 +395,7 @@ void chimdrv_send_reap(struct chimdrv_conn *conn)
 	}
 	if (!any)
 		return;
+	chimdrv_tail_acked(conn);
 	conn->bytes_out += una - tcp_sk(sk)->snd_una;
 	chimdrv_count_add(conn->cd, bytes_out, una - tcp_sk(sk)->snd_una);
 	chimdrv_state_ack(sk, una);

@@ -18,13 +18,6 @@
 
 /* ----------------------------------------------------------------------------- snapshot */
 
-static u32 jiffies_left(unsigned long expires)
-{
-	long left = (long)(expires - jiffies);
-
-	return left > 0 ? jiffies_to_msecs(left) : 0;
-}
-
 /* Where a retransmission after a timeout would start (M-32); else SND.NXT itself. */
 static u32 first_lost(struct sock *sk)
 {
@@ -48,6 +41,7 @@ void chimdrv_state_capture(struct chimdrv_conn *conn)
 
 	memset(s, 0, sizeof(*s));
 	s->state = sk->sk_state == TCP_CLOSE_WAIT ? CHIM_TCP_CLOSE_WAIT : CHIM_TCP_ESTABLISHED;
+	s->fin_received = sk->sk_state == TCP_CLOSE_WAIT;
 	s->rcv_nxt = tp->rcv_nxt;
 	s->rcv_wnd = tcp_receive_window(tp);
 	s->snd_una = tp->snd_una;
@@ -70,31 +64,16 @@ void chimdrv_state_capture(struct chimdrv_conn *conn)
 		s->ts_time = chimdrv_compat_ts_clock(tp) + tp->tsoffset;
 		s->last_ts_val = s->ts_time;
 	}
-	s->rexmit_count = inet_csk(sk)->icsk_retransmits;
+	chimdrv_timers_capture(sk, &s->timers);
+	chimdrv_tail_capture(conn);
 	conn->seen_rcv_nxt = tp->rcv_nxt;
 	conn->seen_snd_una = tp->snd_una;
 	/* where the received bytes end: a FIN is behind them */
-	conn->rx_seq = tp->rcv_nxt - (s->state == CHIM_TCP_CLOSE_WAIT);
+	conn->rx_seq = tp->rcv_nxt - s->fin_received;
 	conn->buffered_start = conn->rx_seq;
 	conn->buffered_end = conn->rx_seq;
 	conn->posted_seq = tp->snd_una;
 	conn->snd_up = tp->snd_up;
-}
-
-/*
- * InitialRcvWnd as the socket is now: what kernel TCP would offer. Bytes that the
- * card holds and those that it has still offered all have to fit into what is free.
- */
-u32 chimdrv_state_window(struct chimdrv_conn *conn)
-{
-	const struct sock *sk = conn->sk;
-	const struct tcp_sock *tp = tcp_sk(sk);
-	int space = READ_ONCE(sk->sk_rcvbuf) - chimdrv_deliver_used(conn);
-	u32 wnd = tcp_win_from_space(sk, max(space, 0));
-
-	wnd = min_t(u32, wnd, tp->window_clamp);
-	wnd = min_t(u32, wnd, 65535u << tp->rx_opt.rcv_wscale);
-	return clamp(wnd, 1u, conn->cd->limits.rcv_wnd);
 }
 
 static u32 flow_label(const struct sock *sk)
@@ -104,7 +83,8 @@ static u32 flow_label(const struct sock *sk)
 	u32 label = be32_to_cpu(np->flow_label & IPV6_FLOWLABEL_MASK);
 	int mode = sock_net(sk)->ipv6.sysctl.auto_flowlabels;
 
-	if (label || mode == IP6_AUTO_FLOW_LABEL_OFF || mode == IP6_AUTO_FLOW_LABEL_OPTIN)
+	if (label || mode == IP6_AUTO_FLOW_LABEL_OFF ||
+	    (mode != IP6_AUTO_FLOW_LABEL_FORCED && !chimdrv_compat_autolabel(sk)))
 		return label;
 	/* the kernel derives it from the flow's hash; go on with the same */
 	label = be32_to_cpu((__force __be32)rol32(sk->sk_txhash, 16) & IPV6_FLOWLABEL_MASK);
@@ -116,19 +96,17 @@ static u32 flow_label(const struct sock *sk)
 #endif
 }
 
-static u8 hop_limit(struct sock *sk)
+u8 chimdrv_state_ttl(const struct sock *sk, struct dst_entry *dst)
 {
-	struct dst_entry *dst = __sk_dst_get(sk);
-
 #if IS_ENABLED(CONFIG_IPV6)
 	if (chimdrv_is_ipv6(sk))
 		return inet6_sk(sk)->hop_limit >= 0 ? inet6_sk(sk)->hop_limit :
-		       (dst ? ip6_dst_hoplimit(dst) : 64);
+						      ip6_dst_hoplimit(dst);
 #endif
-	return inet_sk(sk)->uc_ttl >= 0 ? inet_sk(sk)->uc_ttl : (dst ? ip4_dst_hoplimit(dst) : 64);
+	return inet_sk(sk)->uc_ttl >= 0 ? inet_sk(sk)->uc_ttl : ip4_dst_hoplimit(dst);
 }
 
-static u8 traffic_class(const struct sock *sk)
+u8 chimdrv_state_tos(const struct sock *sk)
 {
 #if IS_ENABLED(CONFIG_IPV6)
 	if (chimdrv_is_ipv6(sk))
@@ -137,10 +115,14 @@ static u8 traffic_class(const struct sock *sk)
 	return inet_sk(sk)->tos & ~INET_ECN_MASK;
 }
 
-/* Read the options of the socket; true if any differs from what the target knows. */
+/*
+ * Read the options of the socket; true if any differs from what the target knows. What
+ * is sent after a change of the header has the new one with kernel TCP.
+ */
 static bool read_options(struct chimdrv_conn *conn)
 {
 	struct sock *sk = conn->sk;
+	struct dst_entry *dst = conn->route.dst;	/* the socket's own may be gone for now */
 	const struct tcp_sock *tp = tcp_sk(sk);
 	u16 flags = (sock_flag(sk, SOCK_KEEPOPEN) ? CHIM_TCP_KEEPALIVE : 0) |
 		    (tp->nonagle & TCP_NAGLE_OFF ? 0 : CHIM_TCP_NAGLE);
@@ -153,15 +135,17 @@ static bool read_options(struct chimdrv_conn *conn)
 			changed = true;				\
 		}						\
 	} while (0)
+	TAKE(ttl, chimdrv_state_ttl(sk, dst));
+	TAKE(tos, chimdrv_state_tos(sk));
+	TAKE(prio, chimdrv_path_vlan_prio(sk, dst));
+	TAKE(flow_label, chimdrv_is_ipv6(sk) ? flow_label(sk) : 0);
+	if (changed)
+		set_bit(CHIMDRV_C_UNTOLD, &conn->bits);
 	TAKE(opt_flags, flags);
-	TAKE(ttl, hop_limit(sk));
-	TAKE(tos, traffic_class(sk));
-	TAKE(prio, chimdrv_path_vlan_prio(sk));
 	TAKE(ka_probes, min_t(int, keepalive_probes(tp), 255));
 	TAKE(ka_time, jiffies_to_msecs(keepalive_time_when(tp)));
 	TAKE(ka_intvl, jiffies_to_msecs(keepalive_intvl_when(tp)));
 	TAKE(user_timeout, inet_csk(sk)->icsk_user_timeout);
-	TAKE(flow_label, chimdrv_is_ipv6(sk) ? flow_label(sk) : 0);
 #undef TAKE
 	return changed;
 }
@@ -169,21 +153,20 @@ static bool read_options(struct chimdrv_conn *conn)
 /* slock or owner. Has the program changed something that the target must know? */
 bool chimdrv_state_changed(struct chimdrv_conn *conn)
 {
-	u32 wnd = chimdrv_state_window(conn);
-	u32 step = max_t(u32, conn->wnd_granted, tcp_full_space(conn->sk)) / 4;
 	bool changed = read_options(conn);
 
-	/* More room by reading or autotuning; an update costs a command: only real steps count. */
-	return changed || wnd >= conn->wnd_granted + step;
+	return changed || test_bit(CHIMDRV_C_UNTOLD, &conn->bits) || chimdrv_window_changed(conn);
 }
 
-void chimdrv_state_cached(struct chimdrv_conn *conn, struct chim_tcp_cached *c, bool update)
+/* slock or owner. Returns InitialRcvWnd as the target is told. */
+u32 chimdrv_state_cached(struct chimdrv_conn *conn, struct chim_tcp_cached *c, bool update)
 {
-	u32 wnd = max(conn->wnd_granted, chimdrv_state_window(conn));
+	u32 old = conn->wnd_granted, wnd = chimdrv_window_tell(conn);
 
+	read_options(conn);
 	c->hdr.length = cpu_to_le32(sizeof(*c));
 	c->flags = cpu_to_le16(conn->opt_flags |
-			       (update && wnd != conn->wnd_granted ? CHIM_TCP_UPDATE_RCV_WND : 0));
+			       (update && wnd != old ? CHIM_TCP_UPDATE_RCV_WND : 0));
 	c->ka_probe_count = conn->ka_probes;
 	c->ttl = conn->ttl;
 	c->tos = conn->tos;
@@ -193,7 +176,7 @@ void chimdrv_state_cached(struct chimdrv_conn *conn, struct chim_tcp_cached *c, 
 	c->ka_interval = cpu_to_le32(conn->ka_intvl);
 	c->max_rt = cpu_to_le32(conn->user_timeout);
 	c->flow_label = cpu_to_le32(conn->flow_label);
-	conn->wnd_granted = wnd;
+	return wnd;
 }
 
 /* ----------------------------------------------------- constant and delegated variables */
@@ -232,12 +215,9 @@ static u16 sat16(u64 v)
 static void export_delegated(struct chimdrv_conn *conn, struct chim_tcp_delegated *d)
 {
 	const struct chimdrv_tcp_state *s = &conn->final;
-	struct inet_connection_sock *icsk = inet_csk(conn->sk);
-	const struct tcp_sock *tp = tcp_sk(conn->sk);
 
 	d->hdr.length = cpu_to_le32(sizeof(*d));
 	d->state = s->state;
-	d->rexmit_count = s->snd_wnd ? s->rexmit_count : 0;
 	d->rcv_nxt = cpu_to_le32(s->rcv_nxt);
 	d->rcv_wnd = cpu_to_le32(s->rcv_wnd);
 	d->snd_una = cpu_to_le32(s->snd_una);
@@ -255,19 +235,7 @@ static void export_delegated(struct chimdrv_conn *conn, struct chim_tcp_delegate
 	d->ts_recent = cpu_to_le32(s->ts_recent);
 	d->ts_recent_age = cpu_to_le32(s->ts_recent_age);
 	d->ts_time = cpu_to_le32(s->ts_time);
-	d->ka_timeout_delta = cpu_to_le32(CHIM_TIMER_IDLE);
-	if (sock_flag(conn->sk, SOCK_KEEPOPEN)) {
-		u32 when = keepalive_time_when(tp), elapsed = keepalive_time_elapsed(tp);
-
-		d->ka_timeout_delta = cpu_to_le32(jiffies_to_msecs(when > elapsed ?
-								   when - elapsed : 1));
-		d->ka_probe_count = icsk->icsk_probes_out;
-	}
-	d->rexmit_timeout_delta = cpu_to_le32(CHIM_TIMER_IDLE);
-	if (s->snd_max != s->snd_una)
-		d->rexmit_timeout_delta = cpu_to_le32(icsk->icsk_pending == ICSK_TIME_RETRANS ?
-						      jiffies_left(icsk->icsk_timeout) + 1 :
-						      jiffies_to_msecs(icsk->icsk_rto));
+	chimdrv_timers_put(conn->cd, &s->timers, d);
 }
 
 /* ------------------------------------------------------------------------- BufferedData */
@@ -288,7 +256,7 @@ static int export_buffered(struct chimdrv_conn *conn, struct chimdrv_blist *bl,
 	len = min3(len, conn->cd->limits.buffered, BUFFERED_MAX);
 	if (!len || !chimdrv_hw_has(conn->cd, CHIM_F_BUFFERED))
 		return 0;
-	room = chimdrv_room_create(conn->cd->dev, len, DMA_TO_DEVICE);
+	room = chimdrv_room_create(conn->cd->dev, len, DMA_TO_DEVICE, false);
 	if (!room)
 		return 0;	/* a freedom, not a need: the bytes stay with the socket */
 	start = end - len;
@@ -341,11 +309,11 @@ int chimdrv_state_export(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u3
 	if (off < 0)
 		return off;
 	d_off = off + sizeof(struct chim_tcp_const) + sizeof(struct chim_tcp_cached);
-	read_options(conn);
-	conn->wnd_granted = min(conn->final.rcv_wnd, conn->cd->limits.rcv_wnd);	/* is promised */
+	chimdrv_window_begin(conn, conn->final.rcv_wnd);
 	export_const(conn, chimdrv_blist_ptr(bl, off));
 	chimdrv_state_cached(conn, chimdrv_blist_ptr(bl, off + sizeof(struct chim_tcp_const)),
 			     false);
+	clear_bit(CHIMDRV_C_UNTOLD, &conn->bits);
 	export_delegated(conn, chimdrv_blist_ptr(bl, d_off));
 	err = chimdrv_send_chain(conn, bl, &chain, &count);
 	if (err)
@@ -365,9 +333,17 @@ int chimdrv_state_export(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u3
 	return 0;
 }
 
+void chimdrv_state_age(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u32 node)
+{
+	u32 off = le32_to_cpu(chimdrv_blist_at(bl, node)->state_off);
+
+	off += sizeof(struct chim_tcp_const) + sizeof(struct chim_tcp_cached);
+	chimdrv_timers_put(conn->cd, &conn->final.timers, chimdrv_blist_ptr(bl, off));
+}
+
 u32 chimdrv_state_size(struct chimdrv_conn *conn)
 {
-	u32 buffered = min(conn->cd->limits.buffered, chimdrv_state_window(conn) / 2);
+	u32 buffered = min(conn->cd->limits.buffered, chimdrv_window_now(conn) / 2);
 
 	return sizeof(struct chim_tcp_const) + sizeof(struct chim_tcp_cached) +
 	       sizeof(struct chim_tcp_delegated) + chimdrv_send_chain_size(conn) +
@@ -376,15 +352,29 @@ u32 chimdrv_state_size(struct chimdrv_conn *conn)
 
 /* ------------------------------------------------------------- and as the card gives it */
 
-bool chimdrv_state_fin_seen(u8 state)
+/* Of a card that does not tell: a FIN that an RST has followed is not known of. */
+static u32 fins_of_state(u8 state)
 {
-	return state == CHIM_TCP_CLOSE_WAIT || state == CHIM_TCP_CLOSING ||
-	       state == CHIM_TCP_LAST_ACK || state == CHIM_TCP_TIME_WAIT;
+	u32 fins = 0;
+
+	if (state == CHIM_TCP_CLOSE_WAIT || state == CHIM_TCP_CLOSING ||
+	    state == CHIM_TCP_LAST_ACK || state == CHIM_TCP_TIME_WAIT)
+		fins |= CHIM_FIN_RECEIVED;
+	if (state == CHIM_TCP_FIN_WAIT1 || state == CHIM_TCP_FIN_WAIT2 ||
+	    state == CHIM_TCP_CLOSING || state == CHIM_TCP_LAST_ACK ||
+	    state == CHIM_TCP_TIME_WAIT)
+		fins |= CHIM_FIN_SENT;
+	return fins;
 }
 
-void chimdrv_state_import(struct chimdrv_tcp_state *s, const struct chim_tcp_delegated *d)
+void chimdrv_state_import(const struct chimdrv_dev *cd, struct chimdrv_tcp_state *s,
+			  const struct chim_tcp_delegated *d)
 {
+	u32 fins = le32_to_cpu(d->fins) | fins_of_state(d->state);
+
 	s->state = d->state;
+	s->fin_received = fins & CHIM_FIN_RECEIVED;
+	s->fin_sent = fins & CHIM_FIN_SENT;
 	s->rcv_nxt = le32_to_cpu(d->rcv_nxt);
 	s->rcv_wnd = le32_to_cpu(d->rcv_wnd);
 	s->snd_una = le32_to_cpu(d->snd_una);
@@ -403,9 +393,8 @@ void chimdrv_state_import(struct chimdrv_tcp_state *s, const struct chim_tcp_del
 	s->ts_recent_age = le32_to_cpu(d->ts_recent_age);
 	s->ts_time = le32_to_cpu(d->ts_time);
 	s->last_ts_val = le32_to_cpu(d->last_ts_val);
-	s->dup_ack_count = d->dup_ack_count;
-	s->rexmit_count = d->rexmit_count;
 	s->rexmit_segments = le32_to_cpu(d->rexmit_segments);
 	s->send_backlog = le32_to_cpu(d->send_backlog_size);
 	s->receive_backlog = le32_to_cpu(d->receive_backlog_size);
+	chimdrv_timers_take(cd, &s->timers, d);
 }

@@ -2,16 +2,15 @@
 /*
  * The target's last state into the kernel's TCP, so that it goes on as if it had
  * never stopped: write queue and retransmission queue, window, congestion,
- * timestamps, timers, FIN; then the segments that were held.
+ * timestamps, FIN; then the segments that were held. Timers: state_timers.c.
  *
  * slock held and the socket's queues ours. Nothing sleeps and nothing fails. Fields
  * of the socket that this file writes (Linux 6.1.192 and 6.12.117), beside those
  * that the ordinary data path (send.c, deliver.c) moves:
  *   rcv_nxt rcv_wup rcv_wnd snd_una snd_nxt snd_up snd_wnd max_window snd_wl1
  *   snd_cwnd snd_ssthresh high_seq srtt_us rttvar_us mdev_us mdev_max_us rtt_seq
- *   rx_opt.ts_recent rx_opt.ts_recent_stamp tsoffset rcv_tstamp lsndtime total_retrans
- *   retrans_stamp packets_out lost_out tsorted_sent_queue tcp_rtx_queue
- *   sk_write_queue icsk_rto icsk_pending
+ *   rx_opt.ts_recent rx_opt.ts_recent_stamp tsoffset lsndtime total_retrans
+ *   packets_out lost_out tsorted_sent_queue tcp_rtx_queue sk_write_queue icsk_rto
  */
 #include "chimdrv_conn.h"
 
@@ -111,7 +110,10 @@ static void set_segs(struct sk_buff *skb, u32 mss)
 	}
 }
 
-/* [SND.UNA, SND.MAX) to the retransmission queue, the rest stays to be sent. */
+/*
+ * [SND.UNA, SND.MAX) to the retransmission queue, the rest stays to be sent. What the
+ * target has sent decides alone: what the kernel's TCP took for sent has met the gate.
+ */
 static void restore_queues(struct sock *sk, const struct chimdrv_tcp_state *s)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
@@ -119,6 +121,7 @@ static void restore_queues(struct sock *sk, const struct chimdrv_tcp_state *s)
 	u64 now = tcp_clock_ns();
 	u32 mss = max(1u, tp->mss_cache);
 
+	chimdrv_valves_merge(sk);
 	tp->packets_out = 0;
 	chimdrv_state_ack(sk, s->snd_una);
 	skb = skb_peek(&sk->sk_write_queue);
@@ -179,10 +182,8 @@ static void restore_congestion(struct sock *sk, const struct chimdrv_tcp_state *
 	tp->high_seq = tp->snd_nxt;
 	if (icsk->icsk_ca_ops->init)	/* private state is not handed over (M-34) */
 		icsk->icsk_ca_ops->init(sk);
-	if (tp->lost_out) {
+	if (tp->lost_out)
 		icsk->icsk_ca_state = TCP_CA_Loss;
-		tp->retrans_stamp = 0;
-	}
 	if (s->srtt_us) {
 		tp->srtt_us = s->srtt_us;
 		tp->rttvar_us = max(s->rttvar_us, tcp_rto_min_us(sk));
@@ -193,23 +194,6 @@ static void restore_congestion(struct sock *sk, const struct chimdrv_tcp_state *
 	}
 }
 
-static void restore_timers(struct sock *sk)
-{
-	struct inet_connection_sock *icsk = inet_csk(sk);
-	struct tcp_sock *tp = tcp_sk(sk);
-
-	icsk->icsk_pending = 0;
-	icsk->icsk_retransmits = 0;
-	icsk->icsk_backoff = 0;
-	icsk->icsk_probes_out = 0;
-	if (tp->packets_out)
-		inet_csk_reset_xmit_timer(sk, ICSK_TIME_RETRANS, icsk->icsk_rto, TCP_RTO_MAX);
-	else if (!tcp_write_queue_empty(sk))
-		tcp_check_probe_timer(sk);
-	if (sock_flag(sk, SOCK_KEEPOPEN))
-		inet_csk_reset_keepalive_timer(sk, keepalive_time_when(tp));
-}
-
 /* A FIN that the target has sent: it stands at the end of the queue, sent or even acknowledged. */
 static void restore_fin(struct sock *sk, struct chimdrv_tcp_state *s)
 {
@@ -217,7 +201,7 @@ static void restore_fin(struct sock *sk, struct chimdrv_tcp_state *s)
 	struct sk_buff *skb;
 
 	sk->sk_shutdown |= SEND_SHUTDOWN;
-	if (s->state == CHIM_TCP_FIN_WAIT2 || s->state == CHIM_TCP_TIME_WAIT) {
+	if (s->snd_una == s->snd_max) {
 		WRITE_ONCE(tp->write_seq, s->snd_una);
 		tcp_set_state(sk, TCP_FIN_WAIT2);
 		return;
@@ -243,25 +227,26 @@ static void restore_fin(struct sock *sk, struct chimdrv_tcp_state *s)
 	sk_mem_charge(sk, skb->truesize);
 }
 
-static bool fin_sent(u8 state)
-{
-	return state == CHIM_TCP_FIN_WAIT1 || state == CHIM_TCP_FIN_WAIT2 ||
-	       state == CHIM_TCP_CLOSING || state == CHIM_TCP_LAST_ACK ||
-	       state == CHIM_TCP_TIME_WAIT;
-}
-
 /*
- * The window that the target has offered can be filled at once: make room for it. A
- * peer does not use one that takes no segment, and what is full need not grow.
+ * The window that the target has offered can be filled at once: make room for it, within
+ * tcp_rmem as kernel TCP would, and beyond it only for what is promised already. What is
+ * full need not grow for less than a segment, and cannot where the program has fixed the
+ * size: then what waits there is made compact.
  */
-static void keep_promise(struct sock *sk, u32 wnd)
+static void keep_promise(struct chimdrv_conn *conn, u32 wnd)
 {
-	int most = READ_ONCE(sock_net(sk)->ipv4.sysctl_tcp_rmem[2]);
-	int need = min_t(u64, (u64)atomic_read(&sk->sk_rmem_alloc) + 2 * (u64)wnd, most);
+	struct sock *sk = conn->sk;
+	u64 used = atomic_read(&sk->sk_rmem_alloc), space = chimdrv_compat_space_from_win(sk, wnd);
+	u64 most = max_t(u64, used + space, READ_ONCE(sock_net(sk)->ipv4.sysctl_tcp_rmem[2]));
+	int need = min3(used + max(space, 2 * (u64)wnd), most, (u64)INT_MAX);
+	u64 fits = (u64)sk->sk_rcvbuf +
+		   chimdrv_compat_space_from_win(sk, 1u << tcp_sk(sk)->rx_opt.rcv_wscale);
 
-	if (wnd >= tcp_sk(sk)->advmss && need > sk->sk_rcvbuf &&
+	if (wnd >= tcp_sk(sk)->advmss && used + space > fits && need > sk->sk_rcvbuf &&
 	    !(sk->sk_userlocks & SOCK_RCVBUF_LOCK))
 		WRITE_ONCE(sk->sk_rcvbuf, need);
+	else if (wnd && used + wnd > READ_ONCE(sk->sk_rcvbuf))
+		chimdrv_collapse(conn, true);
 }
 
 /*
@@ -274,8 +259,8 @@ void chimdrv_state_restore(struct chimdrv_conn *conn)
 	struct chimdrv_tcp_state *s = &conn->final;
 	struct tcp_sock *tp = tcp_sk(sk);
 
-	/* the kernel's own code takes the peer's FIN, from a segment made for it */
-	if (chimdrv_state_fin_seen(s->state) && sk->sk_state == TCP_ESTABLISHED) {
+	/* the kernel's own code takes the peer's FIN, from a segment made for it, then its RST */
+	if (s->fin_received && sk->sk_state == TCP_ESTABLISHED) {
 		set_bit(CHIMDRV_C_PEER_FIN, &conn->bits);
 		if (s->rcv_nxt == tp->rcv_nxt + 1) {
 			s->rcv_nxt--;
@@ -287,7 +272,7 @@ void chimdrv_state_restore(struct chimdrv_conn *conn)
 	tp->rcv_nxt = s->rcv_nxt;
 	tp->rcv_wup = s->rcv_nxt;
 	tp->rcv_wnd = s->rcv_wnd;
-	keep_promise(sk, s->rcv_wnd);
+	keep_promise(conn, s->rcv_wnd);
 	restore_timestamps(tp, s);
 	tp->snd_wnd = s->snd_wnd;
 	tp->max_window = max(conn->max_window, s->max_snd_wnd);
@@ -296,16 +281,16 @@ void chimdrv_state_restore(struct chimdrv_conn *conn)
 	tp->lost_out = 0;
 	tp->sacked_out = 0;
 	tp->highest_sack = NULL;
-	if (fin_sent(s->state) &&
+	if (s->fin_sent &&
 	    (sk->sk_state == TCP_ESTABLISHED || sk->sk_state == TCP_CLOSE_WAIT))
 		restore_fin(sk, s);
 	restore_queues(sk, s);
 	tp->retransmit_skb_hint = NULL;
 	restore_congestion(sk, s);
 	tp->total_retrans += s->rexmit_segments;
-	tp->rcv_tstamp = tcp_jiffies32;
 	tp->lsndtime = tcp_jiffies32;
-	restore_timers(sk);
+	chimdrv_timers_restore(sk, &s->timers);
+	chimdrv_tail_restore(conn);
 }
 
 /* ------------------------------------------------------------------------ what was held */

@@ -8,8 +8,6 @@
  * each for as many objects as have gathered. That keeps objects from being operated
  * on twice (OBJ-H4) and makes bulk the ordinary case.
  */
-#include <linux/dma-mapping.h>
-
 #include "chimdrv_conn.h"
 
 #define EXEC_MS		14000	/* fences may take the card 10 s (OP-D2) */
@@ -53,38 +51,28 @@ static void count_completion(struct chimdrv_dev *cd, u8 op)
 	}
 }
 
-/*
- * Run a state operation: the list goes to memory that the card sees, and comes
- * back. @posted, if any, posts the fences behind it.
- */
-int chimdrv_stateop_exec_then(struct chimdrv_dev *cd, u8 op, struct chimdrv_blist *bl,
-			      u32 fence_id, u32 fences, struct chimdrv_admin_cmd *cmd,
-			      void (*posted)(void *arg), void *arg)
+/* The list goes to memory that the card sees, and what the card makes of it comes back. */
+int chimdrv_stateop_exec(struct chimdrv_dev *cd, u8 op, struct chimdrv_blist *bl, u32 fence_id,
+			 u32 fences, struct chimdrv_admin_cmd *cmd)
 {
 	struct chim_block_list *head = (struct chim_block_list *)bl->buf;
+	struct chimdrv_offload *od = chimdrv_od(cd);
 	struct chim_sqe sqe = { };
-	dma_addr_t dma;
-	void *mem;
 	int err;
 
-	if (bl->len > cd->limits.block_len)
-		return -EMSGSIZE;
+	lockdep_assert_held(&od->mutex);
 	head->length = cpu_to_le32(bl->len);
 	head->node_count = cpu_to_le32(bl->nodes);
-	mem = dma_alloc_coherent(cd->dev, bl->len, &dma, GFP_KERNEL);
-	if (!mem)
-		return -ENOMEM;
-	memcpy(mem, bl->buf, bl->len);
+	memcpy(od->list_mem, bl->buf, bl->len);
 	sqe.ctl = cpu_to_le32(op);
 	sqe.u.admin.len = cpu_to_le32(bl->len);
 	sqe.u.admin.fence_id = cpu_to_le32(fence_id);
 	sqe.u.admin.fence_count = cpu_to_le32(fences);
-	sqe.sge[0].addr = cpu_to_le64(dma);
+	sqe.sge[0].addr = cpu_to_le64(od->list_dma);
 	sqe.sge[0].len = cpu_to_le32(bl->len);
 	count_command(cd, op);
-	err = chimdrv_admin_exec_then(cd, &sqe, cmd, EXEC_MS, posted, arg);
-	memcpy(bl->buf, mem, bl->len);
-	dma_free_coherent(cd->dev, bl->len, mem, dma);
+	err = chimdrv_admin_exec(cd, &sqe, cmd, EXEC_MS);
+	memcpy(bl->buf, od->list_mem, bl->len);
 	if (!err || cmd->status)	/* a refusal is an answer */
 		count_completion(cd, op);
 	return err;
@@ -93,21 +81,15 @@ int chimdrv_stateop_exec_then(struct chimdrv_dev *cd, u8 op, struct chimdrv_blis
 /*
  * Fences whose command cannot be run go with one that does nothing, a list without
  * an object: the card holds a limited number that belong to no command (OP-H1).
+ * The list of the command itself is given up for it.
  */
-void chimdrv_stateop_void(struct chimdrv_dev *cd, u32 fence_id, u32 fences)
+void chimdrv_stateop_void(struct chimdrv_dev *cd, struct chimdrv_blist *bl, u32 fence_id,
+			  u32 fences)
 {
 	struct chimdrv_admin_cmd cmd = { };
-	struct chimdrv_blist bl;
 
-	if (chimdrv_blist_init(&bl, cd, 1))
-		return;
-	chimdrv_blist_node(&bl, CHIM_ROLE_PLACEHOLDER, 0, 0, 0);
-	chimdrv_stateop_exec(cd, CHIM_OP_UPDATE, &bl, fence_id, fences, &cmd);
-	chimdrv_blist_fini(&bl);
-}
-
-int chimdrv_stateop_exec(struct chimdrv_dev *cd, u8 op, struct chimdrv_blist *bl, u32 fence_id,
-			 u32 fences, struct chimdrv_admin_cmd *cmd)
-{
-	return chimdrv_stateop_exec_then(cd, op, bl, fence_id, fences, cmd, NULL, NULL);
+	chimdrv_blist_fini(bl);
+	chimdrv_blist_init(bl, cd, 1);
+	chimdrv_blist_node(bl, CHIM_ROLE_PLACEHOLDER, 0, 0, 0);
+	chimdrv_stateop_exec(cd, CHIM_OP_UPDATE, bl, fence_id, fences, &cmd);
 }

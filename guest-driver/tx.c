@@ -200,7 +200,7 @@ static void tx_account(struct chimdrv_pair *pair, const struct sk_buff *skb)
 	struct chimdrv_tx_stats *st = &pair->tx_stats;
 
 	u64_stats_update_begin(&st->sync);
-	u64_stats_add(&st->frames, skb_is_gso(skb) ? skb_shinfo(skb)->gso_segs : 1);
+	u64_stats_inc(&st->frames);	/* as the card counts them: a large one is one */
 	u64_stats_add(&st->bytes, skb->len);
 	u64_stats_update_end(&st->sync);
 }
@@ -241,6 +241,13 @@ netdev_tx_t chimdrv_tx_xmit(struct sk_buff *skb, struct net_device *netdev)
 	unsigned int len = skb->len;
 	int err;
 
+	if (unlikely(chimdrv_probe_is(skb))) {
+		chimdrv_probe_take(skb, netdev);
+		dev_consume_skb_any(skb);
+		if (pair->tx_open && !more)
+			tx_kick_locked(pair);
+		return NETDEV_TX_OK;
+	}
 	err = tx_post_locked(pair, skb);
 	if (unlikely(err)) {
 		if (err == -EBUSY) {
@@ -261,6 +268,35 @@ netdev_tx_t chimdrv_tx_xmit(struct sk_buff *skb, struct net_device *netdev)
 	if (__netdev_tx_sent_queue(txq, len, more) || netif_xmit_stopped(txq))
 		tx_kick_locked(pair);
 	return NETDEV_TX_OK;
+}
+
+/* Entries that the card has not consumed. */
+static u32 tx_waiting(struct chimdrv_pair *pair, u32 upto)
+{
+	struct netdev_queue *txq = pair_txq(pair);
+	s32 n = 0;
+
+	__netif_tx_lock_bh(txq);
+	if (pair->tx_open)
+		n = upto - chimdrv_ring_consumed(&pair->tx);
+	__netif_tx_unlock_bh(txq);
+	return max(n, 0);
+}
+
+/*
+ * Whether the wire takes what is posted now, until @end: a fence behind it would
+ * wait as long.
+ */
+bool chimdrv_tx_moves(struct chimdrv_pair *pair, unsigned long end)
+{
+	u32 upto = READ_ONCE(pair->tx.index);
+
+	while (tx_waiting(pair, upto)) {
+		if (time_after(jiffies, end))
+			return false;
+		usleep_range(50, 200);
+	}
+	return true;
 }
 
 int chimdrv_tx_fence(struct chimdrv_pair *pair, u32 fence_id)

@@ -76,7 +76,9 @@ struct chimdrv_conn *chimdrv_ulp_conn_get(const struct sock *sk)
 
 /*
  * Every transmission of the kernel's TCP passes here. While it stands still none
- * may: a segment that shows up is a valve left open, is not sent, and counts.
+ * may: a segment that shows up is a valve left open, is not sent, and counts. The
+ * error leaves it in the write queue as not sent. A reset is the last act of a TCP that
+ * throws the write queue away next, from which the card may be reading.
  */
 static int gate_xmit(struct sock *sk, struct sk_buff *skb, struct flowi *fl)
 {
@@ -89,13 +91,17 @@ static int gate_xmit(struct sock *sk, struct sk_buff *skb, struct flowi *fl)
 	conn = rcu_dereference(inet_csk(sk)->icsk_ulp_data);
 	if (conn && READ_ONCE(conn->state) > CHIMDRV_HOLDING) {
 		chimdrv_count(conn->cd, gate_xmits);
+		if (tcp_hdr(skb)->rst) {
+			set_bit(CHIMDRV_C_QUIET, &conn->bits);
+			chimdrv_send_keep(conn);
+		}
 		closed = true;
 	}
 	rcu_read_unlock();
 	if (!closed)
 		return af->base->queue_xmit(sk, skb, fl);
 	kfree_skb(skb);
-	return NET_XMIT_SUCCESS;
+	return -ENOBUFS;
 }
 
 static struct chimdrv_af *af_get(const struct inet_connection_sock_af_ops *base)
@@ -121,13 +127,17 @@ static struct chimdrv_af *af_get(const struct inet_connection_sock_af_ops *base)
 
 /* ------------------------------------------------------------ attach and detach */
 
-/* The socket is owned and has been checked. From here on arrivals are ours to pass on. */
-int chimdrv_ulp_attach(struct chimdrv_conn *conn)
+/*
+ * The socket is owned and has been checked. From here on arrivals are ours to pass on.
+ * Who waits for the socket has chosen kernel TCP's operation, TCP_ULP perhaps, which
+ * would find the slot taken: such a moment is passed by, unless we @insist.
+ */
+int chimdrv_ulp_attach(struct chimdrv_conn *conn, bool insist)
 {
 	struct sock *sk = conn->sk;
 	struct inet_connection_sock *icsk = inet_csk(sk);
 	struct proto *base = READ_ONCE(sk->sk_prot);
-	int i;
+	int i, err = 0;
 
 	lockdep_assert_once(lockdep_sock_is_held(sk));
 	for (i = 0; i < CHIMDRV_PROTS; i++)
@@ -140,14 +150,27 @@ int chimdrv_ulp_attach(struct chimdrv_conn *conn)
 		return -EAFNOSUPPORT;
 	if (!try_module_get(THIS_MODULE))
 		return -ENOENT;
-	refcount_inc(&conn->refs);	/* the socket's */
 	spin_lock_bh(&sk->sk_lock.slock);
+	chimdrv_bar_lock(sk);
+	/* slock is the barrier: __lock_sock() holds it when it queues who waits */
+	if (!insist && waitqueue_active(&sk->sk_lock.wq))
+		err = -EAGAIN;
+	else if (chimdrv_barred(sk))
+		err = -EBUSY;
+	if (err) {
+		chimdrv_bar_unlock(sk);
+		spin_unlock_bh(&sk->sk_lock.slock);
+		module_put(THIS_MODULE);
+		return err;
+	}
+	refcount_inc(&conn->refs);	/* the socket's */
 	chimdrv_conn_set_state(conn, CHIMDRV_HOLDING);
 	icsk->icsk_ulp_ops = &chimdrv_ulp_ops;
 	rcu_assign_pointer(icsk->icsk_ulp_data, conn);
 	sk->sk_backlog_rcv = chimdrv_backlog_rcv;
 	icsk->icsk_af_ops = &conn->af->ops;
 	WRITE_ONCE(sk->sk_prot, &chimdrv_prot[i]);
+	chimdrv_bar_unlock(sk);
 	spin_unlock_bh(&sk->sk_lock.slock);
 	return 0;
 }
@@ -175,6 +198,7 @@ void chimdrv_ulp_detach(struct chimdrv_conn *conn)
 	if (sk->sk_socket)
 		set_bit(SOCK_SUPPORT_ZC, &sk->sk_socket->flags);
 	chimdrv_conn_set_state(conn, CHIMDRV_HOST);
+	chimdrv_route_drop(conn);
 	set_bit(CHIMDRV_C_DETACHED, &conn->bits);
 	wake_up_all(&conn->wait);
 	module_put(THIS_MODULE);
@@ -192,7 +216,10 @@ static void upload_soon(struct sock *sk, enum chimdrv_why why)
 	chimdrv_conn_put(conn);
 }
 
-/* Bring the socket back; no lock held. -EINTR: killed meanwhile, except in close. */
+/*
+ * Bring the socket back; no lock held, the socket barred. -EINTR: killed meanwhile,
+ * except where the call cannot be given up any more.
+ */
 static int upload_and_wait(struct sock *sk, enum chimdrv_why why)
 {
 	struct chimdrv_conn *conn = chimdrv_ulp_conn_get(sk);
@@ -201,8 +228,8 @@ static int upload_and_wait(struct sock *sk, enum chimdrv_why why)
 	if (!conn)
 		return 0;
 	chimdrv_upload_ask(conn, why);
-	if (why == CHIMDRV_WHY_CLOSE)
-		chimdrv_upload_wait_close(conn);
+	if (why == CHIMDRV_WHY_CLOSE || why == CHIMDRV_WHY_SHUTDOWN)
+		chimdrv_upload_wait_end(conn);
 	else
 		err = chimdrv_upload_wait(conn, MAX_SCHEDULE_TIMEOUT);
 	chimdrv_conn_put(conn);
@@ -212,55 +239,67 @@ static int upload_and_wait(struct sock *sk, enum chimdrv_why why)
 /* The same for callers that own the socket: they lose and regain it. */
 static int upload_owned(struct sock *sk, enum chimdrv_why why)
 {
-	unsigned int tries;
-	int err = 0;
+	int err;
 
-	for (tries = 0; tries < 3 && !err && chimdrv_ulp_is_ours(sk); tries++) {
-		release_sock(sk);
-		err = upload_and_wait(sk, why);
-		lock_sock(sk);
-	}
+	release_sock(sk);
+	err = upload_and_wait(sk, why);
+	lock_sock(sk);
 	return err;
+}
+
+/* A call that needs the socket with kernel TCP begins; until its end nothing takes it there. */
+static void op_begin(struct chimdrv_bar *bar, struct sock *sk)
+{
+	__module_get(THIS_MODULE);	/* the socket's reference goes away inside */
+	chimdrv_bar_set(bar, sk);
+}
+
+static void op_end(struct chimdrv_bar *bar)
+{
+	chimdrv_bar_clear(bar);
+	module_put(THIS_MODULE);
 }
 
 static void op_close(struct sock *sk, long timeout)
 {
-	struct proto *base;
+	struct chimdrv_bar bar;
 
-	__module_get(THIS_MODULE);	/* the socket's reference goes away inside */
+	op_begin(&bar, sk);
 	upload_and_wait(sk, CHIMDRV_WHY_CLOSE);
-	base = chimdrv_ulp_base(sk);
-	base->close(sk, timeout);
-	module_put(THIS_MODULE);
+	chimdrv_ulp_base(sk)->close(sk, timeout);
+	op_end(&bar);
 }
 
 static void op_shutdown(struct sock *sk, int how)
 {
-	__module_get(THIS_MODULE);
-	/* a task that is killed meanwhile leaves its FIN in the queue, where the upload takes it */
+	struct chimdrv_bar bar;
+
+	op_begin(&bar, sk);
 	if (how & SEND_SHUTDOWN)
 		upload_owned(sk, CHIMDRV_WHY_SHUTDOWN);
 	chimdrv_ulp_base(sk)->shutdown(sk, how);
-	module_put(THIS_MODULE);
+	op_end(&bar);
 }
 
 static int op_disconnect(struct sock *sk, int flags)
 {
+	struct chimdrv_bar bar;
 	int err;
 
-	__module_get(THIS_MODULE);
+	op_begin(&bar, sk);
 	err = upload_owned(sk, CHIMDRV_WHY_DISCONNECT);
 	if (!err)
 		err = chimdrv_ulp_base(sk)->disconnect(sk, flags);
-	module_put(THIS_MODULE);
+	op_end(&bar);
 	return err;
 }
 
 static int op_diag_destroy(struct sock *sk, int error)
 {
+	struct chimdrv_bar bar;
 	int err;
 
-	__module_get(THIS_MODULE);
+	op_begin(&bar, sk);
 	if (has_current_bpf_ctx()) {	/* owns the socket already, and may not sleep */
 		upload_soon(sk, CHIMDRV_WHY_DESTROY);
 		err = chimdrv_ulp_is_ours(sk) ? -EAGAIN : 0;
@@ -269,7 +308,7 @@ static int op_diag_destroy(struct sock *sk, int error)
 	}
 	if (!err)
 		err = chimdrv_ulp_base(sk)->diag_destroy(sk, error);
-	module_put(THIS_MODULE);
+	op_end(&bar);
 	return err;
 }
 
@@ -292,15 +331,68 @@ static bool option_uploads(int level, int name)
 	return false;
 }
 
+/* Options that some programs set with each message; their calls take the socket lock. */
+static bool is_frequent(int level, int name)
+{
+	return level == SOL_TCP &&
+	       (name == TCP_NODELAY || name == TCP_CORK || name == TCP_QUICKACK);
+}
+
+/* Some options are set without the socket lock, so that no release_cb sees what has changed. */
+static void look_after_option(struct sock *sk)
+{
+	struct chimdrv_conn *conn = chimdrv_ulp_conn_get(sk);
+
+	if (!conn)
+		return;
+	chimdrv_progress_look(conn);
+	chimdrv_conn_put(conn);
+}
+
 static int op_setsockopt(struct sock *sk, int level, int name, sockptr_t val, unsigned int len)
 {
+	bool barred = option_uploads(level, name);
+	struct chimdrv_bar bar;
 	int err = 0;
 
 	__module_get(THIS_MODULE);
-	if (option_uploads(level, name))
+	if (barred) {
+		chimdrv_bar_set(&bar, sk);
 		err = upload_and_wait(sk, CHIMDRV_WHY_SOCKOPT);
+	}
 	if (!err)
 		err = chimdrv_ulp_base(sk)->setsockopt(sk, level, name, val, len);
+	if (barred)
+		chimdrv_bar_clear(&bar);
+	else if (!err && !is_frequent(level, name))
+		look_after_option(sk);
+	module_put(THIS_MODULE);
+	return err;
+}
+
+/*
+ * A program sees the ULP that it has asked for itself, and no other; `ss -i` shows the
+ * administrator what there is.
+ */
+static int op_getsockopt(struct sock *sk, int level, int name, char __user *val, int __user *len)
+{
+	struct chimdrv_conn *conn;
+	bool hidden = false;
+	int n, err;
+
+	__module_get(THIS_MODULE);
+	if (level == SOL_TCP && name == TCP_ULP) {
+		rcu_read_lock();
+		conn = chimdrv_ulp_conn(sk);
+		hidden = conn && !READ_ONCE(conn->asked_for);
+		rcu_read_unlock();
+	}
+	if (!hidden)
+		err = chimdrv_ulp_base(sk)->getsockopt(sk, level, name, val, len);
+	else if (get_user(n, len))	/* as for a socket without a ULP */
+		err = -EFAULT;
+	else
+		err = n < 0 ? -EINVAL : put_user(0, len);
 	module_put(THIS_MODULE);
 	return err;
 }
@@ -331,6 +423,7 @@ static void op_release_cb(struct sock *sk)
 static int ulp_init(struct sock *sk)
 {
 	struct chimdrv_candidate c = { .sk = sk };
+	struct chimdrv_conn *conn;
 	LIST_HEAD(list);
 
 	if (sk->sk_socket)	/* cleared by the caller for other ULPs' sake */
@@ -343,8 +436,10 @@ static int ulp_init(struct sock *sk)
 	sock_put(sk);
 	if (c.err)
 		return c.err;
-	if (!chimdrv_ulp_conn(sk))
+	conn = chimdrv_ulp_conn(sk);
+	if (!conn)
 		return -EAGAIN;		/* has gone back already */
+	WRITE_ONCE(conn->asked_for, true);
 	/* attach took a reference of its own; the caller's would be one too many */
 	module_put(THIS_MODULE);
 	return 0;
@@ -386,11 +481,13 @@ static void prot_build(int i, struct proto *base)
 	chimdrv_prot[i].disconnect = op_disconnect;
 	chimdrv_prot[i].diag_destroy = op_diag_destroy;
 	chimdrv_prot[i].setsockopt = op_setsockopt;
+	chimdrv_prot[i].getsockopt = op_getsockopt;
 	chimdrv_prot[i].release_cb = op_release_cb;
 }
 
 int chimdrv_ulp_init(void)
 {
+	chimdrv_bar_init();
 	prot_build(CHIMDRV_PROT4, &tcp_prot);
 #if IS_ENABLED(CONFIG_IPV6)
 	prot_build(CHIMDRV_PROT6, &tcpv6_prot);

@@ -28,7 +28,7 @@ static void stop_timers(struct sock *sk)
 }
 
 /* What has been sent goes in front of what has not: one list holds [SND.UNA, write_seq). */
-static void merge_rtx_queue(struct sock *sk)
+void chimdrv_valves_merge(struct sock *sk)
 {
 	struct rb_node *n;
 	struct sk_buff *skb;
@@ -52,7 +52,7 @@ void chimdrv_valves_close(struct chimdrv_conn *conn)
 	struct tcp_sock *tp = tcp_sk(sk);
 
 	stop_timers(sk);
-	merge_rtx_queue(sk);
+	chimdrv_valves_merge(sk);
 	tp->pred_flags = 0;
 	tcp_clear_all_retrans_hints(tp);
 	tp->retrans_out = 0;

@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Fixtures that all tests share: seeds, VMs that are looked at when a test ends, rerun lines.
 
+What is too much for make check is drawn: of the tests marked drawn(N), one in N runs there, chosen
+by the number of --draw, which is another one in each run and printed; make check-long runs the
+rest. They are drawn from those of the same function, or, with drawn(N, over=WORD), from those whose
+names differ in WORD only.
+
 A test asks for make_vm and starts as many VMs as it needs; each is ended, looked at and, when the
 test has passed, forgotten. A failing test keeps the folders of its VMs and names them.
 """
@@ -8,8 +13,10 @@ test has passed, forgotten. A failing test keeps the folders of its VMs and name
 from __future__ import annotations
 
 import os
+import random
 import shlex
 import zlib
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +36,41 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """--seed: every random choice of every test follows from it."""
     parser.addoption("--seed", type=int, default=DEFAULT_SEED, help="base of all random choices")
     parser.addoption("--guest-kernel", default="6.1", help="kernel of VM tests that do not care")
+    parser.addoption("--draw", type=int, help="chooses the tests that make check draws "
+                                              "(default: another number in each run, printed)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Settle what is drawn by; a worker of xdist has the number of the main process."""
+    number = getattr(config, "workerinput", {}).get("draw", config.option.draw)
+    config.option.draw = random.SystemRandom().randrange(10**6) if number is None else number
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Give a worker the number."""
+    node.workerinput["draw"] = node.config.option.draw
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """What this run can be repeated with."""
+    return f"drawn: --draw {config.option.draw} --seed {config.option.seed}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark as long what is not drawn: one in N stays, of each group and at least one."""
+    groups: dict[tuple[str, int], list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        mark = item.get_closest_marker("drawn")
+        if mark is not None:
+            word = mark.kwargs.get("over")
+            name = item.nodeid.replace(word, "*") if word else item.nodeid.partition("[")[0]
+            groups[name, mark.args[0]].append(item)
+    for (name, one_in), group in sorted(groups.items(), key=lambda pair: pair[0]):
+        chance = random.Random(f"{config.option.draw} {name}")
+        for item in chance.sample(group, len(group) - max(1, len(group) // one_in)):
+            item.add_marker(pytest.mark.long)
 
 
 def rerun_line(item: pytest.Item) -> str:
@@ -37,8 +79,10 @@ def rerun_line(item: pytest.Item) -> str:
                 if name.startswith("CHIMNEY_")]
     seed = item.config.getoption("--seed")
     kernel = item.config.getoption("--guest-kernel")
+    drawn = "draw" in getattr(item, "fixturenames", ())
     return (f"cd harness && {''.join(settings)}/usr/bin/python3 -m pytest "
-            f"{shlex.quote(item.nodeid)} --seed {seed} --guest-kernel {shlex.quote(kernel)}")
+            f"{shlex.quote(item.nodeid)} --seed {seed} --guest-kernel {shlex.quote(kernel)}"
+            + (f" --draw {item.config.option.draw}" if drawn else ""))
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -60,6 +104,13 @@ def seed(request: pytest.FixtureRequest) -> int:
     """The seed of this test: its own, but the same in every run with the same --seed."""
     base: int = request.config.getoption("--seed")
     return zlib.crc32(f"{base} {request.node.nodeid}".encode())
+
+
+@pytest.fixture
+def draw(request: pytest.FixtureRequest) -> int:
+    """What a test that draws by itself chooses by: another number in each run."""
+    number: int = request.config.option.draw
+    return number
 
 
 class VmFactory:

@@ -124,6 +124,9 @@ static void handle(const struct frame *frame)
 	case FRAME_KILL:
 		command_kill(frame);
 		break;
+	case FRAME_RESIZE:
+		command_resize(frame);
+		break;
 	case FRAME_PUT_OPEN:
 		file_put_open(&port, frame);
 		break;

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -23,6 +24,9 @@
 
 #define EXEC_STDIN	 1u /* the harness sends standard input; else it is /dev/null */
 #define EXEC_MERGE	 2u /* standard error goes where standard output goes */
+#define EXEC_TERMINAL	 4u /* all three are a terminal of its own */
+
+#define END_OF_INPUT	 4 /* what a user types at a terminal for it: Ctrl-D */
 
 #define KILL_LEADER_ONLY 1u
 
@@ -30,6 +34,7 @@ struct command {
 	bool used;
 	bool ended;
 	bool stdin_eof;
+	bool terminal; /* in_fd and out_fd[0] are both the terminal's other end */
 	uint32_t id;
 	pid_t pid;
 	int in_fd; /* our ends of the pipes, -1 when closed */
@@ -46,6 +51,7 @@ struct command {
 /* What an exec frame asks for; all pointers go into the frame's copy. */
 struct request {
 	uint32_t flags;
+	struct winsize size;
 	char *cwd;
 	char *argv[STRINGS_MAX + 1];
 	char *envp[STRINGS_MAX + 1];
@@ -127,9 +133,14 @@ static bool parse_strings(char **at, const char *end, size_t count, char **list)
 	return true;
 }
 
+static struct winsize read_size(const uint8_t *at)
+{
+	return (struct winsize){ .ws_row = get_le16(at), .ws_col = get_le16(at + 2) };
+}
+
 /*
- * Flags, counts, then strings: directory, arguments, environment. text is a copy of the frame's
- * payload.
+ * Flags, counts, the size of a terminal, then strings: directory, arguments, environment.
+ * text is a copy of the frame's payload.
  */
 static bool parse_request(char *text, size_t length, struct request *req)
 {
@@ -141,6 +152,12 @@ static bool parse_request(char *text, size_t length, struct request *req)
 	if (length < 8)
 		return false;
 	req->flags = get_le32(head);
+	if (req->flags & EXEC_TERMINAL) {
+		if (length < 12)
+			return false;
+		req->size = read_size(head + 8);
+		at += 4;
+	}
 	argc = get_le16(head + 4);
 	envc = get_le16(head + 6);
 	if (argc == 0 || argc > STRINGS_MAX || envc > STRINGS_MAX)
@@ -157,12 +174,14 @@ static void child_setup(const struct request *req, const int in[2], const int ou
 	int stdin_fd = in[0] >= 0 ? in[0] : open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	setsid();
+	if (req->flags & EXEC_TERMINAL)
+		ioctl(stdin_fd, TIOCSCTTY, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	dup2(stdin_fd, STDIN_FILENO);
 	dup2(out[1], STDOUT_FILENO);
-	dup2(req->flags & EXEC_MERGE ? out[1] : err[1], STDERR_FILENO);
+	dup2(req->flags & (EXEC_MERGE | EXEC_TERMINAL) ? out[1] : err[1], STDERR_FILENO);
 	for (char *const *e = req->envp; *e; e++)
 		putenv(*e);
 }
@@ -219,15 +238,37 @@ static void close_pipe(int p[2])
 	close_fd(&p[1]);
 }
 
+/* A terminal whose one side is the command's, for input and output, and whose other is ours. */
+static int open_terminal(const struct winsize *size, int in[2], int out[2])
+{
+	char path[64];
+
+	in[1] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (in[1] < 0 || grantpt(in[1]) || unlockpt(in[1]) ||
+	    ptsname_r(in[1], path, sizeof(path)) || ioctl(in[1], TIOCSWINSZ, size))
+		return errno;
+	out[0] = fcntl(in[1], F_DUPFD_CLOEXEC, 0);
+	in[0] = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	out[1] = fcntl(in[0], F_DUPFD_CLOEXEC, 0);
+	return out[0] < 0 || in[0] < 0 || out[1] < 0 ? errno : 0;
+}
+
+static int open_pipes(const struct request *req, int in[2], int out[2], int err[2])
+{
+	if (req->flags & EXEC_TERMINAL)
+		return open_terminal(&req->size, in, out);
+	if ((req->flags & EXEC_STDIN && pipe2(in, O_CLOEXEC)) || pipe2(out, O_CLOEXEC) ||
+	    (!(req->flags & EXEC_MERGE) && pipe2(err, O_CLOEXEC)))
+		return errno;
+	return 0;
+}
+
 static int start(struct command *cmd, const struct request *req)
 {
 	int in[2] = {-1, -1}, out[2] = {-1, -1}, err[2] = {-1, -1};
-	int error = 0;
+	int error = open_pipes(req, in, out, err);
 
-	if ((req->flags & EXEC_STDIN && pipe2(in, O_CLOEXEC)) || pipe2(out, O_CLOEXEC) ||
-	    (!(req->flags & EXEC_MERGE) && pipe2(err, O_CLOEXEC)))
-		error = errno;
-	if (!error && req->flags & EXEC_STDIN) {
+	if (!error && req->flags & (EXEC_STDIN | EXEC_TERMINAL)) {
 		cmd->in_data = malloc(STDIN_MAX);
 		error = cmd->in_data ? 0 : ENOMEM;
 	}
@@ -244,6 +285,7 @@ static int start(struct command *cmd, const struct request *req)
 	close_fd(&in[0]);
 	close_fd(&out[1]);
 	close_fd(&err[1]);
+	cmd->terminal = req->flags & EXEC_TERMINAL;
 	cmd->in_fd = in[1];
 	cmd->out_fd[0] = out[0];
 	cmd->out_fd[1] = err[0];
@@ -291,8 +333,13 @@ void command_stdin(struct link *link, const struct frame *frame)
 	/* Input for a command that has just ended is no mistake of the harness. */
 	if (!cmd)
 		return;
-	if (frame->length == 0) {
+	if (frame->length == 0 && !cmd->terminal) {
 		cmd->stdin_eof = true;
+		return;
+	}
+	if (frame->length == 0) {
+		if (cmd->in_used < STDIN_MAX)
+			cmd->in_data[cmd->in_used++] = END_OF_INPUT;
 		return;
 	}
 	if (!cmd->in_data || cmd->stdin_eof || frame->length > STDIN_MAX - cmd->in_used) {
@@ -315,6 +362,17 @@ void command_kill(const struct frame *frame)
 		kill(cmd->pid, signal_number);
 	else
 		kill(-cmd->pid, signal_number);
+}
+
+void command_resize(const struct frame *frame)
+{
+	struct command *cmd = command_find(frame->id);
+	struct winsize size;
+
+	if (!cmd || !cmd->terminal || cmd->in_fd < 0 || frame->length < 4)
+		return;
+	size = read_size(frame->payload);
+	ioctl(cmd->in_fd, TIOCSWINSZ, &size);
 }
 
 void command_kill_all(void)
@@ -383,7 +441,7 @@ static void pump_stdin(struct command *cmd, struct link *link)
 
 	if (cmd->in_used) {
 		n = cmd->in_fd >= 0 ? write(cmd->in_fd, cmd->in_data, cmd->in_used) : -1;
-		if (n < 0 && (cmd->in_fd < 0 || errno == EPIPE)) {
+		if (n < 0 && (cmd->in_fd < 0 || errno == EPIPE || errno == EIO)) {
 			close_fd(&cmd->in_fd);
 			n = (ssize_t)cmd->in_used;
 		}
@@ -415,9 +473,10 @@ static bool pump_output(struct command *cmd, size_t which, struct link *link)
 		if (!link_has_room(link))
 			return false;
 		n = read(cmd->out_fd[which], data, sizeof(data));
-		if (n < 0)
-			return errno == EAGAIN;
-		if (n == 0) {
+		if (n < 0 && errno == EAGAIN)
+			return true;
+		/* The end of a terminal, when nobody has it open any more, is an error. */
+		if (n <= 0) {
 			close_fd(&cmd->out_fd[which]);
 			break;
 		}

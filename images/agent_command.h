@@ -17,6 +17,7 @@
 void command_exec(struct link *link, const struct frame *frame);
 void command_stdin(struct link *link, const struct frame *frame);
 void command_kill(const struct frame *frame);
+void command_resize(const struct frame *frame);
 
 /* Fill poll entries for the pipes that can make progress; returns how many (3 per command at most).
  */

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AGENT_VERSION 1
+#define AGENT_VERSION 3
 #define AGENT_PORT    "org.chimney.agent"
 
 /* Both directions keep to this, so that each side knows how much memory one frame can cost it. */
@@ -35,6 +35,7 @@ enum frame_type {
 	FRAME_POWEROFF = 10,
 	FRAME_OPEN = 11,
 	FRAME_CLOSE = 12,
+	FRAME_RESIZE = 13,
 	/* agent to harness */
 	FRAME_HELLO = 64,
 	FRAME_STARTED = 65,

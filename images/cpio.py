@@ -7,6 +7,7 @@ time, owner root, inode numbers by position. It does not know what goes into an 
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 from typing import BinaryIO
@@ -43,7 +44,7 @@ class Archive:
 
     def symlink(self, path: str, target: str) -> None:
         """Add a symbolic link."""
-        self._put(path, stat.S_IFLNK | 0o777, target.encode())
+        self._put(path, stat.S_IFLNK | 0o777, os.fsencode(target))
 
     def char_device(self, path: str, major: int, minor: int, mode: int = 0o600) -> None:
         """Add a character device node."""
@@ -61,7 +62,7 @@ class Archive:
 
 
 def _write_entry(out: BinaryIO, path: str, head: tuple[int, ...], data: bytes, device: int) -> None:
-    name = path.encode() + b"\0"
+    name = os.fsencode(path) + b"\0"
     fields = (*head, len(data), 0, 0, device >> 8, device & 0xFF, len(name), 0)
     out.write(b"070701" + b"".join(b"%08X" % f for f in fields))
     # Name and data each end on a multiple of four, the name counted from the start of its header.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 import lzma
+import os
 import re
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import driverfile
 from cpio import Archive
 from programs import ImageError
 
@@ -56,6 +58,19 @@ WANTED = (
     "net/sched/*",
     "net/tls/*",
     "net/unix/*",
+    # What the kernel asks for by the name of a cipher, for TLS in the kernel and for TCP-AO.
+    "crypto/ccm",
+    "crypto/chacha*",
+    "crypto/cmac",
+    "crypto/ctr",
+    "crypto/gcm",
+    "crypto/ghash*",
+    "crypto/poly1305*",
+    "crypto/seqiv",
+    "arch/x86/crypto/aesni*",
+    "arch/x86/crypto/chacha*",
+    "arch/x86/crypto/ghash*",
+    "arch/x86/crypto/poly1305*",
     "drivers/char/hw_random/virtio-rng",
     "drivers/char/virtio_console",
     "drivers/misc/pvpanic/*",
@@ -189,30 +204,35 @@ def _index(staged: Path) -> None:
 
 def add_driver(archive: Archive, kernel: Kernel, staged: Path, driver: Path) -> None:
     """Put a module of the user's own beside the staged ones, with an index that knows it."""
-    magic = re.search(rb"vermagic=([^ \0]+)", driver.read_bytes())
-    if magic is None:
-        raise ImageError(f"{driver} is not a kernel module")
-    if magic[1].decode() != kernel.release:
+    data = driverfile.read_module(driver)
+    release = driverfile.release_of(driver, data)
+    if release != kernel.release:
         raise ImageError(
-            f"{driver} was built for kernel {magic[1].decode()}, this one is {kernel.release}"
+            f"{driver} was built for kernel {release}, this one is {kernel.release}"
         )
-    with tempfile.TemporaryDirectory(dir=staged.parent) as scratch:
+    name = module_name(driver) + ".ko"
+    # Beside the staged modules they can be linked instead of copied.
+    beside = staged.parent if os.access(staged.parent, os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=beside) as scratch:
         tree = Path(scratch) / "tree"
-        shutil.copytree(staged, tree, copy_function=_hard_link)
+        shutil.copytree(staged, tree, copy_function=_link_or_copy)
         modules = tree / "lib" / "modules" / kernel.release
-        place = modules / "updates" / driver.name
+        place = modules / "updates" / name
         place.parent.mkdir(exist_ok=True)
-        shutil.copyfile(driver, place)
+        place.write_bytes(data)
         _index(tree)
         base = f"usr/lib/modules/{kernel.release}"
-        archive.file(f"{base}/updates/{driver.name}", place.read_bytes())
+        archive.file(f"{base}/updates/{name}", data)
         for index in modules.glob("modules.*"):
             if index.name not in INDEX_INPUTS:
                 archive.file(f"{base}/{index.name}", index.read_bytes())
 
 
-def _hard_link(source: str, target: str) -> None:
+def _link_or_copy(source: str, target: str) -> None:
     """depmod replaces its index files by renaming, so links to modules and inputs are safe."""
     if Path(source).name.startswith("modules.") and Path(source).name not in INDEX_INPUTS:
         return
-    Path(target).hardlink_to(source)
+    try:
+        Path(target).hardlink_to(source)
+    except OSError:  # another file system, or files of somebody else
+        shutil.copyfile(source, target)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import stat
 import subprocess
@@ -18,6 +19,8 @@ from cpio import Archive
 
 MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 LDD_SECONDS = 20
+UNWINDER = "libgcc_s.so.1"
+CANCELS = re.compile(rb"\0pthread_(cancel|exit)\0")
 
 
 class ImageError(Exception):
@@ -44,7 +47,22 @@ def shared_libraries(program: Path) -> list[Path]:
         raise ImageError(f"{program} needs {', '.join(missing)}, which this host does not have")
     if done.returncode:
         return []
-    return [Path(p) for p in re.findall(r"(?:^\s*|=> )(/\S+) \(0x", done.stdout, flags=re.M)]
+    found = [Path(p) for p in re.findall(r"(?:^\s*|=> )(/\S+) \(0x", done.stdout, flags=re.M)]
+    return found + unwinder(program, found)
+
+
+def unwinder(program: Path, libraries: list[Path]) -> list[Path]:
+    """What the C library loads by itself when a thread is cancelled, if that may happen; ldd does
+    not know of it.
+    """
+    libc = next((library for library in libraries if library.name == "libc.so.6"), None)
+    if libc is None or any(library.name == UNWINDER for library in libraries):
+        return []
+    users = [program, *(library for library in libraries if library != libc)]
+    if not any(CANCELS.search(user.read_bytes()) for user in users):
+        return []
+    found = libc.with_name(UNWINDER)
+    return [found] if found.exists() else []
 
 
 def find_program(name: str) -> Path:
@@ -68,15 +86,47 @@ def interpreter(program: Path) -> list[str]:
         first = f.readline(256)
     if not first.startswith(b"#!"):
         return []
-    words = first[2:].decode(errors="replace").split()
-    if words and words[0].endswith("/env") and len(words) > 1:
-        return [words[0], words[-1]]
-    return words[:1]
+    name, _, argument = os.fsdecode(first[2:]).strip().partition(" ")
+    if not name:
+        return []
+    if Path(name).name != "env" or not argument.strip():
+        return [name]
+    asked = env_program(argument.strip())
+    return [name] if asked is None else [name, asked]
+
+
+def env_program(argument: str) -> str | None:
+    """The program that `env ARGUMENT` starts; None when there is none.
+
+    The kernel passes everything after the interpreter as one argument, which env splits only with
+    -S; before the program there may be options and NAME=VALUE.
+    """
+    if not argument.startswith("-"):
+        return argument
+    try:
+        words = shlex.split(argument)
+    except ValueError:
+        return None
+    while words:
+        word = words.pop(0)
+        if word in ("-u", "--unset", "-C", "--chdir"):
+            words = words[1:]
+        elif word.startswith("-S") and len(word) > 2:
+            words.insert(0, word[2:])
+        elif word.startswith("--split-string="):
+            words.insert(0, word.partition("=")[2])
+        elif re.fullmatch(r"-[a-z]*S", word) or word.startswith("-") or "=" in word:
+            continue
+        else:
+            return word
+    return None
 
 
 def add_program(archive: Archive, name: str) -> str:
     """Put a program with all it needs into the archive; returns its path in the guest."""
     program = find_program(name)
+    if not program.is_file():
+        raise ImageError(f"{program} is not a program but something else")
     place = guest_path(program)
     if place in archive:
         return "/" + place
@@ -96,14 +146,29 @@ def add_program(archive: Archive, name: str) -> str:
     return "/" + place
 
 
+def split_copy(spec: str) -> tuple[str, str]:
+    """SRC and DST of SRC[:DST], DST empty when there is none.
+
+    A name may have colons: what exists as a whole is a SRC, and else DST begins with the last colon
+    that is followed by a slash and has something that exists before it.
+    """
+    colons = [match.start() for match in re.finditer(":(?=/)", spec)]
+    for at in [len(spec), *reversed(colons)]:
+        if os.path.lexists(spec[:at]):
+            return spec[:at], spec[at + 1:]
+    source, _, target = spec.partition(":")
+    return source, target
+
+
 def add_copy(archive: Archive, spec: str) -> None:
     """SRC or SRC:DST, a file or a folder; DST ending in a slash is the folder to put it into."""
-    source_text, colon, target = spec.partition(":")
+    source_text, target = split_copy(spec)
     source = Path(os.path.abspath(source_text))
     if not source.exists():
         raise ImageError(f"nothing to copy at {source}")
-    if not colon:
-        target = str(source)
+    if not source.is_dir() and not source.is_file():
+        raise ImageError(f"{source} is neither a file nor a folder (in --copy {spec})")
+    target = target or str(source)
     if not target.startswith("/"):
         raise ImageError(f"'{target}' is not an absolute path in the guest (in --copy {spec})")
     if target.endswith("/"):

@@ -20,13 +20,13 @@ enum { ADMIN_BUDGET = 64 };
 
 void chimdev_admin_init(ChimdevState *s)
 {
-    chimdev_cq_init(&s->admin_cq);
+    chimdev_cq_init(&s->admin_cq, s);
     for (unsigned i = 0; i < CHIM_PAIRS_LIMIT; i++) {
         ChimdevPair *p = &s->pair[i];
 
         p->s = s;
         p->nr = i;
-        chimdev_cq_init(&p->cq);
+        chimdev_cq_init(&p->cq, s);
         QTAILQ_INIT(&p->inds);
         QSIMPLEQ_INIT(&p->rx_wait);
         p->irq_deadline = INT64_MAX;
@@ -226,7 +226,7 @@ static bool ring_owes(const ChimdevPair *p, unsigned kind)
         return !QSIMPLEQ_EMPTY(&p->cq.wait);
     case CHIM_RING_RXB:
     case CHIM_RING_RXC:
-        return chimdev_rx_owes_cutover(p);
+        return p->rx_wait_markers;
     default:
         return false;
     }

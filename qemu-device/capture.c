@@ -169,6 +169,13 @@ void chimdev_capture_comment(ChimdevCapture *c, const char *fmt, ...)
     va_end(ap);
 }
 
+void chimdev_capture_flush(ChimdevCapture *c)
+{
+    if (c) {
+        fflush(c->file);
+    }
+}
+
 void chimdev_capture_close(ChimdevCapture *c)
 {
     if (!c) {

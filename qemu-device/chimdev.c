@@ -18,6 +18,7 @@
 #include "system/runstate.h"
 #include "system/system.h"
 #include "chimdev.h"
+#include "faults.h"
 #include "stateop.h"
 #include "target.h"
 #include "trace.h"
@@ -54,7 +55,7 @@ bool chimdev_enter(ChimdevState *s)
 void chimdev_leave(ChimdevState *s)
 {
     s->busy = false;
-    if (s->reset_pending) {
+    if (s->reset_pending && !s->unplugged) {
         chimdev_reset(s);
     }
 }
@@ -121,7 +122,6 @@ static void forget_everything(ChimdevState *s)
     chimdev_mmio_reset(s);
     chimdev_nic_reset(s);
     chimdev_filter_reset(s);
-    chimdev_irq_reset(s);
     memset(&s->stats, 0, sizeof(s->stats));
 }
 
@@ -135,6 +135,7 @@ void chimdev_reset(ChimdevState *s)
         s->reset_pending = true;
     } else {
         forget_everything(s);
+        chimdev_irq_reset(s);
     }
 }
 
@@ -291,10 +292,15 @@ no_express:
     msix_uninit_exclusive_bar(pci);
 }
 
-static void chimdev_exit(PCIDevice *pci)
+/* The card is no PCI device any more; whatever it works on goes. */
+static void bury(void *opaque)
 {
-    ChimdevState *s = CHIMDEV(pci);
+    ChimdevState *s = opaque;
 
+    if (s->busy) {              /* some other device waits inside our run */
+        aio_bh_schedule_oneshot(qemu_get_aio_context(), bury, s);
+        return;
+    }
     forget_everything(s);
     qemu_del_vm_change_state_handler(s->vmstate);
     chimdev_nic_fini(s);
@@ -302,9 +308,30 @@ static void chimdev_exit(PCIDevice *pci)
     chimdev_clock_fini(s);
     chimdev_target_fini(s);
     chimdev_capture_close(s->capture);
+    object_unref(OBJECT(s));
+}
+
+/*
+ * Our own DMA or message may have unplugged us. What is under way holds rings
+ * and operations, and its callers hold our memory: that goes only when all of
+ * them have returned. Nothing leaves the device until then, as before a reset.
+ */
+static void chimdev_exit(PCIDevice *pci)
+{
+    ChimdevState *s = CHIMDEV(pci);
+
+    chimdev_irq_reset(s);
     exit_express(pci);
     msix_unuse_all_vectors(pci);
     msix_uninit_exclusive_bar(pci);
+    object_ref(OBJECT(s));
+    s->unplugged = true;
+    if (s->busy) {
+        s->reset_pending = true;
+        aio_bh_schedule_oneshot(qemu_get_aio_context(), bury, s);
+    } else {
+        bury(s);
+    }
 }
 
 static const Property chimdev_properties[] = {
@@ -328,11 +355,13 @@ static void chimdev_instance_init(Object *obj)
     device_add_bootindex_property(obj, &s->conf.bootindex, "bootindex",
                                   "/ethernet@0", DEVICE(obj));
     chimdev_op_init_knobs(s);
+    chimdev_fault_init(s);
 }
 
 static void chimdev_instance_finalize(Object *obj)
 {
     chimdev_op_free_knobs(CHIMDEV(obj));
+    chimdev_fault_fini(CHIMDEV(obj));
 }
 
 static void chimdev_class_init(ObjectClass *klass, void *data)
@@ -352,6 +381,7 @@ static void chimdev_class_init(ObjectClass *klass, void *data)
     dc->vmsd = &chimdev_vmstate;
     device_class_set_props(dc, chimdev_properties);
     chimdev_op_knob_properties(klass);
+    chimdev_fault_property(klass);
     set_bit(DEVICE_CATEGORY_NETWORK, dc->categories);
 }
 

@@ -5,7 +5,8 @@
  * Everything runs under QEMU's big lock and inside one "run" at a time
  * (chimdev.c: chimdev_enter, chimdev_leave): a bottom half, the timer, the
  * reception of a frame, or the write of a register. A run neither nests nor
- * blocks; a reset that comes inside one is put off to its end. Guest memory is
+ * blocks; a reset that comes inside one is put off to its end, and what an
+ * unplugging frees until its callers have returned. Guest memory is
  * read once into local copies; no pointer into it outlives a run. Each part of
  * the state names the file that writes it.
  */
@@ -72,6 +73,7 @@ typedef struct ChimdevObj ChimdevObj;
 typedef struct ChimdevOp ChimdevOp;
 typedef struct ChimdevCapture ChimdevCapture;
 typedef struct ChimdevKnobs ChimdevKnobs;
+typedef struct ChimdevFaults ChimdevFaults;
 
 /* A request of the guest in the engine's hands; owned by io.c. */
 typedef struct ChimdevReq {
@@ -119,6 +121,7 @@ typedef struct ChimdevRxWait {
 
 /* A CQ with what waits for it. The admin CQ is one as well. */
 typedef struct ChimdevCq {
+    ChimdevState *s;
     ChimdevRing *ring;
     QSIMPLEQ_HEAD(, ChimdevWait) wait;
 } ChimdevCq;
@@ -130,10 +133,10 @@ struct ChimdevPair {
     ChimdevCq cq;                       /* cq.c */
     bool sq_awake, tx_awake;            /* run.c */
     ChimdevPass sq_pass, tx_pass;
-    unsigned conns;                     /* TCP objects, initiate.c and terminate.c */
+    unsigned conns;                     /* TCP; initiate.c and terminate.c */
     QTAILQ_HEAD(, ChimdevInd) inds;     /* accept.c */
     QSIMPLEQ_HEAD(, ChimdevRxWait) rx_wait;     /* rx.c */
-    uint32_t rx_wait_bytes;
+    uint32_t rx_wait_bytes, rx_wait_markers;
     uint32_t send_run;                  /* completions in a row, target.c */
     uint32_t forward_run;               /* the same, io.c */
     /* interrupt moderation, irq.c */
@@ -160,8 +163,12 @@ struct ChimdevObj {
         struct toe_conn *conn;
         void *any;
     } u;
-    uint64_t number;                    /* TCP: its name in the capture */
+    uint64_t number;                    /* TCP: its name in the capture ... */
+    uint16_t local_port, remote_port;   /* ... and its ports there */
     bool sends_completed;               /* TCP: some by UPLOAD_IN_PROGRESS */
+    bool held;                          /* TCP: its window, by the fence ... */
+    uint32_t held_by;                   /* ... of this id; fence.c */
+    QLIST_ENTRY(ChimdevObj) held_next;
     uint16_t vlan_id;                   /* neighbor */
     uint8_t src_mac[6];                 /* neighbor; zero: the interface's */
 };
@@ -240,6 +247,7 @@ struct ChimdevState {
     VMChangeStateEntry *vmstate;
     bool busy;                          /* between enter and leave */
     bool reset_pending;                 /* as soon as that ends */
+    bool unplugged;                     /* no PCI device any more */
     bool again;                         /* the run asks for another one */
 
     /* mmio.c */
@@ -280,17 +288,20 @@ struct ChimdevState {
     QTAILQ_HEAD(, ChimdevOp) ops;       /* stateop.c */
     unsigned nops;
     ChimdevKnobs *knobs;
+    ChimdevFaults *faults;
     uint64_t offloads;                  /* a number for the capture */
 
     struct {                            /* fence.c */
         uint32_t id, count;
-    } fence[CHIMDEV_MAX_FENCES];
-    unsigned nfences;
+    } fence[CHIMDEV_MAX_FENCES], late[CHIMDEV_MAX_FENCES];
+    unsigned nfences, nlate;
+    QLIST_HEAD(, ChimdevObj) held;      /* windows that a fence holds */
 
     /* nic.c */
     bool has_vnet;                      /* backends speak virtio_net_hdr */
     unsigned nqueues;
     unsigned backend_busy[CHIM_PAIRS_LIMIT];    /* frames queued */
+    int64_t busy_since[CHIM_PAIRS_LIMIT];       /* no frame taken since */
     bool rx_refused;                    /* a backend was told to wait */
     QSIMPLEQ_HEAD(, ChimdevRxWait) deferred;    /* came during a run */
     unsigned ndeferred;
@@ -336,7 +347,7 @@ int64_t chimdev_irq_deadline(const ChimdevState *s);
 void chimdev_irq_reset(ChimdevState *s);
 
 /* cq.c */
-void chimdev_cq_init(ChimdevCq *cq);
+void chimdev_cq_init(ChimdevCq *cq, ChimdevState *s);
 void chimdev_cq_fini(ChimdevCq *cq);
 bool chimdev_cq_ready(ChimdevCq *cq);
 uint32_t chimdev_cq_post(ChimdevCq *cq, const struct chim_cqe *e);
@@ -377,6 +388,8 @@ void chimdev_nic_fini(ChimdevState *s);
 void chimdev_nic_reset(ChimdevState *s);
 void chimdev_nic_set_offloads(ChimdevState *s);
 bool chimdev_nic_busy(const ChimdevState *s, unsigned pair);
+bool chimdev_nic_stalled(const ChimdevState *s, unsigned pair, int64_t before);
+int64_t chimdev_nic_first_stall(const ChimdevState *s);
 enum chimdev_origin {
     CHIMDEV_FROM_HOST, CHIMDEV_FROM_TARGET, CHIMDEV_RECEIVED,
 };
@@ -395,7 +408,7 @@ void chimdev_rx_frame(ChimdevState *s, const ChimdevVnet *vnet,
 void chimdev_rx_cutover(ChimdevState *s, uint32_t hash, uint64_t cookie);
 void chimdev_rx_drain(ChimdevPair *p);
 bool chimdev_rx_full(const ChimdevPair *p);
-bool chimdev_rx_owes_cutover(const ChimdevPair *p);
+bool chimdev_rx_cutover_room(const ChimdevPair *p);
 bool chimdev_rx_possible(ChimdevState *s, const uint8_t *data, uint32_t len);
 void chimdev_rx_reset(ChimdevPair *p);
 
@@ -452,6 +465,7 @@ void chimdev_capture_frame(ChimdevCapture *c, enum chimdev_origin from,
                            const struct iovec *iov, unsigned niov);
 void chimdev_capture_comment(ChimdevCapture *c, const char *fmt, ...)
     G_GNUC_PRINTF(2, 3);
+void chimdev_capture_flush(ChimdevCapture *c);
 void chimdev_capture_close(ChimdevCapture *c);
 
 /* vmstate.c */

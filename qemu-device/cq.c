@@ -4,18 +4,20 @@
  *
  * An entry that finds its ring full waits in a list of its own, in order, and
  * holds up nobody else. The lists are bounded by what can wait in them: a
- * state operation's completion, OPENED and LAST of a connection, a neighbor's
- * event.
+ * state operation's completion, and OPENED and LAST of connections that an
+ * operation under way names. Events wait where they come from.
  */
 
 #include "qemu/osdep.h"
 #include "qemu/units.h"
 #include "chimdev.h"
+#include "faults.h"
 #include "stateop.h"
 #include "trace.h"
 
-void chimdev_cq_init(ChimdevCq *cq)
+void chimdev_cq_init(ChimdevCq *cq, ChimdevState *s)
 {
+    cq->s = s;
     cq->ring = NULL;
     QSIMPLEQ_INIT(&cq->wait);
 }
@@ -56,6 +58,11 @@ bool chimdev_cq_ready(ChimdevCq *cq)
 uint32_t chimdev_cq_post(ChimdevCq *cq, const struct chim_cqe *e)
 {
     uint32_t index = chimdev_ring_next(cq->ring);
+
+    if (chimdev_fault_withholds(cq->s,
+                                le32_to_cpu(e->ctl) & CHIM_CTL_OP_MASK)) {
+        return index;
+    }
 
     trace_chimdev_cq_post(chimdev_ring_id(cq->ring), index,
                           le32_to_cpu(e->ctl) & CHIM_CTL_OP_MASK,

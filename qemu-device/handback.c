@@ -149,9 +149,18 @@ static void put_tcp_delegated(ChimdevState *s, struct chim_tcp_delegated *k,
         .last_ts_val = cpu_to_le32(t->last_ts_val),
         .rexmit_segments = cpu_to_le32(t->rexmit_segments),
     };
+    if (chimdev_has_feature(s, CHIM_F_EXT_FINS)) {
+        k->fins = cpu_to_le32((t->fin_received ? CHIM_FIN_RECEIVED : 0) |
+                              (t->fin_sent ? CHIM_FIN_SENT : 0));
+    }
     if (chimdev_has_feature(s, CHIM_F_EXT_RTT_US)) {
         k->srtt_us = cpu_to_le32(t->srtt_us);
         k->rttvar_us = cpu_to_le32(t->rttvar_us);
+    }
+    if (chimdev_has_feature(s, CHIM_F_EXT_TIMERS)) {
+        k->tlp_timeout_delta = cpu_to_le32(t->tlp_timeout_delta);
+        k->delack_timeout_delta = cpu_to_le32(t->delack_timeout_delta);
+        k->idle_time = cpu_to_le32(t->idle_time);
     }
 }
 

@@ -8,6 +8,7 @@
 #include "qemu/units.h"
 #include "chimdev.h"
 #include "handle.h"
+#include "stateop.h"
 
 static unsigned limit(const ChimdevState *s, enum chimdev_layer layer)
 {
@@ -74,6 +75,7 @@ void chimdev_obj_free(ChimdevState *s, ChimdevObj *o)
 {
     uint16_t generation = o->generation + 1;
 
+    chimdev_fence_forget(o);
     if (o->parent) {
         o->parent->deps--;
     }

@@ -163,6 +163,8 @@ static uint32_t import(ChimdevOp *op, ChimdevObj *o, ChimdevObj *path,
         return status;
     }
     o->u.conn = c;
+    o->local_port = in->k.local_port;
+    o->remote_port = in->k.remote_port;
     return CHIM_ST_SUCCESS;
 }
 
@@ -181,22 +183,27 @@ static void announce(ChimdevOp *op, ChimdevObj *o, const ChimdevTcpIn *in)
     chimdev_rx_cutover(op->s, in->k.hash, o->cookie);
     op->posting++;
     chimdev_cq_post_or_wait(&o->pair->cq, &e, op);
-    chimdev_capture_comment(op->s->capture, "offload #%" PRIu64 ": %u kB in "
-                            "flight, %u kB unread", o->number,
+    chimdev_capture_comment(op->s->capture, "offload #%" PRIu64 ": port %u to "
+                            "port %u, %u kB in flight, %u kB unread",
+                            o->number, o->local_port, o->remote_port,
                             (in->d.snd_max - in->d.snd_una + 1023) / 1024,
                             (in->buffered_len + 1023) / 1024);
 }
 
 /*
  * The connection's own pair, whole, and the two rings by which the marker goes
- * to wherever RSS has sent its frames.
+ * to wherever RSS has sent its frames, with a place for it.
  */
-static bool rings_ready(ChimdevPair *p, uint32_t hash)
+static uint32_t check_rings(ChimdevPair *p, uint32_t hash)
 {
     const ChimdevPair *steered = chimdev_filter_steer(p->s, hash);
 
-    return chimdev_pair_usable(p) && steered->ring[CHIM_RING_RXB] &&
-           steered->ring[CHIM_RING_RXC];
+    if (!chimdev_pair_usable(p) || !steered->ring[CHIM_RING_RXB] ||
+        !steered->ring[CHIM_RING_RXC]) {
+        return CHIM_ST_NOT_READY;
+    }
+    return chimdev_rx_cutover_room(steered) ? CHIM_ST_SUCCESS :
+                                              CHIM_ST_RESOURCES;
 }
 
 static uint32_t new_tcp(ChimdevOp *op, ChimdevNode *n, ChimdevObj *path,
@@ -216,8 +223,9 @@ static uint32_t new_tcp(ChimdevOp *op, ChimdevNode *n, ChimdevObj *path,
         return CHIM_ST_INVALID_FIELD;
     }
     p = &s->pair[n->pair];
-    if (!rings_ready(p, in.k.hash)) {
-        return CHIM_ST_NOT_READY;
+    status = check_rings(p, in.k.hash);
+    if (status) {
+        return status;
     }
     o = chimdev_obj_new(s, CHIMDEV_LAYER_TCP, path, n->cookie);
     if (!o) {

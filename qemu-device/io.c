@@ -294,6 +294,18 @@ static void do_verdict(ChimdevPair *p, ChimdevObj *o, const ChimdevCmd *cmd,
     }
 }
 
+/* One that names its connection holds the window (OP-D31). */
+static void do_fence(ChimdevPair *p, const ChimdevCmd *cmd)
+{
+    uint32_t id = le32_to_cpu(cmd->e.u.fence.id);
+    ChimdevObj *o = chimdev_obj_get(p->s, le32_to_cpu(cmd->e.handle),
+                                    CHIMDEV_LAYER_TCP);
+
+    if (chimdev_fence_seen(p->s, id, &cmd->at) && o && o->pair == p) {
+        chimdev_fence_hold(p->s, o, id);
+    }
+}
+
 static void do_command(ChimdevPair *p, const ChimdevCmd *cmd, int64_t now)
 {
     uint32_t ctl = le32_to_cpu(cmd->e.ctl);
@@ -303,7 +315,7 @@ static void do_command(ChimdevPair *p, const ChimdevCmd *cmd, int64_t now)
     ChimdevObj *o;
 
     if (op == CHIM_OP_FENCE) {
-        chimdev_fence_seen(p->s, le32_to_cpu(cmd->e.u.fence.id), &at);
+        do_fence(p, cmd);
         return;
     }
     if (op < CHIM_OP_SEND || op > CHIM_OP_VERDICT) {

@@ -11,6 +11,7 @@
 #include "qemu/units.h"
 #include "qemu/log.h"
 #include "chimdev.h"
+#include "faults.h"
 #include "trace.h"
 
 typedef struct ChimdevReg ChimdevReg;
@@ -33,7 +34,8 @@ uint64_t chimdev_features(const ChimdevState *s)
                  1ull << CHIM_F_RSS | 1ull << CHIM_F_OFFLOAD_IPV4 |
                  1ull << CHIM_F_OFFLOAD_IPV6 | 1ull << CHIM_F_SACK |
                  1ull << CHIM_F_EXT_RTT_US | 1ull << CHIM_F_EXT_TS_US |
-                 1ull << CHIM_F_BUFFERED;
+                 1ull << CHIM_F_BUFFERED | 1ull << CHIM_F_EXT_FINS |
+                 1ull << CHIM_F_EXT_TIMERS | 1ull << CHIM_F_OCTETS;
 
     if (s->has_vnet) {
         f |= 1ull << CHIM_F_LRO;
@@ -43,7 +45,7 @@ uint64_t chimdev_features(const ChimdevState *s)
 
 static uint32_t read_const(ChimdevState *s, const ChimdevReg *r)
 {
-    return r->arg;
+    return chimdev_fault_limit(s, r->offset) ? 0 : r->arg;
 }
 
 static uint32_t read_features(ChimdevState *s, const ChimdevReg *r)

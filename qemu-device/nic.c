@@ -31,6 +31,27 @@ bool chimdev_nic_busy(const ChimdevState *s, unsigned pair)
     return s->backend_busy[queue_of(s, pair)];
 }
 
+/* Whether the backend has taken nothing since that time or longer. */
+bool chimdev_nic_stalled(const ChimdevState *s, unsigned pair, int64_t before)
+{
+    unsigned q = queue_of(s, pair);
+
+    return s->backend_busy[q] && s->busy_since[q] <= before;
+}
+
+/* Since when the longest busy backend has taken nothing, or INT64_MAX. */
+int64_t chimdev_nic_first_stall(const ChimdevState *s)
+{
+    int64_t first = INT64_MAX;
+
+    for (unsigned q = 0; q < s->nqueues; q++) {
+        if (s->backend_busy[q]) {
+            first = MIN(first, s->busy_since[q]);
+        }
+    }
+    return first;
+}
+
 /* ---------------------------------------- sending */
 
 static void frame_sent(NetClientState *nc, ssize_t len)
@@ -38,6 +59,7 @@ static void frame_sent(NetClientState *nc, ssize_t len)
     ChimdevState *s = qemu_get_nic_opaque(nc);
     unsigned q = nc->queue_index;
 
+    s->busy_since[q] = chimdev_now(s);
     if (!s->backend_busy[q] || --s->backend_busy[q]) {
         return;
     }
@@ -55,7 +77,9 @@ static void send_iov(ChimdevState *s, unsigned q, const struct iovec *iov,
 
     if (!qemu_sendv_packet_async(nc, iov, niov, frame_sent)) {
         trace_chimdev_backend_busy(q);
-        s->backend_busy[q]++;
+        if (!s->backend_busy[q]++) {
+            s->busy_since[q] = chimdev_now(s);
+        }
     }
 }
 
@@ -366,6 +390,10 @@ void chimdev_nic_init(ChimdevState *s)
     }
 }
 
+/*
+ * Frames that a backend keeps for us are on their way, as on a wire: it may
+ * have taken a part of one already, and it says when it takes more.
+ */
 void chimdev_nic_reset(ChimdevState *s)
 {
     ChimdevRxWait *w;
@@ -376,19 +404,18 @@ void chimdev_nic_reset(ChimdevState *s)
     }
     s->ndeferred = 0;
     s->deferred_bytes = 0;
-    for (unsigned q = 0; q < s->nqueues; q++) {
-        NetClientState *nc = qemu_get_subqueue(s->nic, q);
-
-        if (nc->peer) {
-            qemu_purge_queued_packets(nc);
-        }
-        s->backend_busy[q] = 0;
-    }
     chimdev_nic_set_offloads(s);
 }
 
 void chimdev_nic_fini(ChimdevState *s)
 {
     chimdev_nic_reset(s);
+    for (unsigned q = 0; q < s->nqueues; q++) {
+        NetClientState *nc = qemu_get_subqueue(s->nic, q);
+
+        if (nc->peer) {
+            qemu_purge_queued_packets(nc);      /* they name us */
+        }
+    }
     qemu_del_nic(s->nic);
 }

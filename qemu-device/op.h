@@ -24,7 +24,9 @@ struct ChimdevOp {
     unsigned nsge;
     struct chim_sge *sge;
     uint32_t fence_id, fence_count;
-    int64_t deadline;
+    uint32_t fences;            /* of them, how many have come */
+    int64_t begin;
+    int64_t deadline;           /* for fences, then for the wire */
     enum chimdev_op_phase phase;
     uint32_t status, info;
     unsigned posting;           /* entries on other rings not published yet */

@@ -40,8 +40,8 @@ static void take_commands(ChimdevState *s)
         ChimdevPair *p = &s->pair[i];
 
         chimdev_cq_drain(&p->cq);
-        if (p->sq_awake && p->ring[CHIM_RING_SQ] && p->cq.ring) {
-            p->sq_pass = chimdev_io_run(p);
+        if (p->sq_awake && p->ring[CHIM_RING_SQ]) {
+            p->sq_pass = chimdev_io_run(p);     /* nothing without a CQ */
         }
         if (p->tx_awake && p->ring[CHIM_RING_TX]) {
             p->tx_pass = chimdev_tx_run(p);

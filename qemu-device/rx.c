@@ -11,13 +11,22 @@
 #include "qemu/osdep.h"
 #include "qemu/units.h"
 #include "chimdev.h"
+#include "faults.h"
 #include "target.h"
 #include "trace.h"
 
 enum {
     RX_WAIT_BYTES = 1 * MiB,
     RX_WAIT_COST = 256,         /* what a small frame counts for */
+    RX_WAIT_MARKERS = 1024,     /* more than those of one list */
 };
+
+/* A received frame that nobody gets; @n is the counter that says why. */
+static void count_lost(ChimdevState *s, __le64 *n, uint32_t len)
+{
+    (*n)++;
+    s->stats.cases.rx_dropped_octets += len;
+}
 
 typedef enum RxPlaced { RX_PLACED, RX_NO_ROOM, RX_NO_BUFFER } RxPlaced;
 
@@ -84,7 +93,8 @@ static RxPlaced place(ChimdevPair *p, const ChimdevRxWait *w,
     }
     if (w->len) {
         write_frame(p, w, data, nbuf);
-    } else {
+    } else if (!chimdev_fault_withholds(p->s, CHIMDEV_FAULT_RX |
+                                        CHIM_RX_CUTOVER)) {
         struct chim_rxe e = { .ctl = cpu_to_le32(CHIM_RX_CUTOVER) };
 
         e.u.cookie = cpu_to_le64(w->cookie);
@@ -120,16 +130,10 @@ bool chimdev_rx_full(const ChimdevPair *p)
     return p->rx_wait_bytes >= RX_WAIT_BYTES;
 }
 
-bool chimdev_rx_owes_cutover(const ChimdevPair *p)
+/* Whether one more CUTOVER may wait. Asked before a connection goes in. */
+bool chimdev_rx_cutover_room(const ChimdevPair *p)
 {
-    const ChimdevRxWait *w;
-
-    QSIMPLEQ_FOREACH(w, &p->rx_wait, next) {
-        if (!w->len) {
-            return true;
-        }
-    }
-    return false;
+    return p->rx_wait_markers < RX_WAIT_MARKERS;
 }
 
 static void hold(ChimdevPair *p, const ChimdevRxWait *w, const uint8_t *data)
@@ -137,7 +141,7 @@ static void hold(ChimdevPair *p, const ChimdevRxWait *w, const uint8_t *data)
     ChimdevRxWait *copy;
 
     if (w->len && chimdev_rx_full(p)) {
-        p->s->stats.nic.rx_no_buffer++;
+        count_lost(p->s, &p->s->stats.nic.rx_no_buffer, w->len);
         return;
     }
     copy = g_malloc(sizeof(*w) + w->len);
@@ -146,13 +150,16 @@ static void hold(ChimdevPair *p, const ChimdevRxWait *w, const uint8_t *data)
         memcpy(copy->data, data, w->len);
     }
     p->rx_wait_bytes += w->len + RX_WAIT_COST;
+    p->rx_wait_markers += !w->len;
     QSIMPLEQ_INSERT_TAIL(&p->rx_wait, copy, next);
 }
 
 static void deliver(ChimdevPair *p, const ChimdevRxWait *w, const uint8_t *data)
 {
     if (!p->ring[CHIM_RING_RXC] || !p->ring[CHIM_RING_RXB]) {
-        p->s->stats.nic.rx_no_buffer += !!w->len;
+        if (w->len) {
+            count_lost(p->s, &p->s->stats.nic.rx_no_buffer, w->len);
+        }
         return;
     }
     if (QSIMPLEQ_EMPTY(&p->rx_wait)) {
@@ -160,7 +167,7 @@ static void deliver(ChimdevPair *p, const ChimdevRxWait *w, const uint8_t *data)
         case RX_PLACED:
             return;
         case RX_NO_BUFFER:
-            p->s->stats.nic.rx_no_buffer++;
+            count_lost(p->s, &p->s->stats.nic.rx_no_buffer, w->len);
             return;
         case RX_NO_ROOM:
             break;
@@ -179,9 +186,12 @@ void chimdev_rx_drain(ChimdevPair *p)
         if (r == RX_NO_ROOM) {
             return;
         }
-        p->s->stats.nic.rx_no_buffer += r == RX_NO_BUFFER;
+        if (r == RX_NO_BUFFER) {
+            count_lost(p->s, &p->s->stats.nic.rx_no_buffer, w->len);
+        }
         QSIMPLEQ_REMOVE_HEAD(&p->rx_wait, next);
         p->rx_wait_bytes -= w->len + RX_WAIT_COST;
+        p->rx_wait_markers -= !w->len;
         g_free(w);
     }
 }
@@ -195,6 +205,7 @@ void chimdev_rx_reset(ChimdevPair *p)
         g_free(w);
     }
     p->rx_wait_bytes = 0;
+    p->rx_wait_markers = 0;
 }
 
 static void raw_frame(ChimdevState *s, const ChimdevVnet *vnet,
@@ -231,7 +242,7 @@ static void raw_path(ChimdevState *s, const ChimdevVnet *vnet,
 
     if (v.gso_type && !chimdev_has_feature(s, CHIM_F_LRO)) {
         if (!chimdev_soft_segment(vnet, data, len, raw_segment, s)) {
-            s->stats.nic.rx_too_long++;
+            count_lost(s, &s->stats.nic.rx_too_long, len);
         }
         return;
     }
@@ -257,16 +268,17 @@ void chimdev_rx_frame(ChimdevState *s, const ChimdevVnet *vnet,
     bool ours;
 
     if (!chimdev_filter_accepts(s, data, &ours)) {
-        s->stats.nic.rx_filtered++;
+        count_lost(s, &s->stats.nic.rx_filtered, len);
         return;
     }
     /* 14 bytes of Ethernet, and room for two VLAN tags */
     if (!vnet->gso_type && len > s->mtu + 22 && len > 60) {
-        s->stats.nic.rx_too_long++;
+        count_lost(s, &s->stats.nic.rx_too_long, len);
         return;
     }
     if (ours && chimdev_target_input(s, vnet, data, len)) {
         s->stats.nic.rx_offloaded_frames++;
+        s->stats.cases.target_rx_octets += len;
         return;
     }
     raw_path(s, vnet, data, len);

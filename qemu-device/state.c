@@ -2,7 +2,8 @@
 /*
  * state.c - the translation between the ABI and the engine: statuses, flags,
  * parameters, and the state structures that the host gives. Those that it gets
- * back are handback.c's, commands io.c's, events target.c's, counters stats.c's.
+ * back are handback.c's, commands io.c's, events target.c's, counters
+ * stats.c's.
  *
  * Reserved fields and what belongs to features that were not accepted are
  * refused here; whether values make sense together is the engine's to say.
@@ -258,7 +259,6 @@ static uint32_t get_tcp_delegated(ChimdevState *s,
                                   const struct chim_tcp_delegated *k,
                                   ChimdevTcpIn *in)
 {
-    static const __le32 zero[ARRAY_SIZE(k->rsvd1)];
     struct toe_tcp_delegated *t = &in->d;
 
     t->state = k->state;
@@ -289,11 +289,17 @@ static uint32_t get_tcp_delegated(ChimdevState *s,
         t->srtt_us = le32_to_cpu(k->srtt_us);
         t->rttvar_us = le32_to_cpu(k->rttvar_us);
     }
+    t->tlp_timeout_delta = CHIM_TIMER_IDLE;
+    t->delack_timeout_delta = CHIM_TIMER_IDLE;
+    if (chimdev_has_feature(s, CHIM_F_EXT_TIMERS)) {
+        t->tlp_timeout_delta = le32_to_cpu(k->tlp_timeout_delta);
+        t->delack_timeout_delta = le32_to_cpu(k->delack_timeout_delta);
+        t->idle_time = le32_to_cpu(k->idle_time);
+    }
     in->buffered_off = le32_to_cpu(k->buffered_off);
     in->buffered_sges = le32_to_cpu(k->buffered_sges);
     in->buffered_len = le32_to_cpu(k->buffered_len);
-    if (k->rsvd0 || k->flags || k->dwnd ||
-        memcmp(k->rsvd1, zero, sizeof(zero))) {
+    if (k->rsvd0 || k->flags || k->dwnd || k->fins || k->rsvd1) {
         return CHIM_ST_INVALID_FIELD;
     }
     return CHIM_ST_SUCCESS;

@@ -11,13 +11,14 @@
 #include "qemu/osdep.h"
 #include "qemu/units.h"
 #include "qemu/log.h"
+#include "faults.h"
 #include "handle.h"
 #include "op.h"
 #include "state.h"
 #include "stateop.h"
 #include "trace.h"
 
-enum { FENCE_WAIT_SECONDS = 10 };       /* OP-D2 */
+enum { FENCE_WAIT_SECONDS = 10, STALL_SECONDS = 1 };    /* OP-D2 */
 
 /* ---------------------------------------- life */
 
@@ -82,9 +83,20 @@ static void op_complete(ChimdevOp *op)
     }
     count_completion(op);
     release_objects(op);
+    if (op->fence_count) {
+        chimdev_fence_release(s, op->fence_id);
+    }
     chimdev_admin_complete(s, op->cookie, op->status, op->info);
     s->again |= s->admin_pass == CHIMDEV_PASS_BLOCKED;
     op_free(s, op);
+}
+
+/* The operation is answered without the fences that have not come. */
+static void drop_fences(const ChimdevOp *op)
+{
+    if (op->fences < op->fence_count) {
+        chimdev_fence_drop(op->s, op->fence_id, op->fence_count - op->fences);
+    }
 }
 
 void chimdev_op_new(ChimdevState *s, const ChimdevCmd *cmd)
@@ -101,8 +113,13 @@ void chimdev_op_new(ChimdevState *s, const ChimdevCmd *cmd)
     op->sge = g_memdup2(cmd->sge, cmd->nsge * sizeof(*op->sge));
     op->fence_id = le32_to_cpu(cmd->e.u.admin.fence_id);
     op->fence_count = le32_to_cpu(cmd->e.u.admin.fence_count);
-    op->deadline = chimdev_now(s) +
+    op->begin = chimdev_now(s);
+    op->deadline = op->begin +
                    (int64_t)FENCE_WAIT_SECONDS * NANOSECONDS_PER_SECOND;
+    if (op->fence_count) {
+        chimdev_fence_expect(s, op->fence_id);
+        op->fences = chimdev_fence_take(s, op->fence_id, op->fence_count);
+    }
     QTAILQ_INSERT_TAIL(&s->ops, op, next);
     s->nops++;
     trace_chimdev_op_new(op->opcode, op->fence_id, op->fence_count);
@@ -110,12 +127,46 @@ void chimdev_op_new(ChimdevState *s, const ChimdevCmd *cmd)
         (ctl >> CHIM_CTL_FLAGS_SHIFT & 0xffff)) {
         op->status = CHIM_ST_INVALID_FIELD;
         op->phase = CHIMDEV_OP_READY;
+        drop_fences(op);
     }
+}
+
+bool chimdev_op_fence(ChimdevState *s, uint32_t id)
+{
+    ChimdevOp *op;
+
+    QTAILQ_FOREACH(op, &s->ops, next) {
+        if (op->phase == CHIMDEV_OP_FENCES && op->fence_id == id &&
+            op->fences < op->fence_count) {
+            op->fences++;
+            return true;
+        }
+    }
+    return false;
 }
 
 void chimdev_op_posted(ChimdevOp *op)
 {
     op->posting--;
+}
+
+/*
+ * The fences of an INITIATE stand behind frames. While the wire takes none it
+ * is not worth the wait, which keeps the driver from other operations.
+ */
+static int64_t deadline(const ChimdevOp *op)
+{
+    int64_t stall;
+
+    if (op->phase != CHIMDEV_OP_FENCES || op->opcode != CHIM_OP_INITIATE) {
+        return op->deadline;
+    }
+    stall = chimdev_nic_first_stall(op->s);
+    if (stall == INT64_MAX) {
+        return op->deadline;
+    }
+    return MIN(op->deadline,
+               MAX(stall, op->begin) + STALL_SECONDS * NANOSECONDS_PER_SECOND);
 }
 
 int64_t chimdev_op_deadline(const ChimdevState *s)
@@ -124,8 +175,8 @@ int64_t chimdev_op_deadline(const ChimdevState *s)
     ChimdevOp *op;
 
     QTAILQ_FOREACH(op, &s->ops, next) {
-        if (op->phase == CHIMDEV_OP_FENCES) {
-            first = MIN(first, op->deadline);
+        if (op->phase != CHIMDEV_OP_READY) {
+            first = MIN(first, deadline(op));
         }
     }
     return first;
@@ -330,6 +381,10 @@ static void act(ChimdevOp *op, int64_t now)
     ChimdevState *s = op->s;
 
     op->phase = CHIMDEV_OP_READY;
+    op->status = chimdev_fault_list(s, op->opcode);
+    if (op->status) {
+        return;
+    }
     op->status = chimdev_list_read(s, op->opcode, &op->at, op->sge, op->nsge,
                                    op->len, &op->list);
     if (op->status) {
@@ -365,12 +420,12 @@ void chimdev_op_start(ChimdevState *s, int64_t now)
         if (op->phase != CHIMDEV_OP_FENCES) {
             continue;
         }
-        if (chimdev_fence_take(s, op->fence_id, op->fence_count)) {
+        if (op->fences == op->fence_count) {
             act(op, now);
-        } else if (now >= op->deadline) {
+        } else if (now >= deadline(op)) {
             op->status = CHIM_ST_FENCE_TIMEOUT;
             op->phase = CHIMDEV_OP_READY;
-            chimdev_fence_drop(s, op->fence_id);
+            drop_fences(op);
         }
     }
 }

@@ -28,11 +28,20 @@ void chimdev_op_posted(ChimdevOp *op);
 int64_t chimdev_op_deadline(const ChimdevState *s);
 void chimdev_op_reset(ChimdevState *s);
 
+/* A fence has come. False: no operation waits for it. */
+bool chimdev_op_fence(ChimdevState *s, uint32_t id);
+
 /* fence.c */
-void chimdev_fence_seen(ChimdevState *s, uint32_t id, const ChimdevAt *at);
-/* Whether count fences of that id have come; if so they are used up. */
-bool chimdev_fence_take(ChimdevState *s, uint32_t id, uint32_t count);
-void chimdev_fence_drop(ChimdevState *s, uint32_t id);
+/* False: it is late, its command has been answered. */
+bool chimdev_fence_seen(ChimdevState *s, uint32_t id, const ChimdevAt *at);
+/* OP-D31: o's window does not open until release, by its id or for o alone. */
+void chimdev_fence_hold(ChimdevState *s, ChimdevObj *o, uint32_t id);
+void chimdev_fence_release(ChimdevState *s, uint32_t id);
+void chimdev_fence_forget(ChimdevObj *o);
+/* How many fences of that id have come, most at most; they are used up. */
+uint32_t chimdev_fence_take(ChimdevState *s, uint32_t id, uint32_t most);
+void chimdev_fence_expect(ChimdevState *s, uint32_t id);
+void chimdev_fence_drop(ChimdevState *s, uint32_t id, uint32_t missing);
 void chimdev_fence_reset(ChimdevState *s);
 
 #endif /* CHIMDEV_STATEOP_H */

@@ -69,12 +69,19 @@ void chimdev_stats_get(ChimdevState *s, struct chim_stats *out)
     struct chim_case_stats cases = s->stats.cases;
     struct toe_stats t = { 0 };
 
+    /* whoever has the figures finds the frames that they count */
+    chimdev_capture_flush(s->capture);
     if (s->toe) {
         toe_get_stats(s->toe, &t);
     }
     nic.rx_offloaded_bytes = t.payload_in;
     nic.tx_offloaded_bytes = t.payload_out;
     add_engine_cases(&cases, &t);
+    if (!chimdev_has_feature(s, CHIM_F_OCTETS)) {
+        cases.target_rx_octets = 0;
+        cases.target_tx_octets = 0;
+        cases.rx_dropped_octets = 0;
+    }
     put_ip(&out->ip4, &t.ip[0]);
     put_ip(&out->ip6, &t.ip[1]);
     put_tcp(&out->tcp4, &t.tcp[0]);

@@ -91,6 +91,7 @@ static bool op_emit(void *opaque, const struct toe_frame *f)
         }
     }
     s->stats.nic.tx_offloaded_frames++;
+    s->stats.cases.target_tx_octets += f->header_len + f->payload_len;
     chimdev_nic_send(s, f->queue, CHIMDEV_FROM_TARGET, &vnet);
     return true;
 }
@@ -344,7 +345,18 @@ static void post_nce(ChimdevState *s, const struct toe_event *ev)
     if (o) {
         e.conn_cookie = cpu_to_le64(o->cookie);
         e.handle = cpu_to_le32(o->handle);
-        chimdev_cq_post_or_wait(&s->admin_cq, &e, NULL);
+        chimdev_cq_post(&s->admin_cq, &e);
+    }
+}
+
+/* Where there is no room they stay with their neighbors, one for each. */
+static void serve_neighbors(ChimdevState *s)
+{
+    struct toe_event ev;
+
+    while (chimdev_alive(s) && chimdev_cq_ready(&s->admin_cq) &&
+           toe_poll_nce(s->toe, &ev)) {
+        post_nce(s, &ev);
     }
 }
 
@@ -354,10 +366,6 @@ static void post(ChimdevPair *p, const struct toe_event *ev)
     ChimdevObj *o = chimdev_obj_get(p->s, ev->cookie, CHIMDEV_LAYER_TCP);
     struct chim_cqe e = { 0 };
 
-    if (ev->type == TOE_EV_NCE) {
-        post_nce(p->s, ev);
-        return;
-    }
     if (!o) {
         chimdev_fatal(p->s, CHIM_FATAL_INTERNAL, NULL, 0);
         return;
@@ -445,11 +453,12 @@ static bool serve_events(ChimdevPair *p)
 static void serve_pair(ChimdevPair *p, int64_t now)
 {
     ChimdevState *s = p->s;
+    bool settled = true;
 
     for (unsigned round = 0; round < SERVE_ROUNDS; round++) {
         bool some;
 
-        chimdev_accept_settle(p, now);
+        settled = chimdev_accept_settle(p, now);
         some = serve_events(p);
         if (!chimdev_nic_busy(s, p->nr) &&
             toe_output(s->toe, p->nr, now, OUTPUT_BUDGET)) {
@@ -458,13 +467,14 @@ static void serve_pair(ChimdevPair *p, int64_t now)
         if (!chimdev_alive(s)) {
             return;
         }
-        /* sending has events of its own: a neighbor's, an RST that has left */
+        /* sending has an event of its own: an RST that has left */
         if (!some && !serve_events(p)) {
             break;
         }
         s->again |= round + 1 == SERVE_ROUNDS;
     }
-    if (!chimdev_accept_arm(p, now)) {
+    /* if not, the ring is full: it has asked for a doorbell of its own */
+    if (settled && !chimdev_accept_arm(p, now)) {
         s->again = true;
     }
 }
@@ -474,11 +484,9 @@ void chimdev_target_serve(ChimdevState *s, int64_t now)
     for (unsigned i = 0; i < s->npairs; i++) {
         ChimdevPair *p = &s->pair[i];
 
-        /* the neighbors' events come with queue 0 */
-        bool used = p->conns || (!i && s->count[CHIMDEV_LAYER_TCP]);
-
-        if (used && p->cq.ring && chimdev_alive(s)) {
+        if (p->conns && p->cq.ring && chimdev_alive(s)) {
             serve_pair(p, now);
         }
     }
+    serve_neighbors(s);
 }

@@ -3,15 +3,21 @@
  * terminate.c - TERMINATE: check that everything fits, stop the connections,
  * wait until they have drained, hand their state back, then free paths and
  * neighbors. Spec chapter 5.3.
+ *
+ * What a connection still owes its peer leaves first (TRM-32), but no wire can
+ * hold the host's connection back: the wait for it is short (OP-D29).
  */
 
 #include "qemu/osdep.h"
 #include "qemu/units.h"
+#include "faults.h"
 #include "handle.h"
 #include "op.h"
 #include "state.h"
 #include "target.h"
 #include "trace.h"
+
+enum { WIRE_WAIT_MS = 200 };            /* OP-D29 */
 
 static bool is_conn(const ChimdevNode *n)
 {
@@ -41,6 +47,9 @@ static void check_room(ChimdevOp *op)
         }
         toe_conn_bounds(n->obj->u.conn, &sends, &buffered);
         n->info = buffered;
+        if (chimdev_fault_room(op->s, &n->info)) {
+            op->status = CHIM_ST_BUFFER_TOO_SMALL;
+        }
         if (sends > room.sends || buffered > room.buffered) {
             op->status = CHIM_ST_BUFFER_TOO_SMALL;
             op->info = MAX(op->info, buffered);
@@ -115,6 +124,23 @@ void chimdev_terminate(ChimdevOp *op, int64_t now)
         }
     }
     op->phase = CHIMDEV_OP_STOPPING;
+    op->deadline = now + WIRE_WAIT_MS * SCALE_MS;
+}
+
+/*
+ * The wire has had its time, or has taken nothing for so long already. What
+ * does not leave may be told by one more completion.
+ */
+static void give_up_wire(ChimdevOp *op, const ChimdevObj *o, int64_t now)
+{
+    const int64_t wait = WIRE_WAIT_MS * SCALE_MS;
+
+    if ((now >= op->deadline ||
+         chimdev_nic_stalled(op->s, o->pair->nr, now - wait)) &&
+        toe_conn_give_up(o->u.conn)) {
+        trace_chimdev_wire_stalled(o->cookie, o->handle);
+        op->s->again = true;
+    }
 }
 
 /*
@@ -139,8 +165,9 @@ static void give_back(ChimdevOp *op, ChimdevNode *n, int64_t now)
     chimdev_cq_post_or_wait(&o->pair->cq, &e, op);
     s->stats.cases.terminates++;
     s->stats.cases.send_back_mixed += o->sends_completed && sends;
-    chimdev_capture_comment(s->capture, "upload #%" PRIu64 ": %u sends handed "
-                            "back, %u kB unread", o->number, sends,
+    chimdev_capture_comment(s->capture, "upload #%" PRIu64 ": port %u to port "
+                            "%u, %u sends handed back, %u kB unread", o->number,
+                            o->local_port, o->remote_port, sends,
                             (buffered + 1023) / 1024);
     trace_chimdev_upload(o->cookie, o->handle);
     o->pair->conns--;
@@ -187,6 +214,7 @@ void chimdev_terminate_continue(ChimdevOp *op, int64_t now)
         if (!is_conn(n)) {
             continue;
         }
+        give_up_wire(op, n->obj, now);
         if (toe_conn_stopped(n->obj->u.conn)) {
             give_back(op, n, now);
         } else {
@@ -194,6 +222,9 @@ void chimdev_terminate_continue(ChimdevOp *op, int64_t now)
         }
     }
     if (waiting) {
+        if (now >= op->deadline) {
+            op->deadline = INT64_MAX;   /* nobody waits for the wire now */
+        }
         return;
     }
     /* dependents before what they depend on */

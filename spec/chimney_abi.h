@@ -30,7 +30,7 @@ enum chim_bar {
 enum chim_abi {
 	CHIM_MAGIC		= 0x4d494843,	/* "CHIM" as bytes in memory */
 	CHIM_ABI_MAJOR		= 1,
-	CHIM_ABI_MINOR		= 0,
+	CHIM_ABI_MINOR		= 1,
 };
 
 /* ------------------------------------------------------------ 2. registers */
@@ -118,6 +118,10 @@ enum chim_feature {		/* bit numbers */
 	CHIM_F_EXT_RTT_US	= 16,	/* srtt_us and rttvar_us of the delegated state are used */
 	CHIM_F_EXT_TS_US	= 17,	/* CHIM_TCP_TS_USEC connections are taken */
 	CHIM_F_BUFFERED	= 18,	/* BufferedData is taken at initiate */
+	CHIM_F_EXT_FINS		= 19,	/* fins of the delegated state is used */
+	/* 1.1: the delegated state has tlp_timeout_delta, delack_timeout_delta and idle_time */
+	CHIM_F_EXT_TIMERS	= 20,
+	CHIM_F_OCTETS	= 21,	/* the octets of struct chim_case_stats are counted */
 };
 
 /* Value of CHIM_REG_FATAL_CAUSE. */
@@ -711,6 +715,12 @@ struct chim_send_ref {
 };
 _Static_assert(sizeof(struct chim_send_ref) == 32, "ABI");
 
+/* Which FINs the sequence numbers count; no state says it once the connection is CLOSED. */
+enum chim_fins {
+	CHIM_FIN_RECEIVED	= 1u << 0,	/* RCV.NXT counts the peer's */
+	CHIM_FIN_SENT		= 1u << 1,	/* SND.MAX counts the target's */
+};
+
 /* Fields marked I are valid at initiate, T at terminate, Q at query; others always (M-16). */
 struct chim_tcp_delegated {
 	struct chim_state_hdr hdr;
@@ -756,7 +766,13 @@ struct chim_tcp_delegated {
 	__le32 rttvar_us;		/* microseconds x 4; CHIM_F_EXT_RTT_US */
 	__le32 last_ts_val;		/* T: last timestamp value sent, in the connection's unit */
 	__le32 rexmit_segments;		/* T, Q: segments that the target has retransmitted on it */
-	__le32 rsvd1[5];
+	__le32 fins;			/* T, Q: enum chim_fins; CHIM_F_EXT_FINS */
+	/* CHIM_F_EXT_TIMERS; deltas are ticks or CHIM_TIMER_IDLE, 0 is due now */
+	__le32 tlp_timeout_delta;	/* to the tail loss probe */
+	__le32 delack_timeout_delta;	/* until an ACK that is owed has to leave; idle: none is */
+	/* ticks since an acceptable segment of the peer came last */
+	__le32 idle_time;
+	__le32 rsvd1;
 };
 _Static_assert(sizeof(struct chim_tcp_delegated) == 160, "ABI");
 _Static_assert(__builtin_offsetof(struct chim_tcp_delegated, rcv_nxt) == 16, "ABI");
@@ -908,7 +924,11 @@ struct chim_case_stats {
 	__le64 forward_interface;
 	__le64 forward_initiate;
 	__le64 rexmit_segments;		/* segments retransmitted by the target */
-	__le64 rsvd[7];
+	/* CHIM_F_OCTETS: whole frames, large ones as the target takes and makes them */
+	__le64 target_rx_octets;	/* of rx_offloaded_frames */
+	__le64 target_tx_octets;	/* of tx_offloaded_frames */
+	__le64 rx_dropped_octets;	/* of rx_filtered, rx_too_long and rx_no_buffer */
+	__le64 rsvd[4];
 };
 _Static_assert(sizeof(struct chim_case_stats) == 448, "ABI");
 

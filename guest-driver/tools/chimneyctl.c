@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -106,7 +107,7 @@ static const char *endpoint(struct nlattr **a, int addr, int port, char *buf, si
 
 static bool parse_endpoint(const char *s, int *af, uint8_t *addr, uint16_t *port)
 {
-	char host[INET6_ADDRSTRLEN + 2];
+	char host[INET6_ADDRSTRLEN + IF_NAMESIZE + 3];
 	const char *colon = strrchr(s, ':');
 	char *end, *h = host;
 	unsigned long p;
@@ -122,9 +123,16 @@ static bool parse_endpoint(const char *s, int *af, uint8_t *addr, uint16_t *port
 		h[strlen(h) - 1] = 0;
 		h++;
 	}
+	h[strcspn(h, "%")] = 0;		/* the interface: the addresses of both ends suffice */
 	*af = strchr(h, ':') ? AF_INET6 : AF_INET;
 	*port = p;
-	return inet_pton(*af, h, addr) == 1;
+	if (inet_pton(*af, h, addr) != 1)
+		return false;
+	if (*af == AF_INET6 && IN6_IS_ADDR_V4MAPPED((struct in6_addr *)addr)) {
+		*af = AF_INET;		/* of a socket of IPv6: on the wire it is IPv4 */
+		memmove(addr, addr + 12, 4);
+	}
+	return true;
 }
 
 static void put_tuple(struct nl_msg *msg, const char *local, const char *remote)
@@ -150,7 +158,7 @@ static void put_tuple(struct nl_msg *msg, const char *local, const char *remote)
 static unsigned long number(const char *what, const char *s, unsigned long max)
 {
 	char *end;
-	unsigned long n = strtoul(s, &end, 0);
+	unsigned long n = strtoul(s, &end, 10);
 
 	if (!*s || *end || n > max)
 		wrong_use("%s must be a number up to %lu, not \"%s\"", what, max, s);
@@ -309,18 +317,28 @@ static int show_conn(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
+/* As RFC 9293 names them. */
+static const char *tcp_state_name(uint32_t state)
+{
+	static const char * const names[] = {
+		"CLOSED", "LISTEN", "SYN-SENT", "SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1",
+		"FIN-WAIT-2", "CLOSE-WAIT", "CLOSING", "LAST-ACK", "TIME-WAIT",
+	};
+
+	return state < ARRAY_SIZE(names) ? names[state] : "unknown";
+}
+
 static int show_query(struct nl_msg *msg, void *arg)
 {
 	static const struct {
 		int attr;
 		const char *name;
 	} q[] = {
-		{ CHIMNEY_A_Q_STATE, "tcp_state" }, { CHIMNEY_A_Q_RCV_NXT, "rcv_nxt" },
-		{ CHIMNEY_A_Q_RCV_WND, "rcv_wnd" }, { CHIMNEY_A_Q_SND_UNA, "snd_una" },
-		{ CHIMNEY_A_Q_SND_NXT, "snd_nxt" }, { CHIMNEY_A_Q_SND_MAX, "snd_max" },
-		{ CHIMNEY_A_Q_SND_WND, "snd_wnd" }, { CHIMNEY_A_Q_CWND, "cwnd" },
-		{ CHIMNEY_A_Q_SSTHRESH, "ssthresh" }, { CHIMNEY_A_Q_SRTT_US, "srtt_us" },
-		{ CHIMNEY_A_Q_SEND_BACKLOG, "send_backlog" },
+		{ CHIMNEY_A_Q_RCV_NXT, "rcv_nxt" }, { CHIMNEY_A_Q_RCV_WND, "rcv_wnd" },
+		{ CHIMNEY_A_Q_SND_UNA, "snd_una" }, { CHIMNEY_A_Q_SND_NXT, "snd_nxt" },
+		{ CHIMNEY_A_Q_SND_MAX, "snd_max" }, { CHIMNEY_A_Q_SND_WND, "snd_wnd" },
+		{ CHIMNEY_A_Q_CWND, "cwnd" }, { CHIMNEY_A_Q_SSTHRESH, "ssthresh" },
+		{ CHIMNEY_A_Q_SRTT_US, "srtt_us" }, { CHIMNEY_A_Q_SEND_BACKLOG, "send_backlog" },
 		{ CHIMNEY_A_Q_RECEIVE_BACKLOG, "receive_backlog" },
 	};
 	struct nlattr *a[CHIMNEY_A_COUNT];
@@ -330,6 +348,8 @@ static int show_query(struct nl_msg *msg, void *arg)
 	parse(msg, a);
 	printf(json ? "{" : "");
 	print_conn(a);
+	printf(json ? ",\"tcp_state\":\"%s\"" : "\n  tcp_state %s",
+	       tcp_state_name(get_u32(a, CHIMNEY_A_Q_STATE)));
 	for (i = 0; i < ARRAY_SIZE(q); i++)
 		printf(json ? ",\"%s\":%u" : "\n  %s %u", q[i].name, get_u32(a, q[i].attr));
 	printf(json ? "}\n" : "\n");
@@ -390,7 +410,7 @@ static int take_counts(struct nl_msg *msg, void *arg)
 /* ------------------------------------------------------------------------------- stats */
 
 static struct {
-	char group[16];
+	char group[24];
 	char name[48];
 	uint64_t driver, device;
 	bool has_driver, has_device;
@@ -472,6 +492,7 @@ static void print_stats(void)
 		printf("{");
 		json_side("driver", false);
 		json_group("refused");
+		json_group("refused_no_card");
 		json_group("why");
 		printf("},");
 		json_side("device", true);
@@ -482,7 +503,7 @@ static void print_stats(void)
 	for (i = 0; i < stat_count; i++) {
 		char name[80], drv[24] = "-", dev[24] = "-";
 
-		snprintf(name, sizeof(name), "%.15s%s%.47s", stat_rows[i].group,
+		snprintf(name, sizeof(name), "%.23s%s%.47s", stat_rows[i].group,
 			 *stat_rows[i].group ? " " : "", stat_rows[i].name);
 		if (stat_rows[i].has_driver)
 			snprintf(drv, sizeof(drv), "%" PRIu64, stat_rows[i].driver);
@@ -564,9 +585,11 @@ static int move(int cmd, const char *verb, int argc, char **argv)
 	else if (c.refused)
 		printf("%u %s, %u not (%s%s%s)\n", c.done, verb, c.refused, c.reason,
 		       *status ? ": " : "", status);
+	else if (!c.done)
+		printf("0 %s (%s)\n", verb, c.reason);
 	else
 		printf("%u %s\n", c.done, verb);
-	return c.refused && !c.done ? 1 : 0;
+	return c.done ? 0 : STATUS_FAILED;
 }
 
 static int do_offload(int argc, char **argv)
@@ -754,7 +777,10 @@ static const struct {
 	  "let the card close the connection: FIN, or RST with --abort" },
 	{ "policy", do_policy, "[none|auto|random[:SEED]]",
 	  "which connections go without being asked for; random moves them over and back" },
-	{ "stats", do_stats, "", "counters of driver and card side by side" },
+	{ "stats", do_stats, "",
+	  "counters of driver and card side by side, with the reasons of refusals\n"
+	  "                                        "
+	  "(connections, by the last reason) and of uploads" },
 	{ "watch", do_watch, "", "print hand-overs as they happen" },
 };
 
@@ -765,12 +791,12 @@ static int usage(void)
 	unsigned int i;
 
 	printf("usage: chimneyctl COMMAND [ARG...] [--json]\n\n"
-		   "Look at TCP connections and move them between Linux TCP and the chimney card.\n"
-		   "WHICH is LOCAL REMOTE (ADDRESS:PORT each, IPv6 as [ADDRESS]:PORT), --port N\n"
-		   "(local port), --pid N or all.\n\n");
+	       "Look at TCP connections and move them between Linux TCP and the chimney card.\n"
+	       "WHICH is LOCAL REMOTE (ADDRESS:PORT each, IPv6 as [ADDRESS]:PORT), --port N\n"
+	       "(local port), --pid N or all. offload and upload end with 0 if a connection has\n"
+	       "moved, else with 1 and the reason; wrong use ends with 2.\n\n");
 	for (i = 0; i < COMMANDS; i++)
-		printf("  %-10s %-26s %s\n", commands[i].name, commands[i].args,
-			commands[i].help);
+		printf("  %-10s %-26s %s\n", commands[i].name, commands[i].args, commands[i].help);
 	return 0;
 }
 

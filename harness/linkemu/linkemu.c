@@ -5,8 +5,10 @@
  * reordering, duplication, corruption, IP fragmentation, inserted IP options. All chances come
  * from one seed, one sequence per direction, and each frame draws the same count of numbers, so
  * that frame N of a direction meets the same fate in every run. Commands come on standard input
- * ("set both|ab|ba NAME=VALUE...", "stats", "quit"), answers go to standard output, one line of
- * JSON each; the end of the input ends the program, which then prints its statistics.
+ * ("set both|ab|ba NAME=VALUE...", "pause both|ab|ba", "resume both|ab|ba", "stats", "quit"),
+ * answers go to standard output, one line of JSON each. A direction that is paused takes no frames,
+ * as if its reader had been stopped; the end of the input ends the program, which then prints its
+ * statistics.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -37,6 +39,7 @@ struct direction {
 	uint64_t order, last_due;
 	double free_at;		/* when the rate limiter can begin the next frame, ns */
 	size_t held;		/* bytes in the queue */
+	bool paused;		/* nothing is taken from the sender */
 };
 
 static struct side sides[2];
@@ -300,6 +303,20 @@ static void answer_wrong(const char *word)
 	fflush(stdout);
 }
 
+/* False when which names no direction. */
+static bool set_paused(const char *which, bool paused)
+{
+	bool both = which && !strcmp(which, "both"), known = false;
+
+	for (int d = 0; which && d < 2; d++) {
+		if (!both && strcmp(which, directions[d].name))
+			continue;
+		directions[d].paused = paused;
+		known = true;
+	}
+	return known;
+}
+
 static void obey(char *line)
 {
 	char *save = NULL, *word = strtok_r(line, " \t\r", &save), *which;
@@ -310,6 +327,12 @@ static void obey(char *line)
 		print_stats();
 	} else if (!strcmp(word, "quit")) {
 		finished = true;
+	} else if (!strcmp(word, "pause") || !strcmp(word, "resume")) {
+		which = strtok_r(NULL, " \t\r", &save);
+		if (set_paused(which, *word == 'p'))
+			answer_ok();
+		else
+			answer_wrong(which ? which : word);
 	} else if (!strcmp(word, "set") && (which = strtok_r(NULL, " \t\r", &save))) {
 		while ((word = strtok_r(NULL, " \t\r", &save))) {
 			if (!set_param(which, word)) {
@@ -382,9 +405,11 @@ static void turn(void)
 
 	for (int i = 0; i < 2; i++) {
 		fds[1 + i].fd = sides[i].fd;
-		fds[1 + i].events = POLLIN;
+		fds[1 + i].events = directions[i].paused ? 0 : POLLIN;
 		if (sides[i].blocked && sides[i].kind != SIDE_DGRAM)
 			fds[1 + i].events |= POLLOUT;
+		if (!fds[1 + i].events)
+			fds[1 + i].fd = -1;	/* or its end would be told without end */
 		fds[3 + i].fd = sides[i].listener;
 		fds[3 + i].events = POLLIN;
 	}
@@ -401,7 +426,7 @@ static void turn(void)
 			sides[i].blocked = false;
 		else if (fds[1 + i].revents & (POLLOUT | POLLERR | POLLHUP))
 			side_flush(&sides[i]);
-		if (fds[1 + i].revents & (POLLIN | POLLERR | POLLHUP))
+		if (!directions[i].paused && fds[1 + i].revents & (POLLIN | POLLERR | POLLHUP))
 			take_in(&directions[i]);
 	}
 	for (int d = 0; d < 2; d++)

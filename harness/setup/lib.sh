@@ -31,6 +31,28 @@ refuse_options()
 	done
 }
 
+# For programs that build with tools which cannot write every path: plain_path "$0" "$@" goes on where $top can.
+plain_path()
+{
+	# shellcheck disable=SC2154 # the program that sources this sets it
+	case $top in
+	*[!A-Za-z0-9/._+-]*) exec "$top/harness/setup/plain-path" "$@" ;;
+	esac
+}
+
+# Compilers are given links to our sources, or copies: show people the sources themselves. Arguments are pairs of
+# folders, the first as a compiler writes it and the second where it really is.
+real_paths()
+{
+	script=
+	while [ $# -gt 1 ]; do
+		script="$script
+s${sep:=$(printf '\001')}$(printf %s "$1/" | sed 's/[][\\.*^$]/\\&/g')${sep}$(printf %s "$2/" | sed 's/[\\&]/\\&/g')${sep}g"
+		shift 2
+	done
+	LC_ALL=C sed -u "$script"
+}
+
 # Say at once that root rights are needed, instead of in the middle of the work. sudo may ask for a password
 # on a terminal; without a terminal it must not wait for nobody.
 need_root()
@@ -53,13 +75,19 @@ as_root()
 	fi
 }
 
-# The codename of the running Debian ("bookworm"); other systems are refused with a sentence.
+os_release=/etc/os-release
+
+# The codename of the running Debian, bookworm or trixie. Other systems are refused with a sentence: their packages
+# have other names, and no suite with the guest kernels is known for them.
 debian_codename()
 {
 	# shellcheck source=/dev/null
-	codename=$(. /etc/os-release && [ "$ID" = debian ] && echo "$VERSION_CODENAME") ||
-		die "this needs Debian 12 or 13: the packages are named as Debian names them"
-	echo "$codename"
+	system=$(. "$os_release" && echo "${ID-} ${VERSION_CODENAME-} ${PRETTY_NAME-}") || system=
+	case $system in
+	'debian bookworm '*) echo bookworm ;;
+	'debian trixie '*) echo trixie ;;
+	*) die "this needs Debian 12 (bookworm) or 13 (trixie); here is: ${system#* * }" ;;
+	esac
 }
 
 # The URI of the Debian archive from which apt on this machine gets a suite; empty while apt has no package

@@ -153,6 +153,7 @@ void toe_conn_abort(struct toe_conn *c)
 	toe_conn_halt(c, false);
 	c->tmr[TOE_TMR_REXMT] = TOE_NO_DEADLINE;
 	c->tmr[TOE_TMR_KEEP] = TOE_NO_DEADLINE;
+	c->tmr[TOE_TMR_TLP] = TOE_NO_DEADLINE;
 	toe_sendq_fail(c, TOE_ABORTED);
 	toe_deliver_fail(c, TOE_ABORTED);
 }

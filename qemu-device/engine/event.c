@@ -150,10 +150,11 @@ static void fill_node(struct toe_conn *c, struct toe_req *node, struct toe_event
 	}
 }
 
-static bool poll_nce(struct toe *t, struct toe_event *ev)
+bool toe_poll_nce(struct toe *t, struct toe_event *ev)
 {
 	struct toe_neigh *n;
 
+	memset(ev, 0, sizeof(*ev));
 	if (toe_list_empty(&t->nce))
 		return false;
 	n = toe_container(t->nce.next, struct toe_neigh, nce);
@@ -218,8 +219,6 @@ bool toe_poll(struct toe *t, unsigned queue, uint32_t ind_room, struct toe_event
 	memset(ev, 0, sizeof(*ev));
 	if (queue >= t->cfg.queues)
 		return false;
-	if (!queue && poll_nce(t, ev))
-		return true;
 	/* Each turn takes a connection out of a list or from ready to waiting: the loop ends. */
 	while ((c = take_first(&t->q[queue], ind_room)))
 		if (poll_conn(c, ind_room, ev))

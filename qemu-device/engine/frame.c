@@ -11,17 +11,19 @@
 
 /* ------------------------------------------------------------------ receive window */
 
+static uint32_t offered(const struct toe_conn *c)
+{
+	return toe_seq_gt(c->rcv.adv, c->rcv.nxt) ? c->rcv.adv - c->rcv.nxt : 0;
+}
+
 uint32_t toe_frame_window(const struct toe_conn *c)
 {
 	uint32_t held = toe_deliver_held(c), room = toe_rcvbuf_room(&c->rcv.buf);
 	uint32_t wnd = c->rcv.wnd_limit > held ? c->rcv.wnd_limit - held : 0;
 
+	if (c->rcv.edge_held)
+		wnd = offered(c);
 	return wnd < room ? wnd : room;
-}
-
-static uint32_t offered(const struct toe_conn *c)
-{
-	return toe_seq_gt(c->rcv.adv, c->rcv.nxt) ? c->rcv.adv - c->rcv.nxt : 0;
 }
 
 /* RFC 1122 4.2.3.3: the right edge moves by no less than a segment or half of the window. */
@@ -79,6 +81,13 @@ void toe_frame_window_opened(struct toe_conn *c)
 		c->rcv.ack_now = true;
 		toe_output_kick(c);
 	}
+}
+
+void toe_conn_hold_edge(struct toe_conn *c, bool on)
+{
+	c->rcv.edge_held = on;
+	if (!on && c->phase == TOE_LIVE)
+		toe_frame_window_opened(c);
 }
 
 /* ------------------------------------------------------------------ a frame */

@@ -45,24 +45,76 @@ static void ack_unacceptable(struct toe_conn *c, const struct toe_seg *seg, uint
 
 /* ------------------------------------------------------------------ steps */
 
-/* RFC 7323 5: PAWS. */
+/*
+ * RFC 7323 5.3 with Linux's exceptions: a TS.Recent that has expired or is 0, of peers
+ * whose SYN had no clock yet, says nothing.
+ */
+static bool ts_in_order(const struct toe_conn *c, const struct toe_seg *seg, uint32_t slack,
+			uint64_t now)
+{
+	return toe_seq_geq(seg->ts_val + slack, c->rcv.ts_recent) || !c->rcv.ts_recent ||
+	       now - c->rcv.ts_recent_at > TOE_PAWS_NS;
+}
+
+static uint32_t scaled_window(const struct toe_conn *c, const struct toe_seg *seg)
+{
+	return (uint32_t)seg->wnd << (c->k.flags & TOE_WSCALE ? c->k.snd_wscale : 0);
+}
+
+/*
+ * A bare ACK that says nothing new and that another has overtaken on its way. Its age is bounded by
+ * the retransmission timeout, the peer's clock taken as one of milliseconds.
+ */
+static bool overtaken_ack(const struct toe_conn *c, const struct toe_seg *seg)
+{
+	uint64_t replay_ms = toe_rtt_rto(&c->rtt) * 1000 / TOE_NSEC;
+
+	return (seg->flags & TOE_ACK) && !toe_seg_space(seg) && seg->seq == c->rcv.nxt &&
+	       seg->ack == c->snd.una && seg->seq == c->snd.wl1 &&
+	       scaled_window(c, seg) <= c->snd.wnd &&
+	       c->rcv.ts_recent - seg->ts_val <= replay_ms;
+}
+
+/*
+ * PAWS as Linux does it. One tick is forgiven, for peers that read the clock on several processors,
+ * and so is a segment without the option: keepalives of some peers have none (RFC 7323 3.2 would
+ * have it dropped, and RFC 1323 did not).
+ */
 static enum step step_paws(struct toe_conn *c, const struct toe_seg *seg, uint64_t now)
 {
-	if (!(c->k.flags & TOE_TIMESTAMPS) || (seg->flags & TOE_RST))
+	if (!(c->k.flags & TOE_TIMESTAMPS) || !seg->has_ts || (seg->flags & TOE_RST))
 		return NEXT;
-	if (!seg->has_ts)
-		return DONE;
-	if (toe_seq_geq(seg->ts_val, c->rcv.ts_recent) || now - c->rcv.ts_recent_at > TOE_PAWS_NS)
+	if (ts_in_order(c, seg, 1, now) || overtaken_ack(c, seg))
 		return NEXT;
 	ack_unacceptable(c, seg, now);
 	return DONE;
+}
+
+/*
+ * RFC 5961 3 demands the exact number. As Linux does, what looks exact to the peer counts
+ * too: some send the number of their FIN, and of what came behind a gap they have seen an ACK.
+ */
+static bool rst_is_exact(const struct toe_conn *c, const struct toe_seg *seg)
+{
+	const struct toe_rcvbuf *b = &c->rcv.buf;
+	uint32_t last = c->rcv.nxt, i;
+
+	if (seg->seq == c->rcv.nxt)
+		return true;
+	if (seg->seq + 1 == c->rcv.nxt)
+		return c->rcv.fin_done;
+	if (!(c->k.flags & TOE_SACK))
+		return false;
+	for (i = 0; i < b->nranges; i++)
+		last = toe_seq_max(last, b->ranges[i].r.end);
+	return seg->seq == last;
 }
 
 /* A segment wholly to the left of the window. */
 static enum step old_segment(struct toe_conn *c, const struct toe_seg *seg, uint64_t now)
 {
 	if (seg->flags & TOE_RST)
-		return DONE;
+		return rst_is_exact(c, seg) ? NEXT : DONE;
 	if (seg->len && (c->k.flags & TOE_SACK)) {
 		c->rcv.dsack.start = seg->seq;
 		c->rcv.dsack.end = toe_seq_min(seg->seq + seg->len, c->rcv.nxt);
@@ -129,7 +181,7 @@ static enum step step_rst(struct toe_conn *c, const struct toe_seg *seg, uint64_
 {
 	if (!(seg->flags & TOE_RST))
 		return NEXT;
-	if (seg->seq == c->rcv.nxt) {
+	if (rst_is_exact(c, seg)) {
 		toe_event_aborted(c);
 		toe_conn_abort(c);
 	} else if (!c->keep.bra && toe_seq_gt(seg->seq, c->rcv.nxt)) {
@@ -157,12 +209,20 @@ static enum step step_syn(struct toe_conn *c, const struct toe_seg *seg, uint64_
 	return DONE;
 }
 
-/* Fifth, check the ACK field (RFC 5961 5). */
+/*
+ * Fifth, check the ACK field (RFC 5961 5). Data that was never sent is acknowledged by accident or
+ * by an attacker: Linux does not answer that in ESTABLISHED, RFC 5961 would.
+ */
 static enum step step_ack_valid(struct toe_conn *c, const struct toe_seg *seg, uint64_t now)
 {
 	if (!(seg->flags & TOE_ACK))
 		return DONE;
-	if (toe_seq_gt(seg->ack, c->snd.max) || toe_seq_lt(seg->ack, c->snd.una - c->snd.max_wnd)) {
+	if (toe_seq_gt(seg->ack, c->snd.max)) {
+		if (c->state != TOE_ESTABLISHED)
+			ack_rarely(c, now);
+		return DONE;
+	}
+	if (toe_seq_lt(seg->ack, c->snd.una - c->snd.max_wnd)) {
 		ack_rarely(c, now);
 		return DONE;
 	}
@@ -184,9 +244,7 @@ static void accepted(struct toe_conn *c, const struct toe_seg *seg, uint64_t now
 	uint32_t end = seg->seq + seg->len;
 
 	if (seg->has_ts && (c->k.flags & TOE_TIMESTAMPS) &&
-	    toe_seq_leq(seg->seq, c->rcv.last_ack) &&
-	    (toe_seq_geq(seg->ts_val, c->rcv.ts_recent) ||
-	     now - c->rcv.ts_recent_at > TOE_PAWS_NS)) {
+	    toe_seq_leq(seg->seq, c->rcv.last_ack) && ts_in_order(c, seg, 0, now)) {
 		c->rcv.ts_recent = seg->ts_val;
 		c->rcv.ts_recent_at = now;
 	}
@@ -303,7 +361,7 @@ static void tell_backlog(struct toe_conn *c, uint64_t now)
 
 static void step_ack(struct toe_conn *c, const struct toe_seg *seg, uint64_t now)
 {
-	uint32_t wnd = (uint32_t)seg->wnd << (c->k.flags & TOE_WSCALE ? c->k.snd_wscale : 0);
+	uint32_t wnd = scaled_window(c, seg);
 	struct toe_ack_info a = { .flight = c->snd.max - c->snd.una };
 	bool bare = !toe_seg_space(seg), fin_before = toe_fin_sent(c) && c->snd.una == c->snd.max;
 

@@ -329,30 +329,23 @@ static enum outcome send_next(struct toe_conn *c, bool force, uint64_t now)
 }
 
 /*
- * One byte, or the FIN, whatever the window says (RFC 9293 3.8.6.1). It is sent again once the
- * window opens.
+ * As Linux has it: the number before SND.UNA and no data, which every peer answers with its window.
+ * Nothing is in flight because of it, so the host can be given a shut window as it knows it. What
+ * the peer may not have taken, because the window shut on it, is sent again once it opens.
  */
 static enum outcome send_window_probe(struct toe_conn *c, uint64_t now)
 {
-	struct toe_plan pl;
-	enum outcome got;
+	enum outcome got = send_bare(c, c->snd.una - 1, now);
 
-	toe_frame_begin(c, &pl, c->snd.una, true);
-	gather(c, &pl, data_len(c, c->snd.una, c->snd.una + 1));
-	if (!pl.g.len && c->snd.fin && c->snd.una == c->snd.end)
-		pl.flags |= TOE_FIN;
-	if (!pl.g.len && !(pl.flags & TOE_FIN)) {
-		c->out.wnd_probe = false;
-		return IDLE;
-	}
-	got = send_plan(c, &pl, now);
 	if (got != SENT)
 		return got;
 	c->out.wnd_probe = false;
-	c->snd.nxt = c->snd.una;
-	c->rec.state = TOE_REC_LOSS;
-	c->rec.recover = c->snd.max;
-	c->rec.timing = false;
+	if (c->snd.una != c->snd.max) {
+		c->snd.nxt = c->snd.una;
+		c->rec.state = TOE_REC_LOSS;
+		c->rec.recover = c->snd.max;
+		c->rec.timing = false;
+	}
 	return SENT;
 }
 
@@ -399,7 +392,8 @@ static enum outcome send_data(struct toe_conn *c, uint64_t now)
 
 /* ------------------------------------------------------------------ turns */
 
-static void drop_invalid(struct toe_conn *c)
+/* Neither ACK nor RST will leave; an abortive disconnect that waited for its RST is over. */
+static void drop_owed(struct toe_conn *c, enum toe_status status)
 {
 	struct toe_req *req = c->out.rst_req;
 
@@ -408,7 +402,16 @@ static void drop_invalid(struct toe_conn *c)
 	c->out.rst = false;
 	c->out.rst_req = NULL;
 	if (req)
-		toe_event_req(c, req, TOE_ABORTED);
+		toe_event_req(c, req, status);
+}
+
+bool toe_conn_give_up(struct toe_conn *c)
+{
+	if (c->phase != TOE_STOPPED || !toe_output_queued(c))
+		return false;
+	drop_owed(c, TOE_UPLOADING);
+	toe_list_remove(&c->out_link);
+	return true;
 }
 
 static enum outcome output_one(struct toe_conn *c, uint64_t now)
@@ -416,7 +419,7 @@ static enum outcome output_one(struct toe_conn *c, uint64_t now)
 	enum outcome got;
 
 	if (toe_conn_is_invalid(c)) {
-		drop_invalid(c);
+		drop_owed(c, TOE_ABORTED);
 		return IDLE;
 	}
 	if (c->out.rst)

@@ -47,7 +47,10 @@ uint32_t toe_recovery_pipe(const struct toe_conn *c)
 
 uint64_t toe_recovery_total_rt(const struct toe_conn *c, uint64_t now)
 {
-	return c->rec.rt_running && now > c->rec.rt_since ? now - c->rec.rt_since : 0;
+	/* it may have begun before this engine's clock did */
+	if (!c->rec.rt_running || (int64_t)(now - c->rec.rt_since) <= 0)
+		return 0;
+	return now - c->rec.rt_since;
 }
 
 /* ------------------------------------------------------------------ ACKs */
@@ -168,29 +171,83 @@ static bool wants_persist(const struct toe_conn *c)
 	return !c->snd.wnd && (c->snd.una != c->snd.max || toe_output_has_data(c));
 }
 
-static void set_rexmt(struct toe_conn *c, uint64_t now)
+static bool limited_by_time(const struct toe_conn *c)
 {
-	uint64_t at = now + toe_rtt_rto(&c->rtt), end;
-	uint32_t max_rt = c->cached.max_rt;
+	return c->cached.max_rt && c->cached.max_rt != UINT32_MAX;
+}
 
-	if (c->rec.rt_running && max_rt && max_rt != UINT32_MAX) {
-		end = c->rec.rt_since + toe_ticks_to_ns(c->t, max_rt);
+/* What waits does so no longer than MaxRT, in flight or in front of a shut window. */
+static bool time_is_up(const struct toe_conn *c, uint64_t now)
+{
+	return limited_by_time(c) && c->rec.rt_running &&
+	       toe_recovery_total_rt(c, now) >= toe_ticks_to_ns(c->t, c->cached.max_rt);
+}
+
+/* The shared timer in so many nanoseconds, or when the time is up. */
+static void set_shared(struct toe_conn *c, uint64_t in, uint64_t now)
+{
+	uint64_t at = now + in, end;
+
+	if (c->rec.rt_running && limited_by_time(c)) {
+		end = c->rec.rt_since + toe_ticks_to_ns(c->t, c->cached.max_rt);
 		if (end > now && end < at)
 			at = end;
 	}
 	toe_timer_set(c, TOE_TMR_REXMT, at);
 }
 
-static void arm_tlp(struct toe_conn *c, uint64_t now)
+static void set_rexmt(struct toe_conn *c, uint64_t now)
+{
+	set_shared(c, toe_rtt_rto(&c->rtt), now);
+}
+
+static void start_rt(struct toe_conn *c, uint64_t now)
+{
+	if (c->rec.rt_running)
+		return;
+	c->rec.rt_running = true;
+	c->rec.rt_since = now;
+}
+
+/* After the last segment; 0: without a round-trip time there is no probe. */
+static uint64_t probe_timeout(const struct toe_conn *c)
 {
 	uint64_t pto = (uint64_t)toe_rtt_srtt_us(&c->rtt) * 2000;
 
-	if (!has_sack(c) || !pto || c->rec.tlp_sent || c->rec.state != TOE_REC_OPEN ||
-	    c->sack.nranges) {
+	if (!pto)
+		return 0;
+	return pto + (c->snd.max - c->snd.una <= c->snd.mss ? TOE_RTO_MIN_US * 1000ull : 2000000);
+}
+
+static bool may_probe_tail(const struct toe_conn *c)
+{
+	return has_sack(c) && !c->rec.tlp_sent && !c->rec.persist && c->snd.una != c->snd.max;
+}
+
+/*
+ * Where reported ranges or a recovery under way take the place of the probe, whoever has the
+ * connection next knows of neither (M-33): for him the probe is due when it would have been.
+ */
+uint64_t toe_recovery_tlp_at(const struct toe_conn *c)
+{
+	uint64_t at = c->tmr[TOE_TMR_TLP], pto = probe_timeout(c);
+
+	if (at != TOE_NO_DEADLINE || !may_probe_tail(c) || !pto || c->snd.nxt != c->snd.max ||
+	    c->rec.state == TOE_REC_LOSS ||
+	    (c->rec.state == TOE_REC_OPEN && !c->sack.nranges))
+		return at;
+	at = c->snd.last_sent + pto;
+	return at < c->tmr[TOE_TMR_REXMT] ? at : TOE_NO_DEADLINE;
+}
+
+static void arm_tlp(struct toe_conn *c, uint64_t now)
+{
+	uint64_t pto = probe_timeout(c);
+
+	if (!may_probe_tail(c) || !pto || c->rec.state != TOE_REC_OPEN || c->sack.nranges) {
 		toe_timer_clear(c, TOE_TMR_TLP);
 		return;
 	}
-	pto += c->snd.max - c->snd.una <= c->snd.mss ? TOE_RTO_MIN_US * 1000ull : 2000000;
 	if (now + pto < c->tmr[TOE_TMR_REXMT])
 		toe_timer_set(c, TOE_TMR_TLP, now + pto);
 	else
@@ -213,13 +270,14 @@ void toe_recovery_arm(struct toe_conn *c, bool restart, uint64_t now)
 		c->rec.probe_round = 0;
 		c->rec.rexmits = 0;
 		toe_rtt_reset_backoff(&c->rtt);
-		toe_timer_set(c, TOE_TMR_REXMT, now + toe_rtt_rto_shifted(&c->rtt, 0));
+		set_shared(c, toe_rtt_rto_shifted(&c->rtt, 0), now);
 		return;
 	}
 	if (c->rec.persist) {				/* TMR-15 */
 		c->rec.persist = false;
 		c->rec.probe_round = 0;
 		c->rec.rexmits = 0;
+		c->rec.rt_running = false;
 		c->out.wnd_probe = false;
 		restart = true;
 	}
@@ -244,8 +302,7 @@ void toe_recovery_window(struct toe_conn *c, uint32_t old_wnd, bool zero_answer,
 		if (c->rec.probe_round < UINT8_MAX)
 			c->rec.probe_round++;
 		c->rec.rexmits = 0;
-		toe_timer_set(c, TOE_TMR_REXMT,
-			      now + toe_rtt_rto_shifted(&c->rtt, c->rec.probe_round));
+		set_shared(c, toe_rtt_rto_shifted(&c->rtt, c->rec.probe_round), now);
 	}
 	if (c->snd.wnd != old_wnd)
 		toe_recovery_arm(c, false, now);
@@ -277,25 +334,23 @@ static void give_up(struct toe_conn *c, uint64_t now)
 
 static void persist_expired(struct toe_conn *c, uint64_t now)
 {
-	if (c->rec.rexmits > c->t->params.max_retransmissions) {
+	if (c->rec.rexmits > c->t->params.max_retransmissions || time_is_up(c, now)) {
 		give_up(c, now);
 		return;
 	}
+	start_rt(c, now);
 	c->out.wnd_probe = true;
 	toe_output_kick(c);
-	toe_timer_set(c, TOE_TMR_REXMT, now + toe_rtt_rto_shifted(&c->rtt, c->rec.rexmits));
+	set_shared(c, toe_rtt_rto_shifted(&c->rtt, c->rec.rexmits), now);
 	if (c->rec.rexmits < UINT8_MAX)
 		c->rec.rexmits++;
 }
 
 static bool limit_reached(const struct toe_conn *c, uint64_t now)
 {
-	uint32_t max_rt = c->cached.max_rt;
-
-	if (!max_rt)
+	if (!c->cached.max_rt)
 		return c->rec.rexmits >= c->t->params.max_retransmissions;
-	return max_rt != UINT32_MAX && c->rec.rt_running &&
-	       toe_recovery_total_rt(c, now) >= toe_ticks_to_ns(c->t, max_rt);
+	return time_is_up(c, now);
 }
 
 static void rexmt_expired(struct toe_conn *c, uint64_t now)
@@ -306,10 +361,7 @@ static void rexmt_expired(struct toe_conn *c, uint64_t now)
 		give_up(c, now);
 		return;
 	}
-	if (!c->rec.rt_running) {
-		c->rec.rt_running = true;
-		c->rec.rt_since = now;
-	}
+	start_rt(c, now);
 	c->cc.ops->on_rto(&c->cc, c->snd.max - c->snd.una, first, now);
 	if (c->rec.rexmits < UINT8_MAX)
 		c->rec.rexmits++;

@@ -108,6 +108,9 @@ static void import_receive(struct toe_conn *c, const struct toe_tcp_delegated *d
 	r->wnd_limit = c->cached.initial_rcv_wnd;
 	r->ts_recent = d->ts_recent;
 	r->ts_recent_at = now - toe_ticks_to_ns(c->t, d->ts_recent_age);
+	r->heard_at = now - toe_ticks_to_ns(c->t, d->idle_time);
+	r->ack_owed = d->delack_timeout_delta != TOE_TICKS_IDLE;
+	r->ack_segs = r->ack_owed;
 	toe_rcvbuf_init(&r->buf, mem, cap, d->rcv_nxt - (fin ? 1 : 0) - buffered);
 }
 
@@ -135,7 +138,7 @@ static void import_recovery(struct toe_conn *c, const struct toe_tcp_delegated *
 	r->dupacks = d->dup_ack_count;
 	r->rexmits = d->rexmit_count;
 	r->probe_round = persist ? d->snd_wnd_probe_count : 0;
-	r->rt_running = d->total_rt && c->snd.una != c->snd.max;
+	r->rt_running = d->total_rt != 0;
 	r->rt_since = now - toe_ticks_to_ns(c->t, d->total_rt);
 	toe_rtt_import(&c->rtt, d->srtt_us, d->rttvar_us, d->srtt, d->rttvar,
 		       c->t->params.ticks_per_second,
@@ -211,6 +214,8 @@ enum toe_status toe_conn_import(struct toe *t, struct toe_path *p, const struct 
 	conn->keep.probes = d->ka_probe_count;
 	conn->rexmt_in = d->rexmit_timeout_delta;
 	conn->keep_in = d->ka_timeout_delta;
+	conn->tlp_in = d->tlp_timeout_delta;
+	conn->delack_in = d->delack_timeout_delta;
 	conn->dlv.old_bytes = buffered_len;
 	conn->dlv.refused = buffered_len;		/* BRD-12 */
 	conn->dlv.closed = conn->rcv.fin_done && !buffered_len;
@@ -253,6 +258,24 @@ static enum toe_status check_sends(struct toe_conn *c)
 	return c->snd.max - c->snd.una <= toe_snd_limit(c) - c->snd.una ? TOE_OK : TOE_BAD_SEQUENCE;
 }
 
+/* An ACK that the giver owed: when it was due, or with the next segment (TMR-5). */
+static void start_delack(struct toe_conn *c, uint64_t now)
+{
+	if (c->delack_in == TOE_TICKS_IDLE)
+		return;
+	if (c->delack_in)
+		toe_timer_set(c, TOE_TMR_DELACK, now + toe_ticks_to_ns(c->t, c->delack_in));
+	else
+		c->rcv.ack_now = true;
+}
+
+static void start_tlp(struct toe_conn *c, uint64_t now)
+{
+	if (c->tlp_in != TOE_TICKS_IDLE && (c->k.flags & TOE_SACK) && !c->rec.persist &&
+	    c->rec.state == TOE_REC_OPEN && c->snd.una != c->snd.max)
+		toe_timer_set(c, TOE_TMR_TLP, now + toe_ticks_to_ns(c->t, c->tlp_in));
+}
+
 static void start_timers(struct toe_conn *c, uint64_t now)
 {
 	bool persist = c->state != TOE_FIN_WAIT2 && !c->snd.wnd;
@@ -263,7 +286,11 @@ static void start_timers(struct toe_conn *c, uint64_t now)
 		c->rec.persist = persist;
 		toe_timer_set(c, TOE_TMR_REXMT, now + toe_ticks_to_ns(c->t, c->rexmt_in));
 	}
+	if (!waiting)
+		c->rec.rt_running = false;
 	toe_recovery_arm(c, false, now);
+	start_tlp(c, now);
+	start_delack(c, now);
 	if (c->cached.flags & TOE_KEEPALIVE) {
 		if (c->keep_in == TOE_TICKS_IDLE)
 			toe_keep_restart(c, now);
@@ -362,6 +389,7 @@ static void update_keepalive(struct toe_conn *c, const struct toe_tcp_cached *k,
 {
 	bool was_on = c->cached.flags & TOE_KEEPALIVE, on = k->flags & TOE_KEEPALIVE;
 	bool restart = k->flags & (TOE_KA_RESTART | TOE_MAXRT_RESTART);	/* E-8 */
+	bool other = k->ka_timeout != c->cached.ka_timeout;
 
 	if (restart)
 		c->keep.probes = 0;
@@ -371,6 +399,8 @@ static void update_keepalive(struct toe_conn *c, const struct toe_tcp_cached *k,
 	c->cached.flags = k->flags & (TOE_KEEPALIVE | TOE_NAGLE);
 	if (was_on != on || restart)
 		toe_keep_restart(c, now);
+	else if (other)
+		toe_keep_moved(c, now);
 }
 
 enum toe_status toe_conn_update(struct toe_conn *c, const struct toe_tcp_cached *k, uint64_t now)
@@ -407,13 +437,24 @@ enum toe_status toe_conn_update(struct toe_conn *c, const struct toe_tcp_cached 
 
 /* ------------------------------------------------------------------ query and export */
 
-static uint32_t remaining(const struct toe_conn *c, enum toe_timer which, uint64_t now)
+static uint32_t ticks_until(const struct toe_conn *c, uint64_t at, uint64_t now)
 {
-	uint64_t at = c->tmr[which];
-
 	if (at == TOE_NO_DEADLINE)
 		return TOE_TICKS_IDLE;
 	return at > now ? toe_ns_to_ticks(c->t, at - now) : 0;
+}
+
+static uint32_t remaining(const struct toe_conn *c, enum toe_timer which, uint64_t now)
+{
+	return ticks_until(c, c->tmr[which], now);
+}
+
+/* An ACK that is owed and for which no timer runs is due at once. */
+static uint32_t delack_remaining(const struct toe_conn *c, uint64_t now)
+{
+	if (!c->rcv.ack_owed)
+		return TOE_TICKS_IDLE;
+	return toe_timer_running(c, TOE_TMR_DELACK) ? remaining(c, TOE_TMR_DELACK, now) : 0;
 }
 
 /*
@@ -458,9 +499,14 @@ static void query_delegated(const struct toe_conn *c, struct toe_tcp_delegated *
 	d->rexmit_count = (uint8_t)c->rec.rexmits;
 	d->ka_timeout_delta = remaining(c, TOE_TMR_KEEP, now);
 	d->rexmit_timeout_delta = remaining(c, TOE_TMR_REXMT, now);
+	d->tlp_timeout_delta = ticks_until(c, toe_recovery_tlp_at(c), now);
+	d->delack_timeout_delta = delack_remaining(c, now);
+	d->idle_time = toe_ns_to_ticks(c->t, now - c->rcv.heard_at);
 	d->send_backlog_size = toe_state_backlog(c);
 	d->receive_backlog_size = toe_deliver_held(c);
 	d->rexmit_segments = c->snd.rexmits;
+	d->fin_received = c->rcv.fin_done;
+	d->fin_sent = toe_fin_sent(c);
 }
 
 void toe_conn_query(const struct toe_conn *c, struct toe_tcp_const *k, struct toe_tcp_cached *k2,

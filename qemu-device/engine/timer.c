@@ -128,7 +128,6 @@ void toe_timer_freeze(struct toe_conn *c)
 	c->tmr[TOE_TMR_DELACK] = TOE_NO_DEADLINE;
 	c->tmr[TOE_TMR_PUSH] = TOE_NO_DEADLINE;
 	c->tmr[TOE_TMR_SWS] = TOE_NO_DEADLINE;
-	c->tmr[TOE_TMR_TLP] = TOE_NO_DEADLINE;
 	c->tmr[TOE_TMR_WND] = TOE_NO_DEADLINE;
 	c->frozen = true;
 }
@@ -158,8 +157,17 @@ void toe_keep_restart(struct toe_conn *c, uint64_t now)
 		toe_timer_clear(c, TOE_TMR_KEEP);
 }
 
+void toe_keep_moved(struct toe_conn *c, uint64_t now)
+{
+	uint64_t at = c->rcv.heard_at + keep_timeout(c);
+
+	if (keep_enabled(c) && !c->keep.bra_timer)
+		toe_timer_set(c, TOE_TMR_KEEP, at > now ? at : now);
+}
+
 void toe_keep_segment(struct toe_conn *c, uint64_t now)
 {
+	c->rcv.heard_at = now;
 	c->keep.probes = 0;
 	c->keep.bra = false;
 	if (c->keep.bra_timer) {
@@ -180,9 +188,20 @@ void toe_keep_challenged(struct toe_conn *c, uint64_t now)
 	toe_timer_set(c, TOE_TMR_KEEP, now + TOE_BRA_KEEP_NS);
 }
 
-static void keep_expired(struct toe_conn *c, uint64_t now)
+/* Enough probes without an answer; or MaxRT, which bounds this silence like any other. */
+static bool keep_limit_reached(const struct toe_conn *c, bool bra, uint64_t now)
 {
 	uint32_t limit = c->cached.ka_probe_count ? c->cached.ka_probe_count : 10;
+	uint32_t max_rt = c->cached.max_rt;
+
+	if (c->keep.probes >= limit)
+		return true;
+	return !bra && c->keep.probes && max_rt && max_rt != UINT32_MAX &&
+	       now - c->rcv.heard_at >= toe_ticks_to_ns(c->t, max_rt);
+}
+
+static void keep_expired(struct toe_conn *c, uint64_t now)
+{
 	bool bra = c->keep.bra || c->keep.bra_timer;
 
 	if (!keep_enabled(c) && !bra)
@@ -191,7 +210,7 @@ static void keep_expired(struct toe_conn *c, uint64_t now)
 		toe_keep_restart(c, now);	/* the retransmission timer watches the peer now */
 		return;
 	}
-	if (c->keep.probes < limit) {
+	if (!keep_limit_reached(c, bra, now)) {
 		c->keep.probes++;
 		c->out.keep_probe = true;
 		toe_output_kick(c);
@@ -200,6 +219,7 @@ static void keep_expired(struct toe_conn *c, uint64_t now)
 	}
 	if (bra)
 		toe_conn_set_state(c, TOE_CLOSED);	/* BRA-11 */
+	toe_timer_set(c, TOE_TMR_KEEP, now);		/* stays due, and the host decides */
 	toe_event_retrieve(c, TOE_WHY_TIMEOUT);
 }
 

@@ -157,6 +157,7 @@ struct toe_rcv {			/* input.c; the window by output.c */
 	bool     ack_now, ack_owed;	/* at once; some time */
 	uint32_t ack_segs;		/* segments since the last ACK */
 	bool     sws_force;		/* the next window may grow by little */
+	bool     edge_held;		/* the right edge stays (toe_conn_hold_edge) */
 	/* more ACKs of the same number to send (peers without SACK count them) */
 	uint8_t  dup_acks;
 	struct toe_range dsack;		/* to report once; empty: none */
@@ -164,6 +165,7 @@ struct toe_rcv {			/* input.c; the window by output.c */
 	uint32_t progress_edge;
 	uint32_t ts_recent;
 	uint64_t ts_recent_at;
+	uint64_t heard_at;		/* the peer's last acceptable segment came */
 	uint64_t answered_at;		/* last rate-limited answer */
 	bool     answered;
 	uint64_t grace_until;		/* until then a gap may be filled by forwards */
@@ -184,7 +186,8 @@ struct toe_rec {			/* recovery.c */
 	bool     force;			/* one segment goes out whatever cwnd says */
 	/* the persist timer's turn: the window is zero and data waits */
 	bool     persist;
-	bool     rt_running;		/* TotalRT counts */
+	/* TotalRT counts: from the first retransmission, or the first probe of a shut window */
+	bool     rt_running;
 	uint64_t rt_since;
 	bool     tlp_sent;
 	/* one segment is timed (Karn) */
@@ -257,9 +260,9 @@ struct toe_conn {
 	uint64_t tmr[TOE_TMRS];		/* deadlines */
 	uint64_t heap_key;
 	uint32_t heap_pos;		/* 1-based; 0: not in the heap */
-	/* out of the heap; REXMT and KEEP are kept for the export */
+	/* out of the heap; REXMT, KEEP and TLP are kept for the export */
 	bool frozen;
-	uint32_t rexmt_in, keep_in;	/* as imported, ticks */
+	uint32_t rexmt_in, keep_in, tlp_in, delack_in;	/* as imported, ticks */
 
 	/* events: finished requests and markers, in order */
 	struct toe_req *ev_head, *ev_tail;
@@ -463,6 +466,8 @@ void toe_recovery_tlp(struct toe_conn *c, uint64_t now);
 void toe_recovery_restart(struct toe_conn *c);
 void toe_recovery_sent(struct toe_conn *c, uint32_t seq, uint32_t space, bool rexmit, uint64_t now);
 uint64_t toe_recovery_total_rt(const struct toe_conn *c, uint64_t now);
+/* When the tail is to be probed, for whoever has the connection next; or TOE_NO_DEADLINE. */
+uint64_t toe_recovery_tlp_at(const struct toe_conn *c);
 
 /* ------------------------------------------------------------------ state.c */
 
@@ -473,8 +478,8 @@ uint32_t toe_state_backlog(const struct toe_conn *c);
 void toe_timer_set(struct toe_conn *c, enum toe_timer which, uint64_t deadline);
 void toe_timer_clear(struct toe_conn *c, enum toe_timer which);
 /*
- * The connection ends here: no timer runs any more, and what is left of REXMT and KEEP is for the
- * export (TRM-34).
+ * The connection ends here: no timer runs any more, and what is left of REXMT, KEEP and TLP is for
+ * the export (TRM-34).
  */
 void toe_timer_freeze(struct toe_conn *c);
 void toe_timer_init(struct toe_conn *c);
@@ -490,5 +495,7 @@ const char *toe_timer_check(const struct toe *t);
 void toe_keep_segment(struct toe_conn *c, uint64_t now);
 void toe_keep_challenged(struct toe_conn *c, uint64_t now);	/* BRA-8 */
 void toe_keep_restart(struct toe_conn *c, uint64_t now);
+/* KaTimeout has changed: it counts from when the peer was last heard. */
+void toe_keep_moved(struct toe_conn *c, uint64_t now);
 
 #endif /* TOE_INTERNAL_H */

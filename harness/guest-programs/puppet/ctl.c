@@ -112,13 +112,42 @@ static void do_listen(struct slot *s, int argc, char **argv)
 		answer("port=%u", port_of(&a));
 }
 
+/* The next connection of a listening socket; the other end's port, or -1. */
+int accept_from(int listener, struct slot *to)
+{
+	union address a;
+	socklen_t size = sizeof(a);
+	int fd;
+
+	do {
+		fd = accept4(listener, &a.any, &size, SOCK_CLOEXEC);
+	} while (fd < 0 && errno == EINTR && !late());
+	if (fd < 0)
+		return -1;
+	take(to, fd);
+	seed(to, false, port_of(&a));
+	return (int)port_of(&a);
+}
+
+/* Connect a socket; its own port, or -1. */
+int connect_to(struct slot *s, const char *host, const char *port)
+{
+	union address a;
+	socklen_t size = sizeof(a);
+
+	if (!parse(&a, host, port) || connect(s->fd, &a.any, size_of(&a)) ||
+	    getsockname(s->fd, &a.any, &size))
+		return -1;
+	seed(s, true, port_of(&a));
+	s->tx = s->rx = 0;
+	return (int)port_of(&a);
+}
+
 /* accept SLOT: into that slot */
 static void do_accept(struct slot *s, int argc, char **argv)
 {
 	struct slot *to = slot_of(argv[0]);
-	union address a;
-	socklen_t size = sizeof(a);
-	int fd;
+	int port;
 
 	(void)argc;
 	if (!to || to->fd >= 0) {
@@ -126,33 +155,23 @@ static void do_accept(struct slot *s, int argc, char **argv)
 		answer_error(0);
 		return;
 	}
-	do {
-		fd = accept4(s->fd, &a.any, &size, SOCK_CLOEXEC);
-	} while (fd < 0 && errno == EINTR && !late());
-	if (fd < 0) {
+	port = accept_from(s->fd, to);
+	if (port < 0)
 		answer_error(0);
-		return;
-	}
-	take(to, fd);
-	seed(to, false, port_of(&a));
-	answer("port=%u", port_of(&a));
+	else
+		answer("port=%d", port);
 }
 
 /* connect ADDRESS PORT */
 static void do_connect(struct slot *s, int argc, char **argv)
 {
-	union address a;
-	socklen_t size = sizeof(a);
+	int port = connect_to(s, argv[0], argv[1]);
 
 	(void)argc;
-	if (!parse(&a, argv[0], argv[1]) || connect(s->fd, &a.any, size_of(&a)) ||
-	    getsockname(s->fd, &a.any, &size)) {
+	if (port < 0)
 		answer_error(0);
-		return;
-	}
-	seed(s, true, port_of(&a));
-	s->tx = s->rx = 0;
-	answer("port=%u", port_of(&a));
+	else
+		answer("port=%d", port);
 }
 
 /* disconnect: connect(AF_UNSPEC) */
@@ -242,7 +261,7 @@ static void do_setstr(struct slot *s, int argc, char **argv)
 		answer("done=0");
 }
 
-/* get LEVEL NAME */
+/* get LEVEL NAME: the first four bytes as a number, and how many there were */
 static void do_get(struct slot *s, int argc, char **argv)
 {
 	int value = 0;
@@ -252,7 +271,7 @@ static void do_get(struct slot *s, int argc, char **argv)
 	if (getsockopt(s->fd, (int)number(argv[0]), (int)number(argv[1]), &value, &size))
 		answer_error(0);
 	else
-		answer("value=%d", value);
+		answer("value=%d size=%u", value, size);
 }
 
 /* queues: what SIOCINQ, SIOCOUTQ and SIOCOUTQNSD say, and whether the urgent mark is next */

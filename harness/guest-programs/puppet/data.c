@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -36,7 +37,7 @@ static uint64_t word_at(uint64_t seed, uint64_t word)
 	return z ^ (z >> 31);
 }
 
-static void fill(uint8_t *to, uint64_t seed, uint64_t pos, size_t len)
+void stream_fill(uint8_t *to, uint64_t seed, uint64_t pos, size_t len)
 {
 	while (len) {
 		uint64_t word = word_at(seed, pos >> 3);
@@ -50,11 +51,11 @@ static void fill(uint8_t *to, uint64_t seed, uint64_t pos, size_t len)
 }
 
 /* Whether the received bytes are right; moves the position, at most to the first wrong one. */
-static bool right(struct slot *s, const uint8_t *from, size_t len)
+bool stream_right(struct slot *s, const uint8_t *from, size_t len)
 {
 	static uint8_t want[CHUNK];
 
-	fill(want, s->rx_seed, s->rx, len);
+	stream_fill(want, s->rx_seed, s->rx, len);
 	for (size_t i = 0; i < len; i++)
 		if (from[i] != want[i]) {
 			s->rx += i;
@@ -72,6 +73,7 @@ static int flags_of(int argc, char **argv)
 	} names[] = {
 		{"oob", MSG_OOB},   {"more", MSG_MORE},	      {"dontwait", MSG_DONTWAIT},
 		{"peek", MSG_PEEK}, {"waitall", MSG_WAITALL}, {"zerocopy", MSG_ZEROCOPY},
+		{"trunc", MSG_TRUNC},
 	};
 	int flags = 0;
 
@@ -87,17 +89,18 @@ static size_t least(uint64_t a, size_t b)
 	return a < b ? (size_t)a : b;
 }
 
-/* send LEN [oob|more|dontwait]: all of it, in calls of at most CHUNK */
+/* send LEN [oob|more|dontwait|tiny]: all of it, in calls of at most CHUNK, or of at most 7 bytes */
 static void do_send(struct slot *s, int argc, char **argv)
 {
 	uint64_t len = (uint64_t)number(argv[0]), done = 0;
 	int flags = flags_of(argc - 1, argv + 1) | MSG_NOSIGNAL;
+	size_t most = argc > 1 && !strcmp(argv[argc - 1], "tiny") ? 7 : CHUNK;
 
 	while (done < len) {
-		size_t part = least(len - done, CHUNK);
+		size_t part = least(len - done, most);
 		ssize_t n;
 
-		fill(buf, s->tx_seed, s->tx, part);
+		stream_fill(buf, s->tx_seed, s->tx, part);
 		n = send(s->fd, buf, part, flags);
 		if (n < 0 && (errno != EINTR || late())) {
 			answer_error(done);
@@ -111,6 +114,27 @@ static void do_send(struct slot *s, int argc, char **argv)
 	answer("done=%llu", (unsigned long long)done);
 }
 
+/* sendfile LEN ASKED: one call that asks for ASKED bytes of a file of LEN, at most CHUNK */
+static void do_sendfile(struct slot *s, int argc, char **argv)
+{
+	size_t len = least((uint64_t)number(argv[0]), CHUNK);
+	int file = memfd_create("puppet", MFD_CLOEXEC);
+	off_t from = 0;
+	ssize_t n = -1;
+
+	(void)argc;
+	stream_fill(buf, s->tx_seed, s->tx, len);
+	if (file >= 0 && write(file, buf, len) == (ssize_t)len)
+		n = sendfile(s->fd, file, &from, (size_t)number(argv[1]));
+	if (n < 0) {
+		answer_error(0);
+	} else {
+		s->tx += (uint64_t)n;
+		answer("done=%zd", n);
+	}
+	close(file);
+}
+
 /* fill MILLISECONDS: without blocking, until nothing has been taken for so long */
 static void do_fill(struct slot *s, int argc, char **argv)
 {
@@ -121,7 +145,7 @@ static void do_fill(struct slot *s, int argc, char **argv)
 	for (;;) {
 		ssize_t n;
 
-		fill(buf, s->tx_seed, s->tx, CHUNK);
+		stream_fill(buf, s->tx_seed, s->tx, CHUNK);
 		n = send(s->fd, buf, CHUNK, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n > 0) {
 			done += (uint64_t)n;
@@ -136,7 +160,10 @@ static void do_fill(struct slot *s, int argc, char **argv)
 	answer_error(done);
 }
 
-/* recv LEN [peek|waitall|dontwait|oob]: exactly so much, or to the end of the stream */
+/*
+ * recv LEN [peek|waitall|dontwait|oob|trunc]: exactly so much, or to the end of the stream; trunc
+ * throws it away unseen
+ */
 static void do_recv(struct slot *s, int argc, char **argv)
 {
 	uint64_t len = (uint64_t)number(argv[0]), done = 0;
@@ -144,14 +171,16 @@ static void do_recv(struct slot *s, int argc, char **argv)
 	ssize_t n = 1;
 
 	while (done < len && n) {
-		n = recv(s->fd, buf, least(len - done, CHUNK), flags);
+		n = recv(s->fd, flags & MSG_TRUNC ? NULL : buf, least(len - done, CHUNK), flags);
 		if (n < 0 && errno == EINTR && !late())
 			continue;
 		if (n < 0) {
 			answer_error(done);
 			return;
 		}
-		if (!right(s, buf, (size_t)n)) {
+		if (flags & MSG_TRUNC) {
+			s->rx += (uint64_t)n;
+		} else if (!stream_right(s, buf, (size_t)n)) {
 			answer_wrong(s->rx);
 			return;
 		}
@@ -172,7 +201,7 @@ static void do_once(struct slot *s, int argc, char **argv)
 
 	if (n < 0)
 		answer_error(0);
-	else if (!right(s, buf, (size_t)n))
+	else if (!stream_right(s, buf, (size_t)n))
 		answer_wrong(s->rx);
 	else
 		answer("done=%zd", n);
@@ -210,7 +239,7 @@ static void do_splice(struct slot *s, int argc, char **argv)
 			break;
 		for (ssize_t got = 0, part; got < n && ok; got += part) {
 			part = read(pipefd[0], buf, (size_t)(n - got));
-			ok = part > 0 && right(s, buf, (size_t)part);
+			ok = part > 0 && stream_right(s, buf, (size_t)part);
 		}
 		done += (uint64_t)n;
 	}
@@ -263,14 +292,14 @@ static void do_keep(struct slot *s, int argc, char **argv)
 			return;
 		}
 		if (n > 0) {
-			ok = right(s, buf, (size_t)n);
+			ok = stream_right(s, buf, (size_t)n);
 			done += (uint64_t)n;
 		}
 	}
 	while (ok && len) {
 		ssize_t n = read(pipefd[0], buf, least(len, CHUNK));
 
-		ok = n > 0 && right(&kept, buf, (size_t)n);
+		ok = n > 0 && stream_right(&kept, buf, (size_t)n);
 		len -= ok ? (uint64_t)n : 0;
 		done += ok ? (uint64_t)n : 0;
 	}
@@ -341,7 +370,7 @@ static void do_zerocopy(struct slot *s, int argc, char **argv)
 	while (done < len) {
 		size_t part = least(len - done, sizeof(buf)), at = 0;
 
-		fill(buf, s->tx_seed, s->tx, part);
+		stream_fill(buf, s->tx_seed, s->tx, part);
 		while (at < part) {
 			ssize_t n = send(s->fd, buf + at, part - at, MSG_ZEROCOPY | MSG_NOSIGNAL);
 
@@ -396,7 +425,7 @@ static void do_stuck(struct slot *s, int argc, char **argv)
 		answer_error(0);
 		return;
 	}
-	fill(buf, s->tx_seed, s->tx, CHUNK);
+	stream_fill(buf, s->tx_seed, s->tx, CHUNK);
 	copy.dst = (uintptr_t)memory;
 	if (!fork()) {
 		usleep((useconds_t)number(argv[1]) * 1000);
@@ -415,6 +444,7 @@ static void do_stuck(struct slot *s, int argc, char **argv)
 
 const struct verb data_verbs[] = {
 	{"send", 1, do_send, false},
+	{"sendfile", 2, do_sendfile, false},
 	{"fill", 1, do_fill, false},
 	{"recv", 1, do_recv, false},
 	{"once", 1, do_once, false},

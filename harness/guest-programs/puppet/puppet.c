@@ -90,6 +90,9 @@ static const struct verb *find(const char *name)
 	for (const struct verb *v = ctl_verbs; v->name; v++)
 		if (!strcmp(v->name, name))
 			return v;
+	for (const struct verb *v = short_verbs; v->name; v++)
+		if (!strcmp(v->name, name))
+			return v;
 	return NULL;
 }
 

@@ -30,13 +30,20 @@ struct verb {
 	bool opens; /* works on a slot that is still free */
 };
 
-extern const struct verb data_verbs[], ctl_verbs[];
+extern const struct verb data_verbs[], ctl_verbs[], short_verbs[];
 
 /* The deadline of the command has passed: a blocking call returns EINTR from then on. */
 bool late(void);
 
 struct slot *slot_of(const char *word);
 long number(const char *word);
+
+/* The bytes of a stream; and whether received ones are right, which moves the position. */
+void stream_fill(uint8_t *to, uint64_t seed, uint64_t pos, size_t len);
+bool stream_right(struct slot *s, const uint8_t *from, size_t len);
+
+int accept_from(int listener, struct slot *to);
+int connect_to(struct slot *s, const char *host, const char *port);
 
 void answer(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* errno as it stands, after `done` bytes */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * tagger - the switch between a trunk port and an access port of one VLAN, for peers whose kernel
- * has no VLAN devices: what comes from the card with the VLAN's tag goes to the tap without it,
- * and back. Frames with no tag pass between the card and a second tap. The card's side is a
- * datagram socket of QEMU's.
+ * has no VLAN devices: what comes from the card with the VLAN's tag, or tags one behind the other,
+ * goes to the tap without, and back. All other frames pass between the card and a second tap. The
+ * card's side is a datagram socket of QEMU's.
  *
- *   tagger LOCAL REMOTE VLAN TAP-TAGGED TAP-PLAIN
+ *   tagger LOCAL REMOTE TAGS TAP-TAGGED TAP-PLAIN
  *
- * Prints "ready" when it is; ends with its standard input.
+ * TAGS are 8 hexadecimal digits each, as on the wire: 8100004d is VLAN 77. Their priorities are
+ * not looked at. Prints "ready" when it is; ends with its standard input.
  */
 #include <fcntl.h>
 #include <linux/if.h>
@@ -26,11 +27,13 @@
 enum {
 	ADDRESSES = 12,
 	TAG = 4,
+	TAGS_MAX = 2,
 	FRAME_MAX = 65536,
 	BATCH = 64
 };
 
-static unsigned int vlan;
+static uint8_t tags[TAGS_MAX * TAG];
+static ssize_t tags_len;
 static struct sockaddr_un remote = {.sun_family = AF_UNIX};
 
 static void die(const char *what)
@@ -61,10 +64,30 @@ static int open_socket(const char *path)
 	return fd;
 }
 
+static bool parse_tags(const char *text)
+{
+	size_t n = strlen(text) / 2;
+
+	if (!n || n > sizeof(tags) || n % TAG || strlen(text) % 2)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (sscanf(text + 2 * i, "%2hhx", &tags[i]) != 1)
+			return false;
+	tags_len = (ssize_t)n;
+	return true;
+}
+
 static bool tagged(const uint8_t *frame, ssize_t len)
 {
-	return len >= ADDRESSES + TAG && frame[12] == 0x81 && frame[13] == 0 &&
-	       (unsigned int)((frame[14] & 0xf) << 8 | frame[15]) == vlan;
+	if (len < ADDRESSES + tags_len)
+		return false;
+	for (ssize_t i = 0; i < tags_len; i++) {
+		uint8_t mask = i % TAG == 2 ? 0xf : 0xff;
+
+		if ((frame[ADDRESSES + i] & mask) != (tags[i] & mask))
+			return false;
+	}
+	return true;
 }
 
 /* Either may be full or not there yet: the network loses frames, and TCP knows. */
@@ -84,8 +107,8 @@ static void from_card(int card, int tap_tagged, int tap_plain)
 		if (len <= 0)
 			return;
 		if (tagged(frame, len)) {
-			memmove(frame + TAG, frame, ADDRESSES);
-			put(tap_tagged, frame + TAG, (size_t)len - TAG);
+			memmove(frame + tags_len, frame, ADDRESSES);
+			put(tap_tagged, frame + tags_len, (size_t)(len - tags_len));
 		} else {
 			put(tap_plain, frame, (size_t)len);
 		}
@@ -94,8 +117,8 @@ static void from_card(int card, int tap_tagged, int tap_plain)
 
 static void from_tap(int tap, int card, bool tag)
 {
-	static uint8_t room[FRAME_MAX + TAG];
-	uint8_t *frame = room + TAG;
+	static uint8_t room[FRAME_MAX + sizeof(tags)];
+	uint8_t *frame = room + tags_len;
 
 	for (int i = 0; i < BATCH; i++) {
 		ssize_t len = read(tap, frame, FRAME_MAX);
@@ -106,9 +129,8 @@ static void from_tap(int tap, int card, bool tag)
 		if (tag) {
 			out = room;
 			memmove(out, frame, ADDRESSES);
-			memcpy(out + ADDRESSES,
-			       (uint8_t[]){0x81, 0, (uint8_t)(vlan >> 8), (uint8_t)vlan}, TAG);
-			len += TAG;
+			memcpy(out + ADDRESSES, tags, (size_t)tags_len);
+			len += tags_len;
 		}
 		if (sendto(card, out, (size_t)len, 0, (struct sockaddr *)&remote, sizeof(remote)) <
 		    0)
@@ -120,11 +142,10 @@ int main(int argc, char **argv)
 {
 	struct pollfd p[4] = {{.fd = 0}};
 
-	if (argc != 6) {
-		fputs("usage: tagger LOCAL REMOTE VLAN TAP-TAGGED TAP-PLAIN\n", stderr);
+	if (argc != 6 || !parse_tags(argv[3])) {
+		fputs("usage: tagger LOCAL REMOTE TAGS TAP-TAGGED TAP-PLAIN\n", stderr);
 		return 2;
 	}
-	vlan = (unsigned int)strtoul(argv[3], NULL, 0);
 	snprintf(remote.sun_path, sizeof(remote.sun_path), "%s", argv[2]);
 	p[1].fd = open_socket(argv[1]);
 	p[2].fd = open_tap(argv[4]);

@@ -27,7 +27,7 @@ class chim_bar(IntEnum):
 class chim_abi(IntEnum):
     CHIM_MAGIC = 0x4d494843
     CHIM_ABI_MAJOR = 0x1
-    CHIM_ABI_MINOR = 0x0
+    CHIM_ABI_MINOR = 0x1
 
 
 class chim_reg(IntEnum):
@@ -104,6 +104,9 @@ class chim_feature(IntEnum):
     CHIM_F_EXT_RTT_US = 0x10
     CHIM_F_EXT_TS_US = 0x11
     CHIM_F_BUFFERED = 0x12
+    CHIM_F_EXT_FINS = 0x13
+    CHIM_F_EXT_TIMERS = 0x14
+    CHIM_F_OCTETS = 0x15
 
 
 class chim_fatal(IntEnum):
@@ -396,6 +399,11 @@ class chim_tcp_state(IntEnum):
 class chim_tick(IntEnum):
     CHIM_TIMER_IDLE = 0xffffffff
     CHIM_BACKLOG_UNSUPPORTED = 0xffffffff
+
+
+class chim_fins(IntEnum):
+    CHIM_FIN_RECEIVED = 0x1
+    CHIM_FIN_SENT = 0x2
 
 
 class chim_rx_mode_flags(IntEnum):
@@ -768,7 +776,11 @@ class chim_tcp_delegated(LittleEndianStructure):
         ("rttvar_us", c_uint32),
         ("last_ts_val", c_uint32),
         ("rexmit_segments", c_uint32),
-        ("rsvd1", c_uint32 * 5),
+        ("fins", c_uint32),
+        ("tlp_timeout_delta", c_uint32),
+        ("delack_timeout_delta", c_uint32),
+        ("idle_time", c_uint32),
+        ("rsvd1", c_uint32),
     ]
 
 
@@ -906,7 +918,10 @@ class chim_case_stats(LittleEndianStructure):
         ("forward_interface", c_uint64),
         ("forward_initiate", c_uint64),
         ("rexmit_segments", c_uint64),
-        ("rsvd", c_uint64 * 7),
+        ("target_rx_octets", c_uint64),
+        ("target_tx_octets", c_uint64),
+        ("rx_dropped_octets", c_uint64),
+        ("rsvd", c_uint64 * 4),
     ]
 
 
@@ -1146,7 +1161,11 @@ OFFSETS = {
     ("chim_tcp_delegated", "rttvar_us"): 128,
     ("chim_tcp_delegated", "last_ts_val"): 132,
     ("chim_tcp_delegated", "rexmit_segments"): 136,
-    ("chim_tcp_delegated", "rsvd1"): 140,
+    ("chim_tcp_delegated", "fins"): 140,
+    ("chim_tcp_delegated", "tlp_timeout_delta"): 144,
+    ("chim_tcp_delegated", "delack_timeout_delta"): 148,
+    ("chim_tcp_delegated", "idle_time"): 152,
+    ("chim_tcp_delegated", "rsvd1"): 156,
     ("chim_rx_mode", "flags"): 0,
     ("chim_rx_mode", "uni_count"): 4,
     ("chim_rx_mode", "multi_count"): 6,
@@ -1249,7 +1268,10 @@ OFFSETS = {
     ("chim_case_stats", "forward_interface"): 368,
     ("chim_case_stats", "forward_initiate"): 376,
     ("chim_case_stats", "rexmit_segments"): 384,
-    ("chim_case_stats", "rsvd"): 392,
+    ("chim_case_stats", "target_rx_octets"): 392,
+    ("chim_case_stats", "target_tx_octets"): 400,
+    ("chim_case_stats", "rx_dropped_octets"): 408,
+    ("chim_case_stats", "rsvd"): 416,
     ("chim_stats", "ip4"): 0,
     ("chim_stats", "ip6"): 80,
     ("chim_stats", "tcp4"): 160,
@@ -1331,6 +1353,9 @@ CHIM_F_SACK = chim_feature.CHIM_F_SACK
 CHIM_F_EXT_RTT_US = chim_feature.CHIM_F_EXT_RTT_US
 CHIM_F_EXT_TS_US = chim_feature.CHIM_F_EXT_TS_US
 CHIM_F_BUFFERED = chim_feature.CHIM_F_BUFFERED
+CHIM_F_EXT_FINS = chim_feature.CHIM_F_EXT_FINS
+CHIM_F_EXT_TIMERS = chim_feature.CHIM_F_EXT_TIMERS
+CHIM_F_OCTETS = chim_feature.CHIM_F_OCTETS
 CHIM_FATAL_NONE = chim_fatal.CHIM_FATAL_NONE
 CHIM_FATAL_DMA = chim_fatal.CHIM_FATAL_DMA
 CHIM_FATAL_DOORBELL = chim_fatal.CHIM_FATAL_DOORBELL
@@ -1536,6 +1561,8 @@ CHIM_TCP_LAST_ACK = chim_tcp_state.CHIM_TCP_LAST_ACK
 CHIM_TCP_TIME_WAIT = chim_tcp_state.CHIM_TCP_TIME_WAIT
 CHIM_TIMER_IDLE = chim_tick.CHIM_TIMER_IDLE
 CHIM_BACKLOG_UNSUPPORTED = chim_tick.CHIM_BACKLOG_UNSUPPORTED
+CHIM_FIN_RECEIVED = chim_fins.CHIM_FIN_RECEIVED
+CHIM_FIN_SENT = chim_fins.CHIM_FIN_SENT
 CHIM_RX_PROMISC = chim_rx_mode_flags.CHIM_RX_PROMISC
 CHIM_RX_ALLMULTI = chim_rx_mode_flags.CHIM_RX_ALLMULTI
 CHIM_RX_BROADCAST = chim_rx_mode_flags.CHIM_RX_BROADCAST

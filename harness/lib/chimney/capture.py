@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import pcapng
+from .paths import in_option
 from .proc import run
 
 if TYPE_CHECKING:
@@ -47,13 +48,13 @@ class Capture:
         if config.pcap is None:
             return cls()
         if writes_pcapng(config.qemu, config.device):
-            return cls(config.pcap, (f"{PROPERTY}={config.pcap}",))
+            return cls(config.pcap, (f"{PROPERTY}={in_option(config.pcap)}",))
         plan = cls(config.pcap)
         # filter-dump's queues are named from the netdev's point of view.
         for queue, origin in (("rx", pcapng.HOST), ("tx", pcapng.RECEIVED)):
             file = folder / f"{origin}.pcap"
             plan.objects.append(f"filter-dump,id=dump-{queue},netdev={netdevs[0]},queue={queue},"
-                                f"file={file},maxlen=262144")
+                                f"file={in_option(file)},maxlen=262144")
             plan.dumps.append((origin, file))
         return plan
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from .errors import STATUS_HARNESS, HarnessError, WrongUse
+from .errors import HarnessError, WrongUse
 from .options import make_parser, parse
 from .run import run
 
@@ -24,13 +24,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HarnessError as error:
         print(f"chimney: {error}", file=sys.stderr)
         return error.status
-    except OSError as error:
-        # A folder that cannot be written, a disk that is full: no place for a traceback.
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"chimney: {where}{error.strerror or error}.", file=sys.stderr)
-        return STATUS_HARNESS
-    except KeyboardInterrupt:
-        return 130
 
 
 def _dispatch(words: list[str]) -> int:

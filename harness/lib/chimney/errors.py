@@ -10,6 +10,7 @@ from __future__ import annotations
 STATUS_WRONG_USE = 2
 STATUS_TIMEOUT = 124
 STATUS_HARNESS = 125
+STATUS_BROKEN_PIPE = 141
 
 
 class HarnessError(Exception):
@@ -38,6 +39,15 @@ class CommandTimeout(WaitTimeout):
     """The user's own command did not end within --timeout."""
 
     status = STATUS_TIMEOUT
+
+
+class OutputGone(HarnessError):
+    """Nobody reads our standard output, or error, any more: what SIGPIPE is to other programs."""
+
+    status = STATUS_BROKEN_PIPE
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"nobody reads {name} any more.")
 
 
 class GuestFailure(HarnessError):

@@ -11,13 +11,15 @@ import json
 import os
 import select
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import paths
 from .errors import HarnessError, WaitTimeout
 from .nest import Room
-from .net import FIRST, Netdev, Wire, give_addresses
+from .net import FIRST, Wire, dgram_wire, give_addresses, stream_wire
 from .proc import Child, run, spawn
 from .wait import Deadline
 
@@ -30,7 +32,9 @@ NAMES = ("loss", "duplicate", "reorder", "corrupt", "fragment", "options", "dela
 
 def program() -> Path:
     """The emulator's program, built when its sources are newer."""
-    run(["make", "-s", "-C", str(paths.LINKEMU_SOURCE.parent), f"BUILD={paths.BUILD}"],
+    # make cannot write every path; a relative one has only names of ours.
+    build = os.path.relpath(paths.BUILD, paths.LINKEMU_SOURCE.parent)
+    run(["make", "-s", "-C", str(paths.LINKEMU_SOURCE.parent), f"BUILD={build}"],
         seconds=60, what="the link emulator to be built")
     return paths.LINKEMU
 
@@ -55,13 +59,27 @@ class LinkEmulator:
     def set(self, which: str = "both", **values: float) -> None:
         """Change parameters while frames flow; which is both, ab or ba."""
         words = " ".join(f"{name}={value:.17g}" for name, value in values.items())
-        reply = self._ask(f"set {which} {words}")
-        if not reply.get("ok"):
-            raise HarnessError(f"the link emulator refused '{reply.get('word')}'.")
+        self._command("set", f"{which} {words}")
 
     def stats(self) -> dict[str, dict[str, int]]:
         """The counters of both directions so far."""
         return self._ask("stats")
+
+    @contextmanager
+    def paused(self, which: str = "both") -> Iterator[None]:
+        """Nothing is read from the senders of which directions meanwhile (both, ab or ba), as when
+        the program at the other end has been stopped.
+        """
+        self._command("pause", which)
+        try:
+            yield
+        finally:
+            self._command("resume", which)
+
+    def _command(self, word: str, rest: str) -> None:
+        reply = self._ask(f"{word} {rest}")
+        if not reply.get("ok"):
+            raise HarnessError(f"the link emulator refused '{reply.get('word')}'.")
 
     def close(self) -> dict[str, dict[str, int]]:
         """End it and return its final counters."""
@@ -116,12 +134,15 @@ class LinkEmulator:
 class EmulatedWire:
     """Makes a VM's wire with the emulator in it, and keeps the emulator at hand as .link.
 
-    Direction ab is from the guest to the peer. Pass an instance as VmConfig.wire.
+    Direction ab is from the guest to the peer; kind is the netdev's, dgram or stream. Pass an
+    instance as VmConfig.wire.
     """
 
-    def __init__(self, seed: int, *, mtu: int = 1500, both: dict[str, float] | None = None,
+    def __init__(self, seed: int, *, kind: str = "dgram", mtu: int = 1500,
+                 both: dict[str, float] | None = None,
                  ab: dict[str, float] | None = None, ba: dict[str, float] | None = None) -> None:
         self._seed = seed
+        self._kind = kind
         self._mtu = mtu
         self._values = {"both": both, "ab": ab, "ba": ba}
         self._link: LinkEmulator | None = None
@@ -139,9 +160,10 @@ class EmulatedWire:
         assert nest is not None
         nest.ip("tuntap", "add", "dev", device, "mode", "tap")
         local, remote = vm.sockets / "card", vm.sockets / "link"
-        self._link = LinkEmulator(f"dgram:{remote},{local}", f"tap:{device}", seed=self._seed,
-                                  room=nest, **self._values)
+        side = f"dgram:{remote},{local}" if self._kind == "dgram" else f"stream:{remote}"
+        self._link = LinkEmulator(side, f"tap:{device}", seed=self._seed, room=nest,
+                                  **self._values)
         vm.on_close(self._link.__exit__)
         give_addresses(nest, device, subnet, self._mtu)
-        return Wire(Netdev(f"dgram,local.type=unix,local.path={local},"
-                           f"remote.type=unix,remote.path={remote}"), nest, device, subnet)
+        made = dgram_wire(local, remote) if self._kind == "dgram" else stream_wire(remote)
+        return Wire(made.netdev, nest, device, subnet)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from . import paths
 from .net import Netdev
+from .paths import in_option
 
 DEVICES = ("chimney", "virtio-net-pci", "e1000e", "igb", "vmxnet3")
 # Cards whose QEMU model and Linux driver use one queue pair per processor.
@@ -61,17 +62,11 @@ class Machine:
     extra: Sequence[str] = ()
     trace: Path | None = None
     objects: Sequence[str] = ()
-    interactive: bool = False
 
     @property
     def console(self) -> Path:
         """The file that takes the guest's serial console."""
         return self.run_dir / "console.log"
-
-    @property
-    def console_socket(self) -> Path:
-        """The serial console of an interactive machine; QEMU waits for someone to connect."""
-        return self.sockets / "console"
 
     @property
     def agent_socket(self) -> Path:
@@ -98,7 +93,9 @@ class Machine:
         for item in self.objects:
             argv += ["-object", item]
         if self.trace is not None:
-            argv += ["-trace", f"enable=chimdev_*,file={self.trace}"]
+            # Events have a time stamp where messages have one.
+            argv += ["-msg", "timestamp=on",
+                     "-trace", f"enable=chimdev_*,file={in_option(self.trace)}"]
         return argv + list(self.extra)
 
     def _processor(self) -> list[str]:
@@ -115,21 +112,20 @@ class Machine:
             argv += ["-initrd", str(self.initrd)]
         if self.disk is not None:
             # The user's image stays as it is: everything written goes to a temporary overlay.
-            argv += ["-drive", f"file={self.disk},format={self.disk_format},if=none,id=disk0,"
+            file = in_option(self.disk.absolute())
+            argv += ["-drive", f"file={file},format={self.disk_format},if=none,id=disk0,"
                      "snapshot=on",
                      "-device", "virtio-blk-pci,drive=disk0,bootindex=0"]
         return argv
 
     def _ports(self) -> list[str]:
-        console = f"file,id=console,path={self.console}"
-        if self.interactive:
-            console = (f"socket,id=console,path={self.console_socket},server=on,wait=on,"
-                       f"logfile={self.console}")
-        return ["-chardev", console, "-serial", "chardev:console",
-                "-chardev", f"socket,id=qmp,path={self.qmp_socket},server=on,wait=off",
+        qmp, agent = in_option(self.qmp_socket), in_option(self.agent_socket)
+        return ["-chardev", f"file,id=console,path={in_option(self.console)}",
+                "-serial", "chardev:console",
+                "-chardev", f"socket,id=qmp,path={qmp},server=on,wait=off",
                 "-mon", "chardev=qmp,mode=control",
                 "-device", "virtio-serial-pci",
-                "-chardev", f"socket,id=agent,path={self.agent_socket},server=on,wait=off",
+                "-chardev", f"socket,id=agent,path={agent},server=on,wait=off",
                 "-device", f"virtserialport,chardev=agent,name={AGENT_PORT}"]
 
 

@@ -26,6 +26,15 @@ class NestRefused(HarnessError):
     """This machine does not let us make a private network."""
 
 
+def listens_in(table: str, port: int) -> bool:
+    """Whether a table of sockets, as /proc/net/tcp is one, has a listener at a port."""
+    for line in table.splitlines()[1:]:
+        words = line.split()
+        if words[3] == "0A" and int(words[1].rpartition(":")[2], 16) == port:
+            return True
+    return False
+
+
 class Room:
     """One network namespace of a nest: a place in which programs can be started."""
 
@@ -54,12 +63,8 @@ class Room:
 
     def listens(self, port: int) -> bool:
         """Whether some program of this room listens at a TCP port."""
-        for name in ("tcp", "tcp6"):
-            for line in Path(f"/proc/{self.pid}/net/{name}").read_text().splitlines()[1:]:
-                words = line.split()
-                if words[3] == "0A" and int(words[1].rpartition(":")[2], 16) == port:
-                    return True
-        return False
+        return any(listens_in(Path(f"/proc/{self.pid}/net/{name}").read_text(), port)
+                   for name in ("tcp", "tcp6"))
 
     def wait_listens(self, port: int, seconds: float = 5) -> None:
         """Wait until some program of this room listens at a TCP port."""
@@ -71,7 +76,14 @@ class Room:
 
     def prefix(self, cwd: Path | None = None) -> list[str]:
         """The command that, put before another, runs it in this room."""
-        return [*self._prefix, f"--wdns={cwd or Path.cwd()}", "--"]
+        return [*self._prefix, f"--wdns={cwd or _working_directory()}", "--"]
+
+
+def _working_directory() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return "/"  # ours has been deleted
 
 
 class Nest(Room):

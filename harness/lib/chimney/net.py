@@ -10,14 +10,26 @@ stream, dgram).
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import HarnessError, WrongUse
 from .nest import InnerRoom, Nest, Room
-from .proc import Child
+from .paths import in_option
+from .wait import wait_until
 
 TUN = Path("/dev/net/tun")
+CAPTURE_MIB = "64"
+# An Ethernet frame from nobody to nobody, of the type for local experiments.
+SEND_MARK = """
+import socket, sys
+with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
+    wire.bind((sys.argv[1], 0))
+    wire.send(bytes.fromhex("020000000001" "020000000002" "88b5" + sys.argv[2]))
+"""
+SOCKET_PATH_MAX = 107
 NO_OFFLOAD = ("tso", "gso", "gro", "tx", "rx", "sg")
 
 
@@ -84,11 +96,11 @@ class Wire:
 def check_tap_permission() -> None:
     """Refuse early, with a sentence, when this user may not open the tap device."""
     if not TUN.exists():
-        raise HarnessError(f"{TUN} does not exist, so there can be no tap; load the module tun, "
-                           "or use --net user.")
+        raise HarnessError(f"{TUN} does not exist, so there can be no tap: load the module tun, "
+                           "as root by `modprobe tun`.")
     if not os.access(TUN, os.R_OK | os.W_OK):
-        raise HarnessError(f"no permission to open {TUN}; give this user access to it, "
-                           "or use --net user.")
+        raise HarnessError(f"no permission to open {TUN}: it is open to all on Debian, as root by "
+                           f"`chmod 666 {TUN}`.")
 
 
 def check_tap_possible() -> None:
@@ -153,13 +165,19 @@ def user_wire(subnet: Subnet = FIRST) -> Wire:
 
 def stream_wire(path: Path) -> Wire:
     """A stream socket that someone else listens on, passt for one."""
-    return Wire(Netdev(f"stream,server=off,addr.type=unix,addr.path={path}"))
+    return Wire(Netdev(f"stream,server=off,addr.type=unix,addr.path={in_option(path)}"))
 
 
 def dgram_wire(local: Path, remote: Path) -> Wire:
     """A datagram socket of ours and one of someone else's."""
-    return Wire(Netdev(f"dgram,local.type=unix,local.path={local},"
-                       f"remote.type=unix,remote.path={remote}"))
+    return Wire(Netdev(f"dgram,local.type=unix,local.path={in_option(local)},"
+                       f"remote.type=unix,remote.path={in_option(remote)}"))
+
+
+def check_socket_path(text: str, path: Path) -> None:
+    """Refuse what no Unix socket can be bound or connected to."""
+    if len(os.fsencode(path)) > SOCKET_PATH_MAX:
+        raise WrongUse(f"--net {text}: the path of a socket has at most {SOCKET_PATH_MAX} bytes.")
 
 
 def parse_outside_wire(text: str) -> Wire:
@@ -171,15 +189,32 @@ def parse_outside_wire(text: str) -> Wire:
         path = Path(rest)
         if not path.is_socket():
             raise WrongUse(f"--net {text}: nobody listens at {path}, it is not a socket.")
+        check_socket_path(text, path)
         return stream_wire(path)
     if kind == "dgram" and rest.count(",") == 1:
         local, remote = rest.split(",")
         if local and remote:
+            check_socket_path(text, Path(local))
+            check_socket_path(text, Path(remote))
             return dgram_wire(Path(local), Path(remote))
     raise WrongUse(f"--net {text} is not a wire; use tap, user, stream:PATH or "
                    "dgram:LOCAL,REMOTE.")
 
 
-def capture(room: Room, device: str, file: Path) -> Child:
-    """Capture a device of a room into a pcapng file until the child is stopped."""
-    return room.spawn(["dumpcap", "-q", "-i", device, "-w", str(file)], name="dumpcap")
+@contextmanager
+def captured(room: Room, device: str, file: Path) -> Iterator[Path]:
+    """Capture a device of a room into a pcapng file meanwhile.
+
+    The file holds every frame from the beginning of the block to its end, however busy the host is:
+    the buffer is large, and the end is a frame of our own that must have reached the file.
+    """
+    catcher = room.spawn(["dumpcap", "-q", "-B", CAPTURE_MIB, "-i", device, "-w", str(file)],
+                         name="dumpcap")
+    try:
+        wait_until(lambda: file.exists() and file.stat().st_size > 0, "the capture to begin", 5)
+        yield file
+        token = os.urandom(16)
+        room.run(["/usr/bin/python3", "-c", SEND_MARK, device, token.hex()])
+        wait_until(lambda: token in file.read_bytes(), "the end of the capture", 20, 0.1)
+    finally:
+        catcher.stop()

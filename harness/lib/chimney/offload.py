@@ -9,6 +9,8 @@ connections over and back at moments which follow from the seed. The driver's po
 
 from __future__ import annotations
 
+import signal
+
 from . import paths
 from .agent.client import Agent
 from .agent.command import Command
@@ -32,8 +34,15 @@ def apply(agent: Agent, policy: str, seed: int) -> Command | None:
 
 
 def stop(helper: Command | None) -> str:
-    """End the helper and return what it printed: one line with its counts."""
+    """End the helper and return what it printed: one line with its counts.
+
+    HarnessError when it has failed: then not all was done that was asked for.
+    """
     if helper is None:
         return ""
-    helper.kill(signal=15)
-    return helper.wait(10).text.strip()
+    helper.kill(signal=signal.SIGTERM)
+    result = helper.wait(10)
+    if not result.ok and result.signal != signal.SIGTERM:
+        raise HarnessError("what hands connections over in the guest has ended by itself, with "
+                           f"status {result.returncode}: {result.text.strip()}")
+    return result.text.strip()

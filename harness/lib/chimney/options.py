@@ -15,15 +15,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import kernel, net, offload
-from .errors import HarnessError, WrongUse
+from . import freshness, kernel, net, offload
+from .errors import HarnessError, ProgramMissing, WrongUse
 from .machine import DEVICES
 from .parser import Parser, number
 from .proc import find_program
 
 OFFLOADS = "none, auto, manual or random:SEED"
+SEED_MOST = 2**32 - 1  # of chimneyctl shuttle
 CPUS_MAX = 64
 MEMORY_MIN = 96
+COMMAND_SECONDS = 300.0
 
 
 @dataclass
@@ -40,12 +42,13 @@ class RunOptions:
     copies: list[str] = field(default_factory=list)
     disk: Path | None = None
     peers: list[list[str]] = field(default_factory=list)
+    late_peers: list[tuple[int, list[str]]] = field(default_factory=list)
     net: str = "tap"
     notes: list[str] = field(default_factory=list)
     accel: str = "auto"
     cpus: int = 1
     memory: int = 512
-    timeout: float = 300.0
+    timeout: float | None = None
     device_options: list[str] = field(default_factory=list)
     qemu_args: list[str] = field(default_factory=list)
     pcap: Path | None = None
@@ -58,7 +61,12 @@ def make_parser() -> Parser:
     """The parser of the run command."""
     parser = Parser("harness/chimney run",
                     "Run CMD in a fresh VM; the exit status is CMD's. Without CMD, on a "
-                    "terminal, a shell of the guest is opened.",
+                    "terminal, a shell of the guest is opened. With the chimney card a ledger "
+                    "follows: the guest's TCP connections, how often one went over to the card "
+                    "and back and why, how many were refused and why (each once, by its last "
+                    "reason, unless it was carried later), and the card's part of all bytes of "
+                    "all frames on the wire, both ways. Figures that contradict each other end "
+                    "the run with status 125.",
                     usage="harness/chimney run [options] -- CMD [ARG...]")
     add = parser.add_argument
     add("--offload", metavar="POLICY",
@@ -75,7 +83,11 @@ def make_parser() -> Parser:
     add("--disk", type=Path, metavar="IMAGE",
         help="boot your own disk image, with our agent in it (images/README.md)")
     add("--peer", dest="peers", action="append", default=[], metavar="CMD",
-        help="run CMD at the other end of the wire while the VM lives (repeatable)")
+        help="run CMD at the other end of the wire while the VM lives; its failure is the run's "
+             "when the command succeeds (repeatable)")
+    add("--wait-listen", dest="peers", action="append", type=number(1, 65535), metavar="PORT",
+        help="start the peers named after this once the guest listens at TCP port PORT, show what "
+             "they print, and end the command when they have ended")
     add("--net", metavar="WIRE",
         help="tap, user, stream:PATH or dgram:LOCAL,REMOTE (default: tap, else user)")
     add("--accel", choices=("auto", "tcg", "kvm"), default="auto",
@@ -83,8 +95,8 @@ def make_parser() -> Parser:
     add("--cpus", type=number(1, CPUS_MAX), default=1, metavar="N", help="processors (default: 1)")
     add("--memory", type=number(MEMORY_MIN, 1 << 20), default=512, metavar="MIB",
         help="guest memory in MiB (default: 512)")
-    add("--timeout", type=_seconds, default=300.0, metavar="S",
-        help="end CMD after so many seconds with status 124 (default: 300)")
+    add("--timeout", type=_seconds, metavar="S",
+        help="end CMD after so many seconds with status 124 (default: 300, and none for a shell)")
     add("--device-opt", dest="device_options", action="append", default=[], metavar="K=V",
         help="a property of the card (repeatable)")
     add("--qemu-arg", dest="qemu_args", action="append", default=[], metavar="ARG",
@@ -115,16 +127,53 @@ def parse(arguments: Sequence[str]) -> RunOptions:
         words, command = words[:at], words[at + 1:]
         if not command:
             raise WrongUse("there is no command after --.")
-    namespace = make_parser().parse_args(words)
-    values = vars(namespace)
-    values["peers"] = [_split_peer(text) for text in values["peers"]]
+    values = vars(_parse_words(words))
+    values["peers"], values["late_peers"] = _split_peers(values["peers"])
     wish_net, wish_offload = values.pop("net"), values.pop("offload")
     options = RunOptions(command, **values)
+    if options.timeout is None and command:
+        options.timeout = COMMAND_SECONDS
     _check_offload(options, wish_offload)
     _check_files(options)
     _check_net(options, wish_net)
     _check_rest(options)
     return options
+
+
+def _parse_words(words: list[str]) -> argparse.Namespace:
+    parser = make_parser()
+    namespace, rest = parser.parse_known_args(words)
+    if rest and not rest[0].startswith("-"):
+        raise WrongUse("the command stands behind --, as in `harness/chimney run [options] -- "
+                       f"{shlex.join(rest)}`.")
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    return namespace
+
+
+def _need_program(option: str, name: str) -> None:
+    try:
+        find_program(name)
+    except ProgramMissing as error:
+        raise WrongUse(f"{option}: {error}") from None
+
+
+def _split_peers(words: Sequence[str | int]
+                 ) -> tuple[list[list[str]], list[tuple[int, list[str]]]]:
+    """Peers that begin with the VM, and those that wait for the port named before them."""
+    early: list[list[str]] = []
+    late: list[tuple[int, list[str]]] = []
+    port = None
+    for word in words:
+        if isinstance(word, int):
+            port = word
+        elif port is None:
+            early.append(_split_peer(word))
+        else:
+            late.append((port, _split_peer(word)))
+    if words and isinstance(words[-1], int):
+        raise WrongUse(f"--wait-listen {words[-1]} needs a --peer after it.")
+    return early, late
 
 
 def _split_peer(text: str) -> list[str]:
@@ -134,7 +183,7 @@ def _split_peer(text: str) -> list[str]:
         raise WrongUse(f"--peer '{text}' cannot be split into words: {error}.") from None
     if not words:
         raise WrongUse("--peer needs a command.")
-    find_program(words[0])
+    _need_program("--peer", words[0])
     return words
 
 
@@ -145,6 +194,8 @@ def _check_offload(options: RunOptions, wish: str | None) -> None:
     kind, colon, seed = wish.partition(":")
     if kind == "random" and re.fullmatch(r"\d{1,19}", seed):
         options.seed = int(seed)
+        if options.seed > SEED_MOST:
+            raise WrongUse(f"--offload {wish}: the seed may be {SEED_MOST} at most.")
     elif colon or kind not in ("none", "auto", "manual"):
         raise WrongUse(f"--offload {wish} is not a policy; use {OFFLOADS}.")
     options.offload = kind
@@ -160,13 +211,15 @@ def _check_files(options: RunOptions) -> None:
                            f"--device {options.device}.")
         _need_file("--driver", options.driver)
     for text in options.copies:
-        source, _, target = text.partition(":")
+        source, target = split_copy(text)
         if not Path(source).exists():
             raise WrongUse(f"--copy {text}: there is no {source}.")
+        if not Path(source).is_dir() and not Path(source).is_file():
+            raise WrongUse(f"--copy {text}: {source} is neither a file nor a folder.")
         if target and not target.startswith("/"):
             raise WrongUse(f"--copy {text}: the place in the guest must begin with a slash.")
     for name in options.bins:
-        find_program(name)
+        _need_program("--bin", name)
     if options.disk is not None:
         _need_file("--disk", options.disk)
         if options.bins or options.copies or options.driver:
@@ -178,9 +231,23 @@ def _check_files(options: RunOptions) -> None:
             _need_folder(option, path)
 
 
+def split_copy(text: str) -> tuple[str, str]:
+    """SRC and DST of SRC[:DST] as images/mkinitramfs takes them: what exists as a whole is a SRC,
+    and else DST begins with the last colon that has a slash behind and something existing before.
+    """
+    colons = [match.start() for match in re.finditer(":(?=/)", text)]
+    for at in [len(text), *reversed(colons)]:
+        if os.path.lexists(text[:at]):
+            return text[:at], text[at + 1:]
+    source, _, target = text.partition(":")
+    return source, target
+
+
 def _need_file(option: str, path: Path) -> None:
-    if not path.is_file():
+    if not path.exists():
         raise WrongUse(f"{option} {path}: there is no such file.")
+    if not path.is_file():
+        raise WrongUse(f"{option} {path}: that is not a file.")
 
 
 def _need_folder(option: str, path: Path) -> None:
@@ -189,17 +256,16 @@ def _need_folder(option: str, path: Path) -> None:
         raise WrongUse(f"{option} {path}: the folder {folder} does not exist.")
     if path.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
         raise WrongUse(f"{option} {path} cannot be written.")
-    if "," in str(path):
-        raise WrongUse(f"{option} {path}: QEMU takes no file name with a comma.")
 
 
 def _check_net(options: RunOptions, wish: str | None) -> None:
+    with_peers = bool(options.peers or options.late_peers)
     if wish is None:
         try:
             net.check_tap_possible()
         except HarnessError as error:
-            if options.peers:
-                raise
+            if with_peers:
+                raise HarnessError(f"--peer needs a private network with a tap: {error}") from None
             options.notes.append(f"using --net user: {error}")
             options.net = "user"
         return
@@ -208,12 +274,14 @@ def _check_net(options: RunOptions, wish: str | None) -> None:
         net.check_tap_possible()
         return
     net.parse_outside_wire(wish)
-    if options.peers:
+    if with_peers:
         raise WrongUse(f"--peer cannot go with --net {wish}: that wire ends outside, where the "
-                       "harness can start nothing; use --net tap.")
+                       "harness can start nothing; leave --net away.")
 
 
 def _check_rest(options: RunOptions) -> None:
+    if options.late_peers and not options.command and not options.dry_run:
+        raise WrongUse("--wait-listen needs a command that listens.")
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     if not options.command and not options.dry_run and not terminal:
         raise WrongUse("there is no command, and no terminal for a shell; write the command after "
@@ -224,9 +292,23 @@ def _check_rest(options: RunOptions) -> None:
     if options.trace is not None and options.device != "chimney":
         raise WrongUse(f"--trace records the trace events of the chimney card, and --device "
                        f"{options.device} has none.")
+    if options.trace is not None and "%" in str(options.trace.absolute()):
+        raise WrongUse(f"--trace {options.trace}: QEMU takes no name of a log with a percent sign.")
     if options.device == "chimney":
         offload.check_tool(options.offload)
     if options.disk is None:
         kernel.refuse_missing_card(kernel.find(options.kernel), options.device)
         if options.device == "chimney" and options.driver is None:
             kernel.refuse_missing_driver(options.kernel)
+    if options.device == "chimney":
+        options.notes += freshness.notes(_built(options))
+
+
+def _built(options: RunOptions) -> list[freshness.Product]:
+    """What of ours the run uses."""
+    products = [freshness.qemu()]
+    if options.disk is None:
+        products.append(freshness.chimneyctl())
+        if options.driver is None and options.kernel in kernel.NAMES:
+            products.append(freshness.driver(options.kernel))
+    return products

@@ -21,6 +21,12 @@ class Parser(argparse.ArgumentParser):
         """The long name of every option, --help included."""
         return [action.option_strings[-1] for action in self._actions if action.option_strings]
 
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        """In words of our own, because argparse's change from one Python to the next."""
+        if action.choices is not None and value not in action.choices:
+            known = ", ".join(map(str, action.choices))
+            raise argparse.ArgumentError(action, f"'{value}' is not one of {known}")
+
     def error(self, message: str) -> NoReturn:
         text = message.removeprefix("argument ").replace("unrecognized arguments:",
                                                          "unknown option:")

@@ -22,3 +22,8 @@ RUNS = BUILD / "run"
 LINKEMU_SOURCE = TOP / "harness" / "linkemu" / "linkemu.c"
 LINKEMU = BUILD / "harness" / "linkemu"
 ACCEL_MEMORY = BUILD / "accel.json"
+
+
+def in_option(path: Path) -> str:
+    """A path as part of one of QEMU's options, in which a comma ends a value."""
+    return str(path).replace(",", ",,")

@@ -3,33 +3,37 @@
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import json
 import os
 import shlex
 import signal
-import stat
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any, BinaryIO
+from typing import Any
 
-from . import ledger, offload
-from .agent.command import Command, Result
+from . import books, ledger, offload, refusal
+from .agent.command import Command
 from .agent.exchange import AgentError
-from .errors import CommandTimeout, HarnessError, WaitTimeout
-from .options import RunOptions
+from .errors import (STATUS_BROKEN_PIPE, STATUS_HARNESS, CommandTimeout, GuestFailure, GuestPanic,
+                     HarnessError, OutputGone, WaitTimeout)
+from .latepeers import LAST_SECONDS, LatePeers
+from .options import COMMAND_SECONDS, RunOptions
 from .progress import Progress
 from .rundir import forget_old, new_run_dir, remove
-from .shell import interactive_shell
+from .shell import run_shell
+from .streams import Outputs, feed, feeds
 from .vm import Vm, VmConfig
+from .wait import wait_until
 
 CONSOLE_LINES = 12
+# How often it is looked whether the guest listens, and how long a server may take to end.
+TICK = 0.1
+SERVER_SECONDS = 5.0
 STATUS_NOT_FOUND = 127
 STATUS_NOT_RUNNABLE = 126
 
@@ -68,8 +72,7 @@ def config_of(options: RunOptions) -> VmConfig:
         accel=options.accel, wire=options.net, peers=options.peers,
         device_options=options.device_options, qemu_args=options.qemu_args,
         pcap=options.pcap.absolute() if options.pcap else None,
-        trace=options.trace.absolute() if options.trace else None,
-        interactive=not options.command and not options.dry_run)
+        trace=options.trace.absolute() if options.trace else None)
 
 
 class Run:
@@ -94,12 +97,17 @@ class Run:
             with signals_raise():
                 status = self._inside()
             keep = status != 0
+        except OutputGone as error:
+            # As quiet as a program that SIGPIPE ends.
+            status = error.status
+            self.report["error"] = str(error)
         except HarnessError as error:
             status = error.status
             self._tell(error)
         finally:
             self.progress.clear()
             self._finish(status)
+        keep = keep and status != STATUS_BROKEN_PIPE
         if keep and not self.options.dry_run:
             self.say(f"the files of this run are kept in {self.folder}")
             forget_old()
@@ -108,9 +116,10 @@ class Run:
         return status
 
     def say(self, text: str) -> None:
-        """One line for a person, on standard error."""
-        self.progress.clear()
-        print(f"chimney: {text}", file=sys.stderr, flush=True)
+        """One line for a person, on standard error; where nobody can read it, none."""
+        with suppress(OSError):
+            self.progress.clear()
+            print(f"chimney: {text}", file=sys.stderr, flush=True)
 
     def _inside(self) -> int:
         options = self.options
@@ -120,8 +129,6 @@ class Run:
             if options.dry_run:
                 print(shlex.join(self.vm.prepare().command()))
                 return 0
-            if not options.command:
-                return interactive_shell(self.vm, self.progress)
             self.vm.start()
             return self._command()
         finally:
@@ -130,74 +137,133 @@ class Run:
 
     def _command(self) -> int:
         options, vm = self.options, self.vm
-        if not vm.link_up:
-            self.say("the guest has no eth0 whose link is up; going on without a network")
+        self._look_at_guest()
         self.report["boot_seconds"] = round(vm.boot_seconds, 3)
         vm.check_peers()
         helper = None
         if options.device == "chimney":
             helper = offload.apply(vm.agent, options.offload, options.seed)
         seen = ledger.count_connections(vm.agent)
-        self.progress.say("running " + shlex.join(options.command))
         try:
-            result = self._run_command()
+            status = self._run_command() if options.command else self._run_shell()
         except AgentError as error:
             return self._not_started(error)
-        self.report["command_seconds"] = round(result.seconds, 3)
+        if not vm.running:
+            return status
         if helper is not None:
             self.report["handover"] = offload.stop(helper)
         vm.console.poll()
-        self.report["card_counters"] = self._card_counters()
         if options.device == "chimney":
             self._tell_ledger(seen)
+        else:
+            self.report["card_counters"] = books.read_ethtool(vm.agent)
         with suppress(HarnessError):
             vm.shutdown(10)
-        return result.returncode
+        return status
+
+    def _look_at_guest(self) -> None:
+        """Say what is wrong with the guest before anything is run in it, or end it."""
+        refusal.check_image(self.vm)
+        why = refusal.check_driver(self.vm)
+        if not self.vm.link_up:
+            self.say("the guest has no eth0 whose link is up; going on without a network"
+                     + (f" ({why})" if why else ""))
 
     def _tell_ledger(self, seen_before: int) -> None:
-        """Print and report which connections the card carried."""
+        """Print and report which connections the card carried, when all books agree on it."""
         agent = self.vm.agent
-        counters = ledger.read_counters(agent)
-        if counters is None:
+        found = books.take(agent)
+        self.report["card_counters"] = found.ethtool if found else books.read_ethtool(agent)
+        if found is None:
             return
-        book = ledger.Ledger.of(counters, ledger.count_connections(agent) - seen_before)
-        self.report["offload_counters"] = counters
-        self.report["ledger"] = dataclasses.asdict(book) | {"share": book.share}
+        self.report["offload_counters"] = found.after
+        self.report["books"] = books.record(found)
+        try:
+            book = books.verify(found, ledger.count_connections(agent) - seen_before)
+        except KeyError as error:
+            self.say(f"no ledger: driver or card have no counter {error}")
+            return
+        self.report["ledger"] = book.figures()
         for line in book.lines():
             self.say("ledger: " + line)
 
-    def _card_counters(self) -> dict[str, int]:
-        """What the card's driver counts, as `ethtool -S` shows it."""
-        result = self.vm.agent.run(["ethtool", "-S", "eth0"], check=False)
-        counters = {}
-        for line in result.text.splitlines():
-            name, _, value = line.strip().rpartition(": ")
-            if value.isdigit():
-                counters[name] = int(value)
-        return counters
-
-    def _run_command(self) -> Result:
-        argv, timeout = self.options.command, self.options.timeout
-        feed = _stdin_to_feed()
-        outputs: dict[str, BinaryIO] = {"stdout": sys.stdout.buffer, "stderr": sys.stderr.buffer}
-
-        def show(stream: str, data: bytes) -> None:
-            self.progress.clear()
-            with suppress(BrokenPipeError):
-                outputs[stream].write(data)
-                outputs[stream].flush()
-
-        command = self.vm.agent.start(argv, on_output=show, stdin=feed is not None)
-        if feed is not None:
-            threading.Thread(target=_feed, args=(command, feed), daemon=True).start()
+    def _run_shell(self) -> int:
+        """A shell on the user's terminal; to turn the guest off is a good end of it."""
+        vm = self.vm
+        self.say(f"guest 10.77.0.2 fd77::2, peer 10.77.0.1 fd77::1, {vm.accel.name}, --offload "
+                 f"{self.options.offload}; `exit` or Ctrl-] ends it")
         try:
-            return command.wait(timeout)
+            result = run_shell(vm.agent, Outputs(self.progress.clear), self.options.timeout)
+        except GuestPanic:
+            raise
+        except GuestFailure:
+            if vm.turned_off(3.0):
+                return 0
+            raise
+        return 0 if result is None else result.returncode
+
+    def _run_command(self) -> int:
+        argv, timeout = self.options.command, self.options.timeout or COMMAND_SECONDS
+        self.progress.say("running " + shlex.join(argv))
+        outputs, fed = Outputs(self.progress.clear), feeds()
+        command = self.vm.agent.start(argv, on_output=outputs.show, stdin=fed)
+        if fed:
+            feed(command, self.say)
+        late = LatePeers(self.vm, self.options.late_peers,
+                         lambda data: outputs.show("stderr", data))
+        deadline = time.monotonic() + timeout
+        while not self._ended(command, outputs, late, deadline):
+            late.step()
+            if self.options.late_peers and late.ended:
+                return self._end_server(command)
+        result = command.wait()
+        self.report["command_seconds"] = round(result.seconds, 3)
+        return result.returncode or self._rest_of(late) or self._failed_peer()
+
+    def _ended(self, command: Command, outputs: Outputs, late: LatePeers, deadline: float) -> bool:
+        """Wait for the command, for as long as nobody else has anything to do."""
+        tick = time.monotonic() + TICK if self.options.late_peers else deadline
+        ended = command.wait_or(
+            lambda: outputs.failure is not None or time.monotonic() > min(tick, deadline), 1e9)
+        if outputs.failure is not None:
+            command.kill(signal.SIGPIPE)
+            raise outputs.failure
+        if not ended and time.monotonic() > deadline:
+            command.kill()
+            late.pass_on()
+            raise CommandTimeout(f"'{shlex.join(command.argv)}' to end in the guest",
+                                 self.options.timeout or COMMAND_SECONDS)
+        return ended
+
+    def _end_server(self, command: Command) -> int:
+        """The peers have done what they came for: end the command, whose status says nothing."""
+        command.kill(signal.SIGTERM)
+        try:
+            command.wait(SERVER_SECONDS)
         except WaitTimeout:
             command.kill()
-            raise CommandTimeout(f"'{shlex.join(argv)}' to end in the guest", timeout) from None
+        return self._failed_peer()
+
+    def _rest_of(self, late: LatePeers) -> int:
+        """The command has ended first: let peers that it has served come to their end."""
+        if late.awaited is not None:
+            self.say(f"the command ended, and had not listened at TCP port {late.awaited}")
+            return STATUS_HARNESS
+        with suppress(WaitTimeout):
+            wait_until(lambda: late.ended, "the peers to end", LAST_SECONDS)
+        late.pass_on()
+        return 0
+
+    def _failed_peer(self) -> int:
+        """Tell of a peer that has failed; its status, or 0."""
+        failed = self.vm.failed_peer()
+        if failed is None:
+            return 0
+        self.say(failed[1])
+        return failed[0]
 
     def _not_started(self, error: AgentError) -> int:
-        name = self.options.command[0]
+        name = (self.options.command or ["sh"])[0]
         if error.errno == errno.ENOENT:
             self.say(f"there is no program {name} in the guest; --bin {Path(name).name} brings it "
                      "from the host.")
@@ -210,9 +276,9 @@ class Run:
         self.say(str(error))
         lines = self.vm.console.tail(CONSOLE_LINES)
         if lines:
-            print("last lines of the guest's console:", file=sys.stderr)
-            for line in lines:
-                print(f"  | {line}", file=sys.stderr)
+            with suppress(OSError):
+                print("last lines of the guest's console:",
+                      *(f"  | {line}" for line in lines), sep="\n", file=sys.stderr, flush=True)
 
     def _look_at_console(self) -> None:
         splats = [splat for splat in self.vm.console.splats if not splat.fatal]
@@ -233,26 +299,6 @@ class Run:
             "peers": [{"command": child.name, "status": child.status} for child in self.vm.peers],
         }
         self.options.report.write_text(json.dumps(self.report, indent=1) + "\n")
-
-
-def _stdin_to_feed() -> int | None:
-    """Our standard input when someone feeds us through it, None for terminals and the like."""
-    try:
-        mode = os.fstat(0).st_mode
-    except OSError:
-        return None
-    return 0 if stat.S_ISFIFO(mode) or stat.S_ISREG(mode) else None
-
-
-def _feed(command: Command, fd: int) -> None:
-    """Pass our standard input on until it or the command ends."""
-    with suppress(HarnessError, OSError):
-        while command.running:
-            data = os.read(fd, 65536)
-            if not data:
-                command.close_stdin()
-                return
-            command.send(data, seconds=1e6)
 
 
 def run(options: RunOptions) -> int:

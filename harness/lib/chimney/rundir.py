@@ -11,8 +11,13 @@ import time
 from pathlib import Path
 
 from . import paths
+from .errors import HarnessError
 
 KEPT = 12
+# A Unix socket's path has at most 107 bytes.
+SOCKET_FOLDER_MAX = 90
+SHORT_PARENT_MAX = 60
+SHORT_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm", f"/run/user/{os.getuid()}")
 _numbers = itertools.count(1)
 
 
@@ -25,6 +30,15 @@ def new_run_dir(parent: Path | None = None) -> Path:
     except OSError:
         return Path(tempfile.mkdtemp(prefix="chimney-run-"))
     return parent / name
+
+
+def short_parent() -> Path:
+    """Where a folder for Unix sockets can be made: their paths are short, TMPDIR may be long."""
+    for parent in map(Path, (tempfile.gettempdir(), *SHORT_FOLDERS)):
+        if len(os.fsencode(parent)) <= SHORT_PARENT_MAX and os.access(parent, os.W_OK | os.X_OK):
+            return parent
+    raise HarnessError("there is no folder for Unix sockets, whose paths must be short: TMPDIR is "
+                       f"too long, and none of {', '.join(SHORT_FOLDERS)} can be written.")
 
 
 def forget_old(parent: Path | None = None) -> None:

@@ -1,61 +1,115 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""An interactive guest: joins the user's terminal with the serial console of a VM."""
+"""A shell of the guest on the user's terminal: keys there, output back, and the terminal's size."""
 
 from __future__ import annotations
 
 import os
 import select
-import socket
-import sys
+import shutil
+import signal
 import termios
+import threading
+import time
 import tty
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
 
-from .progress import Progress
-from .vm import Vm
-from .wait import wait_until
+from .agent.client import Agent
+from .agent.command import Command, Result
+from .agent.exchange import AgentError
+from .errors import CommandTimeout, HarnessError
+from .streams import Outputs
 
 ESCAPE = b"\x1d"  # Ctrl-]
+SHELLS = (("bash", "-l"), ("sh", "-l"))
+# What the guest knows about terminals (images/mkinitramfs); any of them can do this one.
+TERMINALS = Path("/lib/terminfo")
+SIMPLE = "vt102"
+_SLICE = 0.25
+_FOREVER = 1e9
 
 
-def interactive_shell(vm: Vm, progress: Progress) -> int:
-    """Boot a VM whose shell is on this terminal; returns when the guest or the user ends it."""
-    machine = vm.prepare()
-    vm.start_peers()
-    vm.launch(machine.command())
-    progress.clear()
-    print(f"chimney: guest 10.77.0.2 fd77::2, peer 10.77.0.1 fd77::1, {vm.accel.name}; "
-          "`poweroff -f` or Ctrl-] ends it", file=sys.stderr)
-    console = socket.socket(socket.AF_UNIX)
-
-    def connect() -> bool:
-        vm.watch()
+def run_shell(agent: Agent, outputs: Outputs, timeout: float | None) -> Result | None:
+    """Run a shell until it, its user (None) or the time ends."""
+    command = _start(agent, outputs)
+    left, resized = threading.Event(), threading.Event()
+    resized.set()  # it may have been while the command started
+    deadline = time.monotonic() + (timeout or _FOREVER)
+    with _raw(), _resizing(resized):
+        keys = threading.Thread(target=_keys, args=(command, left), name="keys", daemon=True)
+        keys.start()
         try:
-            console.connect(str(machine.console_socket))
-        except (FileNotFoundError, ConnectionRefusedError):
-            return False
-        return True
+            while not command.wait_or(
+                    lambda: (left.is_set() or resized.is_set() or outputs.failure is not None
+                             or time.monotonic() > deadline), _FOREVER):
+                if outputs.failure is not None:
+                    raise outputs.failure
+                if left.is_set():
+                    return None
+                if time.monotonic() > deadline:
+                    raise CommandTimeout("the shell to end", timeout or _FOREVER)
+                resized.clear()
+                command.resize(*_size())
+        finally:
+            left.set()
+            keys.join(2 * _SLICE)
+    return command.wait()
 
-    wait_until(connect, "QEMU's console", 10)
-    with console:
-        _relay(console, sys.stdin.fileno(), sys.stdout.fileno())
-    return 0
+
+def _start(agent: Agent, outputs: Outputs) -> Command:
+    name = os.environ.get("TERM", SIMPLE)
+    known = (TERMINALS / name[:1] / name).is_file()
+    for argv in SHELLS:
+        try:
+            return agent.start(argv, env={"TERM": name if known else SIMPLE}, terminal=_size(),
+                               on_output=outputs.show)
+        except AgentError as error:
+            refused = error
+    raise refused
 
 
-def _relay(console: socket.socket, stdin: int, stdout: int) -> None:
-    before = termios.tcgetattr(stdin)
-    tty.setraw(stdin)
+def _size() -> tuple[int, int]:
+    """Rows and columns of the user's terminal."""
+    columns, rows = shutil.get_terminal_size()
+    return rows, columns
+
+
+@contextmanager
+def _raw() -> Iterator[None]:
+    """Every key goes to the guest, Ctrl-C too."""
+    before = termios.tcgetattr(0)
+    tty.setraw(0)
     try:
-        while True:
-            ready, _, _ = select.select([console, stdin], [], [])
-            if console in ready:
-                data = console.recv(65536)
-                if not data:
-                    return
-                os.write(stdout, data)
-            if stdin in ready:
-                data = os.read(stdin, 4096)
-                if not data or ESCAPE in data:
-                    return
-                console.sendall(data)
+        yield
     finally:
-        termios.tcsetattr(stdin, termios.TCSADRAIN, before)
+        termios.tcsetattr(0, termios.TCSADRAIN, before)
+
+
+@contextmanager
+def _resizing(resized: threading.Event) -> Iterator[None]:
+    def act(_number: int, _frame: FrameType | None) -> None:
+        resized.set()
+
+    before = signal.signal(signal.SIGWINCH, act)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGWINCH, before)
+
+
+def _keys(command: Command, left: threading.Event) -> None:
+    """Pass on what is typed, until the user leaves or the terminal has gone."""
+    with suppress(HarnessError):
+        while not left.is_set() and command.running:
+            if not select.select([0], [], [], _SLICE)[0]:
+                continue
+            try:
+                data = os.read(0, 4096)
+            except OSError:
+                data = b""
+            if not data or ESCAPE in data:
+                left.set()
+                return
+            command.send(data)

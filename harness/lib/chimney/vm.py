@@ -7,6 +7,8 @@ its namespaces whatever state they are in.
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
 import shutil
 import tempfile
@@ -28,15 +30,15 @@ from .machine import Card, Machine, queues_for
 from .nest import Nest
 from .proc import Child, spawn
 from .qmp import Qmp
-from .rundir import new_run_dir
+from .rundir import SOCKET_FOLDER_MAX, new_run_dir, short_parent
 from .wait import Deadline, wait_until
 
 BOOT_SECONDS = 90.0
 # The kernel gathers link events for up to a second; until then IPv6 has no route.
 LINK_SECONDS = 5.0
 OFF_SECONDS = 20.0
+MESSAGE_TIME = re.compile(r"^\d{4}-\d\d-\d\dT[\d:.]+Z ")
 DEFAULT_MEMORY = 512
-SOCKET_FOLDER_MAX = 90
 MACS = ("52:54:00:77:00:02", "52:54:00:78:00:02")
 T = TypeVar("T")
 WireMaker = Callable[["Vm"], net.Wire]
@@ -70,7 +72,6 @@ class VmConfig:
     trace: Path | None = None
     qemu: Path = field(default_factory=lambda: paths.QEMU)
     peers: Sequence[Sequence[str]] = ()
-    interactive: bool = False
 
 
 def disk_format(disk: Path | None) -> str:
@@ -121,9 +122,9 @@ class Vm:
     def _socket_folder(self) -> Path:
         """Where the sockets go: a Unix socket's path must be short."""
         folder = self.run_dir.absolute()
-        if len(str(folder)) <= SOCKET_FOLDER_MAX:
+        if len(os.fsencode(folder)) <= SOCKET_FOLDER_MAX:
             return folder
-        folder = Path(tempfile.mkdtemp(prefix="chimney-"))
+        folder = Path(tempfile.mkdtemp(prefix="chimney-", dir=short_parent()))
         self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
         return folder
 
@@ -216,6 +217,21 @@ class Vm:
         """Whether QEMU is alive."""
         return self._child is not None and self._child.running
 
+    def has_card(self) -> bool:
+        """Whether the guest has an eth0."""
+        try:
+            self.agent.get("/sys/class/net/eth0/operstate")
+        except AgentError:
+            return False
+        return True
+
+    def turned_off(self, seconds: float) -> bool:
+        """Whether the guest turns itself off in order within that time."""
+        child = self._child
+        with suppress(WaitTimeout):
+            wait_until(lambda: child is None or not child.running, "QEMU to end", seconds)
+        return child is not None and child.status == 0 and self.console.panic is None
+
     def run(self, argv: Sequence[str], *, seconds: float = 30, check: bool = True,
             input: bytes | None = None) -> Result:
         """Run a command in the guest to its end."""
@@ -244,8 +260,9 @@ class Vm:
             last = [line for line in self.console.tail(30) if line.startswith("init: failed")]
             return "the guest turned itself off" + (f" ({last[-1]})." if last else ".")
         text = self._log_text().strip().splitlines()
-        return (f"QEMU ended with status {self._child.status}"
-                + (f": {text[-1]}" if text else "."))
+        # With --trace each message has its time before it.
+        why = MESSAGE_TIME.sub("", text[-1]) if text else ""
+        return f"QEMU ended with status {self._child.status}" + (f": {why}" if text else ".")
 
     def _log_text(self) -> str:
         try:
@@ -277,8 +294,7 @@ class Vm:
         room = self.wires[wire].room
         if room is None:
             raise HarnessError("this wire has no end at which a peer could run.")
-        log = self.run_dir / f"peer{len(self.peers)}.log"
-        with log.open("wb") as output:
+        with self.peer_file(len(self.peers)).open("wb") as output:
             child = room.spawn(argv, name=f"the peer '{' '.join(argv)}'", stdout=output)
         self.peers.append(child)
         return child
@@ -290,10 +306,18 @@ class Vm:
 
     def check_peers(self) -> None:
         """Raise when a peer has failed already; one that has done its work is no failure."""
+        failed = self.failed_peer()
+        if failed is not None:
+            raise HarnessError(failed[1])
+
+    def failed_peer(self) -> tuple[int, str] | None:
+        """The status of the first peer that has failed, and a sentence on it."""
         for index, child in enumerate(self.peers):
-            if child.status not in (None, 0):
+            status = child.status
+            if status:
                 lines = self.peer_log(index).strip().splitlines() or ["it printed nothing"]
-                raise HarnessError(f"{child.name} ended with status {child.status}: {lines[-1]}")
+                return status, f"{child.name} ended with status {status}: {lines[-1]}"
+        return None
 
     def peer_run(self, argv: Sequence[str], seconds: float = 30, check: bool = True,
                  wire: int = 0) -> str:
@@ -305,7 +329,11 @@ class Vm:
 
     def peer_log(self, index: int) -> str:
         """What a peer has printed."""
-        return (self.run_dir / f"peer{index}.log").read_text(errors="replace")
+        return self.peer_file(index).read_text(errors="replace")
+
+    def peer_file(self, index: int) -> Path:
+        """The file that takes what a peer prints."""
+        return self.run_dir / f"peer{index}.log"
 
     def _build_wires(self) -> None:
         config = self.config
@@ -351,14 +379,12 @@ class Vm:
             tcg_thread=config.tcg_thread, cpus=config.cpus, memory=config.memory, disk=config.disk,
             disk_format=disk_format(config.disk), machine_options=config.machine_options,
             devices=config.devices, extra=config.qemu_args, trace=config.trace,
-            objects=self.capture.objects, interactive=config.interactive)
+            objects=self.capture.objects)
 
     def _append(self) -> str:
         # A panic ends the machine: QEMU runs with -no-reboot. Every slab cache shows by its name.
-        words = ["console=ttyS0", "panic=-1", "slab_nomerge"]
-        if self.config.interactive:
-            words.append("guest.shell")
-        return " ".join([*words, self.config.append]).strip()
+        words = ["console=ttyS0", "panic=-1", "slab_nomerge", self.config.append]
+        return " ".join(words).strip()
 
     def _image(self) -> Path | None:
         config = self.config
@@ -371,7 +397,7 @@ class Vm:
 
     def launch(self, argv: Sequence[str]) -> None:
         """Start QEMU; start() does this and the rest."""
-        (self.run_dir / "qemu.cmd").write_text(shlex.join(argv) + "\n")
+        (self.run_dir / "qemu.cmd").write_bytes(os.fsencode(shlex.join(argv)) + b"\n")
         prefix = self.nest.prefix() if self.nest is not None else ()
         with (self.run_dir / "qemu.log").open("wb") as log:
             self._child = spawn(argv, name="QEMU", prefix=prefix, stdout=log)

@@ -27,7 +27,7 @@ WRONG = [
     (demo.main, ["--cycles", "0"], "--cycles: '0' is not a number from 1"),
     (demo.main, ["--mib", "9999"], "--mib: '9999' is not a number from 1 to 4095"),
     (demo.main, ["--only", "everything"], "there is no part everything; parts are handover, "),
-    (demo.main, ["--family", "5"], "--family: invalid choice: 5"),
+    (demo.main, ["--family", "5"], "--family: '5' is not one of 4, 6"),
     (demo.main, ["--fast"], "unknown option: --fast"),
     (mutants.main, ["XYZ-1"], "there is no patch for XYZ-1"),
     (mutants.main, ["driver/BRD-6"], "there is no patch for driver/BRD-6"),

@@ -56,9 +56,10 @@ WRONG: Sequence[tuple[str, list[str], str]] = (
     ("offload-unknown", ["--offload", "perhaps"], "--offload perhaps is not a policy"),
     ("offload-no-seed", ["--offload", "random"], "random:SEED"),
     ("offload-bad-seed", ["--offload", "random:x"], "random:SEED"),
+    ("offload-large-seed", ["--offload", "random:4294967296"], "4294967295 at most"),
     ("offload-card", ["--offload", "auto", "--device", "igb"], "needs the chimney card"),
     ("offload-tool", ["--offload", "auto"], "chimneyctl"),
-    ("device-unknown", ["--device", "ne2k"], "invalid choice: 'ne2k'"),
+    ("device-unknown", ["--device", "ne2k"], "--device: 'ne2k' is not one of chimney"),
     ("device-kernel", ["--device", "e1000e"], "use --kernel 6.1-generic"),
     ("device-kernel-igb", ["--device", "igb", "--kernel", "6.12"], "no module igb"),
     ("kernel-unknown", ["--kernel", "2.4"], "--kernel 2.4 is unknown"),
@@ -68,19 +69,23 @@ WRONG: Sequence[tuple[str, list[str], str]] = (
     ("driver-not-built", ["--kernel", "6.12"], "make driver KERNELS=6.12"),
     ("driver-missing", ["--driver", "/no/such.ko"], "there is no such file"),
     ("driver-card", ["--driver", "/etc/passwd", *CARD], "cannot go with --device"),
-    ("bin-missing", ["--bin", "no-such-program"], "no-such-program is not on this machine"),
+    ("bin-missing", ["--bin", "no-such-program"],
+     "--bin: the program no-such-program is not on this machine"),
     ("copy-missing", ["--copy", "/no/file"], "there is no /no/file"),
     ("copy-relative", ["--copy", "/etc/passwd:there"], "must begin with a slash"),
     ("disk-missing", ["--disk", "/no/disk"], "there is no such file"),
     ("disk-and-bin", ["--disk", "/etc/passwd", "--bin", "cat"], "cannot go with it"),
     ("peer-missing", ["--peer", "no-such-program -s"], "no-such-program is not on this machine"),
     ("peer-quotes", ["--peer", "echo 'open"], "cannot be split"),
+    ("wait-port", ["--wait-listen", "x", "--peer", "cat"], "is not a number from 1 to 65535"),
+    ("wait-last", ["--peer", "cat", "--wait-listen", "80"], "--wait-listen 80 needs a --peer"),
+    ("wait-user", ["--net", "user", "--wait-listen", "80", "--peer", "cat"], "leave --net away"),
     ("peer-empty", ["--peer", " "], "--peer needs a command"),
     ("peer-user", ["--peer", "cat", "--net", "user"], "--peer cannot go with --net user"),
     ("net-unknown", ["--net", "carrier-pigeon"], "is not a wire"),
     ("net-stream", ["--net", "stream:/no/socket"], "it is not a socket"),
     ("net-dgram", ["--net", "dgram:/only-one"], "is not a wire"),
-    ("accel-unknown", ["--accel", "warp"], "invalid choice: 'warp'"),
+    ("accel-unknown", ["--accel", "warp"], "--accel: 'warp' is not one of auto"),
     ("cpus-zero", ["--cpus", "0"], "not a number from 1 to 64"),
     ("cpus-many", ["--cpus", "65"], "not a number from 1 to 64"),
     ("memory-word", ["--memory", "lots"], "'lots' is not a number"),
@@ -90,7 +95,9 @@ WRONG: Sequence[tuple[str, list[str], str]] = (
     ("device-opt", ["--device-opt", "mac"], "NAME=VALUE"),
     ("device-opt-two", ["--device-opt", "a=1,b=2"], "NAME=VALUE"),
     ("pcap-folder", ["--pcap", "/no/folder/x.pcapng"], "the folder /no/folder does not exist"),
-    ("pcap-comma", ["--pcap", "/tmp/a,b"], "comma"),
+    ("stream-long", ["--net", "stream:/" + "x" * 200], "it is not a socket"),
+    ("dgram-long", ["--net", "dgram:/tmp/a,/tmp/" + "x" * 200], "has at most 107 bytes"),
+    ("trace-percent", ["--trace", "/tmp/100%"], "QEMU takes no name of a log with a percent sign"),
     ("trace-card", ["--trace", "/tmp/t", *CARD], "trace events"),
     ("trace-folder", ["--trace", "/no/folder/t"], "does not exist"),
     ("report-is-folder", ["--report", "/tmp"], "cannot be written"),
@@ -104,6 +111,22 @@ WRONG: Sequence[tuple[str, list[str], str]] = (
                          ids=[case[0] for case in WRONG])
 def test_wrong_options_get_one_sentence(words: list[str], expected: str) -> None:
     assert expected in refusal(*words)
+
+
+@pytest.mark.parametrize("words", [
+    ["--bin", "no-such-program"], ["--driver", "/no/such.ko"], ["--copy", "/no/file"],
+    ["--disk", "/no/disk"], ["--peer", "no-such-program -s"]], ids=lambda words: words[0])
+def test_what_an_option_names_and_is_not_there_is_wrong_use(words: list[str]) -> None:
+    """One status for all: 2."""
+    with pytest.raises(WrongUse):
+        parse([*words, "--", "true"])
+
+
+@pytest.mark.parametrize("options", [[], ["--cpus", "2"]], ids=["alone", "option"])
+def test_a_command_without_dashes_is_shown_where_it_goes(options: list[str]) -> None:
+    with pytest.raises(WrongUse) as caught:
+        parse([*options, "uname", "-r"])
+    assert str(caught.value).endswith("as in `harness/chimney run [options] -- uname -r`.")
 
 
 def test_every_option_has_a_wrong_use_and_a_right_one() -> None:
@@ -125,6 +148,7 @@ RIGHT: Sequence[tuple[list[str], str, object]] = (
     (["--copy", "/etc/passwd:/tmp/x"], "copies", ["/etc/passwd:/tmp/x"]),
     (["--disk", "/etc/passwd"], "disk", Path("/etc/passwd")),
     (["--peer", "cat 'a b'"], "peers", [["cat", "a b"]]),
+    (["--peer", "cat", "--wait-listen", "80", "--peer", "ls"], "late_peers", [(80, ["ls"])]),
     (["--net", "user"], "net", "user"),
     (["--net", "dgram:/tmp/a,/tmp/b"], "net", "dgram:/tmp/a,/tmp/b"),
     (["--accel", "tcg"], "accel", "tcg"),
@@ -247,10 +271,11 @@ def test_nobody_without_tap_gets_one_sentence(tmp_path: Path) -> None:
     script = (f'mount --bind "{paths.TOP}" /mnt && mount --bind "{node}" /dev/net/tun && '
               f'exec setpriv --reuid nobody --regid nogroup --clear-groups '
               f'/mnt/{COMMAND.relative_to(paths.TOP)} "$@"')
-    result = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", script, "sh",
-         "run", *CARD, "--net", "tap", "--", "true"],
-        capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL)
-    assert result.returncode == 125
-    assert "no permission to open /dev/net/tun" in result.stderr
-    assert result.stderr.count("\n") == 1
+    for words in (["--net", "tap"], ["--peer", "cat"]):
+        result = subprocess.run(
+            ["unshare", "--mount", "sh", "-c", script, "sh", "run", *CARD, *words, "--", "true"],
+            capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL)
+        assert result.returncode == 125
+        assert "no permission to open /dev/net/tun" in result.stderr
+        assert "chmod 666 /dev/net/tun" in result.stderr and "--net user" not in result.stderr
+        assert result.stderr.count("\n") == 1

@@ -5,9 +5,18 @@ up to.
 from __future__ import annotations
 
 from chimney import abi
-from chimney.qdev.blocklist import BlockList, new_neighbor, new_path, new_tcp, tree
+from chimney.qdev.blocklist import (
+    BlockList,
+    asking,
+    linked,
+    new_neighbor,
+    new_path,
+    new_tcp,
+    tree,
+)
 from chimney.qdev.connection import Connection
-from chimney.qdev.device import Card, MakeCard, with_sges
+from chimney.qdev.device import Card, MakeCard, ethernet, with_sges
+from chimney.qdev.peer import Peer
 
 OK, RESOURCES = abi.CHIM_ST_SUCCESS, abi.CHIM_ST_RESOURCES
 WINDOW = 8 << 20
@@ -91,3 +100,96 @@ def test_memory_of_lists(make_card: MakeCard) -> None:
         entry: abi.chim_cqe = card.wait("OPENED", card.pairs[0].cq.take)
         assert entry.conn_cookie == 0x100 + 41000 + n
     assert card.admin_wait(cookies[2]).status == OK
+
+
+MARKERS = 1024  # CUTOVERs that wait for room on one pair
+
+
+def offload_and_upload(card: Card, count: int, port: int) -> int:
+    """One list with so many connections, and those that go in taken back; returns how many."""
+    nodes = [new_tcp(0x100 + n, local_port=port + n) for n in range(count)]
+    made = BlockList(card, tree(nodes))
+    assert made.run(abi.CHIM_OP_INITIATE).status == OK
+    statuses = made.statuses()[2:]
+    went_in = statuses.count(OK)
+    assert statuses == [OK] * went_in + [RESOURCES] * (count - went_in)
+    if not went_in:
+        return 0
+    back = [asking(abi.CHIM_TCP_DELEGATED, made.node(2 + n).handle) for n in range(went_in)]
+    for node in back:
+        node.send_room, node.buffered = 1, [(card.memory.alloc(64), 1 << 20)]
+    asked, fence = BlockList(card, linked(back, {n: n + 1 for n in range(went_in - 1)}, {})), port
+    entry = abi.chim_sqe(ctl=abi.CHIM_OP_FENCE)
+    entry.u.fence.id = fence
+    card.pairs[0].sq.publish([entry])
+    card.pairs[0].cq.take_many()
+    assert asked.run(abi.CHIM_OP_TERMINATE, fence, 1).status == OK
+    assert asked.statuses() == [OK] * went_in
+    card.pairs[0].cq.take_many()
+    return went_in
+
+
+def test_markers_while_the_receive_ring_is_full(make_card: MakeCard) -> None:
+    """SEC-4, OP-D6: connections come and go while nobody reads RXC: so many CUTOVERs wait, and what
+    would add one is refused; all of them come in order, and make room.
+    """
+    card = make_card(memory="256M").start(pairs=0)
+    card.create_pair(0, 8, {abi.CHIM_RING_RXC: 1})
+    card.post_buffers(0, abi.CHIM_RING_RXB, 4)
+    rxc = card.pairs[0].rxc
+    for _ in range(rxc.size):
+        card.inject(ethernet(bytes(60)))
+    card.settle()
+    went_in = [offload_and_upload(card, 64, 1024 + 64 * n) for n in range(18)]
+    assert went_in == [64] * (MARKERS // 64) + [0, 0]
+    kinds = []
+    for _ in range(rxc.size + MARKERS):
+        entry: abi.chim_rxe = card.wait("an entry of RXC", rxc.take)
+        kinds.append(entry.ctl & abi.CHIM_CTL_OP_MASK)
+    assert kinds == [abi.CHIM_RX_FRAME] * rxc.size + [abi.CHIM_RX_CUTOVER] * MARKERS
+    assert offload_and_upload(card, 4, 5000) == 4
+
+
+def ask_about_neighbor(card: Card, conn: Connection, peer: Peer) -> None:
+    """Let the connection's neighbor raise an event, and go on."""
+    card.advance(ms=31000)
+    conn.send(b"stale")
+    seg = peer.frame(data=b"stale")
+    peer.ack(seg.seq + 5)
+    conn.entry(abi.CHIM_CQ_SEND)
+
+
+def test_neighbor_events_while_the_admin_ring_is_full(card: Card) -> None:
+    """SEC-4, NCE-6: of each neighbor one event waits, however often it would have been raised."""
+    conn = Connection(card).initiate()
+    peer = Peer(conn)
+    for _ in range(card.admin_cq.size):
+        card.admin_post(abi.CHIM_OP_SET_MTU, value=1500)
+        card.settle(2)
+    for _ in range(12):
+        ask_about_neighbor(card, conn, peer)
+    kinds = []
+    while (entry := card.admin_cq.take()) is not None:
+        kinds.append(entry.ctl & abi.CHIM_CTL_OP_MASK)
+        card.settle(2)
+    assert kinds == [abi.CHIM_CQ_ADMIN] * card.admin_cq.size + [abi.CHIM_CQ_NCE]
+    ask_about_neighbor(card, conn, peer)
+    again: abi.chim_cqe = card.wait("a neighbor's event", card.admin_cq.take)
+    assert again.ctl & abi.CHIM_CTL_OP_MASK == abi.CHIM_CQ_NCE
+
+
+def test_neighbor_events_while_a_completion_ring_is_full(make_card: MakeCard) -> None:
+    """RING-D7: they go to the admin CQ, and wait for no other."""
+    card = make_card().start(pairs=0)
+    card.create_pair(0, 4, {abi.CHIM_RING_CQ: 1})
+    card.create_pair(1, 4)
+    for number in (0, 1):
+        card.post_buffers(number, abi.CHIM_RING_RXB, 4)
+    Connection(card, local_port=41000).initiate()
+    conn = Connection(card, pair=1).initiate()
+    for _ in range(4):
+        card.pairs[0].sq.publish([abi.chim_sqe(ctl=abi.CHIM_OP_SEND, handle=0xFFFF)])
+    card.settle()
+    ask_about_neighbor(card, conn, Peer(conn))
+    entry: abi.chim_cqe = card.wait("a neighbor's event", card.admin_cq.take)
+    assert entry.ctl & abi.CHIM_CTL_OP_MASK == abi.CHIM_CQ_NCE

@@ -10,7 +10,9 @@ import struct
 import pytest
 
 from chimney import abi
+from chimney.qdev.connection import Connection
 from chimney.qdev.device import MAC, Card, MakeCard, ethernet
+from chimney.qdev.peer import Peer
 from chimney.qdev.seg import ACK, PSH, Seg, build, match, parse, pseudo, tcp_bytes
 
 BROADCAST, OTHER, GROUP = b"\xff" * 6, bytes.fromhex("5254009abcde"), bytes.fromhex("01005e000001")
@@ -296,6 +298,47 @@ def test_counters(card: Card) -> None:
         card.admin(abi.CHIM_OP_RESET_STATS, value=abi.CHIM_STATS_NIC).status == abi.CHIM_ST_SUCCESS
     )
     assert card.stats().nic.tx_frames == 0
+
+
+def test_octets_of_every_frame_are_counted(card: Card) -> None:
+    """What came over the wire is what the host got, the target took and nobody wanted, to the
+    byte; and what was sent is what host and target sent.
+    """
+    conn = Connection(card).initiate()
+    card.wait("the cut-over", card.pairs[0].rxc.take)
+    peer = Peer(conn)
+    peer.data(b"0123456789")
+    conn.entry(abi.CHIM_CQ_INDICATE)
+    card.inject(ethernet(bytes(200), dst=BROADCAST))
+    card.received()
+    card.inject(ethernet(bytes(60), dst=OTHER))
+    card.inject(ethernet(bytes(4000), dst=BROADCAST))
+    card.send_frame(ethernet(bytes(100)))
+    assert card.wire_frame() == ethernet(bytes(100))
+    conn.send(b"abcd")
+    sent = len(card.wire_frame())
+    stats = card.stats()
+    nic, cases = stats.nic, stats.cases
+    assert (nic.rx_frames, nic.rx_bytes) == (1, 214)
+    assert (nic.rx_offloaded_frames, cases.target_rx_octets) == (1, 14 + 20 + 32 + 10)
+    assert (nic.rx_filtered, nic.rx_too_long, cases.rx_dropped_octets) == (1, 1, 74 + 4014)
+    assert (nic.tx_frames, nic.tx_bytes) == (1, 114)
+    assert (nic.tx_offloaded_frames, cases.target_tx_octets) == (1, sent)
+    card.admin(abi.CHIM_OP_RESET_STATS, value=abi.CHIM_STATS_CASES)
+    cases = card.stats().cases
+    assert (cases.target_rx_octets, cases.target_tx_octets, cases.rx_dropped_octets) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_octets_need_their_feature(make_card: MakeCard, accepted: bool) -> None:
+    """A driver of ABI 1.0 finds what it knows as reserved: zero."""
+    card = make_card()
+    offered = card.read(abi.CHIM_REG_FEATURES_LO)
+    card.start(features=offered if accepted else offered & ~(1 << abi.CHIM_F_OCTETS))
+    card.inject(ethernet(bytes(60), dst=OTHER))
+    card.settle()
+    assert card.stats().nic.rx_filtered == 1
+    assert card.stats().cases.rx_dropped_octets == (74 if accepted else 0)
 
 
 def test_statistics_buffer_too_small(card: Card) -> None:

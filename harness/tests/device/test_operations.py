@@ -126,3 +126,33 @@ def test_operation_waits_for_all_of_its_fences(make_card: MakeCard) -> None:
     post_tx_fence(card.pairs[0], fence)
     assert card.admin_wait(cookie).status == OK
     assert conn.entry().ctl & abi.CHIM_CTL_OP_MASK == abi.CHIM_CQ_LAST
+
+
+def test_many_fences_whose_commands_are_there(make_card: MakeCard) -> None:
+    """OP-D3: only ids without a command are limited; 300 of a pair's fences may be read in one go,
+    behind an indication that has been accepted.
+    """
+    card = make_card().start(pairs=0)
+    card.create_pair(0, 9)
+    card.post_buffers(0, abi.CHIM_RING_RXB, 4)
+    card.post_buffers(0, abi.CHIM_RING_IB, 4, 4096)
+    conn = Connection(card).initiate()
+    Peer(conn).data(b"indicated")
+    conn.indicated(conn.entry(abi.CHIM_CQ_INDICATE, release=False))
+    made = BlockList(card, [Node(abi.CHIM_ROLE_PLACEHOLDER, 0, [])])
+    fences = [next_fence() for _ in range(300)]
+    cookies = []
+    for fence in fences:
+        cookies.append(made.post(abi.CHIM_OP_UPDATE, fence, 1))
+        if len(cookies) % 16 == 0:
+            card.settle(4)
+    card.settle()
+    entries = [abi.chim_sqe(ctl=abi.CHIM_OP_FENCE, handle=conn.handle) for _ in fences]
+    for entry, fence in zip(entries, fences, strict=True):
+        entry.u.fence.id = fence
+    conn.pair.sq.publish_many(entries, bell=False)
+    conn.pair.cq.release()
+    conn.pair.sq.ring()
+    for cookie in cookies:
+        assert card.admin_wait(cookie).status == OK
+    assert card.fatal() is None

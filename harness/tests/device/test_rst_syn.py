@@ -8,9 +8,9 @@ import pytest
 
 from chimney import abi
 from chimney.qdev.connection import Connection
-from chimney.qdev.device import Card
+from chimney.qdev.device import Card, MakeCard
 from chimney.qdev.peer import Peer
-from chimney.qdev.seg import ACK, RST, SYN, match, parse
+from chimney.qdev.seg import ACK, FIN, RST, SYN, match, parse
 from chimney.qdev.state import RCV, UNA
 
 GRACEFUL = abi.CHIM_DISCONNECT_GRACEFUL
@@ -37,6 +37,39 @@ def test_acceptable_rst(conn: Connection, peer: Peer) -> None:
     assert conn.query()[2].state == abi.CHIM_TCP_CLOSED
     delegated, back, _ = conn.terminate()
     assert (delegated.state, back, conn.entries) == (abi.CHIM_TCP_CLOSED, [], [])
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+@pytest.mark.parametrize("fin", [0, FIN])
+def test_fin_before_the_rst(make_card: MakeCard, accepted: bool, fin: int) -> None:
+    """OP-D30: the state is CLOSED and cannot tell whether RCV.NXT counts a FIN; `fins` does,
+    if the feature was accepted, and the bytes before it come back.
+    """
+    card = make_card()
+    features = card.read(abi.CHIM_REG_FEATURES_LO)
+    assert features & 1 << abi.CHIM_F_EXT_FINS
+    card.start(features=features if accepted else features & ~(1 << abi.CHIM_F_EXT_FINS))
+    conn = Connection(card).initiate()
+    peer = Peer(conn)
+    peer.inject(data=b"last words", flags=ACK | fin)
+    behind = RCV + 10 + bool(fin)
+    assert conn.query()[2].fins == (abi.CHIM_FIN_RECEIVED if accepted and fin else 0)
+    peer.inject(flags=RST, seq=behind)
+    delegated, _, bytes_back = conn.terminate()
+    assert (delegated.state, delegated.rcv_nxt) == (abi.CHIM_TCP_CLOSED, behind)
+    assert delegated.fins == (abi.CHIM_FIN_RECEIVED if accepted and fin else 0)
+    assert bytes_back == b"last words"
+
+
+def test_own_fin_before_the_rst(conn: Connection, peer: Peer) -> None:
+    """OP-D30: SND.MAX counts the FIN that the target has sent, also when the state is CLOSED."""
+    conn.disconnect(GRACEFUL)
+    peer.frames()
+    assert conn.query()[2].fins == abi.CHIM_FIN_SENT
+    peer.inject(flags=RST)
+    delegated = conn.terminate()[0]
+    assert (delegated.state, delegated.fins) == (abi.CHIM_TCP_CLOSED, abi.CHIM_FIN_SENT)
+    assert delegated.snd_max == UNA + 1
 
 
 def test_rst_outside_of_the_window(conn: Connection, peer: Peer) -> None:

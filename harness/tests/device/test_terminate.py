@@ -9,7 +9,7 @@ import pytest
 from chimney import abi
 from chimney.qdev.blocklist import BlockList, asking, five_tcp, linked, new_neighbor, tree
 from chimney.qdev.connection import Connection, next_fence
-from chimney.qdev.device import Card
+from chimney.qdev.device import Card, MakeCard
 from chimney.qdev.peer import Peer, stream
 from chimney.qdev.seg import ACK
 from chimney.qdev.state import RCV, UNA
@@ -56,6 +56,91 @@ def test_refused_terminate_keeps_the_indication(card: Card) -> None:
     peer.data(b"second")
     assert conn.indicated(conn.entry(abi.CHIM_CQ_INDICATE)) == b"second"
     assert conn.terminate()[2] == b""
+
+
+WINDOW = 32 << 10
+
+
+@pytest.fixture
+def roomy(make_card: MakeCard) -> Card:
+    """A card with buffers for a window's worth of indications."""
+    card = make_card().start()
+    card.post_buffers(0, abi.CHIM_RING_IB, 64, 2048)
+    return card
+
+
+def behind_fence(card: Card, **handle: int) -> tuple[Connection, Peer, int, int]:
+    """A window's worth of bytes, all of it taken behind the fence; the fence's id, and the right
+    edge that the card offers then.
+    """
+    conn = Connection(card, initial_rcv_wnd=WINDOW, rcv_wnd=WINDOW).initiate()
+    peer, fence = Peer(conn), next_fence()
+    conn.post_fence(fence, **handle)
+    for n in range(WINDOW >> 10):
+        peer.data(bytes([n]) * 1024)
+        assert conn.entry(abi.CHIM_CQ_INDICATE).bytes == 1024
+    card.advance(ms=500)
+    return conn, peer, fence, right_edge(peer)
+
+
+def right_edge(peer: Peer) -> int:
+    """Of the last frame."""
+    last = peer.frames()[-1]
+    return last.ack + (last.window << 7)
+
+
+def test_window_stays_behind_the_fence(roomy: Card) -> None:
+    """OP-D31: the driver must take all that comes behind its fence, so no more is offered, and the
+    state that comes back promises no more than a window in all.
+    """
+    conn, _, fence, edge = behind_fence(roomy)
+    assert RCV + WINDOW <= edge < RCV + WINDOW + 1024
+    asked = conn.terminate_list()
+    assert asked.run(abi.CHIM_OP_TERMINATE, fence, 1).status == OK
+    delegated = asked.states(0)[0]
+    assert delegated.rcv_nxt == RCV + WINDOW  # type: ignore[attr-defined]
+    assert delegated.rcv_wnd < 1024  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("why", ["too small", "no list", "timeout"])
+def test_window_opens_when_terminate_fails(roomy: Card, why: str) -> None:
+    """OP-D31: the peer is told without a further command, however the operation has ended."""
+    conn, peer, fence, edge = behind_fence(roomy)
+    assert edge < RCV + WINDOW + 1024
+    conn.send(b"held")
+    peer.frames()
+    asked = conn.terminate_list(sends=0 if why == "too small" else 64)
+    if why == "no list":
+        asked.poke_head("revision", 2)
+    cookie = asked.post(abi.CHIM_OP_TERMINATE, fence, 2 if why == "timeout" else 1)
+    if why == "timeout":
+        roomy.advance(ms=10_001)
+    done = roomy.admin_wait(cookie)
+    assert done.status != OK
+    assert right_edge(peer) >= RCV + 2 * WINDOW - 1024
+
+
+def test_window_of_a_late_fence(roomy: Card) -> None:
+    """OP-D31: a fence whose operation has been answered holds nothing."""
+    other = Connection(roomy, local_port=40001, cookie=2).initiate()
+    asked, fence = other.terminate_list(), next_fence()
+    cookie = asked.post(abi.CHIM_OP_TERMINATE, fence, 1)
+    roomy.advance(ms=10_001)
+    assert roomy.admin_wait(cookie).status == abi.CHIM_ST_FENCE_TIMEOUT
+    conn = Connection(roomy, initial_rcv_wnd=WINDOW, rcv_wnd=WINDOW).initiate()
+    peer = Peer(conn)
+    conn.post_fence(fence)
+    for n in range(WINDOW >> 10):
+        peer.data(bytes([n]) * 1024)
+        conn.entry(abi.CHIM_CQ_INDICATE)
+    roomy.advance(ms=500)
+    assert right_edge(peer) >= RCV + 2 * WINDOW - 1024
+
+
+def test_window_behind_a_fence_without_a_name(roomy: Card) -> None:
+    """OP-D31 is of a fence that names its connection; of another the card cannot know."""
+    _, _, _, edge = behind_fence(roomy, handle=0)
+    assert edge >= RCV + 2 * WINDOW - 1024
 
 
 def test_indication_that_was_not_taken_comes_back(card: Card) -> None:

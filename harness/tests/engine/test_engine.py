@@ -61,7 +61,7 @@ def built() -> Path:
     return OUT
 
 
-def run(*command: str | Path, timeout: float = 100) -> None:
+def run(*command: str | Path, timeout: float = 600) -> None:
     """Run a test program; its output is the message if it fails."""
     words = [str(word) for word in command]
     done = subprocess.run(words, capture_output=True, text=True, timeout=timeout, check=False)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from chimney.guest.station import Conn, Visit
 from chimney.wait import wait_until
 
 KIB = 1024
+SO_BINDTODEVICE = 25
 COMMANDS = ("status", "list", "offload", "upload", "shuttle", "query", "update", "invalidate",
             "disconnect", "policy", "stats", "watch")
 NO_CONNECTION = ("10.77.0.2:9", "10.77.0.1:9")
@@ -209,6 +211,59 @@ def test_moves_are_counted_for_people(visit: Visit) -> None:
             1, "0 offloaded, 1 not (card-refused: TCP_ENTRIES)\n")
     finally:
         stranger.close()
+
+
+@where
+def test_several_descriptors_are_one_connection(visit: Visit) -> None:
+    """A program whose socket is its standard input, output and error, as inetd's are."""
+    host = visit.hosts(4)[1]
+    listener, port = visit.listener("peer", host)
+    program = visit.vm.background(["nc", host, str(port), "-e", "sleep", "1000"])
+    try:
+        listener.accept()
+        pid = str(program.pid)
+        assert said(visit, "offload", "--pid", pid) == "1 offloaded\n"
+        assert said(visit, "upload", "--pid", pid) == "1 uploaded\n"
+    finally:
+        program.kill()
+        program.wait(10)
+
+
+@where
+def test_socket_of_a_device_is_found(visit: Visit) -> None:
+    """By its two ends, as list shows them: bound to a device, and mapped as `ss` shows them."""
+    bound, mapped = visit.connect(), visit.connect()
+    bound.guest.do("setstr", socket.SOL_SOCKET, SO_BINDTODEVICE, "eth0")
+    assert said(visit, "offload", *bound.words) == "1 offloaded\n"
+    assert said(visit, "upload", *bound.words) == "1 uploaded\n"
+    ends = [f"[::ffff:{end.replace(':', ']:')}" for end in mapped.words]
+    assert said(visit, "offload", *ends) == "1 offloaded\n"
+    assert said(visit, "upload", *ends) == "1 uploaded\n"
+
+
+@where
+def test_nothing_to_move_is_told(visit: Visit) -> None:
+    """No connection there, or all of them where they shall go to: 0, the reason, and status 1."""
+    def told(*words: str) -> tuple[int, str, str]:
+        done = ctl(visit, *words)
+        answer = json.loads(ctl(visit, *words, "--json").text)
+        assert (answer["done"], answer["refused"]) in ((0, 0), (0, 1)), answer
+        return done.returncode, done.text, answer["reason"]
+
+    for which in (["all"], ["--port", "9"]):
+        assert told("offload", *which) == (1, "0 offloaded (none-found)\n", "none-found")
+        assert told("upload", *which) == (1, "0 uploaded (none-found)\n", "none-found")
+    conn = visit.connect()
+    assert told("upload", "all") == (1, "0 uploaded (not-offloaded)\n", "not-offloaded")
+    visit.hand(conn)
+    assert told("offload", "all") == (1, "0 offloaded (already-offloaded)\n",
+                                      "already-offloaded")
+    assert told("offload", *conn.words) == (1, "0 offloaded, 1 not (already-offloaded)\n",
+                                            "already-offloaded")
+    assert data(visit, "query", *conn.words)["tcp_state"] == "ESTABLISHED"
+    shown = visit.vm.run(["ethtool", "-S", "eth0"]).text
+    for name in visit.ctl.stats()[0]:
+        assert f" drv_{name}: " in shown, f"ethtool -S does not show {name} whole"
 
 
 @where

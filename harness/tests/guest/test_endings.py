@@ -7,6 +7,7 @@ administrator's. The program and its peer must see what they see with Linux alon
 from __future__ import annotations
 
 import socket
+import time
 
 import pytest
 
@@ -78,6 +79,20 @@ def test_linger_zero_resets(visit: Visit) -> None:
     conn.guest.set(socket.SOL_SOCKET, socket.SO_LINGER, 1, 0)
     conn.guest.close()
     assert failure(conn.peer.recv, 1) == "ECONNRESET"
+
+
+def test_close_lingers(visit: Visit) -> None:
+    """SO_LINGER with a time: close() waits for a peer that does not read, as long as it was told to
+    and no longer, and what was written arrives all the same.
+    """
+    conn = visit.connect()
+    visit.hand(conn)
+    written = conn.guest.do("fill", 300)["done"]
+    conn.guest.set(socket.SOL_SOCKET, socket.SO_LINGER, 1, 2)
+    begun = time.monotonic()
+    conn.guest.close()
+    assert 1.5 < time.monotonic() - begun < 12
+    assert conn.peer.drain() == written
 
 
 def test_disconnect_and_connect_again(visit: Visit) -> None:

@@ -6,7 +6,7 @@ bounce buffers, an IOMMU, 32-bit DMA, allocations that fail.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,29 +14,14 @@ from typing import Any
 import pytest
 
 from chimney.guest.load import MIB, Exchange, Handovers, exchange_with_handovers
-from chimney.guest.station import Station, Visit, config
-from chimney.rundir import remove
+from chimney.guest.shortage import failing, module_text
+from chimney.guest.station import Station, Visit, station_of
 from chimney.wait import wait_until
 
 GIB = 1 << 30
 BIG, SMALL = 6144, 3072
 CYCLES = 10
-FAULTS = "/sys/kernel/debug"
-# So many may fail at most: more than a test ever sees, so that what is left tells how many have.
-FAILURES = 1_000_000
-
-
-@contextmanager
-def station_of(kernel: str, allowed: Collection[str] = (), **more: Any) -> Iterator[Station]:
-    """A VM for one test, looked at when the test has passed, and forgotten then."""
-    station = Station(config(kernel, 2, **more), allowed)
-    try:
-        yield station
-        findings = station.findings(last=True)
-        assert not findings, "after the test, in the guest: " + "; ".join(findings)
-    finally:
-        station.close()
-    remove(station.run_dir)
+DEBUGFS = "/sys/kernel/debug"
 
 
 @contextmanager
@@ -54,7 +39,7 @@ def under_traffic(visit: Visit, seed: int) -> Iterator[None]:
 
 def bounce_slots(station: Station) -> int:
     """How many slots of the bounce buffers are in use."""
-    return int(station.vm.run(["cat", f"{FAULTS}/swiotlb/io_tlb_used"]).text)
+    return int(station.vm.run(["cat", f"{DEBUGFS}/swiotlb/io_tlb_used"]).text)
 
 
 def hand_over(station: Station, seed: int) -> None:
@@ -129,28 +114,6 @@ def pages_present(zones: str, name: str) -> int:
                           re.MULTILINE) if zone == name)
 
 
-@contextmanager
-def failing(visit: Visit, fault: str, **settings: object) -> Iterator[None]:
-    """Let allocations fail, and see that some have; the settings are files of the fault's folder in
-    debugfs.
-    """
-    folder = f"{FAULTS}/{fault}"
-    start, end = function(visit, "add_dma_entry")
-    # The kernel's own check of DMA gives up for good when an allocation of its own fails.
-    values: dict[str, object] = {"verbose": 0, "interval": 1, "times": FAILURES,
-                                 "stacktrace_depth": 32, "reject_start": start, "reject_end": end,
-                                 **settings}
-    script = "; ".join(f"echo {value} >{folder}/{name.replace('_', '-')}"
-                       for name, value in values.items())
-    visit.vm.run(["sh", "-ec", script])
-    try:
-        yield
-    finally:
-        visit.vm.run(["sh", "-c", f"echo 0 >{folder}/probability; echo N >{folder}/task-filter"])
-    left = int(visit.vm.run(["cat", f"{folder}/times"]).text)
-    assert 0 < left < FAILURES, f"{FAILURES - left} allocations have failed"
-
-
 @pytest.mark.slow
 @pytest.mark.debug
 @pytest.mark.timeout(900)
@@ -190,20 +153,3 @@ def test_allocations_of_the_driver_fail(seed: int) -> None:
         exchange.finish()
         assert handovers.done() >= CYCLES
         visit.close()
-
-
-def function(visit: Visit, name: str) -> tuple[str, str]:
-    """Where a function of the kernel begins, and where the next one does; kallsyms has the kernel's
-    own symbols in the order of their addresses.
-    """
-    rows = visit.vm.run(["grep", "-A8", f" {name}$", "/proc/kallsyms"]).text.splitlines()
-    begin, *others = (line.split()[0] for line in rows)
-    return f"0x{begin}", f"0x{min(other for other in others if other > begin)}"
-
-
-def module_text(visit: Visit) -> tuple[int, int]:
-    """Where the driver's code lies."""
-    row = next(line.split() for line in visit.vm.run(["cat", "/proc/modules"]).text.splitlines()
-               if line.startswith("chimney "))
-    start = int(row[5], 16)
-    return start, start + int(row[1])

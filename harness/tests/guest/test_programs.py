@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import socket
+import sys
 
 import pytest
 
@@ -232,6 +233,28 @@ def test_kernel_tls_attaches(visit: Visit) -> None:
     conn.both_ways()
     if visit.offloads:
         assert not visit.ctl.offload(*conn.words, check=False)
+    conn.both_ways()
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_ulp_is_hidden_from_a_program_that_did_not_ask(visit: Visit, family: int) -> None:
+    """getsockopt(TCP_ULP) is what the program has set itself: nothing when the connection went over
+    by another's word, its own kTLS, and the card if it asked for that. `ss` shows who has it.
+    """
+    conn = visit.connect(family)
+    visit.hand(conn)
+    assert conn.guest.do("get", socket.IPPROTO_TCP, TCP_ULP)["size"] == 0
+    shown = visit.vm.run(["ss", "-Htni", "sport", "=", f":{conn.guest_port}"]).text
+    assert ("tcp-ulp-chimney" in shown) == visit.offloads
+    conn.both_ways()
+    if visit.offloads:
+        conn.guest.do("setstr", socket.IPPROTO_TCP, TCP_ULP, "chimney")
+        visit.expect("offloaded", conn)
+        shown_word = int.from_bytes(b"chim", sys.byteorder)
+        assert conn.guest.do("get", socket.IPPROTO_TCP, TCP_ULP) == {"value": shown_word, "size": 4}
+    conn.guest.do("setstr", socket.IPPROTO_TCP, TCP_ULP, "tls")
+    tls = int.from_bytes(b"tls\0", sys.byteorder)
+    assert conn.guest.do("get", socket.IPPROTO_TCP, TCP_ULP) == {"value": tls, "size": 4}
     conn.both_ways()
 
 

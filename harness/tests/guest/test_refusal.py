@@ -188,3 +188,68 @@ def test_knob_with_no_meaning_changes_nothing(visit: Visit) -> None:
         with pytest.raises(QmpError, match="NONSENSE"):
             visit.set_failure("PATH_MTU+NONSENSE")
         assert visit.ctl.offload_answer(*conn.words)["status"] == "TCP_ENTRIES"
+
+
+@contextmanager
+def automatic(visit: Visit) -> Iterator[None]:
+    """The automatic policy meanwhile."""
+    visit.ctl.policy("auto")
+    try:
+        yield
+    finally:
+        visit.ctl.policy("none")
+
+
+def busy_for(conns: list[Conn], rounds: int) -> None:
+    """Many segments in both directions on each."""
+    for _ in range(rounds):
+        for conn in conns:
+            conn.peer.send(4 * KIB)
+            conn.guest.recv(4 * KIB)
+            conn.guest.send(4 * KIB)
+            conn.peer.recv(4 * KIB)
+
+
+@pytest.mark.where(native=False, cpus=(2,), vm="four-connections")
+def test_full_card_is_left_alone(visit: Visit) -> None:
+    """INI-7: eight streams and a card that takes four, under the automatic policy: the card is not
+    asked with each segment for what it has said it has not, and takes the next when one ends.
+    """
+    conns = [visit.connect() for _ in range(8)]
+    before = counts(visit)
+    with automatic(visit):
+        busy_for(conns, 15)
+        states = [visit.state(conn) for conn in conns]
+        assert (states.count("offloaded"), states.count("host")) == (4, 4)
+        assert grown(visit, before)["device"] <= 8
+        ended = conns[states.index("offloaded")]
+        ended.guest.close()
+        ended.peer.close()
+        left = [conn for conn in conns if conn is not ended]
+
+        def taken() -> bool:
+            busy_for(left, 1)
+            return [visit.state(conn) for conn in left].count("offloaded") == 4
+        wait_until(taken, "another one to be taken", 20, 0.1)
+
+
+@pytest.mark.where(native=False, cpus=(2,))
+@pytest.mark.parametrize("status", ["RESOURCES", "TCP_RCV_WINDOW"])
+def test_refused_connections_wait(visit: Visit, status: str) -> None:
+    """INI-7: under the automatic policy a connection that the card has refused is offered again
+    later and later, or, where nothing will change, not at all; another policy makes all new.
+    """
+    conns = [visit.connect() for _ in range(4)]
+    before = counts(visit)
+    with visit.card_fails(status), automatic(visit):
+        busy_for(conns, 30)
+        attempts = grown(visit, before)["device"]
+        # a segment between the answer and its note makes it a second time
+        assert 1 <= attempts <= (40 if status == "RESOURCES" else 2 * len(conns))
+    assert [visit.state(conn) for conn in conns] == ["host"] * 4
+
+    def taken() -> bool:
+        busy_for(conns, 1)
+        return [visit.state(conn) for conn in conns] == ["offloaded"] * 4
+    with automatic(visit):
+        wait_until(taken, "all to be taken", 10, 0.1)

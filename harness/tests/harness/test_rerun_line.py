@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The line that a failing test prints: one, and a shell that is given it runs the same test again
-with the same seed and the same settings.
+with the same seed, the same drawn number and the same settings.
 """
 
 from __future__ import annotations
@@ -64,10 +64,15 @@ def test_both(request, seed, ends_badly):
     assert False, "in the body"
 
 
+def test_that_draws(request, draw):
+    note(request, draw)
+    assert False, "in the body"
+
+
 def test_that_passes(request, seed):
     pass
 '''
-FAILING = 4
+FAILING = 5
 
 
 @pytest.fixture

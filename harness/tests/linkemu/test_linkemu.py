@@ -341,3 +341,18 @@ def test_stream_side_speaks_lengths(tmp_path: Path) -> None:
         assert got == data
         stream.close()
     ends.close()
+
+
+def test_paused_direction(ends: Ends, link: Callable[..., LinkEmulator]) -> None:
+    """Nothing is read from the sender, frames the other way pass, and none is lost."""
+    emulator = link()
+    with emulator.paused("ab"):
+        for number in range(5):
+            ends.send("a", bytes([number]) * 60)
+        ends.send("b", bytes(60))
+        assert ends.receive("a") == [bytes(60)]
+        assert ends.receive("b") == []
+        assert emulator.stats()["ab"]["frames_in"] == 0
+    assert ends.receive("b") == [bytes([number]) * 60 for number in range(5)]
+    with pytest.raises(HarnessError, match="refused 'ac'"), emulator.paused("ac"):
+        pass

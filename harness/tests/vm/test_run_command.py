@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pexpect
 import pytest
 
 from chimney import paths, pcapng
@@ -134,18 +133,6 @@ def test_nothing_outlives_the_harness(number: signal.Signals, run: Run) -> None:
         harness.stderr.close()
         for folder in paths.RUNS.glob(f"*-{harness.pid}-*"):
             remove(folder)
-
-
-def test_without_a_command_a_terminal_gets_a_shell() -> None:
-    child = pexpect.spawn(COMMAND[0], COMMAND[1:], timeout=40, encoding="utf-8")
-    child.expect("guest 10.77.0.2 fd77::2, peer 10.77.0.1")
-    child.expect("guest# ")
-    child.sendline("ping -c 1 -W 5 10.77.0.1 >/dev/null && echo pinged-$((40 + 2))")
-    child.expect("pinged-42")
-    child.sendline("poweroff -f")
-    child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == 0
 
 
 def test_dry_run_prints_a_command_line_and_starts_nothing(run: Run) -> None:

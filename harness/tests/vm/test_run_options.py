@@ -51,7 +51,15 @@ def test_card_carries_what_goes_over_by_itself(run: Run, tmp_path: Path) -> None
     assert ledger["offloaded"] >= 1 and ledger["card_bytes"] > MIB and ledger["share"] > 0.9
     assert f"{ledger['offloaded']} offloads" in report["said"]
     events = trace.read_text().splitlines()
-    assert any(line.startswith("chimdev_") for line in events), events[:3]
+    assert any(re.match(r"\d+@\d{10}\.\d{6}:chimdev_", line) for line in events), events[:3]
+
+
+def test_hand_overs_that_end_by_themselves_are_told(run: Run) -> None:
+    """--offload random, and what hands connections over is ended in the guest."""
+    done = run("--offload", "random:5", "--net", "user", "--", "killall", "-9", "chimneyctl",
+               device="chimney")
+    assert done.returncode == 125
+    assert "what hands connections over in the guest has ended by itself" in done.stderr
 
 
 @pytest.mark.tap

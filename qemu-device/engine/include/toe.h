@@ -253,8 +253,12 @@ struct toe_tcp_delegated {
 	uint32_t total_rt;
 	uint8_t  dup_ack_count, snd_wnd_probe_count, ka_probe_count, rexmit_count;
 	uint32_t ka_timeout_delta, rexmit_timeout_delta;
+	/* of the tail loss probe; of an ACK that is owed, 0: at once */
+	uint32_t tlp_timeout_delta, delack_timeout_delta;
+	uint32_t idle_time;		/* since the peer's last acceptable segment */
 	uint32_t send_backlog_size, receive_backlog_size;	/* export only */
 	uint32_t rexmit_segments;	/* export only: retransmitted since import */
+	bool     fin_received, fin_sent;	/* export only: rcv_nxt, snd_max count a FIN */
 };
 
 /*
@@ -333,8 +337,20 @@ enum toe_stop_sends {		/* TRM-16 */
  * call toe_output until toe_conn_stopped().
  */
 void toe_conn_stop(struct toe_conn *c, enum toe_stop_sends how, uint64_t now);
+/*
+ * Until it is called with false, the right edge of the receive window stays where it is, whatever
+ * the host takes (OP-D31): a host that must take everything is then given no more than one window.
+ * Letting it go tells the peer what room there is, as after a read.
+ */
+void toe_conn_hold_edge(struct toe_conn *c, bool on);
 /* All events of the connection polled and its last frame emitted. */
 bool toe_conn_stopped(const struct toe_conn *c);
+/*
+ * Of a stopped connection whose queue takes no frames: wait for it no longer. The ACK that it owes
+ * is not sent; an abortive disconnect whose RST has not left completes with TOE_UPLOADING. False:
+ * it did not wait for the queue.
+ */
+bool toe_conn_give_up(struct toe_conn *c);
 /* Of a stopped connection: its requests handed back, in order, linked by next. */
 struct toe_req *toe_conn_take_sends(struct toe_conn *c);
 /*
@@ -401,9 +417,11 @@ struct toe_event {
 /*
  * The next event of a queue, in order per connection; false if there is none. An indication is only
  * offered when ind_room > 0, and holds at most ind_room bytes: connections wait for room without
- * holding up others. NCE events come from queue 0.
+ * holding up others.
  */
 bool toe_poll(struct toe *t, unsigned queue, uint32_t ind_room, struct toe_event *ev);
+/* The next event of a neighbor, at most one for each; false if there is none. */
+bool toe_poll_nce(struct toe *t, struct toe_event *ev);
 
 /* ------------------------------------------------------------- statistics */
 

@@ -164,6 +164,8 @@ static void drain(void)
 	struct toe_event ev;
 
 	for (unsigned n = 0; n < 1000; n++) {
+		while (toe_poll_nce(F.t, &ev))
+			continue;
 		while (toe_poll(F.t, 0, 1 + take(1) * 300, &ev)) {
 			if (ev.req)
 				give_back(ev.req);
@@ -247,6 +249,9 @@ static void import_anything(void)
 		.rexmit_count = (uint8_t)take(1),
 		.ka_timeout_delta = take(4),
 		.rexmit_timeout_delta = take(4),
+		.tlp_timeout_delta = take(4),
+		.delack_timeout_delta = take(4),
+		.idle_time = take(4),
 	};
 
 	d.snd_nxt = d.snd_una + take(2);
@@ -283,6 +288,8 @@ static void import_plain(void)
 		.ts_time = 5000,
 		.ka_timeout_delta = 0xffffffffu,
 		.rexmit_timeout_delta = 0xffffffffu,
+		.tlp_timeout_delta = 0xffffffffu,
+		.delack_timeout_delta = 0xffffffffu,
 	};
 
 	F.k.flags = TOE_TIMESTAMPS * (take(1) & 1) | TOE_SACK | TOE_WSCALE;

@@ -209,6 +209,8 @@ static inline void rig_init(void)
 		.last_ts_val = 100,
 		.ka_timeout_delta = TOE_TICKS_IDLE,
 		.rexmit_timeout_delta = TOE_TICKS_IDLE,
+		.tlp_timeout_delta = TOE_TICKS_IDLE,
+		.delack_timeout_delta = TOE_TICKS_IDLE,
 	};
 }
 
@@ -443,7 +445,7 @@ static inline int rig_poll_room(uint32_t room)
 	unsigned i;
 	uint32_t k, seq;
 
-	if (!toe_poll(R.t, R.k.queue, room, &R.ev)) {
+	if (!toe_poll_nce(R.t, &R.ev) && !toe_poll(R.t, R.k.queue, room, &R.ev)) {
 		rig_check();
 		return -1;
 	}

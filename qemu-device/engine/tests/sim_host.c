@@ -242,7 +242,11 @@ static void drain(struct host *h, unsigned i)
 	bool more = true;
 
 	for (unsigned guard = 0; more && !s->failure; guard++) {
+		struct toe_event nce;
+
 		more = false;
+		while (!s->failure && toe_poll_nce(e->t, &nce))
+			event(h, e, &nce);
 		for (unsigned q = 0; q < e->queues; q++) {
 			struct toe_event ev;
 			uint32_t room = sim_chance(s, 8000) ? 65536 : sim_below(s, 3000);

@@ -155,6 +155,11 @@ static void carry_clocks_on(struct host *h)
 	h->d.ts_recent_age += ticks;
 	spend(&h->d.rexmit_timeout_delta, ticks);
 	spend(&h->d.ka_timeout_delta, ticks);
+	spend(&h->d.tlp_timeout_delta, ticks);
+	spend(&h->d.delack_timeout_delta, ticks);
+	h->d.idle_time += ticks;
+	if (h->d.total_rt)
+		h->d.total_rt += ticks;
 	if (h->retrieve) {	/* the engine gave up; the host does not */
 		h->d.rexmit_count = 0;
 		h->d.total_rt = 0;
@@ -395,6 +400,7 @@ void move_first(struct host *h)
 		.cwnd = (sim_chance(s, 5000) ? 10u : 2u) * mss, .ssthresh = 0x7fffffff,
 		.ts_recent = t->ts[peer], .ts_time = t->ts[me], .last_ts_val = t->ts[me],
 		.ka_timeout_delta = 0xffffffffu, .rexmit_timeout_delta = 0xffffffffu,
+		.tlp_timeout_delta = 0xffffffffu, .delack_timeout_delta = 0xffffffffu,
 	};
 	h->since = s->now;
 	import(h);

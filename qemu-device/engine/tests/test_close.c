@@ -184,7 +184,11 @@ TEST(fin_waits_for_window)
 	CHECK(!(R.f[0].seg.flags & FIN));
 	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA + 10, .wnd = -1), TOE_RX_TAKEN);
 	CHECK_EQ(rig_out(), 0);
-	CHECK_EQ(rig_tick(rig_deadline()), 1);	/* the FIN is the probe */
+	CHECK_EQ(rig_tick(rig_deadline()), 1);	/* a probe, and nothing more */
+	CHECK(!(R.f[0].seg.flags & FIN));
+	CHECK_EQ(R.c->state, TOE_ESTABLISHED);
+	rig_ack(RIG_UNA + 10);
+	CHECK_EQ(rig_out(), 1);
 	CHECK(R.f[0].seg.flags & FIN);
 	CHECK_EQ(R.c->state, TOE_FIN_WAIT1);
 	rig_ack(RIG_UNA + 11);
@@ -356,6 +360,45 @@ TEST(fin_again)
 	CHECK_EQ(rig_out(), 1);
 	CHECK_EQ(R.f[0].seg.ack, RIG_RCV + 11);
 	CHECK_EQ(R.c->state, TOE_CLOSE_WAIT);
+	rig_end();
+}
+
+/* an RST or a timeout takes away the state that told of them */
+TEST(fins_of_a_closed_connection)
+{
+	struct toe_tcp_delegated d;
+
+	rig_init();
+	rig_start();
+	rig_data(RIG_RCV, 10, FIN);
+	d = rig_query();
+	CHECK(d.fin_received && !d.fin_sent);
+	CHECK_EQ(IN(.seq = RIG_RCV + 11, .flags = TOE_RST), TOE_RX_TAKEN);
+	CHECK_EQ(R.c->state, TOE_CLOSED);
+	d = rig_query();
+	CHECK(d.fin_received && !d.fin_sent);
+	CHECK_EQ(d.rcv_nxt, RIG_RCV + 11);
+	CHECK_EQ(d.receive_backlog_size, 10);
+	rig_end();
+
+	rig_init();
+	rig_start();
+	rig_data(RIG_RCV, 10, 0);
+	CHECK_EQ(IN(.seq = RIG_RCV + 10, .flags = TOE_RST), TOE_RX_TAKEN);
+	d = rig_query();
+	CHECK(!d.fin_received && !d.fin_sent);
+	rig_end();
+
+	rig_init();
+	rig_start();
+	rig_disconnect(5, TOE_DISC_GRACEFUL);
+	CHECK(!rig_query().fin_sent);		/* wanted, not sent */
+	rig_out();
+	CHECK(rig_query().fin_sent);
+	CHECK_EQ(IN(.seq = RIG_RCV, .ack = RIG_UNA + 6, .flags = TOE_RST), TOE_RX_TAKEN);
+	d = rig_query();
+	CHECK(!d.fin_received && d.fin_sent);
+	CHECK_EQ(d.snd_max, RIG_UNA + 6);
 	rig_end();
 }
 

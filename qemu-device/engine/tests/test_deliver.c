@@ -449,6 +449,30 @@ TEST(window_follows_what_is_held)	/* DLV-14 */
 	rig_end();
 }
 
+TEST(edge_stays_while_it_is_held)	/* OP-D31: what is taken meanwhile opens nothing */
+{
+	uint32_t seq = RIG_RCV;
+
+	rig_init();
+	R.k2.initial_rcv_wnd = R.d.rcv_wnd = 20000;
+	rig_start();
+	toe_conn_hold_edge(R.c, true);
+	for (; seq - RIG_RCV < 20000; seq += 5000) {
+		rig_data(seq, 2500, 0);
+		rig_data(seq + 2500, 2500, TOE_PSH);
+		CHECK_INDICATED(seq, 5000);
+		rig_verdict(5000);
+		CHECK(rig_out());
+		CHECK_EQ(R.f[R.nf - 1].seg.ack + R.f[R.nf - 1].seg.wnd, RIG_RCV + 20000);
+	}
+	CHECK_EQ(rig_query().rcv_wnd, 0);
+	CHECK_EQ(rig_out(), 0);
+	toe_conn_hold_edge(R.c, false);
+	CHECK_EQ(rig_out(), 1);		/* the peer waits for nothing else */
+	CHECK_EQ(R.f[0].seg.wnd, 20000);
+	rig_end();
+}
+
 TEST(small_window_update_comes_late)	/* TMR-26 */
 {
 	rig_init();

@@ -118,6 +118,8 @@ static enum toe_status add(unsigned i, uint16_t local, uint16_t remote, uint32_t
 				      .snd_wl1 = 1000 + i,
 				      .cwnd = 14600,
 				      .rexmit_timeout_delta = 0xffffffffu,
+				      .tlp_timeout_delta = 0xffffffffu,
+				      .delack_timeout_delta = 0xffffffffu,
 				      .ka_timeout_delta =
 					      keepalive_ms ? keepalive_ms : 0xffffffffu};
 	enum toe_status s = toe_conn_import(t, path, &k, &k2, &d, 0, now, &conn[i]);

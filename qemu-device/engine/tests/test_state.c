@@ -441,7 +441,7 @@ TEST(import_of_noise)
 	struct test_rng rng = { 1 };
 	unsigned i, taken = 0;
 
-	for (i = 0; i < 3000; i++) {
+	for (i = 0; i < 1000; i++) {
 		uint32_t *w = (uint32_t *)&R.d, k, n = 1 + test_below(&rng, 6);
 
 		rig_init();

@@ -52,6 +52,51 @@ TEST(owed_ack_goes_out)	/* TRM-32 */
 	rig_end();
 }
 
+TEST(owed_ack_on_a_stalled_wire)
+{
+	rig_init();
+	rig_start();
+	rig_data(RIG_RCV, 100, 0);
+	CHECK(!toe_conn_give_up(R.c));	/* only of one that is stopped */
+	R.blocked = true;
+	stop(TOE_STOP_RETURN);
+	CHECK_EQ(rig_out(), 0);
+	CHECK(!toe_conn_stopped(R.c));
+	CHECK(toe_conn_give_up(R.c));
+	CHECK(!toe_conn_give_up(R.c));
+	CHECK(toe_conn_stopped(R.c));
+	CHECK_EQ(rig_query().rcv_nxt, RIG_RCV + 100);
+	CHECK_EQ(rig_query().delack_timeout_delta, 0);	/* still owed */
+	check_buffered(100);
+	R.blocked = false;
+	toe_writable(R.t, 0);
+	CHECK_EQ(rig_out(), 0);
+	toe_conn_destroy(R.c);
+	rig_end();
+}
+
+TEST(rst_on_a_stalled_wire)
+{
+	struct rig_req *d;
+
+	rig_init();
+	rig_start();
+	R.blocked = true;
+	d = rig_disconnect(0, TOE_DISC_ABORTIVE);
+	CHECK_EQ(rig_out(), 0);
+	stop(TOE_STOP_RETURN);
+	CHECK(!toe_conn_stopped(R.c));
+	CHECK(toe_conn_give_up(R.c));
+	CHECK_DONE(d, TOE_UPLOADING, 0);
+	CHECK(toe_conn_stopped(R.c));
+	CHECK_EQ(rig_query().state, TOE_CLOSED);
+	R.blocked = false;
+	toe_writable(R.t, 0);
+	CHECK_EQ(rig_out(), 0);
+	toe_conn_destroy(R.c);
+	rig_end();
+}
+
 TEST(nothing_owed)
 {
 	rig_init();

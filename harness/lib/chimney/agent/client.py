@@ -12,7 +12,7 @@ from pathlib import Path
 from ..errors import GuestFailure, HarnessError, WaitTimeout
 from .command import Command, Result
 from .exchange import AgentError, Exchange
-from .frames import EXEC_MERGE, EXEC_STDIN, PAYLOAD_MAX, Frame
+from .frames import EXEC_MERGE, EXEC_STDIN, EXEC_TERMINAL, PAYLOAD_MAX, Frame
 from .port import SECONDS, Port
 
 FILE_MAX = 1024 * 1024 * 1024
@@ -39,21 +39,26 @@ class Agent:
         self._port.close()
 
     def start(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: str = "",
-              stdin: bool = False, merge: bool = False,
+              stdin: bool = False, merge: bool = False, terminal: tuple[int, int] | None = None,
               on_output: Callable[[str, bytes], None] | None = None,
               seconds: float = SECONDS) -> Command:
         """Start a command and return once it runs.
 
         on_output gets ("stdout" or "stderr", bytes) in the reading thread, and then nothing is
-        collected. With stdin the command reads what Command.send() gives it, else /dev/null.
+        collected. With stdin the command reads what Command.send() gives it, else /dev/null; with
+        terminal, rows and columns, it reads and writes a terminal of its own of that size.
         """
         words = [str(word) for word in argv]
-        strings = [cwd, *words, *(f"{name}={value}" for name, value in (env or {}).items())]
-        if any("\0" in word for word in strings):
+        strings = [os.fsencode(word) for word in (
+            cwd, *words, *(f"{name}={value}" for name, value in (env or {}).items()))]
+        if any(b"\0" in string for string in strings):
             raise ValueError("a NUL character cannot be passed to a command")
-        flags = (EXEC_STDIN if stdin else 0) | (EXEC_MERGE if merge else 0)
+        flags = ((EXEC_STDIN if stdin else 0) | (EXEC_MERGE if merge else 0)
+                 | (EXEC_TERMINAL if terminal else 0))
         payload = struct.pack("<IHH", flags, len(words), len(env or {}))
-        payload += b"".join(word.encode() + b"\0" for word in strings)
+        if terminal:
+            payload += struct.pack("<HH", *terminal)
+        payload += b"".join(string + b"\0" for string in strings)
         what = " ".join(words)
         if len(payload) > PAYLOAD_MAX:
             raise HarnessError(f"the command line of {words[0]} is longer than the guest takes.")
@@ -95,8 +100,8 @@ class Agent:
         data = data.encode() if isinstance(data, str) else data
         what = f"writing {path}"
         number, exchange = self._port.open()
-        self._port.send(Frame.PUT_OPEN, number, struct.pack("<I", mode) + path.encode(), what,
-                        seconds)
+        self._port.send(Frame.PUT_OPEN, number, struct.pack("<I", mode) + os.fsencode(path),
+                        what, seconds)
         for at in range(0, len(data), PAYLOAD_MAX):
             self._port.send(Frame.PUT_DATA, number, data[at:at + PAYLOAD_MAX], what, seconds)
         self._port.send(Frame.PUT_CLOSE, number, b"", what, seconds)
@@ -106,7 +111,8 @@ class Agent:
         """The contents of a file of the guest, at most limit bytes of it."""
         what = f"reading {path}"
         number, exchange = self._port.open()
-        self._port.send(Frame.GET, number, struct.pack("<Q", limit) + path.encode(), what, seconds)
+        self._port.send(Frame.GET, number, struct.pack("<Q", limit) + os.fsencode(path), what,
+                        seconds)
         self._done(number, exchange, what, seconds)
         return bytes(exchange.data)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import struct
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..errors import HarnessError
@@ -94,6 +95,11 @@ class Command:
                             max(0.0, deadline - time.monotonic()))
             data = data[len(chunk):]
 
+    def resize(self, rows: int, columns: int) -> None:
+        """Tell its terminal its size."""
+        self._port.send(Frame.RESIZE, self._number, struct.pack("<HH", rows, columns),
+                        f"the size of the terminal of {self.argv[0]}")
+
     def close_stdin(self) -> None:
         """End its standard input."""
         self._port.send(Frame.STDIN, self._number, b"", f"end of input for {self.argv[0]}")
@@ -112,6 +118,12 @@ class Command:
         if text not in self.stdout:
             raise HarnessError(f"in the guest, {self.argv[0]} ended before it printed {text!r}; "
                                f"{self.last_words()}.")
+
+    def wait_or(self, other: Callable[[], bool], seconds: float) -> bool:
+        """Wait for its end, or for something else to become true; whether it has ended."""
+        self._port.wait(lambda: self._exchange.exit is not None or other(),
+                        f"{' '.join(self.argv)} to end in the guest", seconds)
+        return not self.running
 
     def wait(self, seconds: float = SECONDS) -> Result:
         """Wait for its end. It goes on when the time runs out; kill() ends it."""

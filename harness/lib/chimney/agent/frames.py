@@ -6,7 +6,7 @@ from __future__ import annotations
 import struct
 from enum import IntEnum
 
-VERSION = 1
+VERSION = 3
 PAYLOAD_MAX = 64 * 1024
 STDIN_WINDOW = 256 * 1024
 
@@ -32,6 +32,7 @@ class Frame(IntEnum):
     POWEROFF = 10
     OPEN = 11
     CLOSE = 12
+    RESIZE = 13
     HELLO = 64
     STARTED = 65
     STDOUT = 66
@@ -46,4 +47,5 @@ class Frame(IntEnum):
 
 EXEC_STDIN = 1
 EXEC_MERGE = 2
+EXEC_TERMINAL = 4
 KILL_LEADER_ONLY = 1

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import kernel, net, paths, proc
-from ..errors import STATUS_HARNESS, HarnessError, WrongUse
+from ..errors import HarnessError, WrongUse
 from ..options import CPUS_MAX
 from ..parser import Parser, number
 from ..run import signals_raise
@@ -70,11 +70,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HarnessError as error:
         print(f"bench: {error}", file=sys.stderr)
         return error.status
-    except OSError as error:
-        print(f"bench: {error.filename or ''}: {error.strerror or error}.", file=sys.stderr)
-        return STATUS_HARNESS
-    except KeyboardInterrupt:
-        return 130
 
 
 def _bench(options: argparse.Namespace) -> int:

@@ -32,7 +32,8 @@ def build() -> Path:
 
 def arguments(plugin: Path, ear: Path, blocks: bool = False) -> list[str]:
     """What QEMU's command line needs for it."""
-    return ["-plugin", f"{plugin},socket={ear}" + (",blocks=on" if blocks else "")]
+    value = f"{paths.in_option(plugin)},socket={paths.in_option(ear)}"
+    return ["-plugin", value + (",blocks=on" if blocks else "")]
 
 
 def read(ear: Path) -> Counts:

@@ -14,7 +14,7 @@ import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from typing import Any
 from .. import paths, programs
 from ..guest.station import NEVER
 from ..guestctl import GuestCtl
-from ..net import capture as wire_capture
+from ..net import captured
 from ..progress import Progress
 from ..rundir import subfolder
 from ..vm import Vm, VmConfig
@@ -31,7 +31,6 @@ from ..wirecheck import rules
 from . import cases, table
 from .handover import PORT, Counters, Goal, Handover, Outcome
 
-RESULT = paths.BUILD / "demo.json"
 # Near the end of the target's half, so that the run makes it wrap early.
 ID_START = "x-ip-id-start=0xffe0"
 # Headers are all that the rules look at.
@@ -124,11 +123,12 @@ class Demo:
         with Vm(config, subfolder(self.folder, "segmented"), self.say) as vm:
             room = vm.wire.room
             assert room is not None
-            sniffer = wire_capture(room, vm.wire.device, far)
-            one = Handover(vm, 4, self.seed + 40, SEGMENTED, self.say)
-            one.run()
+            goal = replace(SEGMENTED, silence=self.goal.silence, tolerance=self.goal.tolerance,
+                           target_share=self.goal.target_share, host_share=self.goal.host_share)
+            one = Handover(vm, 4, self.seed + 40, goal, self.say)
+            with captured(room, vm.wire.device, far):
+                one.run()
             self.collect(vm)
-            sniffer.stop()
         self.judge_later(partial(self.judge_segmented, one, config, far))
 
     def judge_segmented(self, run: Handover, config: VmConfig, far: Path) -> list[str]:
@@ -225,7 +225,6 @@ class Demo:
             )
 
     def write(self, found: list[table.Line], seconds: float) -> None:
-        RESULT.parent.mkdir(parents=True, exist_ok=True)
         result = {
             "pass": not self.broken,
             "broken": self.broken,
@@ -238,7 +237,7 @@ class Demo:
             "driver": self.driver,
             "device": self.device,
         }
-        RESULT.write_text(json.dumps(result, indent=1) + "\n")
+        self.folder.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
 
     def verdict(self) -> int:
         cycles = sum(one.cycles for one in self.outcomes)

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from .. import net, pcapng
-from ..wait import wait_until
 from .station import Conn, Visit
 
 HOST_HALF = 0x8000
@@ -27,15 +25,9 @@ class Frame:
     ack: int
 
 
-@contextmanager
-def captured(visit: Visit, file: Path) -> Iterator[Path]:
+def captured(visit: Visit, file: Path) -> AbstractContextManager[Path]:
     """The wire goes into a file meanwhile."""
-    catcher = net.capture(visit.room, visit.vm.wire.device, file)
-    try:
-        wait_until(lambda: file.exists() and file.stat().st_size > 0, "the capture to begin", 5)
-        yield file
-    finally:
-        catcher.stop()
+    return net.captured(visit.room, visit.vm.wire.device, file)
 
 
 def sent(file: Path, conn: Conn) -> list[Frame]:

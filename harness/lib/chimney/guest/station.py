@@ -190,6 +190,20 @@ class Visit:
         finally:
             self.set_failure("")
 
+    def set_fault(self, value: str) -> None:
+        """Set the card's x-fault."""
+        self.vm.qmp.command("qom-set", path="/machine/peripheral/nic0", property="x-fault",
+                            value=value)
+
+    @contextmanager
+    def card_breaks(self, value: str) -> Iterator[None]:
+        """The card breaks the rules named in value meanwhile."""
+        self.set_fault(value)
+        try:
+            yield
+        finally:
+            self.set_fault("")
+
     def hand(self, *conns: Conn) -> None:
         """Hand connections to the card, and see that it has them; nothing in a native run."""
         for conn in conns if self.offloads else ():
@@ -239,6 +253,19 @@ class Pool:
             station.close()
             if not keep_files:
                 remove(station.run_dir)
+
+
+@contextmanager
+def station_of(kernel: str, allowed: Collection[str] = (), **more: object) -> Iterator[Station]:
+    """A VM for one test, looked at when the test has passed, and forgotten then."""
+    station = Station(config(kernel, 2, **more), allowed)
+    try:
+        yield station
+        findings = station.findings(last=True)
+        assert not findings, "after the test, in the guest: " + "; ".join(findings)
+    finally:
+        station.close()
+    remove(station.run_dir)
 
 
 def config(kernel: str, cpus: int, **more: object) -> VmConfig:

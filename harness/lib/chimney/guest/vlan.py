@@ -12,16 +12,19 @@ from ..errors import HarnessError
 from ..net import FIRST, Netdev, Subnet, Wire, give_addresses
 from ..vm import Vm
 
-VLAN = 77
+VLAN, INNER = 77, 5
+CUSTOMER, SERVICE = 0x8100, 0x88A8
 INSIDE = Subnet("10.79.0", "fd79:")
 MTU = 1500
 
 
 class VlanWire:
-    """Makes a VM's wire: tagged frames of one VLAN reach a peer of their own, others the usual one.
-
-    Pass an instance as VmConfig.wire.
+    """Makes a VM's wire: frames with these tags, type and VLAN each, reach a peer of their own, all
+    others the usual one. Pass an instance as VmConfig.wire.
     """
+
+    def __init__(self, *tags: tuple[int, int]) -> None:
+        self.tags = "".join(f"{kind:04x}{vlan:04x}" for kind, vlan in tags or ((CUSTOMER, VLAN),))
 
     def __call__(self, vm: Vm) -> Wire:
         """Build the wire in the VM's nest."""
@@ -30,7 +33,7 @@ class VlanWire:
         for tap in ("tap0", "tapv"):
             nest.ip("tuntap", "add", "dev", tap, "mode", "tap")
         local, remote = vm.sockets / "card", vm.sockets / "switch"
-        child = nest.spawn([str(programs.tagger()), str(remote), str(local), str(VLAN), "tapv",
+        child = nest.spawn([str(programs.tagger()), str(remote), str(local), self.tags, "tapv",
                             "tap0"], name="tagger", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         vm.on_close(child.kill)
         assert child.popen.stdout is not None

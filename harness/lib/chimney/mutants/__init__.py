@@ -1,2 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Mutants: each founding rule broken in turn by a patch, and the test that must notice."""
+"""Mutants: rules broken in turn by patches, each founding one and others, and the tests that must
+notice.
+"""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""mutants/run: break each founding rule in turn and see its test fail."""
+"""mutants/run: break rules in turn, each founding one among them, and see their tests fail."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = Parser(
         "mutants/run",
-        "Break each founding rule in turn and see its test fail.",
+        "Break rules in turn, each founding one among them, and see their tests fail.",
         epilog="device/ID.patch beside this program breaks requirement ID in the device or the "
-               "engine, driver/ID.patch in the guest driver; each names the test that must notice.",
+               "engine, driver/ID.patch in the guest driver; each names the test that must notice. "
+               "ID-WORD.patch is one more for the same requirement.",
     )
     parser.add_argument("id", nargs="*", metavar="ID",
-                        help="requirement, such as BRD-6 or driver/BRD-1 (default: all)")
+                        help="requirement or patch, such as BRD-6, driver/BRD-1 or INI-7-backoff "
+                             "(default: all)")
     parser.add_argument("--jobs", type=number(1, 64), default=os.cpu_count() or 1, metavar="N",
                         help="mutants of the device at a time; those of the driver go one by one")
     parser.add_argument("--keep", action="store_true",

@@ -2,7 +2,7 @@
 """The patches under harness/mutants: which rule each breaks, where, and who must notice.
 
 device/ID.patch breaks a rule in the device or the engine, driver/ID.patch in the guest driver, if
-the rule binds the host.
+the rule binds the host. A further patch for the same rule is ID-WORD.patch.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from .. import paths
 PATCHES = paths.TOP / "harness" / "mutants"
 OUT = paths.BUILD / "mutants"
 HALVES = ("device", "driver")
+NAME = re.compile(r"([A-Z]+-[A-Z]?\d+)(-[a-z]+)?")
 HEADER = re.compile(r"Requirement: (\S+)\nBreaks: (.+)\nTest: (\S+)\nSays: (.+)\n")
 PATCH_SECONDS = 30
 
@@ -31,7 +32,8 @@ class Mutant:
     """One patch with what its header says."""
 
     half: str
-    id: str
+    id: str  # of the patch
+    requirement: str
     breaks: str
     test: str
     says: str  # a part of what pytest prints: the check that must fail
@@ -39,8 +41,13 @@ class Mutant:
 
     @property
     def name(self) -> str:
-        """As the user types it."""
+        """With its half."""
         return f"{self.half}/{self.id}"
+
+    @property
+    def names(self) -> set[str]:
+        """As the user may type it."""
+        return {self.requirement, self.id, self.name}
 
     @property
     def log(self) -> Path:
@@ -55,20 +62,23 @@ class Mutant:
 
 def read(patch: Path) -> Mutant:
     """Parse a patch's header."""
-    match = HEADER.match(patch.read_text())
-    if match is None or match[1] != patch.stem:
+    match, name = HEADER.match(patch.read_text()), NAME.fullmatch(patch.stem)
+    if match is None or name is None or match[1] != name[1]:
         raise Broken(f"{patch.name}: the header must name Requirement, Breaks, Test and Says")
-    return Mutant(patch.parent.name, match[1], match[2], match[3], match[4], patch)
+    return Mutant(patch.parent.name, patch.stem, match[1], match[2], match[3], match[4], patch)
 
 
 def wanted(words: Sequence[str]) -> list[Mutant]:
-    """The mutants of these names, all without any; BRD-1 is device/BRD-1 and driver/BRD-1."""
-    mutants = [read(patch) for half in HALVES for patch in sorted((PATCHES / half).glob("*.patch"))]
-    unknown = set(words) - {name for mutant in mutants for name in (mutant.id, mutant.name)}
+    """The mutants of these names, all without any; BRD-1 is device/BRD-1 and driver/BRD-1, INI-7
+    is INI-7-backoff too.
+    """
+    mutants = [read(patch) for half in HALVES
+               for patch in sorted((PATCHES / half).glob("*.patch"), key=lambda patch: patch.stem)]
+    unknown = set(words) - {name for mutant in mutants for name in mutant.names}
     if unknown:
         raise Broken(f"there is no patch for {', '.join(sorted(unknown))}")
     return [mutant for mutant in mutants
-            if not words or mutant.id in words or mutant.name in words]
+            if not words or not mutant.names.isdisjoint(words)]
 
 
 def apply(mutant: Mutant, folder: Path) -> None:

@@ -172,9 +172,11 @@ class Connection:
         )
         self.pair.sq.publish([entry])
 
-    def post_fence(self, fence_id: int) -> None:
+    def post_fence(self, fence_id: int, handle: int | None = None) -> None:
+        """FENCE that names this connection, or @handle: 0 names none."""
         entry = abi.chim_sqe()
-        entry.ctl, entry.handle, entry.u.fence.id = abi.CHIM_OP_FENCE, self.handle, fence_id
+        entry.ctl, entry.u.fence.id = abi.CHIM_OP_FENCE, fence_id
+        entry.handle = self.handle if handle is None else handle
         self.pair.sq.publish([entry])
 
     def query(self) -> list[ctypes.Structure]:

@@ -49,6 +49,15 @@ ENTRY: dict[int, type[ctypes.Structure]] = {
 }
 TO_DRIVER = (abi.CHIM_RING_CQ, abi.CHIM_RING_RXC)
 MAC = bytes.fromhex("525400123456")
+PORT_SLOT = 6
+PORT = (
+    *("-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"),
+    *("-device", f"pcie-root-port,id=port0,addr={PORT_SLOT:02x}.0,chassis=1,slot=1"),
+)
+WIRES = {
+    "dgram": (socket.SOCK_DGRAM, "dgram,id=n0,local.type=fd,local.str="),
+    "stream": (socket.SOCK_STREAM, "stream,id=n0,server=off,addr.type=fd,addr.str="),
+}
 
 
 def ring_id(pair: int, kind: int) -> int:
@@ -74,7 +83,11 @@ class Pair:
 
 
 class Card:
-    """Use as a context manager. `options` are device properties (x-ip-id-start=..., pairs=...)."""
+    """Use as a context manager. `options` are device properties (x-ip-id-start=..., pairs=...).
+
+    `wire` is the kind of netdev: dgram, or stream, which is bytes to the test as well. With `port`
+    the card stands behind a root port, whose slot can be switched off.
+    """
 
     def __init__(
         self,
@@ -84,19 +97,24 @@ class Card:
         memory: str = "64M",
         qemu_args: tuple[str, ...] = (),
         env: dict[str, str] | None = None,
+        wire: str = "dgram",
+        port: bool = False,
     ) -> None:
-        self.wire, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        kind, netdev = WIRES[wire]
+        self.wire, theirs = socket.socketpair(socket.AF_UNIX, kind)
         for end in (self.wire, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
         self.wire.setblocking(False)
         fd = theirs.fileno()
         os.set_inheritable(fd, True)
-        props = f"chimney,netdev=n0,addr=05.0,mac={MAC.hex(':')}" + (
+        place = "bus=port0,addr=00.0" if port else "addr=05.0"
+        props = f"chimney,netdev=n0,{place},mac={MAC.hex(':')}" + (
             "," + options if options else ""
         )
         self.qtest = Qtest(
             [
-                *("-netdev", f"dgram,id=n0,local.type=fd,local.str={fd}"),
+                *("-netdev", f"{netdev}{fd}"),
+                *(PORT if port else ()),
                 *("-device", props, "-trace", "enable=chimdev_fatal"),
                 *qemu_args,
             ],
@@ -108,7 +126,11 @@ class Card:
         theirs.close()
         try:
             self.memory = Memory(self.qtest)
-            self.pci = pci.find(self.qtest, abi.CHIM_PCI_VENDOR, abi.CHIM_PCI_DEVICE)
+            if port:
+                self.port: pci.PciDevice = pci.open_port(self.qtest, PORT_SLOT, 1)
+            self.pci = pci.find(
+                self.qtest, abi.CHIM_PCI_VENDOR, abi.CHIM_PCI_DEVICE, 1 if port else 0
+            )
             self.pci.assign_bars()
             self.pci.enable()
         except BaseException:

@@ -11,27 +11,31 @@ from .memory import Memory
 from .qtest import Qtest
 
 COMMAND, STATUS, CAPABILITIES, BAR0 = 0x04, 0x06, 0x34, 0x10
+BUS_NUMBERS, MEMORY_WINDOW = 0x18, 0x20  # of a bridge
 CAP_MSIX, CAP_PCIE, CAP_PM = 0x11, 0x10, 0x01
 BAR_BASE = 0xE0000000
 MSIX_MARK = 0x51AB0000
 
 
 class PciDevice:
-    """One function on bus 0."""
+    """Function 0 of a slot."""
 
-    def __init__(self, qtest: Qtest, slot: int) -> None:
-        self.qtest, self.slot = qtest, slot
+    def __init__(self, qtest: Qtest, slot: int, bus: int = 0) -> None:
+        self.qtest, self.slot, self.bus = qtest, slot, bus
         self.bars: dict[int, int] = {}
         self._vector_words: list[int] = []
         self.msix_cap = 0
 
+    def _select(self, offset: int) -> None:
+        self.qtest.outl(0xCF8, 1 << 31 | self.bus << 16 | self.slot << 11 | (offset & 0xFC))
+
     def config_read(self, offset: int, width: int = 4) -> int:
-        self.qtest.outl(0xCF8, 1 << 31 | self.slot << 11 | (offset & 0xFC))
+        self._select(offset)
         value = self.qtest.inl(0xCFC)
         return value >> (8 * (offset & 3)) & ((1 << (8 * width)) - 1)
 
     def config_write(self, offset: int, value: int, width: int = 4) -> None:
-        self.qtest.outl(0xCF8, 1 << 31 | self.slot << 11 | (offset & 0xFC))
+        self._select(offset)
         if width == 4:
             self.qtest.outl(0xCFC, value)
         else:
@@ -110,10 +114,19 @@ class PciDevice:
         return fired
 
 
-def find(qtest: Qtest, vendor: int, device: int) -> PciDevice:
-    """The first function 0 on bus 0 with that identity."""
+def open_port(qtest: Qtest, slot: int, bus: int) -> PciDevice:
+    """Let a root port lead to a bus of that number and to the BARs behind it. Returns the port."""
+    port = PciDevice(qtest, slot)
+    port.config_write(BUS_NUMBERS, bus << 16 | bus << 8)
+    port.config_write(MEMORY_WINDOW, BAR_BASE >> 16 | (BAR_BASE + 0x00F0_0000 & 0xFFF0_0000))
+    port.enable()
+    return port
+
+
+def find(qtest: Qtest, vendor: int, device: int, bus: int = 0) -> PciDevice:
+    """The first function 0 on a bus with that identity."""
     for slot in range(32):
-        candidate = PciDevice(qtest, slot)
+        candidate = PciDevice(qtest, slot, bus)
         if candidate.config_read(0) == vendor | device << 16:
             return candidate
     raise AssertionError(f"no PCI device {vendor:04x}:{device:04x}")

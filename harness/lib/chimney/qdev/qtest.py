@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import os
 import socket
 import subprocess
 import tempfile
@@ -15,9 +16,11 @@ import time
 from pathlib import Path
 
 from ..errors import GuestFailure, WaitTimeout
-from ..paths import FIRMWARE, QEMU
+from ..paths import FIRMWARE, QEMU, in_option
+from ..rundir import short_parent
 
 ANSWER_SECONDS = 20.0
+FREED_IS_FILLED = {"MALLOC_PERTURB_": "165"}  # glibc: whoever uses what has been freed finds nonsense
 END_SECONDS = 20.0
 REPORTS = ("Sanitizer", "runtime error")  # what the lines of a sanitizer's report say
 
@@ -34,7 +37,7 @@ class Qtest:
         pass_fds: tuple[int, ...] = (),
         env: dict[str, str] | None = None,
     ) -> None:
-        self._dir = tempfile.TemporaryDirectory(prefix="chimney-qtest-")
+        self._dir = tempfile.TemporaryDirectory(prefix="chimney-qtest-", dir=short_parent())
         path = Path(self._dir.name) / "qtest.sock"
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(str(path))
@@ -53,7 +56,7 @@ class Qtest:
             "none",
             *firmware,
             "-qtest",
-            f"unix:{path}",
+            f"unix:{in_option(path)}",
             "-qtest-log",
             "none",
             *args,
@@ -65,7 +68,7 @@ class Qtest:
             stdout=subprocess.DEVNULL,
             stderr=self._stderr,
             pass_fds=pass_fds,
-            env=env,
+            env={**(os.environ if env is None else env), **FREED_IS_FILLED},
         )
         listener.settimeout(0.2)
         end = time.monotonic() + ANSWER_SECONDS

@@ -112,6 +112,8 @@ def tcp_state(**changes: int) -> list[ctypes.Structure]:
         ts_time=5000,
         ka_timeout_delta=abi.CHIM_TIMER_IDLE,
         rexmit_timeout_delta=abi.CHIM_TIMER_IDLE,
+        tlp_timeout_delta=abi.CHIM_TIMER_IDLE,
+        delack_timeout_delta=abi.CHIM_TIMER_IDLE,
         srtt_us=8 * 10000,
         rttvar_us=4 * 5000,
     )

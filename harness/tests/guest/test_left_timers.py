@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What waits goes on waiting when a connection changes hands: timeouts, their counts, the limits
+that a program or an administrator has set, and an ACK that is owed, as if nobody had changed.
+"""
+from __future__ import annotations
+
+import errno
+import select
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from chimney import pcapng
+from chimney.guest.frames import captured
+from chimney.guest.puppet import CallFailed, End
+from chimney.guest.station import Conn, Visit
+from chimney.wait import paced, wait_until
+
+TCP_USER_TIMEOUT, TCP_ULP = 18, 31
+TIMEOUT_MS = 3000
+LATE = paced(2.0)  # seconds that a busy machine may add
+
+
+@contextmanager
+def cut(visit: Visit, which: str = "both") -> Iterator[None]:
+    """Nothing comes through meanwhile; ba: nothing reaches the guest."""
+    visit.link.set(which, loss=1)
+    try:
+        yield
+    finally:
+        visit.link.set("both", loss=0)
+
+
+@contextmanager
+def sysctl(visit: Visit, name: str, value: int) -> Iterator[None]:
+    before = visit.vm.run(["sysctl", "-n", name]).text.strip()
+    visit.vm.run(["sysctl", "-qw", f"{name}={value}"])
+    try:
+        yield
+    finally:
+        visit.vm.run(["sysctl", "-qw", f"{name}={before}"])
+
+
+def dies(end: End, seconds: int) -> tuple[int, float]:
+    """Wait for the error of a connection; which it is, and after how long."""
+    began = time.monotonic()
+    end.do("poll", seconds * 1000, 1, seconds=seconds + 10)
+    return end.get(socket.SOL_SOCKET, socket.SO_ERROR), time.monotonic() - began
+
+
+def abandon(conn: Conn) -> None:
+    """Ends a connection of which the other side hears nothing."""
+    for end in (conn.guest, conn.peer):
+        end.set(socket.SOL_SOCKET, socket.SO_LINGER, 1, 0)
+        end.close()
+
+
+@pytest.mark.parametrize("when", ["before", "after", "uploaded"])
+@pytest.mark.where(cpus=(2,), vm="emulated")
+def test_user_timeout_without_answers(visit: Visit, when: str) -> None:
+    """TMR-6, VAR-D18, VAR-K7: bytes that nobody acknowledges wait so long in all, whoever has the
+    connection, and not once for each of them.
+    """
+    conn = visit.connect()
+    conn.both_ways(3000)
+    if when != "after":
+        conn.guest.set(socket.IPPROTO_TCP, TCP_USER_TIMEOUT, TIMEOUT_MS)
+    visit.hand(conn)
+    if when == "after":
+        conn.guest.set(socket.IPPROTO_TCP, TCP_USER_TIMEOUT, TIMEOUT_MS)
+    conn.both_ways(3000)
+    with cut(visit):
+        conn.guest.send(3000)
+        began = time.monotonic()
+        if when == "uploaded":
+            # behind the first copy, and with another one to come long before the time is up
+            wait_until(lambda: time.monotonic() - began > TIMEOUT_MS / 5000, "a fifth", 10, 0.02)
+            visit.back(conn)
+        error, _ = dies(conn.guest, 20)
+        after = time.monotonic() - began
+    abandon(conn)
+    assert error == errno.ETIMEDOUT
+    assert TIMEOUT_MS / 1000 <= after < TIMEOUT_MS / 1000 + 0.5 + LATE, after
+
+
+@pytest.mark.where(cpus=(2,), vm="emulated")
+@pytest.mark.parametrize(("waited", "timeout"), [(0, 3), (4, 6)])
+def test_user_timeout_that_nothing_follows(visit: Visit, waited: int, timeout: int) -> None:
+    """TMR-6: bytes wait already, for some time, and the program does nothing more than to set the
+    option: all of the time counts.
+    """
+    conn = visit.connect()
+    conn.both_ways(3000)
+    visit.hand(conn)
+    with cut(visit):
+        began = time.monotonic()
+        conn.guest.send(3000)
+        wait_until(lambda: time.monotonic() - began >= waited, "some time", 10)
+        conn.guest.set(socket.IPPROTO_TCP, TCP_USER_TIMEOUT, 1000 * timeout)
+        error, _ = dies(conn.guest, 20)
+        after = time.monotonic() - began
+    abandon(conn)
+    assert error == errno.ETIMEDOUT
+    assert timeout - 0.1 <= after < timeout + 0.5 + LATE, after
+
+
+@pytest.mark.where(cpus=(2,), vm="emulated")
+def test_keepalive_that_nothing_follows(visit: Visit) -> None:
+    """Switched on first, and then told how soon: it counts from what was heard last."""
+    conn = visit.connect()
+    conn.both_ways(3000)
+    visit.hand(conn)
+    conn.both_ways(3000)
+    updates = visit.ctl.stats()[1]["updates"]
+    conn.guest.set(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if visit.offloads:
+        wait_until(lambda: visit.ctl.stats()[1]["updates"] > updates, "the card to know", 5)
+    with cut(visit):
+        for name, value in ((socket.TCP_KEEPINTVL, 1), (socket.TCP_KEEPCNT, 2),
+                            (socket.TCP_KEEPIDLE, 1)):
+            conn.guest.set(socket.IPPROTO_TCP, name, value)
+        error, after = dies(conn.guest, 20)
+    abandon(conn)
+    assert error == errno.ETIMEDOUT
+    assert 2 <= after < 3 + 0.5 + LATE, after
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.where(cpus=(2,), vm="emulated")
+def test_user_timeout_does_not_concern_who_is_idle(visit: Visit, when: str) -> None:
+    """TMR-6: nothing waits to be acknowledged, so that nothing ends the connection."""
+    conn = visit.connect()
+    conn.both_ways(3000)
+    if when == "before":
+        conn.guest.set(socket.IPPROTO_TCP, TCP_USER_TIMEOUT, TIMEOUT_MS)
+    visit.hand(conn)
+    if when == "after":
+        conn.guest.set(socket.IPPROTO_TCP, TCP_USER_TIMEOUT, TIMEOUT_MS)
+    conn.both_ways(3000)
+    assert conn.guest.do("poll", 2 * TIMEOUT_MS, select.POLLIN) == {"events": 0}
+    conn.both_ways(3000)
+    visit.expect("offloaded", conn)
+    abandon(conn)
+
+
+@pytest.mark.where(cpus=(2,), vm="emulated")
+def test_user_timeout_at_a_shut_window(visit: Visit) -> None:
+    """TMR-6, VAR-D18: nor do bytes wait longer in front of a peer that answers every probe."""
+    listener = visit.peer.socket(4)
+    host = visit.hosts(4)
+    listener.set(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+    listener.do("bind", host[1], 0)
+    port = listener.do("listen", 1)["port"]
+    end = visit.guest.socket(4)
+    end.do("bind", host[0], 0)
+    own = end.do("connect", host[1], port)["port"]
+    conn = Conn(end, listener.accept(), host[0], own, host[1], port)
+    listener.close()
+    conn.both_ways(3000)
+    conn.guest.set(socket.IPPROTO_TCP, TCP_USER_TIMEOUT, TIMEOUT_MS)
+    visit.hand(conn)
+    conn.guest.do("fill", 400)
+    error, after = dies(conn.guest, 30)
+    abandon(conn)
+    assert error == errno.ETIMEDOUT
+    assert 1 < after < 3 * TIMEOUT_MS / 1000 + LATE, after
+
+
+@pytest.mark.where(cpus=(2,), vm="emulated")
+def test_retransmissions_are_as_many_as_the_sysctl_says(visit: Visit) -> None:
+    """PRM-4, TMR-6: net.ipv4.tcp_retries2 holds for the card too."""
+    with sysctl(visit, "net.ipv4.tcp_retries2", 3):
+        conn = visit.connect()
+        conn.both_ways(3000)
+        visit.hand(conn)
+        conn.both_ways(3000)
+        with cut(visit):
+            conn.guest.send(3000)
+            error, after = dies(conn.guest, 40)
+        abandon(conn)
+    assert error == errno.ETIMEDOUT
+    assert 3 < after < 12 + LATE, after  # 0.2 s five times doubled, or an RTT more
+
+
+def times(file: Path, conn: Conn) -> list[float]:
+    """When segments with data of the guest's end were on the wire."""
+    found = []
+    try:
+        for packet in pcapng.read(file):
+            data = packet.data
+            if data[12:14] != b"\x08\x00" or data[23] != socket.IPPROTO_TCP:
+                continue
+            header = 4 * (data[14] & 15)
+            tcp = 14 + header
+            length = int.from_bytes(data[16:18], "big") - header - 4 * (data[tcp + 12] >> 4)
+            if int.from_bytes(data[tcp:tcp + 2], "big") == conn.guest_port and length > 0 \
+                    and data[26:30] == socket.inet_aton(conn.guest_host):
+                found.append(packet.ns / 1e9)
+    except pcapng.BadCapture:
+        pass  # its last packet is still being written
+    return found
+
+
+@pytest.mark.where(cpus=(2,), vm="emulated")
+def test_backed_off_timeout_comes_when_it_was_due(visit: Visit, tmp_path: Path) -> None:
+    """TMR-8: a retransmission that has been put off three times already is handed over and back;
+    each next one comes after twice the time, as without hand-overs.
+    """
+    file = tmp_path / "wire.pcapng"
+    with sysctl(visit, "net.ipv4.tcp_early_retrans", 0):
+        conn = visit.connect()
+        conn.both_ways(3000)
+        with captured(visit, file), cut(visit, "ba"):
+            conn.guest.send(100)
+
+            def sent(count: int) -> None:
+                wait_until(lambda: len(times(file, conn)) >= count, f"copy {count}", 20, 0.02)
+
+            sent(4)
+            visit.hand(conn)
+            sent(5)
+            visit.back(conn)
+            sent(6)
+        visit.hand(conn)
+        conn.guest.send(3000)
+        conn.peer.recv(3000, seconds=60)  # behind the next copy, which a slow machine puts off far
+        conn.peer.send(3000)
+        conn.guest.recv(3000)
+    at = times(file, conn)
+    gaps = [b - a for a, b in zip(at[1:5], at[2:6], strict=True)]
+    ratios = [b / a for a, b in zip(gaps, gaps[1:], strict=False)]
+    assert all(1.6 < ratio < 2.4 for ratio in ratios), (gaps, ratios)
+
+
+@pytest.mark.where(cpus=(2,), vm="emulated")
+def test_keepalive_goes_on_counting(visit: Visit) -> None:
+    """TMR-23: probes that were not answered before a hand-over count after it."""
+    conn = visit.connect()
+    for name, value in ((socket.TCP_KEEPIDLE, 1), (socket.TCP_KEEPINTVL, 1),
+                        (socket.TCP_KEEPCNT, 5)):
+        conn.guest.set(socket.IPPROTO_TCP, name, value)
+    conn.guest.set(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    visit.hand(conn)
+    conn.both_ways(3000)
+    with cut(visit):
+        began = time.monotonic()
+        for again in range(1, 5):
+            wait_until(lambda: time.monotonic() - began > again, f"second {again}", 10, 0.02)
+            (visit.back if again % 2 else visit.hand)(conn)
+        error, _ = dies(conn.guest, 20)
+        after = time.monotonic() - began
+    abandon(conn)
+    assert error == errno.ETIMEDOUT
+    assert 5.5 < after < 6.5 + LATE, after
+
+
+@pytest.mark.where(cpus=(2,), vm="emulated")
+def test_owed_ack_changes_hands(visit: Visit) -> None:
+    """INI-14: what arrived shortly before a hand-over is acknowledged when it would have been, by
+    the card: the peer, which hears nothing else, repeats nothing.
+    """
+    conn = visit.connect()
+    visit.link.set("both", delay_ms=100)  # far away: the kernel's ACK takes its time too
+    try:
+        for _ in range(4):
+            conn.both_ways(100)
+        before, repeated = owed(visit), conn.peer.info()["retrans"]
+        for i in range(6):
+            visit.expect("host", conn)
+            conn.both_ways(100)
+            conn.both_ways(100)  # question and answer: the kernel waits with the last ACK
+            if visit.offloads:
+                with suppress(CallFailed):  # by the program: a command would come when it has left
+                    conn.guest.do("setstr", socket.IPPROTO_TCP, TCP_ULP, "chimney")
+            wait_until(lambda: not conn.peer.queues()["out"], f"ACK {i}", 10, 0.005)
+            if visit.offloads:
+                visit.ctl.upload(*conn.words, check=False)  # it may not have gone over
+    finally:
+        visit.link.set("both", delay_ms=0)
+    assert conn.peer.info()["retrans"] == repeated
+    assert owed(visit) > before or not visit.offloads
+
+
+def owed(visit: Visit) -> int:
+    """Connections so far that an ACK was owed on when they were handed over."""
+    return visit.ctl.stats()[0].get("owed_acks", 0)

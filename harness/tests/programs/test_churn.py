@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Short connections by the thousand, as web servers and their clients make them: each request ends,
+and of the connections nothing is left but TIME-WAIT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from chimney.books import check_books
+from chimney.guest.station import NEVER
+from chimney.guestctl import GuestCtl
+from chimney.vm import Vm
+from chimney.wait import wait_until
+from chimney.workloads.scene import PEER, Scene, digest
+from chimney.workloads.web import SMALL, ab, nginx_at_peer, nginx_in_guest
+
+pytestmark = [pytest.mark.vm, pytest.mark.tap, pytest.mark.slow, pytest.mark.timeout(1200)]
+MakeVm = Callable[..., Vm]
+CHURN = 2000
+CHURN_SECONDS = 600
+END_SECONDS = 20
+
+# As many processes as that, each with a connection for every one of its requests.
+PROCESSES = 200
+CURL = """
+for i in $(seq {processes}); do
+    curl -sS --fail --max-time 30 -H 'Connection: close' "http://{peer}:8080/small?[1-{each}]" |
+        sha256sum
+done | sort | uniq -c
+"""
+
+
+@contextmanager
+def churn(vm: Vm, scene: Scene, capture: Path) -> Iterator[None]:
+    """The policy takes what it can meanwhile; afterwards the books agree."""
+    ctl = GuestCtl(vm)
+    before = ctl.stats()[0]
+    ctl.policy("auto")
+    try:
+        yield
+    finally:
+        ctl.policy("none")
+    after = ctl.stats()[0]
+    assert {name: after[name] - before[name] for name in NEVER} == dict.fromkeys(NEVER, 0)
+    assert after["initiates"] > before["initiates"]
+    wait_until(lambda: not ctl.connections(), "the last connections to come back", 10)
+    check_books(vm, capture)
+
+
+def left(scene: Scene) -> list[str]:
+    """Sockets of connections to port 8080, at either end, that are not in TIME-WAIT."""
+    words = ["ss", "-Htan", "(", "sport", "=", ":8080", "or", "dport", "=", ":8080", ")"]
+    both = scene.guest(*words) + scene.peer(*words)
+    return [line for line in both.splitlines()
+            if line.split()[0] not in ("LISTEN", "TIME-WAIT")]
+
+
+def nothing_is_left(scene: Scene) -> None:
+    """While the server still runs: its end would close what it has forgotten."""
+    wait_until(lambda: not left(scene), "the last sockets of the connections to go", END_SECONDS,
+               0.5)
+
+
+@pytest.mark.drawn(12)
+@pytest.mark.parametrize("cpus", [1, 2])
+@pytest.mark.parametrize("kernel", ["6.1", "6.12"])
+@pytest.mark.parametrize("at_once", [1, 10, 100])
+def test_server_in_the_guest(at_once: int, kernel: str, cpus: int, make_vm: MakeVm,
+                             tmp_path: Path) -> None:
+    """nginx in the guest, ab at the peer, a connection for each request."""
+    capture = tmp_path / "run.pcapng"
+    vm = make_vm(kernel=kernel, cpus=cpus, bins=["nginx"], pcap=capture)
+    scene = Scene(vm, tmp_path)
+    with scene.guest_serves(8080, *nginx_in_guest(scene)), churn(vm, scene, capture):
+        said = ab(scene, "-n", str(CHURN), "-c", str(at_once), seconds=CHURN_SECONDS)
+        nothing_is_left(scene)
+    assert said["Complete requests"] == str(CHURN)
+    assert said["Failed requests"] == "0"
+    assert "Non-2xx responses" not in said and "Write errors" not in said
+
+
+def opened(scene: Scene) -> int:
+    """Connections that the guest has opened so far."""
+    names, values = [line.split() for line in scene.guest("cat", "/proc/net/snmp").splitlines()
+                     if line.startswith("Tcp:")]
+    return int(values[names.index("ActiveOpens")])
+
+
+@pytest.mark.drawn(12)
+@pytest.mark.parametrize("cpus", [1, 2])
+@pytest.mark.parametrize("kernel", ["6.1", "6.12"])
+def test_clients_in_the_guest(kernel: str, cpus: int, make_vm: MakeVm, tmp_path: Path) -> None:
+    """nginx at the peer, curl in the guest again and again, a connection for each request."""
+    capture = tmp_path / "run.pcapng"
+    vm = make_vm(kernel=kernel, cpus=cpus, bins=["curl"], pcap=capture)
+    scene, each = Scene(vm, tmp_path), CHURN // PROCESSES
+    before = opened(scene)
+    with scene.peer_serves(8080, *nginx_at_peer(scene)), churn(vm, scene, capture):
+        said = scene.guest("sh", "-c", CURL.format(processes=PROCESSES, peer=PEER, each=each),
+                           seconds=CHURN_SECONDS)
+        nothing_is_left(scene)
+    assert said.split() == [str(PROCESSES), digest(SMALL * each), "-"]
+    assert opened(scene) - before == CHURN
