@@ -222,7 +222,7 @@ struct chimdrv_conn {
 	unsigned long since;	/* jiffies of the last change of state */
 
 	struct list_head pending;	/* pair->sq_lock: pair->pending */
-	struct list_head link;		/* od->lock: od->uploads, uploads_later; else the batch's */
+	struct list_head link;		/* od->lock: od->uploads, _later, _ending; or a work's */
 	struct list_head update_link;	/* od->lock: od->updates */
 	struct list_head all;		/* od->lock: od->conns */
 
@@ -299,7 +299,7 @@ struct chimdrv_conn {
 	u32 back_start;		/* where it begins; RCV.NXT if there is none */
 	u32 reason;		/* enum chimdrv_why: why it goes back */
 	/* od->mutex, from the wish to go back on */
-	unsigned long upload_end;	/* jiffies; 0: not tried yet. Then it is given up */
+	unsigned long upload_end;	/* jiffies; 0: not tried yet. Given up then, or LAST is */
 	u32 upload_need;	/* bytes of BufferedData that the card asked for last */
 	u8 upload_asks;		/* how often it has */
 	u8 upload_tries;
@@ -378,6 +378,7 @@ struct chimdrv_offload {
 	struct list_head conns;
 	struct list_head uploads;
 	struct list_head uploads_later;	/* could not be run now; upload_again puts them back */
+	struct list_head uploads_ending;	/* handed over, LAST is missing; upload_ends */
 	struct list_head updates;
 	struct list_head candidates;	/* sockets that the policy wants offloaded */
 	unsigned int ncandidates;
@@ -392,6 +393,7 @@ struct chimdrv_offload {
 
 	struct work_struct upload_work;
 	struct delayed_work upload_again;
+	struct delayed_work upload_ends;
 	struct delayed_work late_work;	/* each second, while the card owes answers */
 	struct delayed_work update_work;
 	struct work_struct offload_work;	/* candidates */
@@ -547,6 +549,7 @@ const char *chimdrv_offload_refusal_name(u32 refusal);
 
 /* Any context. Ask for the connection to go back; the worker does it. */
 void chimdrv_upload_ask(struct chimdrv_conn *conn, enum chimdrv_why why);
+void chimdrv_upload_resume(struct chimdrv_conn *conn);	/* slock: asked before it went over */
 /* Any context, unless @wait, which sleeps; sockets that are owned may still be on their way. */
 void chimdrv_upload_all(struct chimdrv_dev *cd, enum chimdrv_why why, bool wait);
 /*

@@ -6,7 +6,8 @@
  * as if nothing had been, with the reason.
  *
  * Process context. The socket is owned in each step that changes it, od->mutex is
- * held from the first snapshot of a batch to the last marker.
+ * held from the first snapshot of a batch to the card's answer. The markers are waited
+ * for without it: a late one holds up nothing but its own connection.
  */
 #include <linux/module.h>
 
@@ -407,7 +408,7 @@ static void offload_late(struct chimdrv_candidate *c)
 	refuse(c, CHIMDRV_NO_LATE);
 }
 
-/* All three markers. */
+/* Both markers, by @end. It may have gone back again by now, or ended with the card. */
 static void offload_wait(struct chimdrv_candidate *c, unsigned long end)
 {
 	struct chimdrv_conn *conn = c->conn;
@@ -420,8 +421,7 @@ static void offload_wait(struct chimdrv_candidate *c, unsigned long end)
 		offload_late(c);
 		return;
 	}
-	/* it cannot have gone back meanwhile, that needs od->mutex: it ended with the card */
-	if (READ_ONCE(conn->state) != CHIMDRV_OFFLOADED) {
+	if (test_bit(CHIMDRV_C_GONE, &conn->bits)) {
 		refuse(c, CHIMDRV_NO_DOWN);
 		return;
 	}
@@ -430,7 +430,15 @@ static void offload_wait(struct chimdrv_candidate *c, unsigned long end)
 	spin_lock_bh(&c->sk->sk_lock.slock);
 	chimdrv_progress_check(conn);
 	spin_unlock_bh(&c->sk->sk_lock.slock);
-	chimdrv_genl_event(conn, CHIMNEY_EVENT_OFFLOADED);
+}
+
+static void offload_wait_all(struct list_head *batch)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(CHIMDRV_LATE_MS);
+	struct chimdrv_candidate *c;
+
+	list_for_each_entry(c, batch, node)
+		offload_wait(c, end);
 }
 
 /* (d), (e) for those of the batch that are in the list. */
@@ -441,7 +449,6 @@ static void offload_run(struct chimdrv_dev *cd, struct list_head *batch, unsigne
 	struct chimdrv_admin_cmd cmd = { };
 	struct chimdrv_candidate *c;
 	u32 fences = 0, fence;
-	unsigned long end;
 	int err;
 
 	fence = chimdrv_stateop_fence_id(od);
@@ -463,9 +470,6 @@ static void offload_run(struct chimdrv_dev *cd, struct list_head *batch, unsigne
 		offload_result(c, bl, err);
 		c->again = err && live > 1 && !chimdrv_admin_lost(err);
 	}
-	end = jiffies + msecs_to_jiffies(CHIMDRV_LATE_MS);
-	list_for_each_entry(c, batch, node)
-		offload_wait(c, end);
 }
 
 /*
@@ -506,6 +510,7 @@ static void offload_batch(struct chimdrv_dev *cd, struct list_head *batch, unsig
 	chimdrv_blist_fini(&bl);
 	chimdrv_neigh_idle_soon(od);
 	mutex_unlock(&od->mutex);
+	offload_wait_all(batch);
 }
 
 /* --------------------------------------------------------------------- lists of sockets */

@@ -101,6 +101,7 @@ void chimdrv_offload_dev_del(struct chimdrv_dev *cd)
 	chimdrv_refusals_forget(od);
 	cancel_delayed_work_sync(&od->late_work);
 	cancel_delayed_work_sync(&od->upload_again);
+	cancel_delayed_work_sync(&od->upload_ends);
 	cancel_work_sync(&od->upload_work);
 	cancel_delayed_work_sync(&od->update_work);
 	cancel_work_sync(&od->nce_work);

@@ -115,8 +115,12 @@ static void update_told(struct update *u)
 	bool waits = test_bit(CHIMDRV_C_REFUSED, &conn->bits);
 
 	spin_lock_bh(&conn->sk->sk_lock.slock);
-	if (u->wnd < conn->wnd_granted)
+	if (u->wnd < conn->wnd_granted) {
 		chimdrv_window_told(conn, u->wnd);
+		/* a program that has read meanwhile had no reason to ask for more than before */
+		if (chimdrv_window_changed(conn))
+			chimdrv_update_ask(conn);
+	}
 	if (!test_bit(CHIMDRV_C_UPDATE, &conn->bits))
 		waits |= test_and_clear_bit(CHIMDRV_C_UNTOLD, &conn->bits);
 	if (waits)

@@ -8,12 +8,13 @@
  * One fault is one connection's: a list that cannot be run is halved, down to one
  * connection, which is tried again later and in the end given up (10-host-stack.md).
  *
- * The lists are under od->lock, the work holds od->mutex throughout and takes slock
- * for what it reads and writes of a connection.
+ * The lists are under od->lock, the works hold od->mutex throughout and take slock
+ * for what they read and write of a connection. For LAST they wait without it.
  */
 #include "chimdrv_conn.h"
 
 #define UPLOAD_MS	30000	/* for a card that says that it cannot now */
+#define MARKER_MS	10	/* and one that owes a marker is looked at so often */
 
 #define X(id, name) name,
 static const char * const why_names[] = { CHIMDRV_WHYS(X) };
@@ -101,29 +102,58 @@ void chimdrv_upload_wait_end(struct chimdrv_conn *conn)
 
 /* ----------------------------------------------------------------------------- the work */
 
-/* Those asked for that the target really has; the others are on their way already. */
+/* One that could not be run now, with the list's reference. */
+static void upload_later(struct chimdrv_offload *od, struct chimdrv_conn *conn, unsigned int ms)
+{
+	spin_lock_bh(&od->lock);
+	list_add_tail(&conn->link, &od->uploads_later);
+	spin_unlock_bh(&od->lock);
+	queue_delayed_work(od->wq, &od->upload_again, msecs_to_jiffies(ms));
+}
+
+/* It has gone over with an upload asked for, and stands in that list. */
+void chimdrv_upload_resume(struct chimdrv_conn *conn)
+{
+	struct chimdrv_offload *od = chimdrv_od(conn->cd);
+
+	mod_delayed_work(od->wq, &od->upload_again, 0);
+}
+
+static struct chimdrv_conn *upload_next(struct chimdrv_offload *od)
+{
+	struct chimdrv_conn *conn;
+
+	spin_lock_bh(&od->lock);
+	conn = list_first_entry_or_null(&od->uploads, struct chimdrv_conn, link);
+	if (conn)
+		list_del_init(&conn->link);
+	spin_unlock_bh(&od->lock);
+	return conn;
+}
+
+/*
+ * Those asked for that the target really has. One that it has taken and not announced is
+ * looked at again; the others are on their way back already.
+ */
 static unsigned int upload_collect(struct chimdrv_offload *od, struct chimdrv_upload *up)
 {
 	struct chimdrv_conn *conn;
 	unsigned int n = 0;
-	bool mine;
+	bool mine, goes;
 
-	while (n < min_t(u32, CHIMDRV_BATCH, od->cd->limits.nodes)) {
-		spin_lock_bh(&od->lock);
-		conn = list_first_entry_or_null(&od->uploads, struct chimdrv_conn, link);
-		if (conn)
-			list_del_init(&conn->link);
-		spin_unlock_bh(&od->lock);
-		if (!conn)
-			break;
+	while (n < min_t(u32, CHIMDRV_BATCH, od->cd->limits.nodes) && (conn = upload_next(od))) {
 		spin_lock_bh(&conn->sk->sk_lock.slock);
-		mine = conn->state == CHIMDRV_OFFLOADED && !test_bit(CHIMDRV_C_GONE, &conn->bits);
+		mine = !test_bit(CHIMDRV_C_GONE, &conn->bits) &&
+		       !test_bit(CHIMDRV_C_UNDO, &conn->bits);
+		goes = mine && conn->state == CHIMDRV_INITIATING;
+		mine = mine && conn->state == CHIMDRV_OFFLOADED;
 		spin_unlock_bh(&conn->sk->sk_lock.slock);
-		if (!mine) {
+		if (mine)
+			up[n++].conn = conn;
+		else if (goes)
+			upload_later(od, conn, MARKER_MS);
+		else
 			chimdrv_conn_put(conn);
-			continue;
-		}
-		up[n++].conn = conn;
 	}
 	return n;
 }
@@ -152,25 +182,66 @@ static void upload_without_last(struct chimdrv_conn *conn)
 	spin_unlock_bh(&conn->sk->sk_lock.slock);
 }
 
-/* Taken, or lost with the card: both markers are in, or the target's hold ends without. */
-static void upload_end(struct chimdrv_offload *od, struct chimdrv_upload *u, unsigned long end)
+/* Taken: both markers are in, or the target's hold ends without. Lost with the card. */
+static void upload_end(struct chimdrv_offload *od, struct chimdrv_conn *conn, bool taken)
 {
-	struct chimdrv_conn *conn = u->conn;
-	long left = (long)(end - jiffies);
-
-	if (!wait_event_timeout(conn->wait, READ_ONCE(conn->state) == CHIMDRV_HOST ||
-				(test_bit(CHIMDRV_C_LAST, &conn->bits) &&
-				 test_bit(CHIMDRV_C_FINAL, &conn->bits)) ||
-				test_bit(CHIMDRV_C_GONE, &conn->bits) ||
-				u->result == UPLOAD_LOST, max(left, 1L)))
-		upload_without_last(conn);
 	chimdrv_sendback_end(conn);
 	if (conn->path)
 		chimdrv_path_put(od, conn->path);
 	conn->path = NULL;
-	if (u->result == UPLOAD_TAKEN)
+	if (taken)
 		chimdrv_conn_put_target(conn);
 	upload_over(od, conn);
+}
+
+static bool handed_over(const struct chimdrv_conn *conn)
+{
+	return READ_ONCE(conn->state) == CHIMDRV_HOST || test_bit(CHIMDRV_C_GONE, &conn->bits) ||
+	       (test_bit(CHIMDRV_C_LAST, &conn->bits) && test_bit(CHIMDRV_C_FINAL, &conn->bits));
+}
+
+/* LAST comes with the card's answer as a rule. */
+static void upload_taken(struct chimdrv_offload *od, struct chimdrv_conn *conn, unsigned long soon)
+{
+	long left = (long)(soon - jiffies);
+
+	if (wait_event_timeout(conn->wait, handed_over(conn), max(left, 1L))) {
+		upload_end(od, conn, true);
+		return;
+	}
+	conn->upload_end = jiffies + msecs_to_jiffies(CHIMDRV_LATE_MS);
+	spin_lock_bh(&od->lock);
+	list_add_tail(&conn->link, &od->uploads_ending);	/* with the list's reference */
+	spin_unlock_bh(&od->lock);
+	queue_delayed_work(od->wq, &od->upload_ends, msecs_to_jiffies(MARKER_MS));
+}
+
+/* Those for whose LAST one waits: what has come, and what is late. */
+static void upload_ends(struct work_struct *work)
+{
+	struct chimdrv_offload *od = container_of(work, struct chimdrv_offload, upload_ends.work);
+	struct chimdrv_conn *conn, *next;
+	LIST_HEAD(list);
+
+	mutex_lock(&od->mutex);
+	spin_lock_bh(&od->lock);
+	list_splice_init(&od->uploads_ending, &list);
+	spin_unlock_bh(&od->lock);
+	list_for_each_entry_safe(conn, next, &list, link) {
+		if (!handed_over(conn) && time_before(jiffies, conn->upload_end))
+			continue;
+		list_del_init(&conn->link);
+		if (!handed_over(conn))
+			upload_without_last(conn);
+		upload_end(od, conn, true);
+	}
+	if (!list_empty(&list)) {
+		spin_lock_bh(&od->lock);
+		list_splice(&list, &od->uploads_ending);
+		spin_unlock_bh(&od->lock);
+		queue_delayed_work(od->wq, &od->upload_ends, msecs_to_jiffies(MARKER_MS));
+	}
+	mutex_unlock(&od->mutex);
 }
 
 /* The program's connection ends; what the card may still touch waits for its reset. */
@@ -191,16 +262,13 @@ static void upload_give_up(struct chimdrv_offload *od, struct chimdrv_conn *conn
 }
 
 /* Not now. Others go first. */
-static void upload_later(struct chimdrv_offload *od, struct chimdrv_conn *conn)
+static void upload_retry(struct chimdrv_offload *od, struct chimdrv_conn *conn)
 {
-	unsigned long delay = msecs_to_jiffies(10u << min_t(u8, conn->upload_tries, 5));
+	unsigned int ms = 10u << min_t(u8, conn->upload_tries, 5);
 
 	if (conn->upload_tries < U8_MAX)
 		conn->upload_tries++;
-	spin_lock_bh(&od->lock);
-	list_add_tail(&conn->link, &od->uploads_later);		/* with the list's reference */
-	spin_unlock_bh(&od->lock);
-	queue_delayed_work(od->wq, &od->upload_again, delay);
+	upload_later(od, conn, ms);
 }
 
 /* One that was alone in its list, or was told so itself. */
@@ -213,7 +281,7 @@ static void upload_failed(struct chimdrv_offload *od, struct chimdrv_upload *u)
 	    time_after(jiffies, u->conn->upload_end))
 		upload_give_up(od, u->conn);
 	else
-		upload_later(od, u->conn);
+		upload_retry(od, u->conn);
 }
 
 /*
@@ -237,11 +305,26 @@ static bool upload_once_more(const struct chimdrv_upload *up, unsigned int n, un
 	return n > 1;
 }
 
-/* All of the @n to their end, or on to the next time. */
+/* What has come of a list: to its end, or on to the next time. */
+static void upload_results(struct chimdrv_offload *od, struct chimdrv_upload *up, unsigned int n)
+{
+	unsigned long soon = jiffies + msecs_to_jiffies(MARKER_MS);
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		if (up[i].result == UPLOAD_TAKEN)
+			upload_taken(od, up[i].conn, soon);
+		else if (up[i].result == UPLOAD_LOST)
+			upload_end(od, up[i].conn, false);
+		else
+			upload_failed(od, &up[i]);
+	}
+}
+
+/* All of the @n, in as few lists as the card takes. */
 static void upload_batch(struct chimdrv_offload *od, struct chimdrv_upload *up, unsigned int n)
 {
-	unsigned int most = n, now, i, asks;
-	unsigned long end;
+	unsigned int most = n, now, asks;
 
 	for (; n; up += now, n -= now) {
 		asks = 0;
@@ -249,13 +332,7 @@ static void upload_batch(struct chimdrv_offload *od, struct chimdrv_upload *up, 
 			now = chimdrv_terminate(od->cd, up, min(most, n));
 		} while (upload_once_more(up, now, &most, &asks));
 		most = min_t(unsigned int, 2 * max(most, 1u), CHIMDRV_BATCH);
-		end = jiffies + msecs_to_jiffies(CHIMDRV_LATE_MS);
-		for (i = 0; i < now; i++) {
-			if (up[i].result == UPLOAD_TAKEN || up[i].result == UPLOAD_LOST)
-				upload_end(od, &up[i], end);
-			else
-				upload_failed(od, &up[i]);
-		}
+		upload_results(od, up, now);
 	}
 }
 
@@ -290,6 +367,8 @@ void chimdrv_upload_work_init(struct chimdrv_offload *od)
 {
 	INIT_LIST_HEAD(&od->uploads);
 	INIT_LIST_HEAD(&od->uploads_later);
+	INIT_LIST_HEAD(&od->uploads_ending);
 	INIT_WORK(&od->upload_work, upload_work);
 	INIT_DELAYED_WORK(&od->upload_again, upload_again);
+	INIT_DELAYED_WORK(&od->upload_ends, upload_ends);
 }

@@ -86,6 +86,36 @@ def test_last_is_missing(visit: Visit) -> None:
 
 
 @pytest.mark.where(native=False, cpus=(2,), vm="faulty")
+@pytest.mark.parametrize("marker", ["CUTOVER", "LAST"])
+def test_late_marker_holds_up_nobody_else(visit: Visit, marker: str) -> None:
+    """OP-D6, OP-D11: while the card owes a marker of one connection, another is told of a changed
+    option, goes back, goes over and is closed as ever.
+    """
+    late, other, third = laden(visit, 3)
+    visit.hand(other, *([late] if marker == "LAST" else []))
+    verb = "upload" if marker == "LAST" else "offload"
+    with visit.card_breaks(f"{marker}:1"):
+        visit.vm.run(["sh", "-c", f"chimneyctl {verb} {' '.join(late.words)} >/dev/null 2>&1 &"])
+        # the command is with the card
+        wait_until(lambda: visit.state(late) == ("terminating" if marker == "LAST" else
+                                                 "initiating"), "the marker to be owed", 4, 0.05)
+        updates = visit.ctl.stats()[0]["update_completions"]
+        other.guest.set(socket.SOL_IP, socket.IP_TOS, 8)
+        wait_until(lambda: visit.ctl.stats()[0]["update_completions"] > updates, "an UPDATE",
+                   2, 0.05)
+        unload(other)
+        visit.back(other)
+        visit.hand(third)
+        unload(third)
+        third.guest.do("shutdown", "wr", seconds=2)
+        assert visit.state(late) != "host", "the marker is no longer owed"
+    wait_until(lambda: visit.state(late) == "host", "the late one to be back", LATE_SECONDS, 0.1)
+    unload(late)
+    visit.hand(late)
+    late.both_ways()
+
+
+@pytest.mark.where(native=False, cpus=(2,), vm="faulty")
 @pytest.mark.parametrize("fault", ["INITIATE/RESOURCES:1", "INITIATE/FAILURE:1",
                                    "INITIATE/RESOURCES:1+INITIATE/RESOURCES:2"])
 def test_list_of_an_offload_is_refused(visit: Visit, fault: str) -> None:

@@ -308,6 +308,21 @@ def test_low_water_mark_beyond_the_window(visit: Visit) -> None:
     conn.guest.recv(count)
 
 
+def test_window_opens_again_for_a_reader_that_was_quick(visit: Visit) -> None:
+    """A buffer fills, the window is made smaller for a reader that may wait for more, and it reads
+    all while the card is still being told so: the rest comes all the same, round after round.
+    """
+    conn = visit.connect(prepare=small_buffer)
+    visit.hand(conn)
+    for _ in range(20):
+        conn.guest.set(socket.SOL_SOCKET, SO_RCVLOWAT, 1 << 30)
+        waiting = conn.guest.begin("poll", 15000, POLLIN)
+        count = conn.peer.do("fill", 60)["done"]
+        assert waiting.wait()["events"] == POLLIN
+        conn.guest.set(socket.SOL_SOCKET, SO_RCVLOWAT, 1)
+        conn.guest.recv(count)
+
+
 def small_buffer(end: End) -> None:
     """A receive buffer that fills soon and does not grow."""
     end.set(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * KIB)
