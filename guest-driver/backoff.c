@@ -131,9 +131,6 @@ static bool card_waits(const struct chimdrv_offload *od)
 /* The answer to a candidate of the policy. The candidate's card, if any, is @od's. */
 void chimdrv_backoff_answer(struct chimdrv_offload *od, const struct chimdrv_candidate *c)
 {
-	u32 tag = tag_of(c->sk);
-	struct slot *s = slot_of(tag);
-
 	const struct pace *pace = pace_of(c);
 
 	if (c->err) {
@@ -147,6 +144,14 @@ void chimdrv_backoff_answer(struct chimdrv_offload *od, const struct chimdrv_can
 		return;
 	}
 	od->full_level = 0;
+}
+
+/* It has gone over: what was against it does not count any more. Any context. */
+void chimdrv_backoff_over(const struct sock *sk)
+{
+	u32 tag = tag_of(sk);
+	struct slot *s = slot_of(tag);
+
 	spin_lock_bh(&lock);
 	if (s->tag == tag)
 		WRITE_ONCE(s->tag, 0);

@@ -298,6 +298,7 @@ struct chimdrv_conn {
 	struct sk_buff_head kept;	/* write queue of a socket that died, until LAST */
 	u32 back_start;		/* where it begins; RCV.NXT if there is none */
 	u32 reason;		/* enum chimdrv_why: why it goes back */
+	unsigned long upload_due;	/* od->lock: jiffies, in od->uploads_later until then */
 	/* od->mutex, from the wish to go back on */
 	unsigned long upload_end;	/* jiffies; 0: not tried yet. Given up then, or LAST is */
 	u32 upload_need;	/* bytes of BufferedData that the card asked for last */
@@ -834,6 +835,7 @@ void chimdrv_policy_exit(void);
 bool chimdrv_backoff_waits(const struct sock *sk);	/* any context */
 bool chimdrv_backoff_card_full(const struct chimdrv_offload *od);	/* any context */
 void chimdrv_backoff_answer(struct chimdrv_offload *od, const struct chimdrv_candidate *c);
+void chimdrv_backoff_over(const struct sock *sk);
 void chimdrv_backoff_came_back(const struct sock *sk);
 void chimdrv_backoff_forget(void);
 

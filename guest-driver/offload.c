@@ -387,25 +387,33 @@ static void offload_result(struct chimdrv_candidate *c, struct chimdrv_blist *bl
 
 /*
  * The card has it, and does not say so in order: it is taken back, by the handle that
- * the INITIATE has told.
+ * the INITIATE has told. False: it has said so by now, or has failed.
  */
-static void offload_late(struct chimdrv_candidate *c)
+static bool offload_late(struct chimdrv_candidate *c)
 {
 	struct chimdrv_conn *conn = c->conn;
+	bool late, opened;
 
-	dev_warn_ratelimited(c->cd->dev, "no %s of a connection within %u ms: it is taken back\n",
-			     test_bit(CHIMDRV_C_OPENED, &conn->bits) ? "CUTOVER" : "OPENED",
-			     CHIMDRV_LATE_MS);
-	chimdrv_count(c->cd, late_markers);
 	spin_lock_bh(&c->sk->sk_lock.slock);
-	set_bit(CHIMDRV_C_QUIET, &conn->bits);
-	if (!test_and_set_bit(CHIMDRV_C_OPENED, &conn->bits))
-		conn->handle = c->handle;
-	set_bit(CHIMDRV_C_CUTOVER, &conn->bits);
-	chimdrv_progress_check(conn);
+	opened = test_bit(CHIMDRV_C_OPENED, &conn->bits);
+	late = conn->state == CHIMDRV_INITIATING && !test_bit(CHIMDRV_C_GONE, &conn->bits);
+	if (late) {
+		set_bit(CHIMDRV_C_QUIET, &conn->bits);
+		if (!opened)
+			conn->handle = c->handle;
+		set_bit(CHIMDRV_C_OPENED, &conn->bits);
+		set_bit(CHIMDRV_C_CUTOVER, &conn->bits);
+		chimdrv_progress_check(conn);
+	}
 	spin_unlock_bh(&c->sk->sk_lock.slock);
+	if (!late)
+		return false;
+	dev_warn_ratelimited(c->cd->dev, "no %s of a connection within %u ms: it is taken back\n",
+			     opened ? "CUTOVER" : "OPENED", CHIMDRV_LATE_MS);
+	chimdrv_count(c->cd, late_markers);
 	chimdrv_upload_ask(conn, CHIMDRV_WHY_LATE);
 	refuse(c, CHIMDRV_NO_LATE);
+	return true;
 }
 
 /* Both markers, by @end. It may have gone back again by now, or ended with the card. */
@@ -417,28 +425,35 @@ static void offload_wait(struct chimdrv_candidate *c, unsigned long end)
 	if (c->err != -EINPROGRESS)
 		return;
 	if (!wait_event_timeout(conn->wait, READ_ONCE(conn->state) != CHIMDRV_INITIATING ||
-				test_bit(CHIMDRV_C_GONE, &conn->bits), max(left, 1L))) {
-		offload_late(c);
+				test_bit(CHIMDRV_C_GONE, &conn->bits), max(left, 1L)) &&
+	    offload_late(c))
 		return;
-	}
-	if (test_bit(CHIMDRV_C_GONE, &conn->bits)) {
+	/* one that the card has given back it has had */
+	if (test_bit(CHIMDRV_C_GONE, &conn->bits) && !test_bit(CHIMDRV_C_FINAL, &conn->bits)) {
 		refuse(c, CHIMDRV_NO_DOWN);
 		return;
 	}
 	c->err = 0;
+	if (READ_ONCE(conn->state) == CHIMDRV_OFFLOADED)
+		chimdrv_backoff_over(c->sk);
 	/* data written meanwhile, and anything that came while a process owned it */
 	spin_lock_bh(&c->sk->sk_lock.slock);
 	chimdrv_progress_check(conn);
 	spin_unlock_bh(&c->sk->sk_lock.slock);
 }
 
-static void offload_wait_all(struct list_head *batch)
+static void offload_wait_all(struct list_head *done)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(CHIMDRV_LATE_MS);
 	struct chimdrv_candidate *c;
 
-	list_for_each_entry(c, batch, node)
+	list_for_each_entry(c, done, node) {
+		if (!c->conn)
+			continue;
 		offload_wait(c, end);
+		chimdrv_conn_put(c->conn);		/* ours */
+		c->conn = NULL;
+	}
 }
 
 /* (d), (e) for those of the batch that are in the list. */
@@ -510,7 +525,6 @@ static void offload_batch(struct chimdrv_dev *cd, struct list_head *batch, unsig
 	chimdrv_blist_fini(&bl);
 	chimdrv_neigh_idle_soon(od);
 	mutex_unlock(&od->mutex);
-	offload_wait_all(batch);
 }
 
 /* --------------------------------------------------------------------- lists of sockets */
@@ -548,13 +562,10 @@ static void offload_pass(struct list_head *candidates, unsigned int most)
 			n++;
 		}
 		offload_batch(cd, &batch, n, &later);
-		list_for_each_entry(c, &batch, node) {
-			chimdrv_conn_put(c->conn);	/* ours */
-			c->conn = NULL;
-		}
 		list_splice_tail_init(&batch, &done);
 		list_splice_init(&later, candidates);
 	}
+	offload_wait_all(&done);
 	list_splice(&done, candidates);
 }
 

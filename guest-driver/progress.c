@@ -12,7 +12,8 @@
 /* slock. The target has it: what was held goes there first, then everything else. */
 static void go(struct chimdrv_conn *conn)
 {
-	if (conn->state != CHIMDRV_INITIATING || !test_bit(CHIMDRV_C_OPENED, &conn->bits) ||
+	if (conn->state != CHIMDRV_INITIATING || test_bit(CHIMDRV_C_GONE, &conn->bits) ||
+	    !test_bit(CHIMDRV_C_OPENED, &conn->bits) ||
 	    !test_bit(CHIMDRV_C_CUTOVER, &conn->bits) || !test_bit(CHIMDRV_C_ADMIN, &conn->bits))
 		return;
 	chimdrv_conn_set_state(conn, CHIMDRV_OFFLOADED);

@@ -115,14 +115,14 @@ static void update_told(struct update *u)
 	bool waits = test_bit(CHIMDRV_C_REFUSED, &conn->bits);
 
 	spin_lock_bh(&conn->sk->sk_lock.slock);
+	if (!test_bit(CHIMDRV_C_UPDATE, &conn->bits))
+		waits |= test_and_clear_bit(CHIMDRV_C_UNTOLD, &conn->bits);
 	if (u->wnd < conn->wnd_granted) {
 		chimdrv_window_told(conn, u->wnd);
 		/* a program that has read meanwhile had no reason to ask for more than before */
 		if (chimdrv_window_changed(conn))
 			chimdrv_update_ask(conn);
 	}
-	if (!test_bit(CHIMDRV_C_UPDATE, &conn->bits))
-		waits |= test_and_clear_bit(CHIMDRV_C_UNTOLD, &conn->bits);
 	if (waits)
 		chimdrv_progress_check(conn);
 	spin_unlock_bh(&conn->sk->sk_lock.slock);

@@ -9,7 +9,8 @@
  * connection, which is tried again later and in the end given up (10-host-stack.md).
  *
  * The lists are under od->lock, the works hold od->mutex throughout and take slock
- * for what they read and write of a connection. For LAST they wait without it.
+ * for what they read and write of a connection. For a LAST that does not come with the
+ * card's answer they wait without it.
  */
 #include "chimdrv_conn.h"
 
@@ -106,9 +107,10 @@ void chimdrv_upload_wait_end(struct chimdrv_conn *conn)
 static void upload_later(struct chimdrv_offload *od, struct chimdrv_conn *conn, unsigned int ms)
 {
 	spin_lock_bh(&od->lock);
+	conn->upload_due = jiffies + msecs_to_jiffies(ms);
 	list_add_tail(&conn->link, &od->uploads_later);
 	spin_unlock_bh(&od->lock);
-	queue_delayed_work(od->wq, &od->upload_again, msecs_to_jiffies(ms));
+	mod_delayed_work(od->wq, &od->upload_again, 0);		/* which finds out when */
 }
 
 /* It has gone over with an upload asked for, and stands in that list. */
@@ -116,6 +118,9 @@ void chimdrv_upload_resume(struct chimdrv_conn *conn)
 {
 	struct chimdrv_offload *od = chimdrv_od(conn->cd);
 
+	spin_lock_bh(&od->lock);
+	conn->upload_due = jiffies;
+	spin_unlock_bh(&od->lock);
 	mod_delayed_work(od->wq, &od->upload_again, 0);
 }
 
@@ -352,13 +357,23 @@ static void upload_work(struct work_struct *work)
 	kfree(up);
 }
 
+/* Those whose time has come, and again when the next one's does. */
 static void upload_again(struct work_struct *work)
 {
 	struct chimdrv_offload *od = container_of(work, struct chimdrv_offload, upload_again.work);
+	unsigned long now = jiffies, wait = ULONG_MAX;
+	struct chimdrv_conn *conn, *next;
 
 	spin_lock_bh(&od->lock);
-	list_splice_tail_init(&od->uploads_later, &od->uploads);
+	list_for_each_entry_safe(conn, next, &od->uploads_later, link) {
+		if (time_after(conn->upload_due, now))
+			wait = min(wait, conn->upload_due - now);
+		else
+			list_move_tail(&conn->link, &od->uploads);
+	}
 	spin_unlock_bh(&od->lock);
+	if (wait != ULONG_MAX)
+		queue_delayed_work(od->wq, &od->upload_again, wait);
 	queue_work(od->wq, &od->upload_work);
 }
 
