@@ -84,17 +84,17 @@ class Reader:
 
     def __iter__(self) -> Iterator[Packet]:
         with self.path.open("rb") as stream:
-            while True:
-                block = self._block(stream)
-                if block is None:
-                    return
-                kind, body = block
+            for kind, body in self._blocks(stream):
                 if kind == INTERFACE:
                     self._interface(body)
                 elif kind == ENHANCED:
                     yield self._enhanced(body)
                 elif kind == SIMPLE:
                     yield self._simple(body)
+
+    def _blocks(self, stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+        while (block := self._block(stream)) is not None:
+            yield block
 
     def _bad(self, why: str) -> BadCapture:
         return BadCapture(f"{self.path} is not a whole pcapng file: {why}.")
@@ -161,6 +161,30 @@ class Reader:
         length = struct.unpack_from(self._order + "I", body)[0]
         captured = min(length, len(body) - 4, self._known[0].snaplen or length)
         return Packet(0, body[4:4 + captured], self._known[0].name, length)
+
+
+class Follower(Reader):
+    """Iterates over what a file that is still being written has got since the last time; a block
+    that is not whole yet waits for the next time.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._at = 0
+
+    def _blocks(self, stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+        stream.seek(self._at)
+        while (block := self._whole_block(stream)) is not None:
+            self._at = stream.tell()
+            yield block
+
+    def _whole_block(self, stream: BinaryIO) -> tuple[int, bytes] | None:
+        try:
+            return self._block(stream)
+        except BadCapture:
+            if stream.read(1):
+                raise
+            return None
 
 
 class Writer:

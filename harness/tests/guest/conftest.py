@@ -3,9 +3,9 @@
 the look at the guest after each.
 
 A test that asks for `visit` runs natively (nothing is handed over, which proves the test) once,
-offloaded on every kernel with every number of processors, of which make check draws one, and
-offloaded on the debug kernel in check-debug. @pytest.mark.where(...) narrows that or asks for
-another VM.
+offloaded on every kernel with every number of processors, and offloaded on the debug kernel in
+check-debug. make check draws one of the offloaded ones and a third of a function's native ones.
+@pytest.mark.where(...) narrows that or asks for another VM.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for kernel in kernels:
         for count in cpus:
             if where.get("native", True) and (kernel, count) == (NATIVE_KERNEL, native_cpus):
-                variants.append(variant(kernel, count, "native"))
+                variants.append(variant(kernel, count, "native", pytest.mark.drawn(3)))
             drawn = pytest.mark.drawn(len(kernels) * len(cpus), over=f"{kernel}-{count}cpu")
             variants.append(variant(kernel, count, "offload", drawn))
     if where.get("debug", True):

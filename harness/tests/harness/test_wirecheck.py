@@ -3,7 +3,17 @@
 """
 from __future__ import annotations
 
-from chimney.wirecheck import rules
+from dataclasses import replace
+from pathlib import Path
+
+from scapy.layers.inet import IP, TCP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import Ether
+from scapy.packet import Raw
+
+from chimney.pcapng import Packet, Writer
+from chimney.wirecheck import rows, rules
+from chimney.wirecheck.cyclewatch import CycleWatch, row_of
 from chimney.wirecheck.rows import FIELDS, Row, parse_line
 
 GUEST, PEER = "10.77.0.2", "10.77.0.1"
@@ -223,6 +233,61 @@ def test_cycles_count_only_with_payload_both_ways_on_both_sides() -> None:
     )
     found = rules.cycles(idle_card)
     assert (found.counted, found.offloads, len(found.why_not)) == (0, 2, 1)
+
+
+def frame(version: int, sport: int, dport: int, length: int) -> bytes:
+    """A segment with a timestamp option; of more than a frame's length it is a large one."""
+    ip = IP(src="10.0.0.1", dst="10.0.0.2") if version == 4 else IPv6(src="fd00::1", dst="fd00::2")
+    tcp = TCP(sport=sport, dport=dport, seq=7, ack=9, flags="PA", window=500,
+              options=[("NOP", None), ("NOP", None), ("Timestamp", (1, 2))])
+    return bytes(Ether() / ip / tcp / Raw(bytes(length)))
+
+
+def test_quick_rows_are_those_of_tshark(tmp_path: Path) -> None:
+    """cyclewatch reads segments, large frames and bare ACKs of either family as tshark does."""
+    shapes = [(4, 1, 5001, 10), (6, 5001, 1, 3000), (4, 5001, 2, 0), (6, 3, 5001, 60000)]
+    packets = [Packet(10**18 + n * 10**9, frame(*shape), origin, comments=["offload #1"] * (n & 1))
+               for n, (shape, origin) in enumerate(zip(shapes, ["host", "target", "received",
+                                                                "host"], strict=True))]
+    path = tmp_path / "rows.pcapng"
+    with Writer(path) as writer:
+        for packet in packets:
+            writer.write(packet)
+    quick = [row_of(packet, number) for number, packet in enumerate(packets, 1)]
+    slow = [replace(row, tsval=None, ip_id=None, df=True) for row in rows.read(path)]
+    assert quick == slow
+    assert row_of(Packet(0, bytes(60)), 1) is None
+    assert row_of(Packet(0, frame(4, 1, 2, 0)[:40]), 1) is None
+
+
+def test_later_fragments_have_their_comment_only() -> None:
+    data = bytearray(frame(4, 5001, 1, 100))
+    data[20:22] = (0x2000 | 3).to_bytes(2, "big")
+    row = row_of(Packet(0, bytes(data), "host", comments=["upload #1"]), 1)
+    assert row is not None
+    assert (row.fragment, row.length, row.comment) == (True, 0, "upload #1")
+
+
+def test_cycles_of_a_growing_capture(tmp_path: Path) -> None:
+    """Each look counts what is new, of one port and family, and a block that was cut the next time.
+    """
+    whole, growing = tmp_path / "whole.pcapng", tmp_path / "growing.pcapng"
+    with Writer(whole) as writer:
+        for number, word in enumerate(["offload", "upload"] * 2, 1):
+            origin = "target" if word == "offload" else "host"
+            comments = [f"{word} #{number}"]
+            writer.write(Packet(1, frame(6, 5001, 9, 5), origin, comments=["upload #6"]))
+            writer.write(Packet(1, frame(4, 5002, 9, 5), origin, comments=["upload #7"]))
+            writer.write(Packet(1, frame(4, 5001, 9, 5), origin, comments=comments))
+            writer.write(Packet(1, frame(4, 9, 5001, 5), "received"))
+    growing.touch()
+    watch, counts, data = CycleWatch(growing, 5001, 4), [], whole.read_bytes()
+    for start in range(0, len(data), 50):
+        with growing.open("ab") as stream:
+            stream.write(data[start:start + 50])
+        counts.append(watch.counted())
+    assert (counts == sorted(counts), set(counts)) == (True, {0, 1, 2})
+    assert CycleWatch(whole, 5001, 6).counted() == 0
 
 
 def test_segments_are_traced_to_their_maker() -> None:

@@ -39,6 +39,24 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert pcapng.read(write(tmp_path / "a.pcapng", sample())) == sample()
 
 
+def test_a_growing_file_is_followed(tmp_path: Path) -> None:
+    """Whatever has been written up to now comes once, and a part of a block waits for the rest."""
+    whole = write(tmp_path / "whole.pcapng", sample()).read_bytes()
+    growing = tmp_path / "growing.pcapng"
+    growing.touch()
+    follower, seen = pcapng.Follower(growing), []
+    for byte in whole:
+        with growing.open("ab") as stream:
+            stream.write(bytes([byte]))
+        seen += list(follower)
+    assert seen == sample()
+    assert list(follower) == []
+    with growing.open("ab") as stream:
+        stream.write(struct.pack("<III", pcapng.ENHANCED, 12, 16) + bytes(8))
+    with pytest.raises(BadCapture, match="the two lengths of a block differ"):
+        list(follower)
+
+
 packets = st.builds(
     Packet, st.integers(0, 2**63), st.binary(max_size=300),
     st.sampled_from([HOST, TARGET, RECEIVED]), st.just(0),

@@ -21,6 +21,7 @@ from ..proc import Child
 from ..vm import Vm
 from ..wirecheck import rows as wire_rows
 from ..wirecheck import rules
+from ..wirecheck.cyclewatch import CycleWatch
 
 GUEST_STOP = "/tmp/xfer.stop"
 PORT = 5001
@@ -207,6 +208,9 @@ class Handover:
         busy the host is, so the capture is asked; while it counts too few, more are made.
         """
         end = time.monotonic() + self.goal.seconds
+        capture = self.vm.config.pcap
+        assert capture is not None
+        wire = CycleWatch(capture, PORT, self.family)
         wanted = self.goal.cycles * SPARE_CYCLES
         while True:
             time.sleep(0.5)
@@ -230,7 +234,7 @@ class Handover:
                 and min(into, out) >= self.goal.bytes * SPARE_BYTES
                 and min(enough) >= self.goal.uploads_each
             ):
-                told = self._told_by_the_wire()
+                told = wire.counted()
                 if told >= self.goal.cycles:
                     return
                 wanted = cycles + self.goal.cycles - told
@@ -243,12 +247,6 @@ class Handover:
                     f"{cycles} cycles, {into >> 20} MiB in, {out >> 20} MiB out, "
                     f"uploads with data {', '.join(UPLOADS.values())}: {enough}",
                 )
-
-    def _told_by_the_wire(self) -> int:
-        """The cycles that the capture shows up to now, its unwritten end left out."""
-        capture = self.vm.config.pcap
-        assert capture is not None
-        return rules.cycles(self._of_family(wire_rows.read(capture, PORT))).counted
 
     def _of_family(self, rows: list[wire_rows.Row]) -> list[wire_rows.Row]:
         return [row for row in rows if (":" in row.src) == (self.family == 6)]

@@ -8,7 +8,7 @@ owner. A finding names the frame, so that it can be looked up in the capture.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .rows import Row
 
@@ -264,36 +264,56 @@ class Cycles:
     why_not: list[str] = field(default_factory=list)
 
 
-def cycles(rows: Iterable[Row]) -> Cycles:
-    """Count cycles: a stretch on the card with payload both ways, then a stretch in Linux TCP with
-    payload both ways.
+class CycleCounter:
+    """Counts cycles, row after row: a stretch on the card with payload both ways, then a stretch in
+    Linux TCP with payload both ways.
     """
-    result, owner = Cycles(), "host"
-    out = into = 0
-    card_ok = False
-    for row in rows:
+
+    def __init__(self) -> None:
+        self._cycles = Cycles()
+        self._owner = "host"
+        self._out = self._into = 0
+        self._card_ok = False
+
+    def see(self, row: Row) -> None:
+        """The next row of the capture."""
         for now in changes(row):
-            if now == owner:
-                continue
-            if now == "host":
-                card_ok = bool(out and into)
-                result.uploads += 1
-            else:
-                if card_ok and out and into:
-                    result.counted += 1
-                elif result.offloads:
-                    result.why_not.append(
-                        f"frame {row.number}: card {card_ok}, Linux {out} out {into} in"
-                    )
-                result.offloads += 1
-            owner, out, into = now, 0, 0
-        if row.origin == ("target" if owner == "card" else "host"):
-            out += row.length
+            if now != self._owner:
+                self._change(row, now)
+        if row.origin == ("target" if self._owner == "card" else "host"):
+            self._out += row.length
         elif row.origin == "received":
-            into += row.length
-    if result.uploads and owner == "host" and card_ok and out and into:
-        result.counted += 1
-    return result
+            self._into += row.length
+
+    def result(self) -> Cycles:
+        """What has been seen up to now, the stretch that has not ended included."""
+        last = self._owner == "host" and self._cycles.uploads and self._whole()
+        return replace(self._cycles, counted=self._cycles.counted + bool(last))
+
+    def _whole(self) -> bool:
+        return bool(self._card_ok and self._out and self._into)
+
+    def _change(self, row: Row, now: str) -> None:
+        cycles = self._cycles
+        if now == "host":
+            self._card_ok = bool(self._out and self._into)
+            cycles.uploads += 1
+        else:
+            if self._whole():
+                cycles.counted += 1
+            elif cycles.offloads:
+                cycles.why_not.append(f"frame {row.number}: card {self._card_ok}, "
+                                      f"Linux {self._out} out {self._into} in")
+            cycles.offloads += 1
+        self._owner, self._out, self._into = now, 0, 0
+
+
+def cycles(rows: Iterable[Row]) -> Cycles:
+    """The cycles of a whole capture."""
+    counter = CycleCounter()
+    for row in rows:
+        counter.see(row)
+    return counter.result()
 
 
 def segmented_identifications(
