@@ -18,7 +18,7 @@ from .errors import HarnessError, WaitTimeout
 from .vm import Vm
 from .wait import wait_until
 
-SETTLE_SECONDS = 8.0
+SETTLE_SECONDS = 30.0
 # Each processor may keep so many pages of TCP memory in hand without an owner.
 RESERVE_PAGES_PER_CPU = 256
 EXACT_SLABS = ("TCP", "TCPv6", "request_sock_TCP", "request_sock_TCPv6")

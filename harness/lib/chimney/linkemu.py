@@ -110,7 +110,7 @@ class LinkEmulator:
             raise HarnessError("the link emulator has ended.") from None
         return self._read(f"the link emulator's answer to '{line}'")
 
-    def _read(self, what: str, seconds: float = 5) -> dict[str, Any]:
+    def _read(self, what: str, seconds: float = 30) -> dict[str, Any]:
         pipe, errors = self.child.popen.stdout, self.child.popen.stderr
         assert pipe is not None and errors is not None
         deadline = Deadline(seconds)

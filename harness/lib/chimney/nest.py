@@ -66,7 +66,7 @@ class Room:
         return any(listens_in(Path(f"/proc/{self.pid}/net/{name}").read_text(), port)
                    for name in ("tcp", "tcp6"))
 
-    def wait_listens(self, port: int, seconds: float = 5) -> None:
+    def wait_listens(self, port: int, seconds: float = 30) -> None:
         """Wait until some program of this room listens at a TCP port."""
         wait_until(lambda: self.listens(port), f"a peer to listen at port {port}", seconds)
 
@@ -158,14 +158,14 @@ class Nest(Room):
         if self._init.stdin is not None:
             self._init.stdin.close()
         try:
-            self._init.wait(5)
+            self._init.wait(30)
         except subprocess.TimeoutExpired:
             self._init.kill()
-            self._init.wait(5)
+            self._init.wait(30)
         if self._init.stdout is not None:
             self._init.stdout.close()
         for holder in getattr(self, "_rooms", []):
-            holder.popen.wait(5)
+            holder.popen.wait(30)
 
     def __enter__(self) -> Nest:
         return self

@@ -211,10 +211,10 @@ def captured(room: Room, device: str, file: Path) -> Iterator[Path]:
     catcher = room.spawn(["dumpcap", "-q", "-B", CAPTURE_MIB, "-i", device, "-w", str(file)],
                          name="dumpcap")
     try:
-        wait_until(lambda: file.exists() and file.stat().st_size > 0, "the capture to begin", 5)
+        wait_until(lambda: file.exists() and file.stat().st_size > 0, "the capture to begin", 30)
         yield file
         token = os.urandom(16)
         room.run(["/usr/bin/python3", "-c", SEND_MARK, device, token.hex()])
-        wait_until(lambda: token in file.read_bytes(), "the end of the capture", 20, 0.1)
+        wait_until(lambda: token in file.read_bytes(), "the end of the capture", 60, 0.1)
     finally:
         catcher.stop()

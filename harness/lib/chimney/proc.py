@@ -92,14 +92,14 @@ class Child:
                 self.popen.wait(grace)
             except subprocess.TimeoutExpired:
                 self.signal(signal.SIGKILL)
-                self.popen.wait(5)
+                self.popen.wait(30)
         self.close()
 
     def kill(self) -> None:
         """End it at once and reap it."""
         if self.running:
             self.signal(signal.SIGKILL)
-            self.popen.wait(5)
+            self.popen.wait(30)
         self.close()
 
     def close(self) -> None:

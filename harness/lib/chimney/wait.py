@@ -49,13 +49,17 @@ class Deadline:
 
 def wait_until(condition: Callable[[], T], what: str, seconds: float,
                interval: float = 0.02) -> T:
-    """Call condition until it returns something true, and return that."""
+    """Call condition until it returns something true, and return that. The last call begins after
+    the deadline: it counts what the guest did, also where this process stood still.
+    """
     deadline = Deadline(seconds)
     while True:
+        passed = deadline.passed
         value = condition()
         if value:
             return value
-        deadline.check(what)
+        if passed:
+            deadline.check(what)
         time.sleep(min(interval, deadline.left + 0.001))
 
 

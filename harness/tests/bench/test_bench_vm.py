@@ -17,13 +17,13 @@ from chimney.bench.station import Invalid, Setup, Station
 from chimney.vm import Vm
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
-pytestmark = [pytest.mark.vm, pytest.mark.tap, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.vm, pytest.mark.tap, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
     """Run the bench as a user does."""
     return subprocess.run([str(BENCH), "--quick", *words], capture_output=True, text=True,
-                          timeout=380)
+                          timeout=1180)
 
 
 LOOP = """

@@ -16,7 +16,7 @@ from chimney.demo.command import PARTS
 from chimney.demo.handover import Goal
 from chimney.demo.main import Demo
 
-pytestmark = [pytest.mark.vm, pytest.mark.tap, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.vm, pytest.mark.tap, pytest.mark.slow, pytest.mark.timeout(1200)]
 # With fewer bytes for each hand-over, more of them cannot be told by the wire.
 SMALL = Goal(bytes=32 << 20, cycles=30, uploads_each=5, repeats=math.inf, silence=math.inf, wraps=0,
              tolerance=0.1, target_share=0.2, host_share=0.05)

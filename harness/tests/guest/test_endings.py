@@ -189,7 +189,7 @@ def test_inherited_socket(visit: Visit) -> None:
     """The parent closes its copy of a socket: nothing happens until the child's is closed too."""
     conn = visit.connect()
     visit.hand(conn)
-    conn.guest.do("fork", 1000, 90 * KIB)
+    conn.guest.do("fork", 8000, 90 * KIB)
     conn.guest.close()
     if visit.offloads:
         stays(lambda: visit.state(conn) == "offloaded", "the connection is offloaded", 0.5)

@@ -98,16 +98,16 @@ def test_late_marker_holds_up_nobody_else(visit: Visit, marker: str) -> None:
         visit.vm.run(["sh", "-c", f"chimneyctl {verb} {' '.join(late.words)} >/dev/null 2>&1 &"])
         # the command is with the card
         wait_until(lambda: visit.state(late) == ("terminating" if marker == "LAST" else
-                                                 "initiating"), "the marker to be owed", 4, 0.05)
+                                                 "initiating"), "the marker to be owed", 20, 0.05)
         updates = visit.ctl.stats()[0]["update_completions"]
         other.guest.set(socket.SOL_IP, socket.IP_TOS, 8)
         wait_until(lambda: visit.ctl.stats()[0]["update_completions"] > updates, "an UPDATE",
-                   2, 0.05)
+                   20, 0.05)
         unload(other)
         visit.back(other)
         visit.hand(third)
         unload(third)
-        third.guest.do("shutdown", "wr", seconds=2)
+        third.guest.do("shutdown", "wr")
         assert visit.state(late) != "host", "the marker is no longer owed"
     wait_until(lambda: visit.state(late) == "host", "the late one to be back", LATE_SECONDS, 0.1)
     unload(late)

@@ -20,10 +20,10 @@ from chimney.wait import wait_until
 
 KIB = 1024
 UNREAD = 12 * KIB
-RTO_SECONDS = 3
+RTO_SECONDS = 10
 # The first ID of a connection is drawn: that so many fall into one half is no chance.
 CONNECTIONS = 20
-STREAM_BITS = 40_000_000
+STREAM_BITS = 4_000_000
 STREAM = 1024 * KIB
 HANDOVERS = 30
 # More connections than a card without memory can have.

@@ -25,8 +25,10 @@ SIZE = 700
 
 
 def with_data(file: Path, conn: Conn) -> list[bytes]:
-    """IP packets with data that the guest has sent on a connection, in order."""
-    found = []
+    """IP packets with data that the guest has sent on a connection, in order; of what was sent
+    again the first.
+    """
+    found: dict[bytes, bytes] = {}
     try:
         for packet in pcapng.read(file):
             ip = packet.data[14:]
@@ -37,10 +39,10 @@ def with_data(file: Path, conn: Conn) -> list[bytes]:
             if (ip[6] if six else ip[9]) == socket.IPPROTO_TCP \
                     and struct.unpack_from(">HH", tcp) == (conn.guest_port, conn.peer_port) \
                     and total > 4 * (tcp[12] >> 4):
-                found.append(ip)
+                found.setdefault(tcp[4:8], ip)
     except pcapng.BadCapture:
         pass  # its last packet is still being written
-    return found
+    return list(found.values())
 
 
 # Name: family, level, option, and where an IP packet has it.

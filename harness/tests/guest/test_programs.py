@@ -16,6 +16,7 @@ from chimney.guest.station import Visit
 from chimney.wait import stays, wait_until
 
 KIB = 1024
+MORE = 512 * KIB  # than a small buffer holds, however often
 POLLIN, POLLPRI = 1, 2
 TCP_CONGESTION, TCP_REPAIR, TCP_ULP = 13, 19, 31
 SO_RCVLOWAT, SO_TIMESTAMPING, SOF_TIMESTAMPING_TX_ACK = 18, 37, 1 << 9
@@ -302,10 +303,11 @@ def test_low_water_mark_beyond_the_window(visit: Visit) -> None:
     conn.guest.set(socket.SOL_SOCKET, SO_RCVLOWAT, 1 << 30)
     visit.hand(conn)
     waiting = conn.guest.begin("poll", 15000, POLLIN)
-    count = conn.peer.do("fill", 500)["done"]
+    sending = conn.peer.begin("send", MORE)
     assert waiting.wait()["events"] == POLLIN
     conn.guest.set(socket.SOL_SOCKET, SO_RCVLOWAT, 1)
-    conn.guest.recv(count)
+    conn.guest.recv(MORE)
+    assert sending.wait() == {"done": MORE}
 
 
 def test_window_opens_again_for_a_reader_that_was_quick(visit: Visit) -> None:
@@ -317,10 +319,11 @@ def test_window_opens_again_for_a_reader_that_was_quick(visit: Visit) -> None:
     for _ in range(20):
         conn.guest.set(socket.SOL_SOCKET, SO_RCVLOWAT, 1 << 30)
         waiting = conn.guest.begin("poll", 15000, POLLIN)
-        count = conn.peer.do("fill", 60)["done"]
+        sending = conn.peer.begin("send", MORE)
         assert waiting.wait()["events"] == POLLIN
         conn.guest.set(socket.SOL_SOCKET, SO_RCVLOWAT, 1)
-        conn.guest.recv(count)
+        conn.guest.recv(MORE)
+        assert sending.wait() == {"done": MORE}
 
 
 def small_buffer(end: End) -> None:

@@ -374,7 +374,7 @@ def test_storm_of_routes(visit: Visit, tidy: None, seed: int) -> None:
                   f"echo route add 10.201.$((i / 250)).$((i % 250))/32 via {peer4}; "
                   f"echo route add fd98::$i/128 via {peer6}; done >/tmp/storm; "
                   "sed s/add/del/ /tmp/storm >/tmp/calm; ip -batch /tmp/storm; ip -batch /tmp/calm")
-        shell(visit, script, seconds=60)
+        shell(visit, script, seconds=300)
         for conn in idle:
             conn.both_ways(KIB)
         visit.expect("offloaded", *idle)

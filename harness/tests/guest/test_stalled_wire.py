@@ -14,7 +14,7 @@ from chimney.guest.station import Conn, Visit
 KIB = 1024
 COUNT = 32
 UPLOADS = 6
-UPLOAD_SECONDS = 5  # for chimneyctl to say that the connection is back
+UPLOAD_SECONDS = 20  # for chimneyctl to say that the connection is back
 FILL_MS = 30
 
 

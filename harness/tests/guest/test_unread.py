@@ -108,6 +108,7 @@ def test_low_water_mark_of_small_messages(visit: Visit, size: int) -> None:
     poll = conn.guest.begin("poll", 10000, POLLIN)
     sent = write(conn, size, WANTED)
     assert poll.wait()["events"] == POLLIN
+    conn.guest.set(socket.SOL_SOCKET, SO_RCVLOWAT, 1)
     conn.guest.recv(sent)
 
 

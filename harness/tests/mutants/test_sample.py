@@ -12,7 +12,7 @@ from chimney import paths
 from chimney.mutants import patches
 
 SAMPLE = {"device": 3, "driver": 1}
-SECONDS = 600
+SECONDS = 2400
 
 
 @pytest.mark.vm

@@ -20,7 +20,7 @@ COMMAND = [str(paths.TOP / "harness" / "chimney"), "run"]
 KEPT = re.compile(r"kept in (\S+)")
 MARK = "CHIMNEY_MARK"
 # The kernel takes a moment to end what is in a namespace that has ended.
-END_SECONDS = 5
+END_SECONDS = 30
 
 
 class Runs:
@@ -57,7 +57,7 @@ class Runs:
         wait_until(lambda: not self.processes(mark), "every process of the run to end",
                    END_SECONDS)
 
-    def __call__(self, *words: str, device: str = "virtio-net-pci", seconds: float = 60,
+    def __call__(self, *words: str, device: str = "virtio-net-pci", seconds: float = 300,
                  feed: bytes = b"") -> subprocess.CompletedProcess[str]:
         mark = self.new_mark()
         argv = [*COMMAND, "--device", device, *words]

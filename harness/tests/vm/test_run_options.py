@@ -45,7 +45,7 @@ def test_card_carries_what_goes_over_by_itself(run: Run, tmp_path: Path) -> None
     """
     trace = tmp_path / "trace"
     report = report_of(run, tmp_path, "--offload", "auto", "--kernel", "6.12", "--trace",
-                       str(trace), *SENDING, "-t", "1")
+                       str(trace), *SENDING, "-n", "64M")
     ledger = report["ledger"]
     assert report["offload"] == "auto" and report["kernel"] == "6.12"
     assert ledger["offloaded"] >= 1 and ledger["card_bytes"] > MIB and ledger["share"] > 0.9

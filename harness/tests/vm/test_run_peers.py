@@ -6,7 +6,6 @@ print, and what their status is good for.
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,15 @@ CLIENT = "socat -u TCP:10.77.0.2:7777 -"
 
 
 def test_a_peer_waits_for_the_server_in_the_guest(run: Run, tmp_path: Path) -> None:
-    """It begins when the guest listens, shows what it prints, and its end is that of the server."""
+    """It begins when the guest listens, shows what it prints, and its end is that of the server,
+    which would not end by itself.
+    """
     report = tmp_path / "report.json"
-    begin = time.monotonic()
     done = run("--bin", "socat", "--report", str(report), "--wait-listen", "7777",
                "--peer", CLIENT, *SERVER)
     # some versions of socat say that they have been ended
     said = [line for line in done.stderr.splitlines() if "exiting on signal 15" not in line]
     assert (done.returncode, done.stdout, said) == (0, "", ["hi"])
-    assert time.monotonic() - begin < 40, "the server was not ended with its peer"
     assert json.loads(report.read_text())["peers"] == [
         {"command": f"the peer '{CLIENT}'", "status": 0}]
 

@@ -19,8 +19,8 @@ from chimney.rundir import remove
 pytestmark = [pytest.mark.vm, pytest.mark.tap,
               pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount the clone")]
 KEPT = re.compile(r"kept in (\S.*)")
-SECONDS = 90
-BUILD_SECONDS = 400
+SECONDS = 300
+BUILD_SECONDS = 800
 NOBODY = "setpriv --reuid nobody --regid nogroup --clear-groups"
 
 

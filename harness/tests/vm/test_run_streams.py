@@ -24,7 +24,7 @@ from chimney.rundir import remove
 
 pytestmark = pytest.mark.vm
 RUN = [str(paths.TOP / "harness" / "chimney"), "run", "--device", "virtio-net-pci", "--net", "user"]
-SECONDS = 60
+SECONDS = 300
 KEPT = re.compile(r"kept in (\S+)")
 DATA = b"".join(b"line %d of standard input\n" % number for number in range(4000))
 Stdin = int | IO[bytes]

@@ -16,7 +16,7 @@ from ..wait import paced, wait_until
 from .station import Visit
 
 FIRST_PORT = 5100
-END_SECONDS = paced(60)
+END_SECONDS = paced(300)
 QUIET_SECONDS = int(paced(30))
 MIB = 1 << 20
 
@@ -137,7 +137,7 @@ class Handovers:
         return text
 
 
-def exchange_with_handovers(visit: Visit, seed: int, *, cycles: int, seconds: float = 60,
+def exchange_with_handovers(visit: Visit, seed: int, *, cycles: int, seconds: float = 300,
                             **options: Any) -> int:
     """One connection, both ways at once, handed over at least `cycles` times; returns how often."""
     exchange = Exchange(visit, seed, **options)

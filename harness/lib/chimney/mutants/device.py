@@ -34,7 +34,7 @@ def environment(mutant: Mutant | None) -> dict[str, str]:
         apply(mutant, folder)
         twins = compile_objects(mutant, folder)
     program = link(folder, twins, mutant.name if mutant else "the program without a patch")
-    return {"CHIMNEY_WAIT_SECONDS": "2", "CHIMNEY_QEMU": str(program)}
+    return {**({"CHIMNEY_WAIT_SECONDS": "2"} if mutant else {}), "CHIMNEY_QEMU": str(program)}
 
 
 def forget(mutant: Mutant) -> None:

@@ -174,10 +174,11 @@ class Card:
         """
         end = time.monotonic() + seconds
         while True:
+            passed = time.monotonic() > end
             value = condition()
             if value:
                 return value
-            if time.monotonic() > end:
+            if passed:
                 raise WaitTimeout(
                     what, seconds, f"fatal {self.fatal()}; {self.qtest.stderr()[-500:]}"
                 )
