@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import select
-import shutil
 import signal
 import termios
 import threading
@@ -27,6 +26,7 @@ SHELLS = (("bash", "-l"), ("sh", "-l"))
 # What the guest knows about terminals (images/mkinitramfs); any of them can do this one.
 TERMINALS = Path("/lib/terminfo")
 SIMPLE = "vt102"
+DEFAULT_SIZE = (24, 80)  # of a terminal that does not know its own
 _SLICE = 0.25
 _FOREVER = 1e9
 
@@ -71,9 +71,11 @@ def _start(agent: Agent, outputs: Outputs) -> Command:
 
 
 def _size() -> tuple[int, int]:
-    """Rows and columns of the user's terminal."""
-    columns, rows = shutil.get_terminal_size()
-    return rows, columns
+    """Rows and columns of the user's terminal. What the environment says of them may be old, or of
+    another one.
+    """
+    columns, rows = os.get_terminal_size(0)
+    return rows or DEFAULT_SIZE[0], columns or DEFAULT_SIZE[1]
 
 
 @contextmanager

@@ -61,7 +61,10 @@ def test_the_status_is_that_of_the_shell(shell: Open) -> None:
     assert end(child)[0] == 7
 
 
-def test_the_terminal_has_the_size_of_ours(shell: Open) -> None:
+def test_the_terminal_has_the_size_of_ours(shell: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the environment says, which a program in between may have set for another one."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "24")
     child = shell(*CARD)
     child.sendline("stty size")
     child.expect("33 97")
@@ -72,7 +75,7 @@ def test_the_terminal_has_the_size_of_ours(shell: Open) -> None:
         child.sendline("stty size")
         return bool(child.expect(["33 97", "20 70"]))
 
-    wait_until(follows, "the guest's terminal to follow ours", 5)
+    wait_until(follows, "the guest's terminal to follow ours", 30)
 
 
 def test_keys_are_the_guests(shell: Open) -> None:

@@ -14,8 +14,8 @@ from ..vm import Vm
 from ..wait import wait_until
 
 GUEST, PEER = "10.77.0.2", "10.77.0.1"
-LISTEN_SECONDS = 20
-WORK_SECONDS = 90
+LISTEN_SECONDS = 120
+WORK_SECONDS = 300
 
 Results = dict[str, object]
 
@@ -64,7 +64,7 @@ class Scene:
             yield
         finally:
             server.kill(signal=15)
-            server.wait(20)
+            server.wait(60)
 
     # -- the peer ---------------------------------------------------------------------------------
 
