@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from chimney.guest.puppet import CallFailed, End
-from chimney.guest.station import Visit
+from chimney.guest.station import Conn, Visit
 from chimney.wait import stays, wait_until
 
 KIB = 1024
@@ -297,11 +297,11 @@ def test_low_water_mark(visit: Visit) -> None:
     conn.guest.recv(210 * KIB)
 
 
-def test_low_water_mark_beyond_the_window(visit: Visit) -> None:
-    """A mark that the window never reaches: the reader is woken when no more can come."""
-    conn = visit.connect(prepare=small_buffer)
+def read_behind_a_mark(conn: Conn) -> None:
+    """More comes than the buffer holds, to a reader who waits for more still: it is woken when no
+    more can come, and then reads all.
+    """
     conn.guest.set(socket.SOL_SOCKET, SO_RCVLOWAT, 1 << 30)
-    visit.hand(conn)
     waiting = conn.guest.begin("poll", 15000, POLLIN)
     sending = conn.peer.begin("send", MORE)
     assert waiting.wait()["events"] == POLLIN
@@ -310,20 +310,22 @@ def test_low_water_mark_beyond_the_window(visit: Visit) -> None:
     assert sending.wait() == {"done": MORE}
 
 
+def test_low_water_mark_beyond_the_window(visit: Visit) -> None:
+    """A mark that the window never reaches, set before the hand-over."""
+    conn = visit.connect(prepare=small_buffer)
+    conn.guest.set(socket.SOL_SOCKET, SO_RCVLOWAT, 1 << 30)
+    visit.hand(conn)
+    read_behind_a_mark(conn)
+
+
 def test_window_opens_again_for_a_reader_that_was_quick(visit: Visit) -> None:
     """A buffer fills, the window is made smaller for a reader that may wait for more, and it reads
     all while the card is still being told so: the rest comes all the same, round after round.
     """
     conn = visit.connect(prepare=small_buffer)
     visit.hand(conn)
-    for _ in range(20):
-        conn.guest.set(socket.SOL_SOCKET, SO_RCVLOWAT, 1 << 30)
-        waiting = conn.guest.begin("poll", 15000, POLLIN)
-        sending = conn.peer.begin("send", MORE)
-        assert waiting.wait()["events"] == POLLIN
-        conn.guest.set(socket.SOL_SOCKET, SO_RCVLOWAT, 1)
-        conn.guest.recv(MORE)
-        assert sending.wait() == {"done": MORE}
+    for _ in range(200):
+        read_behind_a_mark(conn)
 
 
 def small_buffer(end: End) -> None:
