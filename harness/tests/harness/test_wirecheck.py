@@ -3,13 +3,10 @@
 """
 from __future__ import annotations
 
+import socket
+import struct
 from dataclasses import replace
 from pathlib import Path
-
-from scapy.layers.inet import IP, TCP
-from scapy.layers.inet6 import IPv6
-from scapy.layers.l2 import Ether
-from scapy.packet import Raw
 
 from chimney.pcapng import Packet, Writer
 from chimney.wirecheck import rows, rules
@@ -237,10 +234,15 @@ def test_cycles_count_only_with_payload_both_ways_on_both_sides() -> None:
 
 def frame(version: int, sport: int, dport: int, length: int) -> bytes:
     """A segment with a timestamp option; of more than a frame's length it is a large one."""
-    ip = IP(src="10.0.0.1", dst="10.0.0.2") if version == 4 else IPv6(src="fd00::1", dst="fd00::2")
-    tcp = TCP(sport=sport, dport=dport, seq=7, ack=9, flags="PA", window=500,
-              options=[("NOP", None), ("NOP", None), ("Timestamp", (1, 2))])
-    return bytes(Ether() / ip / tcp / Raw(bytes(length)))
+    tcp = struct.pack("!HHIIBBHHHBBBBII", sport, dport, 7, 9, 8 << 4, 0x18, 500, 0, 0,
+                      1, 1, 8, 10, 1, 2) + bytes(length)
+    if version == 6:
+        addresses = [socket.inet_pton(socket.AF_INET6, f"fd00::{n}") for n in (1, 2)]
+        return b"".join([bytes(12), b"\x86\xdd",
+                         struct.pack("!IHBB", 6 << 28, len(tcp), 6, 64), *addresses, tcp])
+    return bytes(12) + b"\x08\x00" + struct.pack(
+        "!BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 0, 0x4000, 64, 6, 0,
+        bytes((10, 0, 0, 1)), bytes((10, 0, 0, 2))) + tcp
 
 
 def test_quick_rows_are_those_of_tshark(tmp_path: Path) -> None:
@@ -282,9 +284,9 @@ def test_cycles_of_a_growing_capture(tmp_path: Path) -> None:
             writer.write(Packet(1, frame(4, 9, 5001, 5), "received"))
     growing.touch()
     watch, counts, data = CycleWatch(growing, 5001, 4), [], whole.read_bytes()
-    for start in range(0, len(data), 50):
+    for start in range(0, len(data), 150):
         with growing.open("ab") as stream:
-            stream.write(data[start:start + 50])
+            stream.write(data[start:start + 150])
         counts.append(watch.counted())
     assert (counts == sorted(counts), set(counts)) == (True, {0, 1, 2})
     assert CycleWatch(whole, 5001, 6).counted() == 0
