@@ -73,8 +73,8 @@ def test_parse_line() -> None:
         "ip.flags": "0x02",
         "ip.frag_offset": "0",
         "tcp.len": "1448",
-        "tcp.options.sack_le": "1,5",
-        "tcp.options.sack_re": "2,9",
+        "tcp.options.sack_le": "1;5",
+        "tcp.options.sack_re": "2;9",
         "frame.comment": "offload #1",
     }
     row = parse_line("\t".join(values.get(name, "") for name in FIELDS))
@@ -260,6 +260,30 @@ def test_quick_rows_are_those_of_tshark(tmp_path: Path) -> None:
     assert quick == slow
     assert row_of(Packet(0, bytes(60)), 1) is None
     assert row_of(Packet(0, frame(4, 1, 2, 0)[:40]), 1) is None
+
+
+def test_a_mark_on_a_foreign_frame_is_the_next_rows(tmp_path: Path) -> None:
+    """The card marks a hand-over on its next frame, which may be a neighbor's, another
+    connection's or one that marks two: none is lost, and they keep their order.
+    """
+    tcp, foreign = frame(6, 5001, 1, 100), frame(6, 22, 23, 0)
+    solicitation = bytearray(frame(6, 0, 0, 0))
+    solicitation[20] = 58
+    packets = [Packet(10**18 + n, bytes(data), origin, comments=comments) for n, (
+        data, origin, comments) in enumerate([
+            (tcp, "target", ["offload #1: port 1 to port 2, 0 kB"]),
+            (solicitation, "received", ["upload #1"]),
+            (foreign, "received", ["offload #2", "upload #2"]), (tcp, "host", ["offload #3", "x"]),
+            (tcp, "target", []), (tcp, "received", ["upload #3", "offload #4"])])]
+    path = tmp_path / "marks.pcapng"
+    with Writer(path) as writer:
+        for packet in packets:
+            writer.write(packet)
+    slow = rows.read(path, 5001)
+    assert [rules.changes(row) for row in slow] == [
+        ["card"], ["host", "card", "host", "card"], [], ["host", "card"]]
+    quick = list(CycleWatch(path, 5001, 6).new_rows())
+    assert [row.comment for row in quick] == [row.comment for row in slow]
 
 
 def test_later_fragments_have_their_comment_only() -> None:

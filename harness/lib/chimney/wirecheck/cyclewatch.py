@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..pcapng import Follower, Packet
 from . import rules
-from .rows import Row
+from .rows import MANY, Marks, Row
 
 ETHERNET = 14
 IPV4, IPV6 = 0x0800, 0x86DD
@@ -25,23 +25,27 @@ class CycleWatch:
         self._packets = Follower(capture)
         self._port, self._family = port, family
         self._number = 0
+        self._marks = Marks()
         self._counter = rules.CycleCounter()
 
     def counted(self) -> int:
         """The cycles up to now, as rules.cycles counts them; the file's unwritten end is left out
         (BadCapture: what is there is not a capture).
         """
-        for row in self._new_rows():
+        for row in self.new_rows():
             self._counter.see(row)
         return self._counter.result().counted
 
-    def _new_rows(self) -> Iterator[Row]:
+    def new_rows(self) -> Iterator[Row]:
+        """The rows that the file has got since the last look, as rows.read gives them."""
         for packet in self._packets:
             self._number += 1
             row = row_of(packet, self._number)
             if row and (":" in row.src) == (self._family == 6) and (
                     row.fragment or self._port in (row.sport, row.dport)):
-                yield row
+                yield self._marks.on(row)
+            else:
+                self._marks.keep(MANY.join(packet.comments))
 
 
 def row_of(packet: Packet, number: int) -> Row | None:
@@ -70,7 +74,7 @@ def row_of(packet: Packet, number: int) -> Row | None:
         return None
     half = len(addresses) // 2
     src, dst = (socket.inet_ntop(version, part) for part in (addresses[:half], addresses[half:]))
-    comment = ";".join(packet.comments)
+    comment = MANY.join(packet.comments)
     if not first:
         return Row(number, packet.ns / 1e9, packet.interface, src, dst, 0, 0, 0, 0, 0, 0,
                    fragment=True, comment=comment)

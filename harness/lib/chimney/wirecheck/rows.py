@@ -5,7 +5,8 @@ the frame.
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import HarnessError, ProgramMissing
@@ -36,6 +37,8 @@ FIELDS = (
     "tcp.options.sack_re",
     "frame.comment",
 )
+SPORT = FIELDS.index("tcp.srcport")
+MANY = ";"  # between the values of a field that a frame has several times
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,9 @@ def parse_line(line: str) -> Row:
         comment,
     ) = (line.rstrip("\n").split("\t") + [""] * len(FIELDS))[: len(FIELDS)]
     sack = tuple(
-        (int(a), int(b)) for a, b in zip(left.split(","), right.split(","), strict=False) if a and b
+        (int(a), int(b))
+        for a, b in zip(left.split(MANY), right.split(MANY), strict=False)
+        if a and b
     )
     bits = _number(ip_flags)
     return Row(
@@ -134,7 +139,7 @@ def parse_line(line: str) -> Row:
         int(ack),
         _number(flags),
         _number(window),
-        int(tsval.split(",")[0]) if tsval else None,
+        int(tsval.split(MANY)[0]) if tsval else None,
         _number(ip_id) if src4 else None,
         bool(bits & 2) if src4 else True,
         bool(bits & 1 or _number(offset)) if src4 else bool(fragment6),
@@ -146,7 +151,10 @@ def parse_line(line: str) -> Row:
 
 
 def read(capture: Path, port: int | None = None) -> list[Row]:
-    """Every TCP segment of a capture, in its order; of one port if given."""
+    """Every TCP segment of a capture, in its order; of one port if given. A comment on a frame that
+    is left out goes to the next row: the card puts it on its next frame, whosever that is.
+    """
+    kept = "tcp" if port is None else f"tcp.port == {port}"
     command = [
         "tshark",
         "-n",
@@ -163,9 +171,11 @@ def read(capture: Path, port: int | None = None) -> list[Row]:
         "--disable-protocol",
         "http",
         "-Y",
-        "tcp" if port is None else f"tcp.port == {port}",
+        f"({kept}) or frame.comment",
         "-T",
         "fields",
+        "-E",
+        f"aggregator={MANY}",
     ]
     for field in FIELDS:
         command += ["-e", field]
@@ -177,4 +187,34 @@ def read(capture: Path, port: int | None = None) -> list[Row]:
         raise HarnessError(
             f"tshark could not read {capture}: {done.stderr.strip().splitlines()[-1]}"
         )
-    return [parse_line(line) for line in done.stdout.splitlines()]
+    return list(_of_port(done.stdout.splitlines(), port))
+
+
+def _of_port(lines: list[str], port: int | None) -> Iterator[Row]:
+    marks = Marks()
+    for line in lines:
+        ports, comment = line.split("\t")[SPORT : SPORT + 2], line.split("\t")[-1]
+        if all(ports) and (port is None or str(port) in ports):
+            yield marks.on(parse_line(line))
+        else:
+            marks.keep(comment)
+
+
+class Marks:
+    """Comments of frames that are left out, on their way to the next row."""
+
+    def __init__(self) -> None:
+        self._kept: list[str] = []
+
+    def keep(self, comment: str) -> None:
+        """The comment of a frame that is left out; empty if it has none."""
+        if comment:
+            self._kept.append(comment)
+
+    def on(self, row: Row) -> Row:
+        """The next row, with the comments that were kept before its own."""
+        if not self._kept:
+            return row
+        words = [*self._kept, row.comment] if row.comment else self._kept
+        self._kept = []
+        return replace(row, comment=MANY.join(words))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from .rows import Row
+from .rows import MANY, Row
 
 M32 = 1 << 32
 TARGET_IDS, HOST_IDS = (0x8000, 0xFFFF), (0x0000, 0x7FFF)
@@ -240,10 +240,10 @@ def shares(rows: Iterable[Row]) -> Share:
 
 def changes(row: Row) -> list[str]:
     """Who got the connection just before a frame, "card" or "host", one after the other: a comment
-    "offload #n" or "upload #n" stands on the first frame after the event.
+    "offload #n" or "upload #n" stands on the first frame of the connection after the event.
     """
     return ["card" if "offload #" in word else "host"
-            for word in row.comment.split(";") if "offload #" in word or "upload #" in word]
+            for word in row.comment.split(MANY) if "offload #" in word or "upload #" in word]
 
 
 def owned(rows: Iterable[Row]) -> Iterator[tuple[Row, str]]:
