@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * conn.c - connections as objects: lookup by tuple, TCP state, and the ways a connection ends here.
- *
- * An end has three steps, each of which may come alone: halt (an upload was asked for: nothing is
- * processed any more), stop (the host uploads) and free. Nothing but the last releases anything
- * (DIS-13).
+ * conn.c - connections as objects: lookup by tuple, TCP state, segment size. How they end: end.c.
  */
 #include <string.h>
 
+#include "conn.h"
 #include "toe_internal.h"
 
 /* ------------------------------------------------------------------ lookup */
@@ -88,7 +85,7 @@ void toe_conn_hash_del(struct toe_conn *c)
 
 /* ------------------------------------------------------------------ state */
 
-static bool is_established(enum toe_tcp_state s)
+bool toe_conn_is_established(enum toe_tcp_state s)
 {
 	return s == TOE_ESTABLISHED || s == TOE_CLOSE_WAIT;
 }
@@ -97,13 +94,13 @@ void toe_conn_set_state(struct toe_conn *c, enum toe_tcp_state state)
 {
 	struct toe_tcp_stats *s = toe_tcp_stats(c);
 
-	if (c->phase == TOE_LIVE && is_established(c->state)) {
+	if (c->phase == TOE_LIVE && toe_conn_is_established(c->state)) {
 		s->currently_established--;
 		if (state == TOE_CLOSED)
 			s->reset_established++;
 	}
 	c->state = state;
-	if (c->phase == TOE_LIVE && is_established(state))
+	if (c->phase == TOE_LIVE && toe_conn_is_established(state))
 		s->currently_established++;
 }
 
@@ -122,127 +119,6 @@ void toe_conn_set_mss(struct toe_conn *c)
 	c->snd.mss = mss;
 	if (c->cc.ops)
 		toe_cc_set_smss(&c->cc, mss);
-}
-
-/* ------------------------------------------------------------------ ends */
-
-void toe_conn_halt(struct toe_conn *c, bool deliver)
-{
-	c->rx_off = true;
-	c->tx_off = true;
-	c->dlv_off = !deliver;
-	c->out.keep_probe = false;
-	c->out.wnd_probe = false;
-	c->out.tlp_probe = false;
-	toe_timer_freeze(c);
-	/* What came before is acknowledged while there is time (TRM-32). */
-	if (c->rcv.ack_owed)
-		c->rcv.ack_now = true;
-	toe_output_kick(c);
-	toe_event_kick(c);
-}
-
-void toe_conn_abort(struct toe_conn *c)
-{
-	c->aborted = true;
-	toe_conn_set_state(c, TOE_CLOSED);
-	c->rcv.ack_now = false;
-	c->rcv.ack_owed = false;
-	c->rcv.dup_acks = 0;
-	c->rec.rt_running = false;
-	toe_conn_halt(c, false);
-	c->tmr[TOE_TMR_REXMT] = TOE_NO_DEADLINE;
-	c->tmr[TOE_TMR_KEEP] = TOE_NO_DEADLINE;
-	c->tmr[TOE_TMR_TLP] = TOE_NO_DEADLINE;
-	toe_sendq_fail(c, TOE_ABORTED);
-	toe_deliver_fail(c, TOE_ABORTED);
-}
-
-void toe_conn_invalidate(struct toe_conn *c, uint64_t now)
-{
-	toe_engine_clock(c->t, now);
-	c->invalid = true;
-	toe_event_retrieve(c, TOE_WHY_INVALID);
-}
-
-/*
- * What recovery knew is not part of the state that goes back. If data is known to be lost, SND.NXT
- * is pulled back to it, so that the host sends it again without waiting for a timeout.
- */
-static void pull_back(struct toe_conn *c)
-{
-	struct toe_range r;
-
-	if (c->rec.state != TOE_REC_FAST || c->snd.nxt != c->snd.max)
-		return;
-	if (!(c->k.flags & TOE_SACK)) {
-		if (c->rec.force)
-			c->snd.nxt = c->snd.una;
-		return;
-	}
-	if (toe_sack_next(&c->sack, c->snd.max, c->snd.mss, c->t->params.dup_ack_threshold, false,
-			  &r) == TOE_SACK_LOST)
-		c->snd.nxt = r.start;
-}
-
-void toe_conn_stop(struct toe_conn *c, enum toe_stop_sends how, uint64_t now)
-{
-	struct toe *t = c->t;
-
-	toe_engine_clock(t, now);
-	if (c->phase != TOE_LIVE)
-		return;
-	toe_conn_hash_del(c);
-	pull_back(c);
-	toe_conn_halt(c, false);
-	if (is_established(c->state))
-		toe_tcp_stats(c)->currently_established--;
-	c->phase = TOE_STOPPED;
-	c->dlv.busy = false;
-	toe_rcvbuf_drop_ooo(&c->rcv.buf);
-	toe_deliver_fail(c, c->aborted ? TOE_ABORTED : TOE_UPLOADING);
-	toe_sendq_stop(c, how);
-	t->stats.buffered_out += toe_deliver_held(c);
-	if (!c->rcv.ack_now && !c->out.rst)
-		toe_list_remove(&c->out_link);
-	toe_event_kick(c);
-}
-
-bool toe_conn_stopped(const struct toe_conn *c)
-{
-	return c->phase == TOE_STOPPED && !toe_event_pending(c) && !toe_output_queued(c);
-}
-
-void toe_conn_free(struct toe_conn *c)
-{
-	struct toe *t = c->t;
-
-	toe_conn_hash_del(c);
-	toe_timer_freeze(c);
-	if (c->phase == TOE_LIVE && is_established(c->state))
-		toe_tcp_stats(c)->currently_established--;
-	toe_list_remove(&c->ev_link);
-	toe_list_remove(&c->out_link);
-	toe_list_remove(&c->path_link);
-	toe_list_remove(&c->all);
-	t->nconns--;
-	if (c->rcv.old_mem)
-		t->ops.free(t->opaque, c->rcv.old_mem, c->rcv.old_cap);
-	if (c->rcv.buf.mem)
-		t->ops.free(t->opaque, c->rcv.buf.mem, c->rcv.buf.cap);
-	t->ops.free(t->opaque, c, sizeof(*c));
-}
-
-void toe_conn_discard(struct toe_conn *c)
-{
-	if (c->phase == TOE_IMPORTED)
-		toe_conn_free(c);
-}
-
-void toe_conn_destroy(struct toe_conn *c)
-{
-	if (c->phase == TOE_STOPPED)
-		toe_conn_free(c);
 }
 
 uint64_t toe_conn_cookie(const struct toe_conn *c)

@@ -7,6 +7,12 @@
  * busy, that part is empty, and data goes from the frame into the request at once. Busy lasts from
  * an indication to its verdict; a completion is never busy, since it is only a list entry (M-10).
  */
+#include "clock.h"
+#include "conn.h"
+#include "deliver.h"
+#include "frame.h"
+#include "queue.h"
+#include "timer.h"
 #include "toe_internal.h"
 
 /* ------------------------------------------------------------------ requests */
@@ -258,12 +264,6 @@ void toe_recv(struct toe_conn *c, struct toe_req *req, uint64_t now)
 }
 
 /* ------------------------------------------------------------------ indications */
-
-bool toe_deliver_wants_indication(const struct toe_conn *c)
-{
-	return c->phase == TOE_LIVE && !c->dlv_off && !c->dlv.busy && !c->dlv.refused &&
-	       !c->dlv.head && toe_deliver_held(c);
-}
 
 void toe_deliver_indicate(struct toe_conn *c, uint32_t room, struct toe_event *ev)
 {

@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * engine.c - the engine as a whole: creation, parameters, the clock, statistics.
+ * engine.c - the engine as a whole: creation, parameters, ticks, statistics.
  *
- * Owns struct toe. Holds no TCP: it hands ticks to timer.c and knows connections only as list
- * members.
+ * Owns struct toe. Holds no TCP: a tick hands each deadline that has passed to the file whose timer
+ * it is, and connections are only members of lists here.
  */
 #include <string.h>
 
+#include "clock.h"
+#include "conn.h"
+#include "deliver.h"
+#include "end.h"
+#include "keep.h"
+#include "neigh.h"
+#include "queue.h"
+#include "recovery.h"
+#include "timer.h"
 #include "toe_internal.h"
 
 /* Windows' defaults where one is known, RFC values else. */
@@ -21,19 +30,6 @@ static const struct toe_params default_params = {
 	.push_ticks = 500,
 	.nce_stale_ticks = 30000,
 };
-
-void toe_engine_clock(struct toe *t, uint64_t now)
-{
-	if (now > t->now)
-		t->now = now;
-}
-
-uint32_t toe_ns_to_ticks(const struct toe *t, uint64_t ns)
-{
-	uint64_t ticks = ns / t->tick_ns + (ns % t->tick_ns ? 1 : 0);
-
-	return ticks >= UINT32_MAX ? UINT32_MAX - 1 : (uint32_t)ticks;
-}
 
 static bool config_ok(const struct toe_config *cfg)
 {
@@ -193,10 +189,66 @@ const struct toe_params *toe_get_params(const struct toe *t)
 	return &t->params;
 }
 
+static void expired(struct toe_conn *c, enum toe_timer which, uint64_t now)
+{
+	switch (which) {
+	case TOE_TMR_REXMT:
+		toe_recovery_timeout(c, now);
+		break;
+	case TOE_TMR_KEEP:
+		toe_keep_expired(c, now);
+		break;
+	case TOE_TMR_DELACK:
+		c->rcv.ack_now = true;
+		toe_output_kick(c);
+		break;
+	case TOE_TMR_PUSH:
+		toe_deliver_push_timer(c);
+		break;
+	case TOE_TMR_SWS:
+		c->snd.sws_force = true;
+		toe_output_kick(c);
+		break;
+	case TOE_TMR_TLP:
+		toe_recovery_tlp(c, now);
+		break;
+	case TOE_TMR_WND:
+		c->rcv.sws_force = true;
+		c->rcv.ack_now = true;
+		toe_output_kick(c);
+		break;
+	case TOE_TMRS:
+		break;
+	}
+}
+
+static void expire(struct toe *t, uint64_t now)
+{
+	/*
+	 * A handler never arms a timer for now or earlier, so each connection comes up once; the
+	 * count is a guard.
+	 */
+	uint32_t left = 2 * t->heap_len + 2;
+
+	toe_timer_settle(t);
+	while (left-- && t->heap_len && t->heap[1]->heap_key <= now) {
+		struct toe_conn *c = t->heap[1];
+		unsigned i;
+
+		for (i = 0; i < TOE_TMRS && !c->frozen; i++) {
+			if (c->tmr[i] > now)
+				continue;
+			c->tmr[i] = TOE_NO_DEADLINE;
+			expired(c, (enum toe_timer)i, now);
+		}
+		toe_timer_settle(t);
+	}
+}
+
 void toe_tick(struct toe *t, uint64_t now)
 {
 	toe_engine_clock(t, now);
-	toe_timer_expire(t, t->now);
+	expire(t, t->now);
 }
 
 uint64_t toe_next_deadline(const struct toe *t)

@@ -1,110 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * event.c - events on their way to the host, in order per connection.
+ * event.c - events on their way to the host, in order per connection: the host polls them here.
  *
- * A finished request is its own list node, and so are the few markers that each connection has
- * (closed, aborted, retrieve, backlog), so nothing is allocated and nothing is lost. An indication
- * is no node: it is a condition of deliver.c that is looked at when everything before it has been
- * polled, so that it carries all that has gathered.
+ * queue.c puts them into the lists. An indication is no node of a list: it is a condition that is
+ * looked at when everything before it has been polled, so that it carries all that has gathered.
  */
 #include <string.h>
 
+#include "deliver.h"
+#include "queue.h"
 #include "toe_internal.h"
-
-static struct toe_queue *queue_of(struct toe_conn *c)
-{
-	return &c->t->q[c->k.queue];
-}
-
-bool toe_event_pending(const struct toe_conn *c)
-{
-	return c->ev_head;
-}
-
-void toe_event_kick(struct toe_conn *c)
-{
-	bool listed = !toe_list_empty(&c->ev_link);
-
-	if (c->ev_head) {
-		if (listed && !c->ev_waiting)
-			return;
-	} else if (toe_deliver_wants_indication(c)) {
-		if (listed)
-			return;
-	} else {
-		toe_list_remove(&c->ev_link);
-		c->ev_waiting = false;
-		return;
-	}
-	toe_list_remove(&c->ev_link);
-	toe_list_append(&queue_of(c)->ready, &c->ev_link);
-	c->ev_waiting = false;
-}
-
-static void append(struct toe_conn *c, struct toe_req *node)
-{
-	node->next = NULL;
-	if (c->ev_tail)
-		c->ev_tail->next = node;
-	else
-		c->ev_head = node;
-	c->ev_tail = node;
-	toe_event_kick(c);
-}
-
-void toe_event_req(struct toe_conn *c, struct toe_req *req, enum toe_status status)
-{
-	req->status = status;
-	append(c, req);
-}
-
-static void append_marker(struct toe_conn *c, struct toe_req *marker, bool *queued)
-{
-	if (*queued)
-		return;
-	*queued = true;
-	append(c, marker);
-}
-
-void toe_event_closed(struct toe_conn *c)
-{
-	append_marker(c, &c->ev_closed, &c->closed_queued);
-}
-
-void toe_event_aborted(struct toe_conn *c)
-{
-	append_marker(c, &c->ev_aborted, &c->aborted_queued);
-}
-
-void toe_event_backlog(struct toe_conn *c, uint32_t bytes)
-{
-	c->ev_backlog.len = bytes;
-	append_marker(c, &c->ev_backlog, &c->backlog_queued);
-}
-
-static bool is_mandatory(enum toe_reason why)
-{
-	return why == TOE_WHY_URGENT || (why >= TOE_WHY_TIMEOUT && why <= TOE_WHY_HARDWARE);
-}
-
-void toe_event_retrieve(struct toe_conn *c, enum toe_reason why)
-{
-	bool ended = c->state == TOE_TIME_WAIT || c->state == TOE_CLOSED;
-	bool half = c->state == TOE_FIN_WAIT1 || c->state == TOE_FIN_WAIT2 ||
-		    c->state == TOE_CLOSE_WAIT;
-
-	if (c->phase != TOE_LIVE || c->asked || c->aborted)
-		return;
-	if (!is_mandatory(why) && half)
-		return;		/* TRM-9 */
-	if (!c->retrieve_queued || is_mandatory(why))
-		c->retrieve_reason = why;
-	append_marker(c, &c->ev_retrieve, &c->retrieve_queued);
-	if (is_mandatory(why)) {
-		c->asked = true;
-		toe_conn_halt(c, ended && why == TOE_WHY_REQUESTED);
-	}
-}
 
 static void fill_req(struct toe_conn *c, struct toe_req *req, struct toe_event *ev)
 {
@@ -199,7 +104,7 @@ static bool poll_conn(struct toe_conn *c, uint32_t ind_room, struct toe_event *e
 		return false;
 	if (!c->ev_head && !ind_room) {
 		c->ev_waiting = true;
-		toe_list_append(&queue_of(c)->waiting, &c->ev_link);
+		toe_list_append(&c->t->q[c->k.queue].waiting, &c->ev_link);
 		return false;
 	}
 	ev->conn = c;

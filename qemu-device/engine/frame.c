@@ -7,6 +7,12 @@
  */
 #include <string.h>
 
+#include "clock.h"
+#include "conn.h"
+#include "frame.h"
+#include "neigh.h"
+#include "queue.h"
+#include "timer.h"
 #include "toe_internal.h"
 
 /* ------------------------------------------------------------------ receive window */

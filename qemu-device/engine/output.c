@@ -6,6 +6,13 @@
  * retransmission up to SND.MAX), an ACK that nothing carried. Every frame carries the ACK of the
  * moment, so one toe_output() acknowledges all input before it with one frame.
  */
+#include "clock.h"
+#include "conn.h"
+#include "frame.h"
+#include "queue.h"
+#include "recovery.h"
+#include "sendq.h"
+#include "timer.h"
 #include "toe_internal.h"
 
 #define BURST		16	/* frames of one connection before the next one's turn */
@@ -17,22 +24,6 @@ enum outcome { IDLE, SENT, BLOCKED };
 static uint32_t whole(uint32_t len, uint32_t mss)
 {
 	return mss ? len - len % mss : len;
-}
-
-void toe_output_kick(struct toe_conn *c)
-{
-	if (toe_list_empty(&c->out_link) && c->phase != TOE_IMPORTED)
-		toe_list_append(&c->t->q[c->k.queue].out, &c->out_link);
-}
-
-bool toe_output_queued(const struct toe_conn *c)
-{
-	return !toe_list_empty(&c->out_link);
-}
-
-bool toe_output_has_data(const struct toe_conn *c)
-{
-	return toe_seq_lt(c->snd.nxt, toe_snd_limit(c));
 }
 
 /*

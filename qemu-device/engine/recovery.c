@@ -7,6 +7,13 @@
  * inflation: pipe is an estimate of what is in the network, and duplicate ACKs make it smaller,
  * which is also limited transmit (RFC 3042).
  */
+#include "clock.h"
+#include "conn.h"
+#include "end.h"
+#include "neigh.h"
+#include "queue.h"
+#include "recovery.h"
+#include "timer.h"
 #include "toe_internal.h"
 
 static bool has_sack(const struct toe_conn *c)

@@ -7,6 +7,10 @@
  * is done when SND.UNA has passed its last byte, a graceful disconnect when its FIN is acknowledged
  * as well (SND-8, DIS-6).
  */
+#include "clock.h"
+#include "conn.h"
+#include "queue.h"
+#include "sendq.h"
 #include "toe_internal.h"
 
 static uint32_t req_end(const struct toe_req *r)
@@ -163,6 +167,19 @@ void toe_conn_bounds(const struct toe_conn *c, uint32_t *sends, uint32_t *buffer
 	*buffered = toe_deliver_held(c);
 }
 
+/*
+ * STA-19: twice what the network takes in a round trip, in powers of two; what is posted plays no
+ * part.
+ */
+uint32_t toe_state_backlog(const struct toe_conn *c)
+{
+	uint32_t want = c->cc.cwnd < c->snd.max_wnd ? c->cc.cwnd : c->snd.max_wnd, b = 64u << 10;
+
+	while (b < (4u << 20) && b / 2 < want)
+		b *= 2;
+	return b;
+}
+
 /* ------------------------------------------------------------------ lookup */
 
 static struct toe_req *find(struct toe_conn *c, uint32_t seq)
@@ -256,49 +273,4 @@ void toe_send(struct toe_conn *c, struct toe_req *req, uint64_t now)
 	toe_sendq_append(c, req);
 	toe_sendq_acked(c);	/* an empty request behind acknowledged data */
 	toe_output_kick(c);
-}
-
-static void disconnect_abortive(struct toe_conn *c, struct toe_req *req)
-{
-	if (toe_conn_is_invalid(c)) {
-		toe_conn_abort(c);
-		toe_event_req(c, req, TOE_ABORTED);
-		return;
-	}
-	toe_conn_abort(c);
-	c->out.rst = true;
-	c->out.rst_req = req;
-	toe_output_kick(c);
-}
-
-void toe_disconnect(struct toe_conn *c, struct toe_req *req, uint64_t now)
-{
-	enum toe_status status = TOE_OK;
-	bool abortive = req->flags & TOE_DISC_ABORTIVE;
-
-	toe_engine_clock(c->t, now);
-	req->kind = TOE_REQ_DISCONNECT;
-	req->next = NULL;
-	req->done = 0;
-	req->push = false;
-	req->seq = c->snd.end;
-	if (c->aborted)
-		status = TOE_ABORTED;
-	else if (c->phase != TOE_LIVE)
-		status = TOE_UPLOADING;
-	else if (abortive == !!(req->flags & TOE_DISC_GRACEFUL) || (abortive && req->len))
-		status = TOE_BAD_FIELD;
-	else if (!abortive &&
-		 (c->snd.fin || (c->state != TOE_ESTABLISHED && c->state != TOE_CLOSE_WAIT)))
-		status = TOE_BAD_STATE;
-	else if (!abortive && req->len > TOE_MAX_QUEUED - (c->snd.end - c->snd.una))
-		status = TOE_TOO_MANY;
-	if (status) {
-		toe_event_req(c, req, status);
-	} else if (abortive) {
-		disconnect_abortive(c, req);
-	} else {
-		toe_sendq_append(c, req);
-		toe_output_kick(c);
-	}
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * toe_internal.h - the engine's own structures, and what its files call of each other.
+ * toe_internal.h - the engine's own structures.
  *
  * Everything hangs off struct toe (engine.c). A connection is cut into parts, and each part names
- * the one file that writes it; others ask through the functions below. No list here is searched on
- * the data path: connections sit in intrusive lists (events ready, output pending), in one hash
- * table, and in one heap of timers.
+ * the files that write it; others ask through the functions in those files' headers. No list here
+ * is searched on the data path: connections sit in intrusive lists (events ready, output pending),
+ * in one hash table, and in one heap of timers.
  */
 #ifndef TOE_INTERNAL_H
 #define TOE_INTERNAL_H
@@ -89,7 +89,7 @@ struct toe_queue {
 	bool blocked;			/* the backend takes nothing until toe_writable() */
 };
 
-struct toe_neigh {			/* neighpath.c */
+struct toe_neigh {			/* neigh.c */
 	struct toe *t;
 	struct toe_link all;		/* in toe.neighs */
 	struct toe_link paths;
@@ -101,7 +101,7 @@ struct toe_neigh {			/* neighpath.c */
 	bool invalid;
 };
 
-struct toe_path {			/* neighpath.c */
+struct toe_path {			/* path.c */
 	struct toe *t;
 	struct toe_neigh *n;
 	struct toe_link link;		/* in toe_neigh.paths */
@@ -126,7 +126,7 @@ enum toe_phase { TOE_IMPORTED, TOE_LIVE, TOE_STOPPED };
 enum toe_recovery { TOE_REC_OPEN, TOE_REC_FAST, TOE_REC_LOSS };
 
 struct toe_snd {
-	/* input.c, output.c, recovery.c */
+	/* ack.c, output.c, recovery.c */
 	uint32_t una, nxt, max;
 	uint32_t wnd, max_wnd, wl1, wl2;
 	uint32_t mss;			/* payload of a segment without SACK blocks */
@@ -147,7 +147,7 @@ struct toe_snd {
 	uint64_t backlog_at;
 };
 
-struct toe_rcv {			/* input.c; the window by output.c */
+struct toe_rcv {			/* input.c, delack.c; the window by frame.c */
 	uint32_t nxt;			/* RCV.NXT: buf.nxt, and one more behind the FIN */
 	uint32_t adv;			/* right edge that was offered */
 	uint32_t last_ack;		/* RCV.NXT as last sent (RFC 7323 Last.ACK.sent) */
@@ -208,7 +208,7 @@ struct toe_dlv {			/* deliver.c */
 	uint32_t old_bytes;
 };
 
-struct toe_keep {			/* timer.c */
+struct toe_keep {			/* keep.c */
 	uint32_t probes;
 	bool     bra;			/* validation period after an in-window RST (BRA-4) */
 	bool     bra_timer;		/* mitigation started the timer (BRA-13) */
@@ -264,7 +264,7 @@ struct toe_conn {
 	bool frozen;
 	uint32_t rexmt_in, keep_in, tlp_in, delack_in;	/* as imported, ticks */
 
-	/* events: finished requests and markers, in order */
+	/* queue.c, event.c: finished requests and markers, in order */
 	struct toe_req *ev_head, *ev_tail;
 	struct toe_req ev_closed, ev_aborted, ev_retrieve, ev_backlog;
 	bool closed_queued, aborted_queued, retrieve_queued, backlog_queued;
@@ -289,213 +289,5 @@ struct toe {
 	uint32_t heap_len;
 	struct toe_stats stats;
 };
-
-/* ------------------------------------------------------------------ engine.c */
-
-void toe_engine_clock(struct toe *t, uint64_t now);
-static inline uint64_t toe_ticks_to_ns(const struct toe *t, uint32_t ticks)
-{
-	return (uint64_t)ticks * t->tick_ns;
-}
-uint32_t toe_ns_to_ticks(const struct toe *t, uint64_t ns);
-static inline uint32_t toe_ticks_now(const struct toe *t, uint64_t now)
-{
-	return (uint32_t)(now / t->tick_ns);
-}
-static inline struct toe_ip_stats *toe_ip_stats(struct toe_conn *c)
-{
-	return &c->t->stats.ip[c->p->s.ipv6];
-}
-static inline struct toe_tcp_stats *toe_tcp_stats(struct toe_conn *c)
-{
-	return &c->t->stats.tcp[c->p->s.ipv6];
-}
-
-/* ------------------------------------------------------------------ event.c */
-
-/* A finished request; it is the host's again when polled. */
-void toe_event_req(struct toe_conn *c, struct toe_req *req, enum toe_status status);
-void toe_event_closed(struct toe_conn *c);
-void toe_event_aborted(struct toe_conn *c);
-void toe_event_backlog(struct toe_conn *c, uint32_t bytes);
-/* Ask for upload; a mandatory reason stops the connection (EVT-6). */
-void toe_event_retrieve(struct toe_conn *c, enum toe_reason why);
-/* An indication may have become possible, or impossible: put the connection where it belongs. */
-void toe_event_kick(struct toe_conn *c);
-bool toe_event_pending(const struct toe_conn *c);
-
-/* ------------------------------------------------------------------ conn.c */
-
-struct toe_conn *toe_conn_lookup(struct toe *t, bool ipv6, const uint8_t *local,
-				 const uint8_t *remote, uint16_t local_port, uint16_t remote_port);
-bool toe_conn_hash_add(struct toe_conn *c);	/* false: the tuple is taken */
-void toe_conn_hash_del(struct toe_conn *c);
-void toe_conn_set_state(struct toe_conn *c, enum toe_tcp_state state);
-/*
- * No input, no data out, no timer any more; waits for the upload. deliver: what has been received
- * may still be.
- */
-void toe_conn_halt(struct toe_conn *c, bool deliver);
-/* The connection is dead by RST, ours or theirs: all requests come back with TOE_ABORTED. */
-void toe_conn_abort(struct toe_conn *c);
-/* Payload per segment from MTU and MSS. */
-void toe_conn_set_mss(struct toe_conn *c);
-void toe_conn_free(struct toe_conn *c);
-
-/* ------------------------------------------------------------------ neighpath.c */
-
-/* Nothing at all may be sent over an invalidated object (INV-5). */
-static inline bool toe_conn_is_invalid(const struct toe_conn *c)
-{
-	return c->invalid || c->p->invalid || c->p->n->invalid;
-}
-/* Before each datagram: NCE-5, NCE-6. */
-void toe_neigh_sending(struct toe_neigh *n, uint64_t now);
-/* Forward progress (NCE-4). */
-static inline void toe_neigh_confirm(struct toe_neigh *n, uint64_t now)
-{
-	n->nrt = toe_ticks_now(n->t, now);
-}
-void toe_neigh_raise(struct toe_neigh *n, uint64_t now);
-void toe_neigh_rescale(struct toe_neigh *n, uint64_t now, uint64_t old_tick_ns,
-		       uint64_t new_tick_ns);
-
-/* ------------------------------------------------------------------ input.c */
-
-enum toe_verdict_rx toe_input_segment(struct toe_conn *c, struct toe_seg *seg, uint64_t now);
-
-/* ------------------------------------------------------------------ output.c */
-
-/* Something may be sendable: look at the connection in the next toe_output(). */
-void toe_output_kick(struct toe_conn *c);
-bool toe_output_queued(const struct toe_conn *c);
-/* Bytes, or a FIN, not sent yet or to be sent again. */
-bool toe_output_has_data(const struct toe_conn *c);
-/* SND.MAX cannot pass this. */
-static inline uint32_t toe_snd_limit(const struct toe_conn *c)
-{
-	return c->snd.end + (c->snd.fin ? 1 : 0);
-}
-static inline bool toe_fin_sent(const struct toe_conn *c)
-{
-	return c->snd.fin && c->snd.max == c->snd.end + 1;
-}
-
-/* ------------------------------------------------------------------ sendq.c */
-
-void toe_sendq_append(struct toe_conn *c, struct toe_req *req);
-/* SND.UNA moved: complete what it has passed. */
-void toe_sendq_acked(struct toe_conn *c);
-/* Take all requests out, completing each with status. */
-void toe_sendq_fail(struct toe_conn *c, enum toe_status status);
-void toe_sendq_stop(struct toe_conn *c, enum toe_stop_sends how);
-
-struct toe_gather {
-	struct toe_piece pieces[TOE_MAX_PIECES];
-	uint8_t  npieces;
-	uint32_t len;
-	bool     push;		/* the last byte wants PSH */
-	bool     more;		/* the last byte ends a request that said MORE */
-	bool     req_end;	/* the last byte ends a request */
-	bool     full;		/* ended because of the number of pieces */
-};
-
-/* Up to max bytes from seq on, not across a request end that wants PSH. */
-void toe_sendq_gather(struct toe_conn *c, uint32_t seq, uint32_t max, struct toe_gather *g);
-
-/* ------------------------------------------------------------------ frame.c */
-
-/* What a frame is to hold. */
-struct toe_plan {
-	uint32_t seq;
-	uint32_t ack;
-	uint16_t flags;
-	uint32_t mss;			/* payload per segment */
-	uint8_t  nsacks;
-	struct toe_range sacks[TOE_MAX_SACKS];
-	struct toe_gather g;
-};
-
-/* A plan with everything but what to send. data: leave room for it beside the SACK blocks. */
-void toe_frame_begin(struct toe_conn *c, struct toe_plan *pl, uint32_t seq, bool data);
-/* Send it. false: the backend takes nothing now, and nothing has changed. */
-bool toe_frame_emit(struct toe_conn *c, struct toe_plan *pl, uint64_t now);
-uint32_t toe_frame_ts(struct toe_conn *c, uint64_t now);
-/* Bytes that may be offered from RCV.NXT on. */
-uint32_t toe_frame_window(const struct toe_conn *c);
-/* The reader made room: tell the peer if it is worth a segment. */
-void toe_frame_window_opened(struct toe_conn *c);
-
-/* ------------------------------------------------------------------ deliver.c */
-
-/*
- * Data of a segment, cut to the window: place it in requests, buffer it, or leave it for an
- * indication.
- */
-void toe_deliver_segment(struct toe_conn *c, uint32_t seq, const uint8_t *data, uint32_t len,
-			 bool push, uint64_t now, struct toe_rcv_result *res);
-void toe_deliver_push_timer(struct toe_conn *c);
-/* The peer's FIN is next to be delivered: raise the event if everything before it is consumed. */
-void toe_deliver_fin(struct toe_conn *c);
-void toe_deliver_fail(struct toe_conn *c, enum toe_status status);
-bool toe_deliver_wants_indication(const struct toe_conn *c);
-void toe_deliver_indicate(struct toe_conn *c, uint32_t room, struct toe_event *ev);
-static inline uint32_t toe_deliver_held(const struct toe_conn *c)
-{
-	return toe_rcvbuf_len(&c->rcv.buf);
-}
-
-/* ------------------------------------------------------------------ recovery.c */
-
-struct toe_ack_info {
-	uint32_t acked;		/* bytes newly acknowledged, FIN included */
-	uint32_t flight;	/* before */
-	bool     dup;		/* duplicate in the sense of RFC 5681 */
-	bool     sacked;	/* told something new by SACK */
-};
-
-uint32_t toe_recovery_pipe(const struct toe_conn *c);
-void toe_recovery_ack(struct toe_conn *c, const struct toe_ack_info *a, uint64_t now);
-void toe_recovery_timeout(struct toe_conn *c, uint64_t now);
-/* Arm or stop the shared timer for the state that is now (TMR-28). restart: progress was made. */
-void toe_recovery_arm(struct toe_conn *c, bool restart, uint64_t now);
-/* A non-zero or zero window came in an acceptable ACK. */
-void toe_recovery_window(struct toe_conn *c, uint32_t old_wnd, bool zero_answer, uint64_t now);
-void toe_recovery_tlp(struct toe_conn *c, uint64_t now);
-/* After a smaller path MTU: what is in flight is lost, but not by congestion. */
-void toe_recovery_restart(struct toe_conn *c);
-void toe_recovery_sent(struct toe_conn *c, uint32_t seq, uint32_t space, bool rexmit, uint64_t now);
-uint64_t toe_recovery_total_rt(const struct toe_conn *c, uint64_t now);
-/* When the tail is to be probed, for whoever has the connection next; or TOE_NO_DEADLINE. */
-uint64_t toe_recovery_tlp_at(const struct toe_conn *c);
-
-/* ------------------------------------------------------------------ state.c */
-
-uint32_t toe_state_backlog(const struct toe_conn *c);
-
-/* ------------------------------------------------------------------ timer.c */
-
-void toe_timer_set(struct toe_conn *c, enum toe_timer which, uint64_t deadline);
-void toe_timer_clear(struct toe_conn *c, enum toe_timer which);
-/*
- * The connection ends here: no timer runs any more, and what is left of REXMT, KEEP and TLP is for
- * the export (TRM-34).
- */
-void toe_timer_freeze(struct toe_conn *c);
-void toe_timer_init(struct toe_conn *c);
-static inline bool toe_timer_running(const struct toe_conn *c, enum toe_timer which)
-{
-	return c->tmr[which] != TOE_NO_DEADLINE;
-}
-void toe_timer_expire(struct toe *t, uint64_t now);
-/* Make the top of the heap exact. */
-void toe_timer_settle(struct toe *t);
-const char *toe_timer_check(const struct toe *t);
-/* An acceptable segment came: keepalive and validation period (BRA-13). */
-void toe_keep_segment(struct toe_conn *c, uint64_t now);
-void toe_keep_challenged(struct toe_conn *c, uint64_t now);	/* BRA-8 */
-void toe_keep_restart(struct toe_conn *c, uint64_t now);
-/* KaTimeout has changed: it counts from when the peer was last heard. */
-void toe_keep_moved(struct toe_conn *c, uint64_t now);
 
 #endif /* TOE_INTERNAL_H */

@@ -8,6 +8,8 @@
 #ifndef TOE_RIG_H
 #define TOE_RIG_H
 
+#include "deliver.h"
+#include "timer.h"
 #include "toe_internal.h"
 #include "tests/test.h"
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * state.c - a connection's state in and out: import in two steps, update, query, and the
- * invariants.
+ * import.c - a connection's state in: import in two steps, and update. Out it goes by export.c.
  *
  * The one place that turns ticks into time and trusts nothing: whatever passes here may hold any
  * bits, and what has passed cannot hurt the rest. Import reserves all memory, so that nothing later
@@ -9,6 +8,13 @@
  */
 #include <string.h>
 
+#include "clock.h"
+#include "conn.h"
+#include "keep.h"
+#include "queue.h"
+#include "recovery.h"
+#include "sendq.h"
+#include "timer.h"
 #include "toe_internal.h"
 
 #define WINDOW_SLACK	65536u	/* beyond the window, for rounding to the scale */
@@ -435,183 +441,3 @@ enum toe_status toe_conn_update(struct toe_conn *c, const struct toe_tcp_cached 
 	return TOE_OK;
 }
 
-/* ------------------------------------------------------------------ query and export */
-
-static uint32_t ticks_until(const struct toe_conn *c, uint64_t at, uint64_t now)
-{
-	if (at == TOE_NO_DEADLINE)
-		return TOE_TICKS_IDLE;
-	return at > now ? toe_ns_to_ticks(c->t, at - now) : 0;
-}
-
-static uint32_t remaining(const struct toe_conn *c, enum toe_timer which, uint64_t now)
-{
-	return ticks_until(c, c->tmr[which], now);
-}
-
-/* An ACK that is owed and for which no timer runs is due at once. */
-static uint32_t delack_remaining(const struct toe_conn *c, uint64_t now)
-{
-	if (!c->rcv.ack_owed)
-		return TOE_TICKS_IDLE;
-	return toe_timer_running(c, TOE_TMR_DELACK) ? remaining(c, TOE_TMR_DELACK, now) : 0;
-}
-
-/*
- * STA-19: twice what the network takes in a round trip, in powers of two; what is posted plays no
- * part.
- */
-uint32_t toe_state_backlog(const struct toe_conn *c)
-{
-	uint32_t want = c->cc.cwnd < c->snd.max_wnd ? c->cc.cwnd : c->snd.max_wnd, b = 64u << 10;
-
-	while (b < (4u << 20) && b / 2 < want)
-		b *= 2;
-	return b;
-}
-
-static void query_delegated(const struct toe_conn *c, struct toe_tcp_delegated *d, uint64_t now)
-{
-	memset(d, 0, sizeof(*d));
-	d->state = c->state;
-	d->rcv_nxt = c->rcv.nxt;
-	d->rcv_wnd = toe_seq_gt(c->rcv.adv, c->rcv.nxt) ? c->rcv.adv - c->rcv.nxt : 0;
-	d->snd_una = c->snd.una;
-	d->snd_nxt = c->snd.nxt;
-	d->snd_max = c->snd.max;
-	d->snd_wnd = c->snd.wnd;
-	d->max_snd_wnd = c->snd.max_wnd;
-	d->snd_wl1 = c->snd.wl1;
-	d->cwnd = c->cc.cwnd;
-	d->ssthresh = c->cc.ssthresh;
-	toe_rtt_export_ticks(&c->rtt, c->t->params.ticks_per_second, &d->srtt, &d->rttvar);
-	d->srtt_us = c->rtt.srtt8_us;
-	d->rttvar_us = c->rtt.rttvar4_us;
-	d->ts_recent = c->rcv.ts_recent;
-	d->ts_recent_age = toe_ns_to_ticks(c->t, now - c->rcv.ts_recent_at);
-	d->ts_time = (uint32_t)(now / c->ts_unit) + c->ts_delta;
-	d->last_ts_val = c->last_ts;
-	d->total_rt = toe_ns_to_ticks(c->t, toe_recovery_total_rt(c, now));
-	if (c->rec.state == TOE_REC_OPEN)
-		d->dup_ack_count = c->rec.dupacks < UINT8_MAX ? (uint8_t)c->rec.dupacks : UINT8_MAX;
-	d->snd_wnd_probe_count = (uint8_t)c->rec.probe_round;
-	d->ka_probe_count = (uint8_t)c->keep.probes;
-	d->rexmit_count = (uint8_t)c->rec.rexmits;
-	d->ka_timeout_delta = remaining(c, TOE_TMR_KEEP, now);
-	d->rexmit_timeout_delta = remaining(c, TOE_TMR_REXMT, now);
-	d->tlp_timeout_delta = ticks_until(c, toe_recovery_tlp_at(c), now);
-	d->delack_timeout_delta = delack_remaining(c, now);
-	d->idle_time = toe_ns_to_ticks(c->t, now - c->rcv.heard_at);
-	d->send_backlog_size = toe_state_backlog(c);
-	d->receive_backlog_size = toe_deliver_held(c);
-	d->rexmit_segments = c->snd.rexmits;
-	d->fin_received = c->rcv.fin_done;
-	d->fin_sent = toe_fin_sent(c);
-}
-
-void toe_conn_query(const struct toe_conn *c, struct toe_tcp_const *k, struct toe_tcp_cached *k2,
-		    struct toe_tcp_delegated *d, uint64_t now)
-{
-	if (k)
-		*k = c->k;
-	if (k2) {
-		*k2 = c->cached;
-		k2->flags &= TOE_KEEPALIVE | TOE_NAGLE;
-	}
-	if (d)
-		query_delegated(c, d, now > c->t->now ? now : c->t->now);
-}
-
-uint32_t toe_conn_buffered(const struct toe_conn *c, const uint8_t *span[2], uint32_t span_len[2])
-{
-	uint32_t n = toe_deliver_held(c);
-
-	toe_rcvbuf_spans(&c->rcv.buf, 0, n, span, span_len);
-	return n;
-}
-
-/* ------------------------------------------------------------------ invariants */
-
-static const char *check_send(const struct toe_conn *c)
-{
-	const struct toe_snd *s = &c->snd;
-	const struct toe_req *r;
-	uint32_t n = 0, seq = s->head ? s->head->seq : s->end;
-
-	if (s->nxt - s->una > s->max - s->una || s->max - s->una > TOE_MAX_QUEUED + 1)
-		return "SND.UNA <= SND.NXT <= SND.MAX does not hold";
-	if (toe_seq_gt(s->max, toe_snd_limit(c)))
-		return "SND.MAX is behind the end of the send queue";
-	for (r = s->head; r; r = r->next) {
-		if (r->seq != seq)
-			return "the send queue has a gap in sequence numbers";
-		seq += r->len;
-		n += r->kind == TOE_REQ_SEND;
-		if (!r->next && r != s->tail)
-			return "the send queue's tail is wrong";
-	}
-	if (seq != s->end || n != s->nreqs)
-		return "the send queue's length does not equal its sequence span";
-	if (s->head && toe_seq_gt(s->head->seq, s->una))
-		return "the send queue begins behind SND.UNA";
-	if (s->head && s->head->len && toe_seq_leq(s->head->seq + s->head->len, s->una) &&
-	    s->head != s->disc)
-		return "an acknowledged request is still queued";
-	return NULL;
-}
-
-static const char *check_receive(const struct toe_conn *c)
-{
-	const struct toe_rcv *r = &c->rcv;
-	const struct toe_req *q;
-	uint32_t n = 0;
-
-	if (r->nxt != r->buf.nxt + (r->fin_done ? 1 : 0))
-		return "RCV.NXT and the receive buffer disagree";
-	if (toe_seq_lt(r->adv, r->nxt))
-		return "the right edge of the window is left of RCV.NXT";
-	for (q = c->dlv.head; q; q = q->next, n++)
-		if (q->done > q->len || (q != c->dlv.head && q->done != q->prefilled))
-			return "a receive request holds more than it may";
-	if (n != c->dlv.nreqs)
-		return "the number of receive requests is wrong";
-	if (c->dlv.busy && c->dlv.ind_len > toe_deliver_held(c))
-		return "an indication covers more than is buffered";
-	if (!c->dlv.busy && !c->dlv_off && c->dlv.head && toe_deliver_held(c))
-		return "data waits although a request is posted";
-	if (c->dlv.old_bytes > toe_deliver_held(c))
-		return "more BufferedData is accounted for than is buffered";
-	return toe_rcvbuf_check(&r->buf);
-}
-
-static const char *check_timers(const struct toe_conn *c)
-{
-	bool rexmt = toe_timer_running(c, TOE_TMR_REXMT);
-
-	if (c->frozen)
-		return c->heap_pos ? "a frozen connection is in the heap" : NULL;
-	if (c->state != TOE_FIN_WAIT2 && !rexmt && c->snd.una != c->snd.max)
-		return "data is in flight and no timer runs";
-	if (c->state == TOE_FIN_WAIT2 && !rexmt)
-		return "FIN_WAIT_2 without its timer";
-	if (c->state != TOE_FIN_WAIT2 && rexmt && c->snd.una == c->snd.max && !c->rec.persist)
-		return "the retransmission timer runs with nothing in flight";
-	return NULL;
-}
-
-const char *toe_conn_check(const struct toe_conn *c)
-{
-	const char *why = check_receive(c);
-
-	if (!why && c->phase == TOE_LIVE && !c->aborted)
-		why = check_send(c);
-	if (!why && c->phase == TOE_LIVE)
-		why = check_timers(c);
-	if (!why)
-		why = toe_sack_check(&c->sack, c->snd.max);
-	if (!why && !c->ev_head != !c->ev_tail)
-		why = "the event list is broken";
-	if (!why && c->ev_head && toe_list_empty(&c->ev_link))
-		why = "events wait and the connection is in no list";
-	return why;
-}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * end.h - how a connection ends here.
+ */
+#ifndef TOE_END_H
+#define TOE_END_H
+
+#include "toe_internal.h"
+
+/* Ask for upload; a mandatory reason stops the connection (EVT-6). */
+void toe_event_retrieve(struct toe_conn *c, enum toe_reason why);
+/* The connection is dead by RST, ours or theirs: all requests come back with TOE_ABORTED. */
+void toe_conn_abort(struct toe_conn *c);
+void toe_conn_free(struct toe_conn *c);
+
+#endif /* TOE_END_H */

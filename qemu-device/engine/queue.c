@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * queue.c - the lists of a queue: connections with events, and connections with something to send.
+ *
+ * Lies under all that changes a connection: whoever does so puts it into a list here, and event.c
+ * and output.c take it out again when it is its turn. A finished request is its own list node, and
+ * so are the few markers that each connection has (closed, aborted, retrieve, backlog), so nothing
+ * is allocated and nothing is lost.
+ */
+#include "conn.h"
+#include "queue.h"
+#include "toe_internal.h"
+
+/* ------------------------------------------------------------------ events */
+
+static struct toe_queue *queue_of(struct toe_conn *c)
+{
+	return &c->t->q[c->k.queue];
+}
+
+bool toe_event_pending(const struct toe_conn *c)
+{
+	return c->ev_head;
+}
+
+bool toe_deliver_wants_indication(const struct toe_conn *c)
+{
+	return c->phase == TOE_LIVE && !c->dlv_off && !c->dlv.busy && !c->dlv.refused &&
+	       !c->dlv.head && toe_deliver_held(c);
+}
+
+void toe_event_kick(struct toe_conn *c)
+{
+	bool listed = !toe_list_empty(&c->ev_link);
+
+	if (c->ev_head) {
+		if (listed && !c->ev_waiting)
+			return;
+	} else if (toe_deliver_wants_indication(c)) {
+		if (listed)
+			return;
+	} else {
+		toe_list_remove(&c->ev_link);
+		c->ev_waiting = false;
+		return;
+	}
+	toe_list_remove(&c->ev_link);
+	toe_list_append(&queue_of(c)->ready, &c->ev_link);
+	c->ev_waiting = false;
+}
+
+static void append(struct toe_conn *c, struct toe_req *node)
+{
+	node->next = NULL;
+	if (c->ev_tail)
+		c->ev_tail->next = node;
+	else
+		c->ev_head = node;
+	c->ev_tail = node;
+	toe_event_kick(c);
+}
+
+void toe_event_req(struct toe_conn *c, struct toe_req *req, enum toe_status status)
+{
+	req->status = status;
+	append(c, req);
+}
+
+void toe_event_marker(struct toe_conn *c, struct toe_req *marker, bool *queued)
+{
+	if (*queued)
+		return;
+	*queued = true;
+	append(c, marker);
+}
+
+void toe_event_closed(struct toe_conn *c)
+{
+	toe_event_marker(c, &c->ev_closed, &c->closed_queued);
+}
+
+void toe_event_aborted(struct toe_conn *c)
+{
+	toe_event_marker(c, &c->ev_aborted, &c->aborted_queued);
+}
+
+void toe_event_backlog(struct toe_conn *c, uint32_t bytes)
+{
+	c->ev_backlog.len = bytes;
+	toe_event_marker(c, &c->ev_backlog, &c->backlog_queued);
+}
+
+/* ------------------------------------------------------------------ output */
+
+void toe_output_kick(struct toe_conn *c)
+{
+	if (toe_list_empty(&c->out_link) && c->phase != TOE_IMPORTED)
+		toe_list_append(&c->t->q[c->k.queue].out, &c->out_link);
+}
+
+bool toe_output_queued(const struct toe_conn *c)
+{
+	return !toe_list_empty(&c->out_link);
+}
