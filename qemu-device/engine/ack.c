@@ -98,7 +98,7 @@ static bool take_sacks(struct toe_conn *c, const struct toe_seg *seg)
 
 static void tell_backlog(struct toe_conn *c, uint64_t now)
 {
-	uint32_t b = toe_state_backlog(c);
+	uint32_t b = toe_sendq_backlog(c);
 
 	/*
 	 * A window that was cut comes back soon: shrinking is only told when it is by much (EVT-5).
@@ -108,7 +108,7 @@ static void tell_backlog(struct toe_conn *c, uint64_t now)
 		return;
 	c->snd.backlog = b;
 	c->snd.backlog_at = now;
-	toe_event_backlog(c, b);
+	toe_queue_backlog(c, b);
 }
 
 void toe_ack_segment(struct toe_conn *c, const struct toe_seg *seg, uint64_t now)
@@ -137,5 +137,5 @@ void toe_ack_segment(struct toe_conn *c, const struct toe_seg *seg, uint64_t now
 	}
 	if (toe_fin_sent(c) && c->snd.una == c->snd.max && !fin_before)
 		fin_acked(c, now);
-	toe_output_kick(c);
+	toe_queue_output(c);
 }

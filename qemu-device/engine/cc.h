@@ -2,7 +2,7 @@
 /*
  * cc.h - congestion control: a table of hooks, and what the algorithms share.
  *
- * recovery.c and input.c say what happened, the algorithm sets cwnd and ssthresh (bytes). During
+ * recovery.c and output.c say what happened, the algorithm sets cwnd and ssthresh (bytes). During
  * recovery the caller compares toe_sack_pipe(), or its estimate from duplicate ACKs, with cwnd:
  * there is no inflation by duplicate ACKs. Algorithms have no memory beyond struct toe_cc, no clock
  * and no I/O.

@@ -8,7 +8,7 @@
 #include "toe_internal.h"
 
 /* Time never goes back. */
-static inline void toe_engine_clock(struct toe *t, uint64_t now)
+static inline void toe_clock_advance(struct toe *t, uint64_t now)
 {
 	if (now > t->now)
 		t->now = now;

@@ -29,7 +29,7 @@ static inline uint32_t toe_snd_limit(const struct toe_conn *c)
 }
 
 /* Bytes, or a FIN, not sent yet or to be sent again. */
-static inline bool toe_output_has_data(const struct toe_conn *c)
+static inline bool toe_snd_has_data(const struct toe_conn *c)
 {
 	return toe_seq_lt(c->snd.nxt, toe_snd_limit(c));
 }
@@ -40,7 +40,7 @@ static inline bool toe_fin_sent(const struct toe_conn *c)
 }
 
 /* Bytes received in order and not delivered. */
-static inline uint32_t toe_deliver_held(const struct toe_conn *c)
+static inline uint32_t toe_rcv_held(const struct toe_conn *c)
 {
 	return toe_rcvbuf_len(&c->rcv.buf);
 }

@@ -14,7 +14,7 @@
 void toe_delack_now(struct toe_conn *c)
 {
 	c->rcv.ack_now = true;
-	toe_output_kick(c);
+	toe_queue_output(c);
 }
 
 /* Segments that carry nothing are answered rarely, so that two ends never keep each other busy. */

@@ -28,7 +28,7 @@ static void complete_head(struct toe_conn *c, enum toe_status status)
 	if (r->done == r->prefilled)
 		r->rcv_seq = c->rcv.buf.base;
 	r->next = NULL;
-	toe_event_req(c, r, status);
+	toe_queue_req(c, r, status);
 }
 
 static bool is_partly_filled(const struct toe_conn *c)
@@ -128,12 +128,12 @@ static void fill_part(struct toe_conn *c, uint32_t len, uint64_t now)
  */
 static void fill_from_buffer(struct toe_conn *c, bool per_segment, uint64_t now)
 {
-	uint32_t push_len = toe_rcvbuf_push_len(&c->rcv.buf), len = toe_deliver_held(c);
+	uint32_t push_len = toe_rcvbuf_push_len(&c->rcv.buf), len = toe_rcv_held(c);
 
 	complete_full(c);
 	if (per_segment && push_len && push_len < len && c->dlv.head)
 		fill_part(c, push_len, now);
-	len = toe_deliver_held(c);
+	len = toe_rcv_held(c);
 	if (len && c->dlv.head)
 		fill_part(c, len, now);
 	complete_full(c);
@@ -150,7 +150,7 @@ static void insert(struct toe_conn *c, uint32_t seq, const uint8_t *data, uint32
 		return;
 	if (c->dlv.head)
 		fill_from_buffer(c, true, now);
-	toe_event_kick(c);
+	toe_queue_events(c);
 }
 
 void toe_deliver_segment(struct toe_conn *c, uint32_t seq, const uint8_t *data, uint32_t len,
@@ -178,20 +178,20 @@ void toe_deliver_segment(struct toe_conn *c, uint32_t seq, const uint8_t *data, 
 		res->stored += placed;
 	} else if (extra) {
 		fill_from_buffer(c, true, now);
-		toe_event_kick(c);
+		toe_queue_events(c);
 	}
 }
 
 void toe_deliver_fin(struct toe_conn *c)
 {
-	if (!c->rcv.fin_done || c->dlv.closed || c->dlv.busy || c->dlv_off || toe_deliver_held(c))
+	if (!c->rcv.fin_done || c->dlv.closed || c->dlv.busy || c->dlv_off || toe_rcv_held(c))
 		return;
 	toe_timer_clear(c, TOE_TMR_PUSH);
 	while (c->dlv.head)
 		/* nothing can fill them any more (RRQ-23); empty ones: E-25 */
 		complete_head(c, TOE_OK);
 	c->dlv.closed = true;
-	toe_event_closed(c);
+	toe_queue_closed(c);
 }
 
 void toe_deliver_push_timer(struct toe_conn *c)
@@ -227,7 +227,7 @@ void toe_recv(struct toe_conn *c, struct toe_req *req, uint64_t now)
 {
 	enum toe_status status;
 
-	toe_engine_clock(c->t, now);
+	toe_clock_advance(c->t, now);
 	req->kind = TOE_REQ_RECV;
 	req->next = NULL;
 	req->done = req->prefilled;
@@ -240,7 +240,7 @@ void toe_recv(struct toe_conn *c, struct toe_req *req, uint64_t now)
 		req->rcv_seq = c->rcv.buf.base;
 		if (status == TOE_BAD_FIELD)
 			req->done = 0;
-		toe_event_req(c, req, status);
+		toe_queue_req(c, req, status);
 		return;
 	}
 	if (c->dlv.tail)
@@ -251,7 +251,7 @@ void toe_recv(struct toe_conn *c, struct toe_req *req, uint64_t now)
 	c->dlv.nreqs++;
 	if (c->dlv_off)
 		return;			/* comes back with the upload */
-	toe_event_kick(c);
+	toe_queue_events(c);
 	if (c->dlv.busy)
 		return;
 	c->dlv.refused = false;
@@ -260,14 +260,14 @@ void toe_recv(struct toe_conn *c, struct toe_req *req, uint64_t now)
 			      c->t->now + toe_ticks_to_ns(c->t, c->t->params.push_ticks));
 	fill_from_buffer(c, false, c->t->now);
 	toe_deliver_fin(c);
-	toe_event_kick(c);
+	toe_queue_events(c);
 }
 
 /* ------------------------------------------------------------------ indications */
 
 void toe_deliver_indicate(struct toe_conn *c, uint32_t room, struct toe_event *ev)
 {
-	uint32_t n = toe_deliver_held(c), size = c->cached.rcv_ind_size;
+	uint32_t n = toe_rcv_held(c), size = c->cached.rcv_ind_size;
 
 	if (n > room)
 		n = room;
@@ -292,7 +292,7 @@ enum toe_status toe_verdict(struct toe_conn *c, uint32_t indication, uint32_t co
 	struct toe *t = c->t;
 	uint32_t old;
 
-	toe_engine_clock(t, now);
+	toe_clock_advance(t, now);
 	if (!c->dlv.busy || indication != c->dlv.ind_no || consumed > c->dlv.ind_len)
 		return TOE_BAD_FIELD;
 	c->dlv.busy = false;
@@ -312,6 +312,6 @@ enum toe_status toe_verdict(struct toe_conn *c, uint32_t indication, uint32_t co
 		c->dlv.refused = consumed < c->dlv.ind_len;
 	toe_frame_window_opened(c);
 	toe_deliver_fin(c);
-	toe_event_kick(c);
+	toe_queue_events(c);
 	return TOE_OK;
 }

@@ -17,7 +17,7 @@
 
 /* ------------------------------------------------------------------ asked back */
 
-static void toe_conn_halt(struct toe_conn *c, bool deliver)
+static void halt(struct toe_conn *c, bool deliver)
 {
 	c->rx_off = true;
 	c->tx_off = true;
@@ -29,8 +29,8 @@ static void toe_conn_halt(struct toe_conn *c, bool deliver)
 	/* What came before is acknowledged while there is time (TRM-32). */
 	if (c->rcv.ack_owed)
 		c->rcv.ack_now = true;
-	toe_output_kick(c);
-	toe_event_kick(c);
+	toe_queue_output(c);
+	toe_queue_events(c);
 }
 
 static bool is_mandatory(enum toe_reason why)
@@ -38,7 +38,7 @@ static bool is_mandatory(enum toe_reason why)
 	return why == TOE_WHY_URGENT || (why >= TOE_WHY_TIMEOUT && why <= TOE_WHY_HARDWARE);
 }
 
-void toe_event_retrieve(struct toe_conn *c, enum toe_reason why)
+void toe_end_retrieve(struct toe_conn *c, enum toe_reason why)
 {
 	bool ended = c->state == TOE_TIME_WAIT || c->state == TOE_CLOSED;
 	bool half = c->state == TOE_FIN_WAIT1 || c->state == TOE_FIN_WAIT2 ||
@@ -50,23 +50,23 @@ void toe_event_retrieve(struct toe_conn *c, enum toe_reason why)
 		return;		/* TRM-9 */
 	if (!c->retrieve_queued || is_mandatory(why))
 		c->retrieve_reason = why;
-	toe_event_marker(c, &c->ev_retrieve, &c->retrieve_queued);
+	toe_queue_marker(c, &c->ev_retrieve, &c->retrieve_queued);
 	if (is_mandatory(why)) {
 		c->asked = true;
-		toe_conn_halt(c, ended && why == TOE_WHY_REQUESTED);
+		halt(c, ended && why == TOE_WHY_REQUESTED);
 	}
 }
 
 void toe_conn_invalidate(struct toe_conn *c, uint64_t now)
 {
-	toe_engine_clock(c->t, now);
+	toe_clock_advance(c->t, now);
 	c->invalid = true;
-	toe_event_retrieve(c, TOE_WHY_INVALID);
+	toe_end_retrieve(c, TOE_WHY_INVALID);
 }
 
 /* ------------------------------------------------------------------ aborted, disconnected */
 
-void toe_conn_abort(struct toe_conn *c)
+void toe_end_abort(struct toe_conn *c)
 {
 	c->aborted = true;
 	toe_conn_set_state(c, TOE_CLOSED);
@@ -74,7 +74,7 @@ void toe_conn_abort(struct toe_conn *c)
 	c->rcv.ack_owed = false;
 	c->rcv.dup_acks = 0;
 	c->rec.rt_running = false;
-	toe_conn_halt(c, false);
+	halt(c, false);
 	c->tmr[TOE_TMR_REXMT] = TOE_NO_DEADLINE;
 	c->tmr[TOE_TMR_KEEP] = TOE_NO_DEADLINE;
 	c->tmr[TOE_TMR_TLP] = TOE_NO_DEADLINE;
@@ -85,14 +85,14 @@ void toe_conn_abort(struct toe_conn *c)
 static void disconnect_abortive(struct toe_conn *c, struct toe_req *req)
 {
 	if (toe_conn_is_invalid(c)) {
-		toe_conn_abort(c);
-		toe_event_req(c, req, TOE_ABORTED);
+		toe_end_abort(c);
+		toe_queue_req(c, req, TOE_ABORTED);
 		return;
 	}
-	toe_conn_abort(c);
+	toe_end_abort(c);
 	c->out.rst = true;
 	c->out.rst_req = req;
-	toe_output_kick(c);
+	toe_queue_output(c);
 }
 
 void toe_disconnect(struct toe_conn *c, struct toe_req *req, uint64_t now)
@@ -100,7 +100,7 @@ void toe_disconnect(struct toe_conn *c, struct toe_req *req, uint64_t now)
 	enum toe_status status = TOE_OK;
 	bool abortive = req->flags & TOE_DISC_ABORTIVE;
 
-	toe_engine_clock(c->t, now);
+	toe_clock_advance(c->t, now);
 	req->kind = TOE_REQ_DISCONNECT;
 	req->next = NULL;
 	req->done = 0;
@@ -118,12 +118,12 @@ void toe_disconnect(struct toe_conn *c, struct toe_req *req, uint64_t now)
 	else if (!abortive && req->len > TOE_MAX_QUEUED - (c->snd.end - c->snd.una))
 		status = TOE_TOO_MANY;
 	if (status) {
-		toe_event_req(c, req, status);
+		toe_queue_req(c, req, status);
 	} else if (abortive) {
 		disconnect_abortive(c, req);
 	} else {
 		toe_sendq_append(c, req);
-		toe_output_kick(c);
+		toe_queue_output(c);
 	}
 }
 
@@ -153,12 +153,12 @@ void toe_conn_stop(struct toe_conn *c, enum toe_stop_sends how, uint64_t now)
 {
 	struct toe *t = c->t;
 
-	toe_engine_clock(t, now);
+	toe_clock_advance(t, now);
 	if (c->phase != TOE_LIVE)
 		return;
 	toe_conn_hash_del(c);
 	pull_back(c);
-	toe_conn_halt(c, false);
+	halt(c, false);
 	if (toe_conn_is_established(c->state))
 		toe_tcp_stats(c)->currently_established--;
 	c->phase = TOE_STOPPED;
@@ -166,18 +166,18 @@ void toe_conn_stop(struct toe_conn *c, enum toe_stop_sends how, uint64_t now)
 	toe_rcvbuf_drop_ooo(&c->rcv.buf);
 	toe_deliver_fail(c, c->aborted ? TOE_ABORTED : TOE_UPLOADING);
 	toe_sendq_stop(c, how);
-	t->stats.buffered_out += toe_deliver_held(c);
+	t->stats.buffered_out += toe_rcv_held(c);
 	if (!c->rcv.ack_now && !c->out.rst)
 		toe_list_remove(&c->out_link);
-	toe_event_kick(c);
+	toe_queue_events(c);
 }
 
 bool toe_conn_stopped(const struct toe_conn *c)
 {
-	return c->phase == TOE_STOPPED && !toe_event_pending(c) && !toe_output_queued(c);
+	return c->phase == TOE_STOPPED && !toe_queue_has_events(c) && !toe_queue_has_output(c);
 }
 
-void toe_conn_free(struct toe_conn *c)
+void toe_end_free(struct toe_conn *c)
 {
 	struct toe *t = c->t;
 
@@ -200,11 +200,11 @@ void toe_conn_free(struct toe_conn *c)
 void toe_conn_discard(struct toe_conn *c)
 {
 	if (c->phase == TOE_IMPORTED)
-		toe_conn_free(c);
+		toe_end_free(c);
 }
 
 void toe_conn_destroy(struct toe_conn *c)
 {
 	if (c->phase == TOE_STOPPED)
-		toe_conn_free(c);
+		toe_end_free(c);
 }

@@ -127,7 +127,7 @@ void toe_destroy(struct toe *t)
 void toe_reset(struct toe *t)
 {
 	while (!toe_list_empty(&t->conns))
-		toe_conn_free(toe_container(t->conns.next, struct toe_conn, all));
+		toe_end_free(toe_container(t->conns.next, struct toe_conn, all));
 	while (!toe_list_empty(&t->neighs)) {
 		struct toe_neigh *n = toe_container(t->neighs.next, struct toe_neigh, all);
 
@@ -200,14 +200,14 @@ static void expired(struct toe_conn *c, enum toe_timer which, uint64_t now)
 		break;
 	case TOE_TMR_DELACK:
 		c->rcv.ack_now = true;
-		toe_output_kick(c);
+		toe_queue_output(c);
 		break;
 	case TOE_TMR_PUSH:
 		toe_deliver_push_timer(c);
 		break;
 	case TOE_TMR_SWS:
 		c->snd.sws_force = true;
-		toe_output_kick(c);
+		toe_queue_output(c);
 		break;
 	case TOE_TMR_TLP:
 		toe_recovery_tlp(c, now);
@@ -215,7 +215,7 @@ static void expired(struct toe_conn *c, enum toe_timer which, uint64_t now)
 	case TOE_TMR_WND:
 		c->rcv.sws_force = true;
 		c->rcv.ack_now = true;
-		toe_output_kick(c);
+		toe_queue_output(c);
 		break;
 	case TOE_TMRS:
 		break;
@@ -247,7 +247,7 @@ static void expire(struct toe *t, uint64_t now)
 
 void toe_tick(struct toe *t, uint64_t now)
 {
-	toe_engine_clock(t, now);
+	toe_clock_advance(t, now);
 	expire(t, t->now);
 }
 

@@ -100,7 +100,7 @@ static void pop_node(struct toe_conn *c, struct toe_event *ev)
 /* The next event of one connection, which is in no list now; false if it has to wait for room. */
 static bool poll_conn(struct toe_conn *c, uint32_t ind_room, struct toe_event *ev)
 {
-	if (!c->ev_head && !toe_deliver_wants_indication(c))
+	if (!c->ev_head && !toe_queue_wants_indication(c))
 		return false;
 	if (!c->ev_head && !ind_room) {
 		c->ev_waiting = true;
@@ -113,7 +113,7 @@ static bool poll_conn(struct toe_conn *c, uint32_t ind_room, struct toe_event *e
 		pop_node(c, ev);
 	else
 		toe_deliver_indicate(c, ind_room, ev);
-	toe_event_kick(c);
+	toe_queue_events(c);
 	return true;
 }
 

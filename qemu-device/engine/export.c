@@ -63,8 +63,8 @@ static void query_delegated(const struct toe_conn *c, struct toe_tcp_delegated *
 	d->tlp_timeout_delta = ticks_until(c, toe_recovery_tlp_at(c), now);
 	d->delack_timeout_delta = delack_remaining(c, now);
 	d->idle_time = toe_ns_to_ticks(c->t, now - c->rcv.heard_at);
-	d->send_backlog_size = toe_state_backlog(c);
-	d->receive_backlog_size = toe_deliver_held(c);
+	d->send_backlog_size = toe_sendq_backlog(c);
+	d->receive_backlog_size = toe_rcv_held(c);
 	d->rexmit_segments = c->snd.rexmits;
 	d->fin_received = c->rcv.fin_done;
 	d->fin_sent = toe_fin_sent(c);
@@ -85,7 +85,7 @@ void toe_conn_query(const struct toe_conn *c, struct toe_tcp_const *k, struct to
 
 uint32_t toe_conn_buffered(const struct toe_conn *c, const uint8_t *span[2], uint32_t span_len[2])
 {
-	uint32_t n = toe_deliver_held(c);
+	uint32_t n = toe_rcv_held(c);
 
 	toe_rcvbuf_spans(&c->rcv.buf, 0, n, span, span_len);
 	return n;

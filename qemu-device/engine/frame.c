@@ -24,7 +24,7 @@ static uint32_t offered(const struct toe_conn *c)
 
 uint32_t toe_frame_window(const struct toe_conn *c)
 {
-	uint32_t held = toe_deliver_held(c), room = toe_rcvbuf_room(&c->rcv.buf);
+	uint32_t held = toe_rcv_held(c), room = toe_rcvbuf_room(&c->rcv.buf);
 	uint32_t wnd = c->rcv.wnd_limit > held ? c->rcv.wnd_limit - held : 0;
 
 	if (c->rcv.edge_held)
@@ -85,7 +85,7 @@ void toe_frame_window_opened(struct toe_conn *c)
 	/* A peer that has a wide window left anyway needs no segment of its own for this. */
 	if (gain >= limit / 4 || now <= limit / 8 || limit <= 8 * mss) {
 		c->rcv.ack_now = true;
-		toe_output_kick(c);
+		toe_queue_output(c);
 	}
 }
 

@@ -196,7 +196,7 @@ enum toe_status toe_conn_import(struct toe *t, struct toe_path *p, const struct 
 	struct toe_conn *conn;
 	uint8_t *mem;
 
-	toe_engine_clock(t, now);
+	toe_clock_advance(t, now);
 	if (s)
 		return s;
 	if (t->nconns >= t->cfg.max_conns)
@@ -243,7 +243,7 @@ enum toe_status toe_conn_import_send(struct toe_conn *c, struct toe_req *req)
 
 void toe_conn_import_buffered(struct toe_conn *c, uint8_t *span[2], uint32_t span_len[2])
 {
-	if (c->phase != TOE_IMPORTED || toe_deliver_held(c)) {
+	if (c->phase != TOE_IMPORTED || toe_rcv_held(c)) {
 		span[0] = span[1] = NULL;
 		span_len[0] = span_len[1] = 0;
 		return;
@@ -286,7 +286,7 @@ static void start_timers(struct toe_conn *c, uint64_t now)
 {
 	bool persist = c->state != TOE_FIN_WAIT2 && !c->snd.wnd;
 	bool waiting = c->state == TOE_FIN_WAIT2 || c->snd.una != c->snd.max ||
-		       (persist && toe_output_has_data(c));
+		       (persist && toe_snd_has_data(c));
 
 	if (c->rexmt_in != TOE_TICKS_IDLE && waiting) {
 		c->rec.persist = persist;
@@ -311,7 +311,7 @@ static void start_timers(struct toe_conn *c, uint64_t now)
 		c->keep.bra_timer = true;
 		toe_timer_set(c, TOE_TMR_KEEP, now + toe_ticks_to_ns(c->t, c->keep_in));
 	}
-	if (toe_deliver_held(c))	/* BRD-10 */
+	if (toe_rcv_held(c))	/* BRD-10 */
 		toe_timer_set(c, TOE_TMR_PUSH,
 			      now + toe_ticks_to_ns(c->t, c->t->params.push_ticks));
 }
@@ -329,7 +329,7 @@ static void count_imported(struct toe_conn *c)
 	s->send_in_unacked += sent;
 	s->send_in_rexmit += max - sent;
 	s->send_in_unsent += bytes - max;
-	s->buffered_in += toe_deliver_held(c);
+	s->buffered_in += toe_rcv_held(c);
 }
 
 enum toe_status toe_conn_start(struct toe_conn *c, uint64_t now)
@@ -337,11 +337,11 @@ enum toe_status toe_conn_start(struct toe_conn *c, uint64_t now)
 	enum toe_tcp_state state = c->state;
 	enum toe_status s;
 
-	toe_engine_clock(c->t, now);
+	toe_clock_advance(c->t, now);
 	now = c->t->now;
 	if (c->phase != TOE_IMPORTED)
 		return TOE_BAD_STATE;
-	if (toe_deliver_held(c) != c->dlv.old_bytes)
+	if (toe_rcv_held(c) != c->dlv.old_bytes)
 		return TOE_BAD_FIELD;
 	s = check_sends(c);
 	if (s)
@@ -354,14 +354,14 @@ enum toe_status toe_conn_start(struct toe_conn *c, uint64_t now)
 	c->state = TOE_LISTEN;		/* so that the gauge sees it come in */
 	toe_conn_set_state(c, state);
 	c->snd.last_sent = now;
-	c->snd.backlog = toe_state_backlog(c);
+	c->snd.backlog = toe_sendq_backlog(c);
 	c->snd.backlog_at = now;
 	c->rcv.grace_until = now + c->t->cfg.takeover_grace;
 	count_imported(c);
 	start_timers(c, now);
 	toe_sendq_acked(c);
-	toe_output_kick(c);
-	toe_event_kick(c);
+	toe_queue_output(c);
+	toe_queue_events(c);
 	return TOE_OK;
 }
 
@@ -413,7 +413,7 @@ enum toe_status toe_conn_update(struct toe_conn *c, const struct toe_tcp_cached 
 {
 	enum toe_status s = check_cached(c->t, k);
 
-	toe_engine_clock(c->t, now);
+	toe_clock_advance(c->t, now);
 	now = c->t->now;
 	if (s)
 		return s;
@@ -437,7 +437,7 @@ enum toe_status toe_conn_update(struct toe_conn *c, const struct toe_tcp_cached 
 	c->cached.user_priority = k->user_priority;
 	c->cached.flow_label = k->flow_label;
 	c->cached.rcv_ind_size = k->rcv_ind_size;
-	toe_output_kick(c);
+	toe_queue_output(c);
 	return TOE_OK;
 }
 

@@ -96,7 +96,7 @@ static void step_fin(struct toe_conn *c, const struct toe_seg *seg, uint32_t fin
 static void finished(struct toe_conn *c)
 {
 	if (!c->aborted && (c->state == TOE_TIME_WAIT || c->state == TOE_CLOSED))
-		toe_event_retrieve(c, TOE_WHY_REQUESTED);
+		toe_end_retrieve(c, TOE_WHY_REQUESTED);
 }
 
 static enum toe_verdict_rx input_segment(struct toe_conn *c, struct toe_seg *seg, uint64_t now)
@@ -150,7 +150,7 @@ enum toe_verdict_rx toe_input(struct toe *t, const struct toe_rx *rx, uint64_t n
 	struct toe_seg seg;
 	uint32_t len;
 
-	toe_engine_clock(t, now);
+	toe_clock_advance(t, now);
 	if (!t->nconns || toe_wire_parse(rx->data, rx->len, rx->gso_size, &seg) != TOE_WIRE_TCP)
 		return TOE_RX_RAW;
 	c = toe_conn_lookup(t, seg.ipv6, seg.dst, seg.src, seg.dst_port, seg.src_port);
@@ -184,7 +184,7 @@ enum toe_status toe_forward(struct toe_conn *c, const uint8_t *data, uint32_t le
 {
 	struct toe_seg seg;
 
-	toe_engine_clock(c->t, now);
+	toe_clock_advance(c->t, now);
 	if (c->aborted)
 		return TOE_ABORTED;
 	if (c->phase != TOE_LIVE || c->rx_off)

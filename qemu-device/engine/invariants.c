@@ -49,11 +49,11 @@ static const char *check_receive(const struct toe_conn *c)
 			return "a receive request holds more than it may";
 	if (n != c->dlv.nreqs)
 		return "the number of receive requests is wrong";
-	if (c->dlv.busy && c->dlv.ind_len > toe_deliver_held(c))
+	if (c->dlv.busy && c->dlv.ind_len > toe_rcv_held(c))
 		return "an indication covers more than is buffered";
-	if (!c->dlv.busy && !c->dlv_off && c->dlv.head && toe_deliver_held(c))
+	if (!c->dlv.busy && !c->dlv_off && c->dlv.head && toe_rcv_held(c))
 		return "data waits although a request is posted";
-	if (c->dlv.old_bytes > toe_deliver_held(c))
+	if (c->dlv.old_bytes > toe_rcv_held(c))
 		return "more BufferedData is accounted for than is buffered";
 	return toe_rcvbuf_check(&r->buf);
 }

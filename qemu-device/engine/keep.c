@@ -89,12 +89,12 @@ void toe_keep_expired(struct toe_conn *c, uint64_t now)
 	if (!keep_limit_reached(c, bra, now)) {
 		c->keep.probes++;
 		c->out.keep_probe = true;
-		toe_output_kick(c);
+		toe_queue_output(c);
 		toe_timer_set(c, TOE_TMR_KEEP, now + keep_interval(c));
 		return;
 	}
 	if (bra)
 		toe_conn_set_state(c, TOE_CLOSED);	/* BRA-11 */
 	toe_timer_set(c, TOE_TMR_KEEP, now);		/* stays due, and the host decides */
-	toe_event_retrieve(c, TOE_WHY_TIMEOUT);
+	toe_end_retrieve(c, TOE_WHY_TIMEOUT);
 }

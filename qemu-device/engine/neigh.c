@@ -17,7 +17,7 @@ enum toe_status toe_neigh_create(struct toe *t, const struct toe_neigh_state *s,
 {
 	struct toe_neigh *n;
 
-	toe_engine_clock(t, now);
+	toe_clock_advance(t, now);
 	if (s->vlan_id > 4095)
 		return TOE_BAD_FIELD;
 	if (t->nneighs >= t->cfg.max_neighs)
@@ -53,7 +53,7 @@ enum toe_status toe_neigh_destroy(struct toe_neigh *n)
 
 void toe_neigh_answer(struct toe_neigh *n, uint32_t hrd, uint64_t now)
 {
-	toe_engine_clock(n->t, now);
+	toe_clock_advance(n->t, now);
 	n->hrt = toe_ticks_now(n->t, n->t->now) - hrd;
 }
 

@@ -59,7 +59,7 @@ static enum outcome send_rst(struct toe_conn *c, uint64_t now)
 	c->out.rst = false;
 	c->out.rst_req = NULL;
 	if (req)
-		toe_event_req(c, req, TOE_OK);
+		toe_queue_req(c, req, TOE_OK);
 	return SENT;
 }
 
@@ -149,7 +149,7 @@ static enum outcome resend(struct toe_conn *c, struct toe_range r, uint32_t max,
 
 static bool may_send_new(const struct toe_conn *c)
 {
-	return toe_output_has_data(c) && toe_seq_lt(c->snd.nxt, c->snd.una + c->snd.wnd);
+	return toe_snd_has_data(c) && toe_seq_lt(c->snd.nxt, c->snd.una + c->snd.wnd);
 }
 
 static uint32_t cwnd_space(const struct toe_conn *c)
@@ -393,12 +393,12 @@ static void drop_owed(struct toe_conn *c, enum toe_status status)
 	c->out.rst = false;
 	c->out.rst_req = NULL;
 	if (req)
-		toe_event_req(c, req, status);
+		toe_queue_req(c, req, status);
 }
 
 bool toe_conn_give_up(struct toe_conn *c)
 {
-	if (c->phase != TOE_STOPPED || !toe_output_queued(c))
+	if (c->phase != TOE_STOPPED || !toe_queue_has_output(c))
 		return false;
 	drop_owed(c, TOE_UPLOADING);
 	toe_list_remove(&c->out_link);
@@ -465,7 +465,7 @@ bool toe_output(struct toe *t, unsigned queue, uint64_t now, unsigned max_frames
 {
 	struct toe_queue *q;
 
-	toe_engine_clock(t, now);
+	toe_clock_advance(t, now);
 	if (queue >= t->cfg.queues)
 		return false;
 	q = &t->q[queue];

@@ -89,7 +89,7 @@ static void retrieve_all(struct toe_path *p)
 	struct toe_link *l;
 
 	for (l = p->conns.next; l != &p->conns; l = l->next)
-		toe_event_retrieve(toe_container(l, struct toe_conn, path_link), TOE_WHY_INVALID);
+		toe_end_retrieve(toe_container(l, struct toe_conn, path_link), TOE_WHY_INVALID);
 }
 
 void toe_path_relink(struct toe_path *p, struct toe_neigh *n)
@@ -103,7 +103,7 @@ void toe_path_relink(struct toe_path *p, struct toe_neigh *n)
 
 void toe_path_invalidate(struct toe_path *p, uint64_t now)
 {
-	toe_engine_clock(p->t, now);
+	toe_clock_advance(p->t, now);
 	p->invalid = true;
 	retrieve_all(p);
 }
@@ -112,7 +112,7 @@ void toe_neigh_invalidate(struct toe_neigh *n, uint64_t now)
 {
 	struct toe_link *l;
 
-	toe_engine_clock(n->t, now);
+	toe_clock_advance(n->t, now);
 	n->invalid = true;
 	toe_list_remove(&n->nce);
 	for (l = n->paths.next; l != &n->paths; l = l->next)

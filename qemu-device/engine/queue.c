@@ -18,25 +18,25 @@ static struct toe_queue *queue_of(struct toe_conn *c)
 	return &c->t->q[c->k.queue];
 }
 
-bool toe_event_pending(const struct toe_conn *c)
+bool toe_queue_has_events(const struct toe_conn *c)
 {
 	return c->ev_head;
 }
 
-bool toe_deliver_wants_indication(const struct toe_conn *c)
+bool toe_queue_wants_indication(const struct toe_conn *c)
 {
 	return c->phase == TOE_LIVE && !c->dlv_off && !c->dlv.busy && !c->dlv.refused &&
-	       !c->dlv.head && toe_deliver_held(c);
+	       !c->dlv.head && toe_rcv_held(c);
 }
 
-void toe_event_kick(struct toe_conn *c)
+void toe_queue_events(struct toe_conn *c)
 {
 	bool listed = !toe_list_empty(&c->ev_link);
 
 	if (c->ev_head) {
 		if (listed && !c->ev_waiting)
 			return;
-	} else if (toe_deliver_wants_indication(c)) {
+	} else if (toe_queue_wants_indication(c)) {
 		if (listed)
 			return;
 	} else {
@@ -57,16 +57,16 @@ static void append(struct toe_conn *c, struct toe_req *node)
 	else
 		c->ev_head = node;
 	c->ev_tail = node;
-	toe_event_kick(c);
+	toe_queue_events(c);
 }
 
-void toe_event_req(struct toe_conn *c, struct toe_req *req, enum toe_status status)
+void toe_queue_req(struct toe_conn *c, struct toe_req *req, enum toe_status status)
 {
 	req->status = status;
 	append(c, req);
 }
 
-void toe_event_marker(struct toe_conn *c, struct toe_req *marker, bool *queued)
+void toe_queue_marker(struct toe_conn *c, struct toe_req *marker, bool *queued)
 {
 	if (*queued)
 		return;
@@ -74,31 +74,31 @@ void toe_event_marker(struct toe_conn *c, struct toe_req *marker, bool *queued)
 	append(c, marker);
 }
 
-void toe_event_closed(struct toe_conn *c)
+void toe_queue_closed(struct toe_conn *c)
 {
-	toe_event_marker(c, &c->ev_closed, &c->closed_queued);
+	toe_queue_marker(c, &c->ev_closed, &c->closed_queued);
 }
 
-void toe_event_aborted(struct toe_conn *c)
+void toe_queue_aborted(struct toe_conn *c)
 {
-	toe_event_marker(c, &c->ev_aborted, &c->aborted_queued);
+	toe_queue_marker(c, &c->ev_aborted, &c->aborted_queued);
 }
 
-void toe_event_backlog(struct toe_conn *c, uint32_t bytes)
+void toe_queue_backlog(struct toe_conn *c, uint32_t bytes)
 {
 	c->ev_backlog.len = bytes;
-	toe_event_marker(c, &c->ev_backlog, &c->backlog_queued);
+	toe_queue_marker(c, &c->ev_backlog, &c->backlog_queued);
 }
 
 /* ------------------------------------------------------------------ output */
 
-void toe_output_kick(struct toe_conn *c)
+void toe_queue_output(struct toe_conn *c)
 {
 	if (toe_list_empty(&c->out_link) && c->phase != TOE_IMPORTED)
 		toe_list_append(&c->t->q[c->k.queue].out, &c->out_link);
 }
 
-bool toe_output_queued(const struct toe_conn *c)
+bool toe_queue_has_output(const struct toe_conn *c)
 {
 	return !toe_list_empty(&c->out_link);
 }

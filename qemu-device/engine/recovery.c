@@ -168,14 +168,14 @@ void toe_recovery_restart(struct toe_conn *c)
 	c->rec.dupacks = 0;
 	c->rec.timing = false;
 	toe_sack_restart(&c->sack);
-	toe_output_kick(c);
+	toe_queue_output(c);
 }
 
 /* ------------------------------------------------------------------ the shared timer */
 
 static bool wants_persist(const struct toe_conn *c)
 {
-	return !c->snd.wnd && (c->snd.una != c->snd.max || toe_output_has_data(c));
+	return !c->snd.wnd && (c->snd.una != c->snd.max || toe_snd_has_data(c));
 }
 
 static bool limited_by_time(const struct toe_conn *c)
@@ -336,7 +336,7 @@ void toe_recovery_sent(struct toe_conn *c, uint32_t seq, uint32_t space, bool re
 static void give_up(struct toe_conn *c, uint64_t now)
 {
 	toe_timer_set(c, TOE_TMR_REXMT, now);
-	toe_event_retrieve(c, TOE_WHY_TIMEOUT);
+	toe_end_retrieve(c, TOE_WHY_TIMEOUT);
 }
 
 static void persist_expired(struct toe_conn *c, uint64_t now)
@@ -347,7 +347,7 @@ static void persist_expired(struct toe_conn *c, uint64_t now)
 	}
 	start_rt(c, now);
 	c->out.wnd_probe = true;
-	toe_output_kick(c);
+	toe_queue_output(c);
 	set_shared(c, toe_rtt_rto_shifted(&c->rtt, c->rec.rexmits), now);
 	if (c->rec.rexmits < UINT8_MAX)
 		c->rec.rexmits++;
@@ -385,7 +385,7 @@ void toe_recovery_timeout(struct toe_conn *c, uint64_t now)
 {
 	if (c->state == TOE_FIN_WAIT2) {
 		toe_conn_set_state(c, TOE_CLOSED);	/* TMR-20 */
-		toe_event_retrieve(c, TOE_WHY_TIMEOUT);
+		toe_end_retrieve(c, TOE_WHY_TIMEOUT);
 	} else if (wants_persist(c)) {
 		persist_expired(c, now);
 	} else if (c->snd.una != c->snd.max) {
@@ -405,5 +405,5 @@ void toe_recovery_tlp(struct toe_conn *c, uint64_t now)
 	c->rec.tlp_sent = true;
 	c->out.tlp_probe = true;
 	set_rexmt(c, now);
-	toe_output_kick(c);
+	toe_queue_output(c);
 }

@@ -72,7 +72,7 @@ void toe_sendq_acked(struct toe_conn *c)
 			return;
 		pop(c);
 		r->done = r->len;
-		toe_event_req(c, r, TOE_OK);
+		toe_queue_req(c, r, TOE_OK);
 	}
 }
 
@@ -89,7 +89,7 @@ static void fail_first(struct toe_conn *c, enum toe_status status)
 	struct toe_req *r = pop(c);
 
 	r->done = acked_part(c, r);
-	toe_event_req(c, r, status);
+	toe_queue_req(c, r, status);
 }
 
 void toe_sendq_fail(struct toe_conn *c, enum toe_status status)
@@ -128,7 +128,7 @@ void toe_sendq_stop(struct toe_conn *c, enum toe_stop_sends how)
 	c->snd.cur[1] = c->snd.head;
 	c->snd.disc = NULL;
 	r->done = acked_part(c, r);
-	toe_event_req(c, r, TOE_UPLOADING);
+	toe_queue_req(c, r, TOE_UPLOADING);
 }
 
 /* What of a request that goes back is sent, to be sent again, or not sent (TRM-20). */
@@ -164,14 +164,14 @@ struct toe_req *toe_conn_take_sends(struct toe_conn *c)
 void toe_conn_bounds(const struct toe_conn *c, uint32_t *sends, uint32_t *buffered)
 {
 	*sends = c->snd.nreqs;
-	*buffered = toe_deliver_held(c);
+	*buffered = toe_rcv_held(c);
 }
 
 /*
  * STA-19: twice what the network takes in a round trip, in powers of two; what is posted plays no
  * part.
  */
-uint32_t toe_state_backlog(const struct toe_conn *c)
+uint32_t toe_sendq_backlog(const struct toe_conn *c)
 {
 	uint32_t want = c->cc.cwnd < c->snd.max_wnd ? c->cc.cwnd : c->snd.max_wnd, b = 64u << 10;
 
@@ -252,7 +252,7 @@ void toe_send(struct toe_conn *c, struct toe_req *req, uint64_t now)
 	uint32_t queued = c->snd.end - c->snd.una;
 	enum toe_status status = TOE_OK;
 
-	toe_engine_clock(c->t, now);
+	toe_clock_advance(c->t, now);
 	req->kind = TOE_REQ_SEND;
 	req->next = NULL;
 	req->done = 0;
@@ -267,10 +267,10 @@ void toe_send(struct toe_conn *c, struct toe_req *req, uint64_t now)
 	else if (c->snd.nreqs >= c->t->cfg.max_sends || req->len > TOE_MAX_QUEUED - queued)
 		status = TOE_TOO_MANY;
 	if (status) {
-		toe_event_req(c, req, status);
+		toe_queue_req(c, req, status);
 		return;
 	}
 	toe_sendq_append(c, req);
 	toe_sendq_acked(c);	/* an empty request behind acknowledged data */
-	toe_output_kick(c);
+	toe_queue_output(c);
 }

@@ -27,6 +27,6 @@ struct toe_gather {
 /* Up to max bytes from seq on, not across a request end that wants PSH. */
 void toe_sendq_gather(struct toe_conn *c, uint32_t seq, uint32_t max, struct toe_gather *g);
 /* How much the host does well to keep queued (STA-19). */
-uint32_t toe_state_backlog(const struct toe_conn *c);
+uint32_t toe_sendq_backlog(const struct toe_conn *c);
 
 #endif /* TOE_SENDQ_H */

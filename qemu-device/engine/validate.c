@@ -154,8 +154,8 @@ static enum toe_step step_rst(struct toe_conn *c, const struct toe_seg *seg, uin
 	if (!(seg->flags & TOE_RST))
 		return TOE_NEXT;
 	if (rst_is_exact(c, seg)) {
-		toe_event_aborted(c);
-		toe_conn_abort(c);
+		toe_queue_aborted(c);
+		toe_end_abort(c);
 	} else if (!c->keep.bra && toe_seq_gt(seg->seq, c->rcv.nxt)) {
 		toe_keep_challenged(c, now);
 		toe_delack_now(c);
@@ -170,7 +170,7 @@ static enum toe_step step_syn(struct toe_conn *c, const struct toe_seg *seg, uin
 		return TOE_NEXT;
 	if (seg->seq == c->rcv.nxt) {
 		toe_conn_set_state(c, TOE_CLOSED);
-		toe_event_retrieve(c, TOE_WHY_REQUESTED);
+		toe_end_retrieve(c, TOE_WHY_REQUESTED);
 	} else if (!c->keep.syn_challenged ||
 		   now - c->keep.syn_challenge_at >= TOE_SYN_CHALLENGE_NS) {
 		c->keep.syn_challenged = true;
@@ -206,7 +206,7 @@ static enum toe_step step_urg(struct toe_conn *c, const struct toe_seg *seg)
 {
 	if (!(seg->flags & TOE_URG) || c->rcv.fin_done)
 		return TOE_NEXT;
-	toe_event_retrieve(c, TOE_WHY_URGENT);
+	toe_end_retrieve(c, TOE_WHY_URGENT);
 	return TOE_RAW;
 }
 
