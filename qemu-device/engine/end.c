@@ -97,26 +97,13 @@ static void disconnect_abortive(struct toe_conn *c, struct toe_req *req)
 
 void toe_disconnect(struct toe_conn *c, struct toe_req *req, uint64_t now)
 {
-	enum toe_status status = TOE_OK;
+	enum toe_status status = toe_sendq_begin(c, req, TOE_REQ_DISCONNECT, now);
 	bool abortive = req->flags & TOE_DISC_ABORTIVE;
 
-	toe_clock_advance(c->t, now);
-	req->kind = TOE_REQ_DISCONNECT;
-	req->next = NULL;
-	req->done = 0;
-	req->push = false;
-	req->seq = c->snd.end;
-	if (c->aborted)
-		status = TOE_ABORTED;
-	else if (c->phase != TOE_LIVE)
-		status = TOE_UPLOADING;
-	else if (abortive == !!(req->flags & TOE_DISC_GRACEFUL) || (abortive && req->len))
+	if (!status && (abortive == !!(req->flags & TOE_DISC_GRACEFUL) || (abortive && req->len)))
 		status = TOE_BAD_FIELD;
-	else if (!abortive &&
-		 (c->snd.fin || (c->state != TOE_ESTABLISHED && c->state != TOE_CLOSE_WAIT)))
-		status = TOE_BAD_STATE;
-	else if (!abortive && req->len > TOE_MAX_QUEUED - (c->snd.end - c->snd.una))
-		status = TOE_TOO_MANY;
+	if (!status && !abortive)
+		status = toe_sendq_room(c, req->len);
 	if (status) {
 		toe_queue_req(c, req, status);
 	} else if (abortive) {

@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "conn.h"
+#include "delack.h"
 #include "deliver.h"
 #include "end.h"
 #include "keep.h"
@@ -199,8 +200,7 @@ static void expired(struct toe_conn *c, enum toe_timer which, uint64_t now)
 		toe_keep_expired(c, now);
 		break;
 	case TOE_TMR_DELACK:
-		c->rcv.ack_now = true;
-		toe_queue_output(c);
+		toe_delack_now(c);
 		break;
 	case TOE_TMR_PUSH:
 		toe_deliver_push_timer(c);

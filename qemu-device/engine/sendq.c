@@ -247,24 +247,34 @@ void toe_sendq_gather(struct toe_conn *c, uint32_t seq, uint32_t max, struct toe
 
 /* ------------------------------------------------------------------ commands */
 
-void toe_send(struct toe_conn *c, struct toe_req *req, uint64_t now)
+enum toe_status toe_sendq_begin(struct toe_conn *c, struct toe_req *req, enum toe_req_kind kind,
+				uint64_t now)
 {
-	uint32_t queued = c->snd.end - c->snd.una;
-	enum toe_status status = TOE_OK;
-
 	toe_clock_advance(c->t, now);
-	req->kind = TOE_REQ_SEND;
+	req->kind = kind;
 	req->next = NULL;
 	req->done = 0;
 	req->push = false;
 	req->seq = c->snd.end;
 	if (c->aborted)
-		status = TOE_ABORTED;
-	else if (c->phase != TOE_LIVE)
-		status = TOE_UPLOADING;
-	else if (c->snd.fin || (c->state != TOE_ESTABLISHED && c->state != TOE_CLOSE_WAIT))
-		status = TOE_BAD_STATE;
-	else if (c->snd.nreqs >= c->t->cfg.max_sends || req->len > TOE_MAX_QUEUED - queued)
+		return TOE_ABORTED;
+	return c->phase == TOE_LIVE ? TOE_OK : TOE_UPLOADING;
+}
+
+enum toe_status toe_sendq_room(const struct toe_conn *c, uint32_t len)
+{
+	if (c->snd.fin || !toe_conn_is_established(c->state))
+		return TOE_BAD_STATE;
+	return len > TOE_MAX_QUEUED - (c->snd.end - c->snd.una) ? TOE_TOO_MANY : TOE_OK;
+}
+
+void toe_send(struct toe_conn *c, struct toe_req *req, uint64_t now)
+{
+	enum toe_status status = toe_sendq_begin(c, req, TOE_REQ_SEND, now);
+
+	if (!status)
+		status = toe_sendq_room(c, req->len);
+	if (!status && c->snd.nreqs >= c->t->cfg.max_sends)
 		status = TOE_TOO_MANY;
 	if (status) {
 		toe_queue_req(c, req, status);

@@ -7,6 +7,11 @@
 
 #include "toe_internal.h"
 
+/* A request as it comes; and whether the connection takes any. */
+enum toe_status toe_sendq_begin(struct toe_conn *c, struct toe_req *req, enum toe_req_kind kind,
+				uint64_t now);
+/* Whether so many bytes, or a FIN, may follow what is queued. */
+enum toe_status toe_sendq_room(const struct toe_conn *c, uint32_t len);
 void toe_sendq_append(struct toe_conn *c, struct toe_req *req);
 /* SND.UNA moved: complete what it has passed. */
 void toe_sendq_acked(struct toe_conn *c);
