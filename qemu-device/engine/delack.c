@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * delack.c - when received data and odd segments are acknowledged: at once, rarely, or by the delayed
- * ACK timer.
+ * delack.c - when received data and odd segments are acknowledged: at once, rarely, or by the
+ * delayed ACK timer.
  *
  * Nothing is sent from here: output.c sends one ACK for all.
  */

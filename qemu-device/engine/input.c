@@ -2,10 +2,10 @@
 /*
  * input.c - a received segment: the steps of RFC 9293 3.10.7.4 for synchronized states, in order.
  *
- * validate.c has the steps up to the URG bit, ack.c the one for the ACK field; data and FIN are here.
- * In front of them stand the questions whether the frame is the target's at all: whatever is not, or
- * what the host has to deal with, goes back as TOE_RX_RAW untouched. Nothing is sent from here:
- * steps only note that an ACK is wanted (delack.c), and output.c sends one for all.
+ * validate.c has the steps up to the URG bit, ack.c the one for the ACK field; data and FIN are
+ * here. In front of them stand the questions whether the frame is the target's at all: whatever is
+ * not, or what the host has to deal with, goes back as TOE_RX_RAW untouched. Nothing is sent from
+ * here: steps only note that an ACK is wanted (delack.c), and output.c sends one for all.
  */
 #include <string.h>
 

@@ -136,7 +136,7 @@ static enum toe_step step_sequence(struct toe_conn *c, struct toe_seg *seg, uint
 		return TOE_DONE;
 	}
 	if (!wnd && space && !(seg->flags & TOE_SYN)) {
-		toe_delack_now(c);		/* a window probe; its ACK and a bare FIN are good */
+		toe_delack_now(c);	/* a window probe; its ACK and a bare FIN are good */
 		if (seg->len) {
 			seg->len = 0;
 			seg->flags &= (uint16_t)~(TOE_FIN | TOE_PSH);
