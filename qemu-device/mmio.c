@@ -10,8 +10,16 @@
 #include "qemu/osdep.h"
 #include "qemu/units.h"
 #include "qemu/log.h"
-#include "chimdev.h"
-#include "faults.h"
+#include "commands/admin.h"
+#include "core/chimdev.h"
+#include "core/core.h"
+#include "core/faults.h"
+#include "core/irq.h"
+#include "rings/pair.h"
+#include "rings/ring.h"
+#include "mmio.h"
+#include "nic.h"
+#include "run.h"
 #include "trace.h"
 
 typedef struct ChimdevReg ChimdevReg;
@@ -27,7 +35,7 @@ struct ChimdevReg {
  * The backend's abilities bound what the driver can be promised about received
  * frames.
  */
-uint64_t chimdev_features(const ChimdevState *s)
+static uint64_t features(const ChimdevState *s)
 {
     uint64_t f = 1ull << CHIM_F_CSUM | 1ull << CHIM_F_GUEST_CSUM |
                  1ull << CHIM_F_TSO4 | 1ull << CHIM_F_TSO6 |
@@ -50,7 +58,7 @@ static uint32_t read_const(ChimdevState *s, const ChimdevReg *r)
 
 static uint32_t read_features(ChimdevState *s, const ChimdevReg *r)
 {
-    return chimdev_features(s) >> r->arg;
+    return features(s) >> r->arg;
 }
 
 static uint32_t read_drv_features(ChimdevState *s, const ChimdevReg *r)
@@ -66,7 +74,7 @@ static void write_drv_features(ChimdevState *s, const ChimdevReg *r,
                       "CTRL.ENABLE is set\n");
         return;
     }
-    s->drv_features[r->arg] = v & chimdev_features(s) >> (32 * r->arg);
+    s->drv_features[r->arg] = v & features(s) >> (32 * r->arg);
 }
 
 static uint32_t read_ctrl(ChimdevState *s, const ChimdevReg *r)

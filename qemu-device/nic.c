@@ -1,167 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * nic.c - the port to QEMU's net layer: backends, their abilities, sending
- * with back-pressure, and the way a received frame takes into the device.
+ * nic.c - QEMU's net layer: backends, their abilities, and the way a received
+ * frame takes into the device: to the target if it wants it, else by the raw
+ * path to rx.c. Frames go out by nic_out.c.
  *
  * A backend may answer inside the call that sends (slirp does): frames that
- * come while the device runs are only queued, within a bound. A backend that
- * takes no more stops the pairs that use its queue until it calls back.
+ * come while the device runs are only queued, within a bound.
  */
 
 #include "qemu/osdep.h"
 #include "qemu/units.h"
 #include "qemu/iov.h"
 #include "standard-headers/linux/virtio_net.h"
-#include "chimdev.h"
-#include "target.h"
+#include "core/chimdev.h"
+#include "core/core.h"
+#include "data/target.h"
+#include "port/capture.h"
+#include "port/filter.h"
+#include "port/rx.h"
+#include "port/soft.h"
+#include "port/vnet.h"
+#include "nic.h"
+#include "run.h"
 #include "trace.h"
 
 enum {
     DEFERRED_FRAMES = 4096,
     DEFERRED_BYTES = 16 * MiB,
 };
-
-static unsigned queue_of(const ChimdevState *s, unsigned pair)
-{
-    return pair % s->nqueues;
-}
-
-bool chimdev_nic_busy(const ChimdevState *s, unsigned pair)
-{
-    return s->backend_busy[queue_of(s, pair)];
-}
-
-/* Whether the backend has taken nothing since that time or longer. */
-bool chimdev_nic_stalled(const ChimdevState *s, unsigned pair, int64_t before)
-{
-    unsigned q = queue_of(s, pair);
-
-    return s->backend_busy[q] && s->busy_since[q] <= before;
-}
-
-/* Since when the longest busy backend has taken nothing, or INT64_MAX. */
-int64_t chimdev_nic_first_stall(const ChimdevState *s)
-{
-    int64_t first = INT64_MAX;
-
-    for (unsigned q = 0; q < s->nqueues; q++) {
-        if (s->backend_busy[q]) {
-            first = MIN(first, s->busy_since[q]);
-        }
-    }
-    return first;
-}
-
-/* ---------------------------------------- sending */
-
-static void frame_sent(NetClientState *nc, ssize_t len)
-{
-    ChimdevState *s = qemu_get_nic_opaque(nc);
-    unsigned q = nc->queue_index;
-
-    s->busy_since[q] = chimdev_now(s);
-    if (!s->backend_busy[q] || --s->backend_busy[q]) {
-        return;
-    }
-    trace_chimdev_backend_free(q);
-    for (unsigned i = q; i < s->npairs; i += s->nqueues) {
-        chimdev_target_writable(s, i);
-    }
-    chimdev_kick(s);
-}
-
-static void send_iov(ChimdevState *s, unsigned q, const struct iovec *iov,
-                     unsigned niov)
-{
-    NetClientState *nc = qemu_get_subqueue(s->nic, q);
-
-    if (!qemu_sendv_packet_async(nc, iov, niov, frame_sent)) {
-        trace_chimdev_backend_busy(q);
-        if (!s->backend_busy[q]++) {
-            s->busy_since[q] = chimdev_now(s);
-        }
-    }
-}
-
-typedef struct SoftSend {
-    ChimdevState *s;
-    unsigned q;
-} SoftSend;
-
-static void soft_emit(void *opaque, const uint8_t *frame, size_t len)
-{
-    SoftSend *e = opaque;
-    struct iovec iov = { (void *)frame, len };
-
-    send_iov(e->s, e->q, &iov, 1);
-}
-
-/* The backend takes plain frames only: do what the header asks for here. */
-static void send_soft(ChimdevState *s, unsigned q, const ChimdevVnet *vnet)
-{
-    ChimdevGather *g = &s->gather;
-    SoftSend e = { s, q };
-
-    if (vnet->gso_type) {
-        if (!chimdev_soft_segment(vnet, g->arena, g->len, soft_emit, &e)) {
-            s->stats.nic.tx_dropped++;
-        }
-        return;
-    }
-    if ((vnet->flags & CHIM_VNET_F_NEEDS_CSUM) &&
-        !chimdev_soft_finish_csum(g->arena, g->len, vnet->csum_start,
-                                  vnet->csum_offset)) {
-        s->stats.nic.tx_dropped++;
-        return;
-    }
-    send_iov(s, q, g->iov, g->niov);
-}
-
-/* Begin a frame; the caller adds its parts to the result. */
-ChimdevGather *chimdev_nic_begin(ChimdevState *s, const ChimdevVnet *vnet)
-{
-    ChimdevGather *g = &s->gather;
-    struct virtio_net_hdr_mrg_rxbuf h = {
-        .hdr.flags = vnet->flags,
-        .hdr.gso_type = vnet->gso_type,
-        .hdr.hdr_len = vnet->hdr_len,
-        .hdr.gso_size = vnet->gso_size,
-        .hdr.csum_start = vnet->csum_start,
-        .hdr.csum_offset = vnet->csum_offset,
-    };
-
-    QEMU_BUILD_BUG_ON(sizeof(h) != CHIMDEV_VNET_LEN);
-    chimdev_gather_start(g, !s->has_vnet);
-    if (s->has_vnet) {
-        memcpy(chimdev_gather_reserve(g, sizeof(h)), &h, sizeof(h));
-    }
-    return g;
-}
-
-void chimdev_nic_send(ChimdevState *s, unsigned pair, enum chimdev_origin from,
-                      const ChimdevVnet *vnet)
-{
-    ChimdevGather *g = &s->gather;
-    unsigned q = queue_of(s, pair);
-
-    if (s->reset_pending) {
-        chimdev_gather_done(s, g);
-        return;                         /* LIFE-D1: no frame is sent */
-    }
-    if (s->capture) {
-        struct iovec copy[CHIMDEV_MAX_IOV];
-        unsigned n = iov_copy(copy, ARRAY_SIZE(copy), g->iov, g->niov,
-                              s->has_vnet ? CHIMDEV_VNET_LEN : 0, g->len);
-
-        chimdev_capture_frame(s->capture, from, copy, n);
-    }
-    if (s->has_vnet) {
-        send_iov(s, q, g->iov, g->niov);
-    } else {
-        send_soft(s, q, vnet);
-    }
-    chimdev_gather_done(s, g);
-}
 
 /* ---------------------------------------- receiving */
 
@@ -189,6 +55,82 @@ static bool split_vnet(ChimdevState *s, const uint8_t **data, uint32_t *len,
     return true;
 }
 
+static void raw_frame(ChimdevState *s, const ChimdevVnet *vnet,
+                      const uint8_t *data, uint32_t len)
+{
+    ChimdevRxWait w = { .vnet = *vnet, .len = len };
+
+    w.hash = chimdev_filter_hash(s, data, len, &w.hash_flags);
+    if (data[0] & 1) {
+        s->stats.nic.rx_multicast++;
+    }
+    chimdev_rx_deliver(chimdev_filter_steer(s, w.hash), &w, data);
+}
+
+static void raw_segment(void *opaque, const uint8_t *frame, size_t len)
+{
+    ChimdevState *s = opaque;
+    ChimdevVnet vnet = { 0 };
+
+    if (chimdev_has_feature(s, CHIM_F_GUEST_CSUM)) {
+        vnet.flags = CHIM_VNET_F_DATA_VALID;
+    }
+    raw_frame(s, &vnet, frame, len);
+}
+
+/*
+ * REG-D7: what the driver has not accepted is undone before it sees the frame.
+ */
+static void raw_path(ChimdevState *s, const ChimdevVnet *vnet,
+                     const uint8_t *data, uint32_t len)
+{
+    bool csum = chimdev_has_feature(s, CHIM_F_GUEST_CSUM);
+    ChimdevVnet v = *vnet;
+
+    if (v.gso_type && !chimdev_has_feature(s, CHIM_F_LRO)) {
+        if (!chimdev_soft_segment(vnet, data, len, raw_segment, s)) {
+            chimdev_rx_count_lost(s, &s->stats.nic.rx_too_long, len);
+        }
+        return;
+    }
+    if (!csum && (v.flags & CHIM_VNET_F_NEEDS_CSUM)) {
+        g_autofree uint8_t *copy = g_memdup2(data, len);
+
+        chimdev_soft_finish_csum(copy, len, v.csum_start, v.csum_offset);
+        v.flags = 0;
+        raw_frame(s, &v, copy, len);
+        return;
+    }
+    if (csum && !s->has_vnet && chimdev_soft_csum_ok(data, len)) {
+        v.flags = CHIM_VNET_F_DATA_VALID;
+    } else if (!csum) {
+        v.flags = 0;
+    }
+    raw_frame(s, &v, data, len);
+}
+
+static void rx_frame(ChimdevState *s, const ChimdevVnet *vnet,
+                      const uint8_t *data, uint32_t len)
+{
+    bool ours;
+
+    if (!chimdev_filter_accepts(s, data, &ours)) {
+        chimdev_rx_count_lost(s, &s->stats.nic.rx_filtered, len);
+        return;
+    }
+    /* 14 bytes of Ethernet, and room for two VLAN tags */
+    if (!vnet->gso_type && len > s->mtu + 22 && len > 60) {
+        chimdev_rx_count_lost(s, &s->stats.nic.rx_too_long, len);
+        return;
+    }
+    if (ours && chimdev_target_input(s, vnet, data, len)) {
+        s->stats.nic.rx_offloaded_frames++;
+        s->stats.cases.target_rx_octets += len;
+        return;
+    }
+    raw_path(s, vnet, data, len);
+}
+
 static void take_frame(ChimdevState *s, const uint8_t *data, uint32_t len)
 {
     ChimdevVnet vnet;
@@ -201,7 +143,7 @@ static void take_frame(ChimdevState *s, const uint8_t *data, uint32_t len)
 
         chimdev_capture_frame(s->capture, CHIMDEV_RECEIVED, &iov, 1);
     }
-    chimdev_rx_frame(s, &vnet, data, len);
+    rx_frame(s, &vnet, data, len);
 }
 
 /* The device runs, this call comes from inside its own sending: only queue. */
@@ -338,11 +280,6 @@ static void nic_link_changed(NetClientState *nc)
         s->link_event = true;
         chimdev_kick(s);
     }
-}
-
-bool chimdev_link_up(ChimdevState *s)
-{
-    return !qemu_get_queue(s->nic)->link_down;
 }
 
 static NetClientInfo nic_info = {

@@ -3,29 +3,87 @@
  * run.c - one run of the device: what came in, timers, commands, events,
  * frames out, indices and interrupts, sleep. Bounded; what is left asks for
  * another run.
+ *
+ * Also what lies around a run: its beginning and its end, the reset, which
+ * waits for that, and the one timer for everything that has a deadline: the
+ * engine, interrupt moderation, state operations that wait for fences.
  */
 
 #include "qemu/osdep.h"
 #include "qemu/units.h"
-#include "chimdev.h"
-#include "io.h"
-#include "stateop.h"
-#include "target.h"
+#include "commands/admin.h"
+#include "commands/stateop.h"
+#include "core/chimdev.h"
+#include "core/clock.h"
+#include "core/core.h"
+#include "core/irq.h"
+#include "data/io.h"
+#include "data/target.h"
+#include "objects/op.h"
+#include "port/filter.h"
+#include "port/rx.h"
+#include "port/tx.h"
+#include "rings/cq.h"
+#include "rings/ring.h"
+#include "mmio.h"
+#include "nic.h"
+#include "run.h"
 #include "trace.h"
 
+/* ---------------------------------------- begin, end, reset */
+
 /*
- * Frames and commands may use what exists of a pair; connections need all of
- * it.
+ * Whatever may touch guest memory or raise an interrupt is done between these
+ * two, because either may end in our own configuration space, and so reset us.
+ * False: it is under way already.
  */
-bool chimdev_pair_usable(const ChimdevPair *p)
+bool chimdev_enter(ChimdevState *s)
 {
-    for (unsigned k = 0; k < CHIM_RING_KINDS; k++) {
-        if (!p->ring[k]) {
-            return false;
-        }
+    if (s->busy) {
+        return false;
     }
+    s->busy = true;
     return true;
 }
+
+void chimdev_leave(ChimdevState *s)
+{
+    s->busy = false;
+    if (s->reset_pending && !s->unplugged) {
+        chimdev_reset(s);
+    }
+}
+
+void chimdev_forget(ChimdevState *s)
+{
+    trace_chimdev_reset();
+    s->reset_pending = false;
+    chimdev_clock_stop(s);
+    qemu_bh_cancel(s->bh);
+    chimdev_op_reset(s);
+    chimdev_target_reset(s);
+    chimdev_admin_reset(s);
+    chimdev_mmio_reset(s);
+    chimdev_nic_reset(s);
+    chimdev_filter_reset(s);
+    memset(&s->stats, 0, sizeof(s->stats));
+}
+
+/*
+ * What is under way still holds rings and operations: it must come to its end
+ * first. No DMA, no interrupt and no frame leaves until then.
+ */
+void chimdev_reset(ChimdevState *s)
+{
+    if (s->busy) {
+        s->reset_pending = true;
+    } else {
+        chimdev_forget(s);
+        chimdev_irq_reset(s);
+    }
+}
+
+/* ---------------------------------------- a run */
 
 static void take_commands(ChimdevState *s)
 {
@@ -111,6 +169,24 @@ static void finish(ChimdevState *s)
     }
 }
 
+static void arm(ChimdevState *s)
+{
+    int64_t when = MIN(chimdev_irq_deadline(s), chimdev_op_deadline(s));
+
+    if (s->toe) {
+        uint64_t engine = toe_next_deadline(s->toe);
+
+        if (engine < (uint64_t)when) {
+            when = engine;
+        }
+    }
+    if (when == INT64_MAX) {
+        timer_del(s->timer);
+    } else {
+        timer_mod(s->timer, when);
+    }
+}
+
 void chimdev_run(ChimdevState *s)
 {
     int64_t now;
@@ -137,9 +213,40 @@ void chimdev_run(ChimdevState *s)
         chimdev_clock_stop(s);
         return;
     }
-    chimdev_clock_arm(s);
+    arm(s);
     if (s->again) {
         chimdev_kick(s);
     }
     chimdev_nic_resume_rx(s);
+}
+
+/* ---------------------------------------- the timer */
+
+/*
+ * Timer callbacks are not covered by QEMU's re-entrancy guard. Take it here as
+ * the net layer does, or leave the work to the bottom half if it is taken.
+ */
+static void deadline_passed(void *opaque)
+{
+    ChimdevState *s = opaque;
+    MemReentrancyGuard *guard = &DEVICE(s)->mem_reentrancy_guard;
+
+    if (guard->engaged_in_io || s->busy) {
+        chimdev_kick(s);
+        return;
+    }
+    guard->engaged_in_io = true;
+    chimdev_run(s);
+    guard->engaged_in_io = false;
+}
+
+void chimdev_clock_init(ChimdevState *s)
+{
+    s->timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, deadline_passed, s);
+}
+
+void chimdev_clock_fini(ChimdevState *s)
+{
+    timer_free(s->timer);
+    s->timer = NULL;
 }

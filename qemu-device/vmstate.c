@@ -7,7 +7,8 @@
 #include "qemu/osdep.h"
 #include "qemu/units.h"
 #include "migration/vmstate.h"
-#include "chimdev.h"
+#include "core/chimdev.h"
+#include "vmstate.h"
 
 const VMStateDescription chimdev_vmstate = {
     .name = TYPE_CHIMDEV,

@@ -92,7 +92,7 @@ def test_failure_of_another_layer(make_card: MakeCard) -> None:
 
 def test_every_status_is_forced() -> None:
     """INI-8: the tests here and in the guest force all that the knob knows."""
-    table = (TOP / "qemu-device" / "knobs.c").read_text()
+    table = (TOP / "qemu-device" / "commands" / "knobs.c").read_text()
     assert sorted(re.findall(r"\{ \"(\w+)\", CHIM_ST_\1,", table)) == sorted(FORCED)
 
 

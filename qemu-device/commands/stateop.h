@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * stateop.h - state operations, run.
+ */
+#ifndef CHIMDEV_STATEOP_H
+#define CHIMDEV_STATEOP_H
+
+#include "core/chimdev.h"
+
+/* Act on those whose fences have come. */
+void chimdev_op_start(ChimdevState *s, int64_t now);
+/* Complete those whose work is done. */
+void chimdev_op_finish(ChimdevState *s, int64_t now);
+int64_t chimdev_op_deadline(const ChimdevState *s);
+
+#endif /* CHIMDEV_STATEOP_H */

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * chimdev.h - the card's state. What its files offer one another is in the
+ * header of each.
+ *
+ * Everything runs under QEMU's big lock and inside one "run" at a time
+ * (run.c: chimdev_enter, chimdev_leave): a bottom half, the timer, the
+ * reception of a frame, or the write of a register. A run neither nests nor
+ * blocks; a reset that comes inside one is put off to its end, and what an
+ * unplugging frees until its callers have returned. Guest memory is
+ * read once into local copies; no pointer into it outlives a run. Each part of
+ * the state names the file that writes it.
+ */
+#ifndef CHIMDEV_H
+#define CHIMDEV_H
+
+#include "hw/pci/pci_device.h"
+#include "net/net.h"
+#include "qemu/queue.h"
+#include "qemu/timer.h"
+#include "chimney_abi.h"
+#include "toe.h"
+
+#define TYPE_CHIMDEV "chimney"
+OBJECT_DECLARE_SIMPLE_TYPE(ChimdevState, CHIMDEV)
+
+enum {
+    CHIMDEV_MAX_SGE = CHIM_SQE_SGES + CHIM_CTL_SG_MASK * CHIM_SG_SGES,
+    CHIMDEV_MAX_BUFFERED = 8 * MiB,
+    CHIMDEV_MAX_SENDS = 1024,
+    CHIMDEV_MAX_RECVS = 256,
+    CHIMDEV_MAX_RCV_WND = 8 * MiB,
+    CHIMDEV_MAX_MTU = 9000,
+    CHIMDEV_MIN_MTU = 68,
+    CHIMDEV_MAX_BLOCK_LEN = 1 * MiB,
+    CHIMDEV_MAX_NODES = 1024,
+    CHIMDEV_MAX_VLANS = 64,
+    CHIMDEV_MAX_SRC_MACS = 16,
+    CHIMDEV_MAX_SEND_LEN = 1 * MiB,
+    CHIMDEV_MAX_OPS = 4096,             /* state operations waiting at a time */
+    CHIMDEV_MAX_FENCES = 256,           /* fence ids without a command */
+    CHIMDEV_MAX_IOV = 512,              /* parts of one frame, below IOV_MAX */
+    CHIMDEV_MAX_FRAME = 66 * KiB,       /* bytes, headers included */
+    CHIMDEV_VNET_LEN = 12,              /* of the backend's header */
+};
+
+/* Where in the guest's memory a thing came from, for the fatal registers. */
+typedef struct ChimdevAt {
+    uint32_t ring;
+    uint32_t index;
+    uint32_t rule;
+} ChimdevAt;
+
+/* How a pass over a ring to device ended. */
+typedef enum ChimdevPass {
+    CHIMDEV_PASS_EMPTY,                 /* everything published is consumed */
+    CHIMDEV_PASS_MORE,                  /* the budget is used up */
+    CHIMDEV_PASS_BLOCKED,               /* something else must happen first */
+} ChimdevPass;
+
+typedef struct ChimdevRing ChimdevRing;
+typedef struct ChimdevPair ChimdevPair;
+typedef struct ChimdevObj ChimdevObj;
+typedef struct ChimdevOp ChimdevOp;
+typedef struct ChimdevReq ChimdevReq;
+typedef struct ChimdevInd ChimdevInd;
+typedef struct ChimdevWait ChimdevWait;
+typedef struct ChimdevRxWait ChimdevRxWait;
+typedef struct ChimdevCapture ChimdevCapture;
+typedef struct ChimdevKnobs ChimdevKnobs;
+typedef struct ChimdevFaults ChimdevFaults;
+
+/* A CQ with what waits for it. The admin CQ is one as well. */
+typedef struct ChimdevCq {
+    ChimdevState *s;
+    ChimdevRing *ring;
+    QSIMPLEQ_HEAD(, ChimdevWait) wait;
+} ChimdevCq;
+
+struct ChimdevPair {
+    ChimdevState *s;
+    unsigned nr;
+    ChimdevRing *ring[CHIM_RING_KINDS]; /* admin.c */
+    ChimdevCq cq;                       /* cq.c */
+    bool sq_awake, tx_awake;            /* run.c */
+    ChimdevPass sq_pass, tx_pass;
+    unsigned conns;                     /* TCP; initiate.c and terminate.c */
+    QTAILQ_HEAD(, ChimdevInd) inds;     /* accept.c */
+    QSIMPLEQ_HEAD(, ChimdevRxWait) rx_wait;     /* rx.c */
+    uint32_t rx_wait_bytes, rx_wait_markers;
+    uint32_t send_run;                  /* completions in a row, target.c */
+    uint32_t forward_run;               /* the same, io.c */
+    /* interrupt moderation, irq.c */
+    uint32_t usecs, frames;
+    uint32_t irq_entries;               /* entries put off so far */
+    int64_t irq_deadline;               /* or INT64_MAX */
+};
+
+enum chimdev_layer {
+    CHIMDEV_LAYER_NONE, CHIMDEV_LAYER_NEIGHBOR, CHIMDEV_LAYER_PATH,
+    CHIMDEV_LAYER_TCP,
+};
+
+/* What host memory is held for; memory.c. */
+enum chimdev_memory {
+    CHIMDEV_MEM_ENGINE,                 /* connections, received bytes */
+    CHIMDEV_MEM_REQUESTS,
+    CHIMDEV_MEM_LISTS,                  /* of state operations under way */
+    CHIMDEV_MEM_KINDS,
+};
+
+typedef struct ChimdevAccount {
+    uint64_t used, limit;               /* bytes */
+} ChimdevAccount;
+
+/* Counters that are the device's own; the engine has the others. */
+typedef struct ChimdevStats {
+    struct chim_nic_stats nic;          /* in host order until reported */
+    struct chim_case_stats cases;
+} ChimdevStats;
+
+/* Receive filter and steering; written by filter.c. */
+typedef struct ChimdevFilter {
+    uint32_t flags;                     /* enum chim_rx_mode_flags */
+    unsigned uni_count, multi_count;
+    uint8_t mac[CHIM_MAC_LIST_MAX][6];
+    uint8_t src_mac[CHIMDEV_MAX_SRC_MACS][6];   /* of neighbors */
+    unsigned src_mac_refs[CHIMDEV_MAX_SRC_MACS];
+    uint32_t table_len;
+    uint8_t table[CHIM_RSS_TABLE_MAX];
+    uint32_t toeplitz[36][256];         /* contribution of each input byte */
+} ChimdevFilter;
+
+/* A frame to send, put together for one call of the backend; payload.c. */
+typedef struct ChimdevGather {
+    struct iovec iov[CHIMDEV_MAX_IOV];
+    unsigned niov;
+    struct {
+        void *p;
+        dma_addr_t len;
+    } map[CHIMDEV_MAX_IOV];
+    unsigned nmap;
+    size_t len;                         /* bytes in all */
+    size_t used;                        /* of arena */
+    bool linear;                        /* everything goes into arena */
+    uint8_t arena[CHIMDEV_MAX_FRAME + 2048];
+} ChimdevGather;
+
+struct ChimdevState {
+    PCIDevice parent_obj;
+
+    /* properties, fixed at realize */
+    NICConf conf;
+    uint32_t npairs;
+    uint32_t max_conns, max_paths, max_neighbors;
+    char *pcapng;
+    uint32_t pcapng_snaplen;
+    char *terminate_sends;
+    uint32_t ip_id_start;
+    uint32_t dma_bits;
+    uint64_t max_bytes;
+
+    ChimdevAccount account[CHIMDEV_MEM_KINDS];  /* memory.c */
+
+    /* pci.c */
+    NICState *nic;
+    MemoryRegion bar;
+    QEMUBH *bh;
+    QEMUTimer *timer;
+    VMChangeStateEntry *vmstate;
+    bool busy;                          /* between enter and leave */
+    bool reset_pending;                 /* as soon as that ends */
+    bool unplugged;                     /* no PCI device any more */
+    bool again;                         /* the run asks for another one */
+
+    /* mmio.c */
+    uint32_t drv_features[2];
+    uint32_t ctrl, status;
+    uint32_t scratch;
+    uint32_t admin_reg[9];              /* ADMIN_SQ_LO .. ADMIN_SIZE */
+    struct {
+        uint32_t cause, ring, index, rule;
+        uint64_t addr;
+    } fatal;
+
+    uint32_t isr;                       /* irq.c */
+
+    /* admin pair: admin.c */
+    ChimdevRing *admin_sq;
+    ChimdevCq admin_cq;
+    bool admin_awake;
+    ChimdevPass admin_pass;
+    bool link_event;                    /* to be told, with the newest state */
+    uint32_t mtu;
+    uint16_t vlan[CHIMDEV_MAX_VLANS];
+    unsigned nvlans;
+
+    ChimdevPair pair[CHIM_PAIRS_LIMIT];
+
+    /* target.c */
+    struct toe *toe;
+    struct toe_params defaults;
+    QLIST_HEAD(, ChimdevReq) reqs;
+
+    /* handle.c */
+    ChimdevObj *obj;
+    ChimdevObj *obj_free;               /* linked by parent */
+    unsigned nobj;
+    unsigned count[CHIMDEV_LAYER_TCP + 1];
+
+    QTAILQ_HEAD(, ChimdevOp) ops;       /* stateop.c */
+    unsigned nops;
+    ChimdevKnobs *knobs;
+    ChimdevFaults *faults;
+    uint64_t offloads;                  /* a number for the capture */
+
+    struct {                            /* fence.c */
+        uint32_t id, count;
+    } fence[CHIMDEV_MAX_FENCES], late[CHIMDEV_MAX_FENCES];
+    unsigned nfences, nlate;
+    QLIST_HEAD(, ChimdevObj) held;      /* windows that a fence holds */
+
+    /* nic.c */
+    bool has_vnet;                      /* backends speak virtio_net_hdr */
+    unsigned nqueues;
+    unsigned backend_busy[CHIM_PAIRS_LIMIT];    /* frames queued */
+    int64_t busy_since[CHIM_PAIRS_LIMIT];       /* no frame taken since */
+    bool rx_refused;                    /* a backend was told to wait */
+    QSIMPLEQ_HEAD(, ChimdevRxWait) deferred;    /* came during a run */
+    unsigned ndeferred;
+    uint32_t deferred_bytes;
+
+    ChimdevFilter filter;
+    ChimdevGather gather;
+    ChimdevStats stats;
+    ChimdevCapture *capture;
+};
+
+#endif /* CHIMDEV_H */

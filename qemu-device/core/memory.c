@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * memory.c - host memory that the guest makes the device hold, within bounds.
+ *
+ * Limits per connection alone bound nothing: one page of the guest can stand
+ * for all its BufferedData, and one scatter list for many requests. There is
+ * an account for each purpose, so that connections, which may take all of
+ * theirs, leave the requests on them and the lists that end them what those
+ * need.
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/units.h"
+#include "core/chimdev.h"
+#include "core/memory.h"
+
+enum {
+    REQUESTS_SHARE = 4,         /* of x-max-bytes, a quarter more */
+    LIST_BYTES = 64 * MiB,      /* some dozens of the longest */
+};
+
+void chimdev_memory_init(ChimdevState *s)
+{
+    s->account[CHIMDEV_MEM_ENGINE].limit = s->max_bytes;
+    s->account[CHIMDEV_MEM_REQUESTS].limit = s->max_bytes / REQUESTS_SHARE;
+    s->account[CHIMDEV_MEM_LISTS].limit = LIST_BYTES;
+}
+
+void *chimdev_memory_get(ChimdevState *s, enum chimdev_memory what,
+                         size_t size)
+{
+    ChimdevAccount *a = &s->account[what];
+    void *p;
+
+    if (size > a->limit - a->used) {
+        return NULL;
+    }
+    p = g_try_malloc0(size);
+    if (p) {
+        a->used += size;
+    }
+    return p;
+}
+
+void chimdev_memory_put(ChimdevState *s, enum chimdev_memory what, void *p,
+                        size_t size)
+{
+    if (p) {
+        s->account[what].used -= size;
+        g_free(p);
+    }
+}

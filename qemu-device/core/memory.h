@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * memory.h - host memory for the guest: zeroed; NULL if there is none, or
+ * the account is used up.
+ */
+#ifndef CHIMDEV_MEMORY_H
+#define CHIMDEV_MEMORY_H
+
+#include "core/chimdev.h"
+
+void chimdev_memory_init(ChimdevState *s);
+void *chimdev_memory_get(ChimdevState *s, enum chimdev_memory what,
+                         size_t size);
+void chimdev_memory_put(ChimdevState *s, enum chimdev_memory what, void *p,
+                        size_t size);
+
+#endif /* CHIMDEV_MEMORY_H */

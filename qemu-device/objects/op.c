@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * op.c - a state operation under way: from the command over its fences to the
+ * completion, and the objects that it holds. What it does is stateop.c's.
+ *
+ * Operations run side by side; each completes exactly once (OP-D5), when its
+ * work is done and the entries it has posted on other rings are published.
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/units.h"
+#include "qemu/log.h"
+#include "commands/knobs.h"
+#include "core/chimdev.h"
+#include "core/clock.h"
+#include "objects/blocklist.h"
+#include "objects/fence.h"
+#include "objects/handle.h"
+#include "objects/op.h"
+#include "rings/cq.h"
+#include "rings/ring.h"
+#include "trace.h"
+
+enum { FENCE_WAIT_SECONDS = 10 };                      /* OP-D2 */
+
+bool chimdev_op_possible(const ChimdevState *s)
+{
+    return s->nops < CHIMDEV_MAX_OPS;
+}
+
+static void op_free(ChimdevState *s, ChimdevOp *op)
+{
+    QTAILQ_REMOVE(&s->ops, op, next);
+    s->nops--;
+    chimdev_list_free(s, op->list);
+    g_free(op->sge);
+    g_free(op);
+}
+
+/* Objects that the operation holds are free for the next one. */
+static void release_objects(ChimdevOp *op)
+{
+    for (unsigned i = 0; op->list && i < op->list->norder; i++) {
+        ChimdevNode *n = &op->list->node[op->list->order[i]];
+
+        if (n->obj && n->obj->op == op) {
+            n->obj->op = NULL;
+        }
+    }
+}
+
+static void count_completion(const ChimdevOp *op)
+{
+    struct chim_case_stats *c = &op->s->stats.cases;
+
+    switch (op->opcode) {
+    case CHIM_OP_INITIATE:
+        c->initiate_completions++;
+        break;
+    case CHIM_OP_TERMINATE:
+        c->terminate_completions++;
+        break;
+    case CHIM_OP_UPDATE:
+        c->update_completions++;
+        break;
+    case CHIM_OP_QUERY:
+        c->query_completions++;
+        break;
+    case CHIM_OP_INVALIDATE:
+        c->invalidate_completions++;
+        break;
+    }
+}
+
+void chimdev_op_complete(ChimdevOp *op)
+{
+    ChimdevState *s = op->s;
+
+    trace_chimdev_op_done(op->opcode, op->status, op->info);
+    if (op->status) {
+        qemu_log_mask(LOG_GUEST_ERROR, "chimney: ring %u entry %u: state "
+                      "operation 0x%02x is refused with status %u\n",
+                      op->at.ring, op->at.index, op->opcode, op->status);
+    }
+    count_completion(op);
+    release_objects(op);
+    if (op->fence_count) {
+        chimdev_fence_release(s, op->fence_id);
+    }
+    chimdev_admin_complete(s, op->cookie, op->status, op->info);
+    s->again |= s->admin_pass == CHIMDEV_PASS_BLOCKED;
+    op_free(s, op);
+}
+
+/* The operation is answered without the fences that have not come. */
+void chimdev_op_drop_fences(const ChimdevOp *op)
+{
+    if (op->fences < op->fence_count) {
+        chimdev_fence_drop(op->s, op->fence_id, op->fence_count - op->fences);
+    }
+}
+
+void chimdev_op_new(ChimdevState *s, const ChimdevCmd *cmd)
+{
+    uint32_t ctl = le32_to_cpu(cmd->e.ctl);
+    ChimdevOp *op = g_new0(ChimdevOp, 1);
+
+    op->s = s;
+    op->opcode = ctl & CHIM_CTL_OP_MASK;
+    op->cookie = cmd->e.cookie;
+    op->at = cmd->at;
+    op->len = le32_to_cpu(cmd->e.u.admin.len);
+    op->nsge = cmd->nsge;
+    op->sge = g_memdup2(cmd->sge, cmd->nsge * sizeof(*op->sge));
+    op->fence_id = le32_to_cpu(cmd->e.u.admin.fence_id);
+    op->fence_count = le32_to_cpu(cmd->e.u.admin.fence_count);
+    op->begin = chimdev_now(s);
+    op->deadline = op->begin +
+                   (int64_t)FENCE_WAIT_SECONDS * NANOSECONDS_PER_SECOND;
+    if (op->fence_count) {
+        chimdev_fence_expect(s, op->fence_id);
+        op->fences = chimdev_fence_take(s, op->fence_id, op->fence_count);
+    }
+    QTAILQ_INSERT_TAIL(&s->ops, op, next);
+    s->nops++;
+    trace_chimdev_op_new(op->opcode, op->fence_id, op->fence_count);
+    if (cmd->wraps || cmd->bytes != op->len || cmd->e.u.admin.flags ||
+        (ctl >> CHIM_CTL_FLAGS_SHIFT & 0xffff)) {
+        op->status = CHIM_ST_INVALID_FIELD;
+        op->phase = CHIMDEV_OP_READY;
+        chimdev_op_drop_fences(op);
+    }
+}
+
+bool chimdev_op_fence(ChimdevState *s, uint32_t id)
+{
+    ChimdevOp *op;
+
+    QTAILQ_FOREACH(op, &s->ops, next) {
+        if (op->phase == CHIMDEV_OP_FENCES && op->fence_id == id &&
+            op->fences < op->fence_count) {
+            op->fences++;
+            return true;
+        }
+    }
+    return false;
+}
+
+void chimdev_op_posted(ChimdevOp *op)
+{
+    op->posting--;
+}
+
+void chimdev_op_reset(ChimdevState *s)
+{
+    ChimdevOp *op, *next;
+
+    QTAILQ_FOREACH_SAFE(op, &s->ops, next, next) {
+        op_free(s, op);
+    }
+    chimdev_fence_reset(s);
+    chimdev_knobs_reset(s);
+    s->offloads = 0;
+}
+
+/*
+ * Find the objects that the nodes name. A node whose status is not SUCCESS
+ * after this has none.
+ */
+void chimdev_op_resolve(ChimdevOp *op)
+{
+    ChimdevState *s = op->s;
+
+    for (unsigned i = 0; i < op->list->norder; i++) {
+        ChimdevNode *n = &op->list->node[op->list->order[i]];
+
+        if (n->role != CHIM_ROLE_OBJECT && n->role != CHIM_ROLE_LINKER) {
+            continue;
+        }
+        n->obj = chimdev_obj_get(s, n->handle, n->layer);
+        if (!n->obj) {
+            n->status = CHIM_ST_INVALID_HANDLE;
+        } else if (n->obj->op) {
+            n->obj = NULL;
+            n->status = CHIM_ST_BUSY;           /* OBJ-H4 */
+        }
+    }
+}

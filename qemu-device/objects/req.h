@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * req.h - requests of the guest in the engine's hands.
+ */
+#ifndef CHIMDEV_REQ_H
+#define CHIMDEV_REQ_H
+
+#include "core/chimdev.h"
+#include "rings/payload.h"
+
+struct ChimdevReq {
+    struct toe_req req;                 /* first: the engine hands this back */
+    QLIST_ENTRY(ChimdevReq) next;
+    ChimdevAt at;
+    unsigned nsge;
+    unsigned hint;                      /* element used last ... */
+    uint32_t hint_off;                  /* ... and where it begins */
+    struct chim_sge sge[];
+};
+
+/*
+ * A request with room for nsge elements, in the device's list. NULL: no
+ * memory.
+ */
+ChimdevReq *chimdev_req_new(ChimdevState *s, const ChimdevAt *at,
+                            unsigned nsge);
+void chimdev_req_free(ChimdevState *s, ChimdevReq *r);
+void chimdev_req_free_all(ChimdevState *s);
+
+bool chimdev_gather_req(ChimdevState *s, ChimdevGather *g, ChimdevReq *r,
+                        uint32_t off, uint32_t len);
+bool chimdev_req_write(ChimdevState *s, ChimdevReq *r, uint32_t off,
+                       const uint8_t *src, uint32_t len);
+
+#endif /* CHIMDEV_REQ_H */

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * translate.h - the ABI's words for the engine's.
+ */
+#ifndef CHIMDEV_TRANSLATE_H
+#define CHIMDEV_TRANSLATE_H
+
+#include "core/chimdev.h"
+#include "toe.h"
+
+/*
+ * Statuses of data operations, and of state operations where the layer does
+ * not matter.
+ */
+uint32_t chimdev_state_status(enum toe_status st);
+/* Statuses of an INITIATE node of that layer. */
+uint32_t chimdev_state_initiate_status(enum toe_status st,
+                                       enum chimdev_layer layer);
+uint32_t chimdev_state_req_flags(enum toe_req_kind kind, uint32_t flags);
+uint32_t chimdev_state_params(const struct chim_params *p,
+                              struct toe_params *t);
+
+#endif /* CHIMDEV_TRANSLATE_H */

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * tx.c - the host's frames: from the TX ring to the backend, in order, with
+ * the fences between them.
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/units.h"
+#include "qemu/log.h"
+#include "core/chimdev.h"
+#include "core/core.h"
+#include "objects/fence.h"
+#include "objects/handle.h"
+#include "port/capture.h"
+#include "port/nic_out.h"
+#include "port/tx.h"
+#include "port/vnet.h"
+#include "rings/payload.h"
+#include "rings/ring.h"
+#include "trace.h"
+
+enum {
+    TX_BUDGET_ENTRIES = 256,
+    TX_BUDGET_BYTES = 4 * MiB,
+};
+
+static bool vnet_ok(ChimdevState *s, const ChimdevCmd *cmd,
+                    const ChimdevVnet *v)
+{
+    bool tso;
+
+    if ((v->flags & ~CHIM_VNET_F_NEEDS_CSUM) ||
+        ((v->flags & CHIM_VNET_F_NEEDS_CSUM) &&
+         (!chimdev_has_feature(s, CHIM_F_CSUM) ||
+          (uint64_t)v->csum_start + v->csum_offset + 2 > cmd->bytes))) {
+        return false;
+    }
+    switch (v->gso_type & ~CHIM_VNET_GSO_ECN) {
+    case CHIM_VNET_GSO_NONE:
+        return !v->gso_type;
+    case CHIM_VNET_GSO_TCPV4:
+        tso = chimdev_has_feature(s, CHIM_F_TSO4);
+        break;
+    case CHIM_VNET_GSO_TCPV6:
+        tso = chimdev_has_feature(s, CHIM_F_TSO6);
+        break;
+    default:
+        return false;
+    }
+    return tso && (v->flags & CHIM_VNET_F_NEEDS_CSUM) && v->gso_size >= 8 &&
+           v->hdr_len <= cmd->bytes;
+}
+
+static void drop(ChimdevState *s, const ChimdevCmd *cmd, const char *why)
+{
+    s->stats.nic.tx_dropped++;
+    trace_chimdev_refused_frame(cmd->at.ring, cmd->at.index, why);
+    qemu_log_mask(LOG_GUEST_ERROR, "chimney: ring %u entry %u: %s\n",
+                  cmd->at.ring, cmd->at.index, why);
+}
+
+static void send_frame(ChimdevPair *p, const ChimdevCmd *cmd)
+{
+    ChimdevState *s = p->s;
+    const struct chim_vnet_hdr *h = &cmd->e.u.frame.vnet;
+    ChimdevVnet vnet = {
+        .flags = h->flags,
+        .gso_type = h->gso_type,
+        .hdr_len = le16_to_cpu(h->hdr_len),
+        .gso_size = le16_to_cpu(h->gso_size),
+        .csum_start = le16_to_cpu(h->csum_start),
+        .csum_offset = le16_to_cpu(h->csum_offset),
+    };
+    ChimdevGather *g;
+
+    if (cmd->bytes < 14 || cmd->bytes > CHIMDEV_MAX_FRAME || cmd->wraps) {
+        drop(s, cmd, "frame of impossible length");
+        return;
+    }
+    if (!vnet_ok(s, cmd, &vnet)) {
+        drop(s, cmd, "virtio_net_hdr that makes no sense");
+        return;
+    }
+    g = chimdev_nic_begin(s, &vnet);
+    for (unsigned i = 0; i < cmd->nsge; i++) {
+        if (!chimdev_gather_guest(s, g, &cmd->at, cmd->sge[i].addr,
+                                  cmd->sge[i].len)) {
+            chimdev_gather_done(s, g);
+            s->stats.nic.tx_dropped++;
+            return;
+        }
+    }
+    s->stats.nic.tx_frames++;
+    s->stats.nic.tx_bytes += cmd->bytes;
+    chimdev_nic_send(s, p->nr, CHIMDEV_FROM_HOST, &vnet);
+}
+
+ChimdevPass chimdev_tx_run(ChimdevPair *p)
+{
+    ChimdevState *s = p->s;
+    uint64_t bytes = 0;
+    ChimdevCmd cmd;
+
+    for (unsigned n = 0; n < TX_BUDGET_ENTRIES; n++) {
+        if (bytes >= TX_BUDGET_BYTES) {
+            return CHIMDEV_PASS_MORE;
+        }
+        if (chimdev_nic_busy(s, p->nr)) {
+            return CHIMDEV_PASS_BLOCKED;
+        }
+        if (chimdev_ring_fetch(p->ring[CHIM_RING_TX], &cmd) !=
+            CHIMDEV_FETCH_OK) {
+            return CHIMDEV_PASS_EMPTY;
+        }
+        switch (le32_to_cpu(cmd.e.ctl) & CHIM_CTL_OP_MASK) {
+        case CHIM_OP_FRAME:
+            send_frame(p, &cmd);
+            bytes += cmd.bytes;
+            break;
+        case CHIM_OP_TX_FENCE:
+            chimdev_fence_seen(s, le32_to_cpu(cmd.e.u.fence.id), &cmd.at);
+            break;
+        default:
+            cmd.at.rule = CHIM_RULE_RING_H6;
+            chimdev_fatal(s, CHIM_FATAL_OPCODE, &cmd.at, 0);
+            return CHIMDEV_PASS_EMPTY;
+        }
+    }
+    return CHIMDEV_PASS_MORE;
+}
