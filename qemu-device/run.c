@@ -12,6 +12,7 @@
 #include "qemu/osdep.h"
 #include "qemu/units.h"
 #include "commands/admin.h"
+#include "commands/knobs.h"
 #include "commands/stateop.h"
 #include "core/chimdev.h"
 #include "core/clock.h"
@@ -61,6 +62,7 @@ void chimdev_forget(ChimdevState *s)
     chimdev_clock_stop(s);
     qemu_bh_cancel(s->bh);
     chimdev_op_reset(s);
+    chimdev_knobs_reset(s);
     chimdev_target_reset(s);
     chimdev_admin_reset(s);
     chimdev_mmio_reset(s);

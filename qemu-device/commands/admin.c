@@ -368,7 +368,7 @@ static void dispatch(ChimdevState *s, const ChimdevCmd *cmd)
         qemu_log_mask(LOG_GUEST_ERROR, "chimney: admin command 0x%02x is "
                       "refused with status %u\n", op, status);
     }
-    chimdev_admin_complete(s, cmd->e.cookie, status, info);
+    chimdev_cq_answer(s, cmd->e.cookie, status, info);
 }
 
 ChimdevPass chimdev_admin_run(ChimdevState *s)

@@ -191,8 +191,7 @@ static void announce(ChimdevOp *op, ChimdevObj *o, const ChimdevTcpIn *in)
     };
 
     chimdev_rx_cutover(op->s, in->k.hash, o->cookie);
-    op->posting++;
-    chimdev_cq_post_or_wait(&o->pair->cq, &e, op);
+    chimdev_cq_post_or_wait(&o->pair->cq, &e, &op->posting);
     chimdev_capture_comment(op->s->capture, "offload #%" PRIu64 ": port %u to "
                             "port %u, %u kB in flight, %u kB unread",
                             o->number, o->local_port, o->remote_port,

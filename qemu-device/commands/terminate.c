@@ -170,8 +170,7 @@ static void give_back(ChimdevOp *op, ChimdevNode *n, int64_t now)
 
     chimdev_state_hand_back(s, op->list, n, now, &sends, &buffered);
     toe_conn_destroy(o->u.conn);
-    op->posting++;
-    chimdev_cq_post_or_wait(&o->pair->cq, &e, op);
+    chimdev_cq_post_or_wait(&o->pair->cq, &e, &op->posting);
     s->stats.cases.terminates++;
     s->stats.cases.send_back_mixed += o->sends_completed && sends;
     chimdev_capture_comment(s->capture, "upload #%" PRIu64 ": port %u to port "

@@ -5,14 +5,13 @@
  * An indication is refused or partly accepted by a verdict, and accepted by
  * the driver's consumer index passing it without one (RING-H8): the index is
  * read first, then every command published by then is taken, then it is
- * settled.
+ * settled (io.c).
  */
 
 #include "qemu/osdep.h"
 #include "qemu/units.h"
 #include "core/chimdev.h"
 #include "data/accept.h"
-#include "data/io.h"
 #include "objects/handle.h"
 #include "rings/ring.h"
 #include "trace.h"
@@ -49,25 +48,24 @@ static bool passed(const ChimdevInd *i, uint32_t consumed)
     return (int32_t)(consumed - i->cq_index) > 0;
 }
 
-bool chimdev_accept_settle(ChimdevPair *p, int64_t now)
+bool chimdev_accept_due(ChimdevPair *p, uint32_t *consumed)
 {
     ChimdevInd *i = QTAILQ_FIRST(&p->inds);
-    uint32_t consumed;
 
     if (!i) {
-        return true;
-    }
-    consumed = chimdev_ring_consumed(p->cq.ring);
-    if (!passed(i, consumed)) {
-        return true;
-    }
-    if (!chimdev_io_drain(p)) {
         return false;
     }
+    *consumed = chimdev_ring_consumed(p->cq.ring);
+    return passed(i, *consumed);
+}
+
+void chimdev_accept_passed(ChimdevPair *p, uint32_t consumed, int64_t now)
+{
+    ChimdevInd *i;
+
     while ((i = QTAILQ_FIRST(&p->inds)) && passed(i, consumed)) {
         accept_one(p, i, now);
     }
-    return true;
 }
 
 /*

@@ -17,11 +17,9 @@ struct ChimdevInd {
 };
 
 void chimdev_accept_add(ChimdevPair *p, const ChimdevInd *ind);
-/*
- * Settle what the driver's consumer index has passed. False: its commands
- * could not all be read yet.
- */
-bool chimdev_accept_settle(ChimdevPair *p, int64_t now);
+/* Whether the driver's consumer index has passed any; and to accept those. */
+bool chimdev_accept_due(ChimdevPair *p, uint32_t *consumed);
+void chimdev_accept_passed(ChimdevPair *p, uint32_t consumed, int64_t now);
 void chimdev_accept_final(ChimdevPair *p, uint32_t handle, int64_t now);
 void chimdev_accept_drop(ChimdevPair *p, uint32_t handle);
 bool chimdev_accept_verdict(ChimdevPair *p, ChimdevObj *o, uint32_t number,

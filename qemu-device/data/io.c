@@ -17,6 +17,7 @@
 #include "data/io.h"
 #include "objects/fence.h"
 #include "objects/handle.h"
+#include "objects/op.h"
 #include "objects/req.h"
 #include "objects/translate.h"
 #include "rings/cq.h"
@@ -271,7 +272,7 @@ static void do_fence(ChimdevPair *p, const ChimdevCmd *cmd)
     ChimdevObj *o = chimdev_obj_get(p->s, le32_to_cpu(cmd->e.handle),
                                     CHIMDEV_LAYER_TCP);
 
-    if (chimdev_fence_seen(p->s, id, &cmd->at) && o && o->pair == p) {
+    if (chimdev_op_fence(p->s, id, &cmd->at) && o && o->pair == p) {
         chimdev_fence_hold(p->s, o, id);
     }
 }
@@ -337,9 +338,27 @@ ChimdevPass chimdev_io_run(ChimdevPair *p)
     return take(p, IO_BUDGET);
 }
 
-bool chimdev_io_drain(ChimdevPair *p)
+/*
+ * Everything published at this moment. False: the completion ring has no room
+ * for it.
+ */
+static bool drain(ChimdevPair *p)
 {
     ChimdevRing *sq = p->ring[CHIM_RING_SQ];
 
     return !sq || take(p, chimdev_ring_size(sq)) != CHIMDEV_PASS_BLOCKED;
+}
+
+bool chimdev_io_settle(ChimdevPair *p, int64_t now)
+{
+    uint32_t consumed;
+
+    if (!chimdev_accept_due(p, &consumed)) {
+        return true;
+    }
+    if (!drain(p)) {
+        return false;
+    }
+    chimdev_accept_passed(p, consumed, now);
+    return true;
 }

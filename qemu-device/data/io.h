@@ -9,9 +9,9 @@
 
 ChimdevPass chimdev_io_run(ChimdevPair *p);
 /*
- * Everything published at this moment. False: the completion ring has no room
- * for it.
+ * Settle the indications that the driver's consumer index has passed. False:
+ * its commands could not all be read yet.
  */
-bool chimdev_io_drain(ChimdevPair *p);
+bool chimdev_io_settle(ChimdevPair *p, int64_t now);
 
 #endif /* CHIMDEV_IO_H */

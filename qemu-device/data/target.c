@@ -16,6 +16,7 @@
 #include "core/core.h"
 #include "core/memory.h"
 #include "data/accept.h"
+#include "data/io.h"
 #include "data/target.h"
 #include "objects/handle.h"
 #include "objects/req.h"
@@ -208,11 +209,6 @@ bool chimdev_target_input(ChimdevState *s, const ChimdevVnet *vnet,
 
     return s->count[CHIMDEV_LAYER_TCP] &&
            toe_input(s->toe, &rx, chimdev_now(s)) == TOE_RX_TAKEN;
-}
-
-void chimdev_target_writable(ChimdevState *s, unsigned pair)
-{
-    toe_writable(s->toe, pair);
 }
 
 void chimdev_target_tick(ChimdevState *s, int64_t now)
@@ -467,7 +463,7 @@ static void serve_pair(ChimdevPair *p, int64_t now)
     for (unsigned round = 0; round < SERVE_ROUNDS; round++) {
         bool some;
 
-        settled = chimdev_accept_settle(p, now);
+        settled = chimdev_io_settle(p, now);
         some = serve_events(p);
         if (!chimdev_nic_busy(s, p->nr) &&
             toe_output(s->toe, p->nr, now, OUTPUT_BUDGET)) {

@@ -14,7 +14,6 @@ void chimdev_target_fini(ChimdevState *s);
 /* True: the target has taken the frame. */
 bool chimdev_target_input(ChimdevState *s, const ChimdevVnet *vnet,
                           const uint8_t *data, uint32_t len);
-void chimdev_target_writable(ChimdevState *s, unsigned pair);
 void chimdev_target_tick(ChimdevState *s, int64_t now);
 /* Events to the completion rings, frames to the backends. */
 void chimdev_target_serve(ChimdevState *s, int64_t now);

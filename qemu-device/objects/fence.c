@@ -14,8 +14,6 @@
 #include "core/core.h"
 #include "objects/fence.h"
 #include "objects/handle.h"
-#include "objects/op.h"
-#include "trace.h"
 
 static int find(ChimdevState *s, uint32_t id)
 {
@@ -71,14 +69,10 @@ void chimdev_fence_expect(ChimdevState *s, uint32_t id)
     }
 }
 
-bool chimdev_fence_seen(ChimdevState *s, uint32_t id, const ChimdevAt *at)
+bool chimdev_fence_early(ChimdevState *s, uint32_t id, const ChimdevAt *at)
 {
     int i = find(s, id);
 
-    trace_chimdev_fence(id);
-    if (chimdev_op_fence(s, id)) {
-        return true;
-    }
     if (is_late(s, id)) {
         return false;
     }

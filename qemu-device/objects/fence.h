@@ -8,8 +8,11 @@
 
 #include "core/chimdev.h"
 
-/* False: it is late, its command has been answered. */
-bool chimdev_fence_seen(ChimdevState *s, uint32_t id, const ChimdevAt *at);
+/*
+ * A fence has come that no operation waits for. False: it is late, its command
+ * has been answered.
+ */
+bool chimdev_fence_early(ChimdevState *s, uint32_t id, const ChimdevAt *at);
 /* OP-D31: o's window does not open until release, by its id or for o alone. */
 void chimdev_fence_hold(ChimdevState *s, ChimdevObj *o, uint32_t id);
 void chimdev_fence_release(ChimdevState *s, uint32_t id);

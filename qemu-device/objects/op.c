@@ -10,7 +10,6 @@
 #include "qemu/osdep.h"
 #include "qemu/units.h"
 #include "qemu/log.h"
-#include "commands/knobs.h"
 #include "core/chimdev.h"
 #include "core/clock.h"
 #include "objects/blocklist.h"
@@ -87,7 +86,7 @@ void chimdev_op_complete(ChimdevOp *op)
     if (op->fence_count) {
         chimdev_fence_release(s, op->fence_id);
     }
-    chimdev_admin_complete(s, op->cookie, op->status, op->info);
+    chimdev_cq_answer(s, op->cookie, op->status, op->info);
     s->again |= s->admin_pass == CHIMDEV_PASS_BLOCKED;
     op_free(s, op);
 }
@@ -132,10 +131,11 @@ void chimdev_op_new(ChimdevState *s, const ChimdevCmd *cmd)
     }
 }
 
-bool chimdev_op_fence(ChimdevState *s, uint32_t id)
+bool chimdev_op_fence(ChimdevState *s, uint32_t id, const ChimdevAt *at)
 {
     ChimdevOp *op;
 
+    trace_chimdev_fence(id);
     QTAILQ_FOREACH(op, &s->ops, next) {
         if (op->phase == CHIMDEV_OP_FENCES && op->fence_id == id &&
             op->fences < op->fence_count) {
@@ -143,12 +143,7 @@ bool chimdev_op_fence(ChimdevState *s, uint32_t id)
             return true;
         }
     }
-    return false;
-}
-
-void chimdev_op_posted(ChimdevOp *op)
-{
-    op->posting--;
+    return chimdev_fence_early(s, id, at);
 }
 
 void chimdev_op_reset(ChimdevState *s)
@@ -159,7 +154,6 @@ void chimdev_op_reset(ChimdevState *s)
         op_free(s, op);
     }
     chimdev_fence_reset(s);
-    chimdev_knobs_reset(s);
     s->offloads = 0;
 }
 

@@ -42,11 +42,9 @@ void chimdev_op_new(ChimdevState *s, const ChimdevCmd *cmd);
 void chimdev_op_complete(ChimdevOp *op);
 void chimdev_op_drop_fences(const ChimdevOp *op);
 void chimdev_op_resolve(ChimdevOp *op);
-/* One of its entries has been published. */
-void chimdev_op_posted(ChimdevOp *op);
 void chimdev_op_reset(ChimdevState *s);
 
-/* A fence has come. False: no operation waits for it. */
-bool chimdev_op_fence(ChimdevState *s, uint32_t id);
+/* A fence has come. False: it is late, its command has been answered. */
+bool chimdev_op_fence(ChimdevState *s, uint32_t id, const ChimdevAt *at);
 
 #endif /* CHIMDEV_OP_H */

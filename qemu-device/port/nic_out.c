@@ -13,7 +13,6 @@
 #include "core/chimdev.h"
 #include "core/clock.h"
 #include "core/core.h"
-#include "data/target.h"
 #include "port/capture.h"
 #include "port/nic_out.h"
 #include "port/soft.h"
@@ -63,7 +62,7 @@ static void frame_sent(NetClientState *nc, ssize_t len)
     }
     trace_chimdev_backend_free(q);
     for (unsigned i = q; i < s->npairs; i += s->nqueues) {
-        chimdev_target_writable(s, i);
+        toe_writable(s->toe, i);
     }
     chimdev_kick(s);
 }

@@ -9,8 +9,8 @@
 #include "qemu/log.h"
 #include "core/chimdev.h"
 #include "core/core.h"
-#include "objects/fence.h"
 #include "objects/handle.h"
+#include "objects/op.h"
 #include "port/capture.h"
 #include "port/nic_out.h"
 #include "port/tx.h"
@@ -118,7 +118,7 @@ ChimdevPass chimdev_tx_run(ChimdevPair *p)
             bytes += cmd.bytes;
             break;
         case CHIM_OP_TX_FENCE:
-            chimdev_fence_seen(s, le32_to_cpu(cmd.e.u.fence.id), &cmd.at);
+            chimdev_op_fence(s, le32_to_cpu(cmd.e.u.fence.id), &cmd.at);
             break;
         default:
             cmd.at.rule = CHIM_RULE_RING_H6;

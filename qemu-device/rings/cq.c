@@ -12,7 +12,6 @@
 #include "qemu/units.h"
 #include "core/chimdev.h"
 #include "core/faults.h"
-#include "objects/op.h"
 #include "rings/cq.h"
 #include "rings/ring.h"
 #include "trace.h"
@@ -21,7 +20,7 @@
 struct ChimdevWait {
     QSIMPLEQ_ENTRY(ChimdevWait) next;
     struct chim_cqe cqe;
-    ChimdevOp *op;                      /* told when it is published */
+    unsigned *posting;                  /* one less when it is published */
 };
 
 void chimdev_cq_init(ChimdevCq *cq, ChimdevState *s)
@@ -82,21 +81,29 @@ uint32_t chimdev_cq_post(ChimdevCq *cq, const struct chim_cqe *e)
     return index;
 }
 
+static void posted(unsigned *posting)
+{
+    if (posting) {
+        --*posting;
+    }
+}
+
 void chimdev_cq_post_or_wait(ChimdevCq *cq, const struct chim_cqe *e,
-                             ChimdevOp *op)
+                             unsigned *posting)
 {
     ChimdevWait *w;
 
+    if (posting) {
+        ++*posting;
+    }
     if (chimdev_cq_ready(cq)) {
         chimdev_cq_post(cq, e);
-        if (op) {
-            chimdev_op_posted(op);
-        }
+        posted(posting);
         return;
     }
     w = g_new(ChimdevWait, 1);
     w->cqe = *e;
-    w->op = op;
+    w->posting = posting;
     QSIMPLEQ_INSERT_TAIL(&cq->wait, w, next);
 }
 
@@ -114,15 +121,13 @@ void chimdev_cq_drain(ChimdevCq *cq)
         }
         chimdev_cq_post(cq, &w->cqe);
         QSIMPLEQ_REMOVE_HEAD(&cq->wait, next);
-        if (w->op) {
-            chimdev_op_posted(w->op);
-        }
+        posted(w->posting);
         g_free(w);
     }
 }
 
-void chimdev_admin_complete(ChimdevState *s, uint64_t cookie, uint32_t status,
-                            uint32_t info)
+void chimdev_cq_answer(ChimdevState *s, uint64_t cookie, uint32_t status,
+                       uint32_t info)
 {
     struct chim_cqe e = {
         .ctl = cpu_to_le32(CHIM_CQ_ADMIN),

@@ -11,10 +11,12 @@ void chimdev_cq_init(ChimdevCq *cq, ChimdevState *s);
 void chimdev_cq_fini(ChimdevCq *cq);
 bool chimdev_cq_ready(ChimdevCq *cq);
 uint32_t chimdev_cq_post(ChimdevCq *cq, const struct chim_cqe *e);
+/* Now or when there is room; *posting, if any, counts it until then. */
 void chimdev_cq_post_or_wait(ChimdevCq *cq, const struct chim_cqe *e,
-                             ChimdevOp *op);
+                             unsigned *posting);
 void chimdev_cq_drain(ChimdevCq *cq);
-void chimdev_admin_complete(ChimdevState *s, uint64_t cookie, uint32_t status,
-                            uint32_t info);
+/* The answer to an admin command. */
+void chimdev_cq_answer(ChimdevState *s, uint64_t cookie, uint32_t status,
+                       uint32_t info);
 
 #endif /* CHIMDEV_CQ_H */
