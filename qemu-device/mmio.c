@@ -266,7 +266,7 @@ static void doorbell(ChimdevState *s, uint32_t id, uint32_t value)
     if (!chimdev_alive(s)) {
         return;
     }
-    r = chimdev_ring_by_id(s, id);
+    r = chimdev_pair_ring(s, id);
     if (!r) {
         trace_chimdev_refused_doorbell(id, value);
         qemu_log_mask(LOG_GUEST_ERROR, "chimney: doorbell of ring %u, which "

@@ -160,7 +160,7 @@ static void chimdev_realize(PCIDevice *pci, Error **errp)
     ChimdevState *s = CHIMDEV(pci);
     DeviceState *dev = DEVICE(pci);
 
-    if (!check_properties(s, errp) || !chimdev_op_parse_knobs(s, errp)) {
+    if (!check_properties(s, errp) || !chimdev_knobs_parse(s, errp)) {
         return;
     }
     pci->config[PCI_INTERRUPT_PIN] = 1;
@@ -187,7 +187,7 @@ static void chimdev_realize(PCIDevice *pci, Error **errp)
     }
     chimdev_admin_init(s);
     s->bh = qemu_bh_new_guarded(bh_run, s, &dev->mem_reentrancy_guard);
-    chimdev_clock_init(s);
+    chimdev_run_init(s);
     chimdev_nic_init(s);
     s->vmstate = qdev_add_vm_change_state_handler(dev, vm_state_changed, s);
     chimdev_reset(s);
@@ -216,7 +216,7 @@ static void bury(void *opaque)
     qemu_del_vm_change_state_handler(s->vmstate);
     chimdev_nic_fini(s);
     qemu_bh_delete(s->bh);
-    chimdev_clock_fini(s);
+    chimdev_run_fini(s);
     chimdev_target_fini(s);
     chimdev_capture_close(s->capture);
     object_unref(OBJECT(s));
@@ -265,13 +265,13 @@ static void chimdev_instance_init(Object *obj)
 
     device_add_bootindex_property(obj, &s->conf.bootindex, "bootindex",
                                   "/ethernet@0", DEVICE(obj));
-    chimdev_op_init_knobs(s);
+    chimdev_knobs_init(s);
     chimdev_fault_init(s);
 }
 
 static void chimdev_instance_finalize(Object *obj)
 {
-    chimdev_op_free_knobs(CHIMDEV(obj));
+    chimdev_knobs_fini(CHIMDEV(obj));
     chimdev_fault_fini(CHIMDEV(obj));
 }
 
@@ -291,7 +291,7 @@ static void chimdev_class_init(ObjectClass *klass, void *data)
     dc->desc = "chimney TCP offload network card";
     dc->vmsd = &chimdev_vmstate;
     device_class_set_props(dc, chimdev_properties);
-    chimdev_op_knob_properties(klass);
+    chimdev_knobs_properties(klass);
     chimdev_fault_property(klass);
     set_bit(DEVICE_CATEGORY_NETWORK, dc->categories);
 }

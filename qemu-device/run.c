@@ -173,7 +173,7 @@ static void finish(ChimdevState *s)
 
 static void arm(ChimdevState *s)
 {
-    int64_t when = MIN(chimdev_irq_deadline(s), chimdev_op_deadline(s));
+    int64_t when = MIN(chimdev_irq_deadline(s), chimdev_stateop_deadline(s));
 
     if (s->toe) {
         uint64_t engine = toe_next_deadline(s->toe);
@@ -205,10 +205,10 @@ void chimdev_run(ChimdevState *s)
     if (!QTAILQ_EMPTY(&s->ops)) {
         chimdev_target_serve(s, now);   /* what is before a fence goes first */
     }
-    chimdev_op_start(s, now);
-    chimdev_op_finish(s, now);
+    chimdev_stateop_start(s, now);
+    chimdev_stateop_finish(s, now);
     chimdev_target_serve(s, now);
-    chimdev_op_finish(s, now);
+    chimdev_stateop_finish(s, now);
     finish(s);
     chimdev_leave(s);
     if (!chimdev_alive(s)) {
@@ -242,12 +242,12 @@ static void deadline_passed(void *opaque)
     guard->engaged_in_io = false;
 }
 
-void chimdev_clock_init(ChimdevState *s)
+void chimdev_run_init(ChimdevState *s)
 {
     s->timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, deadline_passed, s);
 }
 
-void chimdev_clock_fini(ChimdevState *s)
+void chimdev_run_fini(ChimdevState *s)
 {
     timer_free(s->timer);
     s->timer = NULL;

@@ -12,7 +12,7 @@ void chimdev_leave(ChimdevState *s);
 void chimdev_run(ChimdevState *s);
 void chimdev_reset(ChimdevState *s);
 void chimdev_forget(ChimdevState *s);
-void chimdev_clock_init(ChimdevState *s);
-void chimdev_clock_fini(ChimdevState *s);
+void chimdev_run_init(ChimdevState *s);
+void chimdev_run_fini(ChimdevState *s);
 
 #endif /* CHIMDEV_RUN_H */

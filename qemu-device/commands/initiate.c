@@ -48,7 +48,7 @@ static uint32_t new_neighbor(ChimdevOp *op, ChimdevNode *n, int64_t now)
         chimdev_obj_free(s, o);
         return CHIM_ST_HW_ADDRESS_ENTRIES;
     }
-    status = chimdev_state_initiate_status(
+    status = chimdev_translate_initiate(
         toe_neigh_create(s->toe, &t, o->handle, now, &o->u.neigh),
         CHIMDEV_LAYER_NEIGHBOR);
     if (status) {
@@ -78,7 +78,7 @@ static uint32_t new_path(ChimdevOp *op, ChimdevNode *n, ChimdevObj *neighbor)
     if (!o) {
         return CHIM_ST_PATH_ENTRIES;
     }
-    status = chimdev_state_initiate_status(
+    status = chimdev_translate_initiate(
         toe_path_create(s->toe, neighbor->u.neigh, &t, &o->u.path),
         CHIMDEV_LAYER_PATH);
     if (status) {
@@ -113,7 +113,7 @@ static uint32_t import_sends(ChimdevOp *op, const ChimdevTcpIn *in,
             return CHIM_ST_TCP_XMIT_BUFFER;
         }
         if (st != TOE_OK) {
-            return chimdev_state_status(st);
+            return chimdev_translate_status(st);
         }
     }
     return CHIM_ST_SUCCESS;
@@ -153,7 +153,7 @@ static uint32_t import(ChimdevOp *op, ChimdevObj *o, ChimdevObj *path,
     struct toe_conn *c;
     uint32_t status;
 
-    status = chimdev_state_initiate_status(
+    status = chimdev_translate_initiate(
         toe_conn_import(op->s->toe, path->u.path, &in->k, &in->c, &in->d,
                         in->buffered_len, now, &c), CHIMDEV_LAYER_TCP);
     if (status) {
@@ -167,7 +167,7 @@ static uint32_t import(ChimdevOp *op, ChimdevObj *o, ChimdevObj *path,
         toe_conn_discard(c);
         return status;
     }
-    status = chimdev_state_status(toe_conn_start(c, now));
+    status = chimdev_translate_status(toe_conn_start(c, now));
     if (status) {
         toe_conn_discard(c);
         return status;
@@ -264,7 +264,7 @@ static uint32_t new_tcp(ChimdevOp *op, ChimdevNode *n, ChimdevObj *path,
 static uint32_t new_object(ChimdevOp *op, ChimdevNode *n, ChimdevNode *parent,
                            int64_t now)
 {
-    uint32_t status = chimdev_knob_fail(op->s, n->layer);
+    uint32_t status = chimdev_knobs_fail(op->s, n->layer);
 
     if (status) {
         return status;

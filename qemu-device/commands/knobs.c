@@ -138,7 +138,7 @@ static char *get_failures(Object *obj, Error **errp)
 }
 
 /* A property of the class, because qdev's own end when the device begins. */
-void chimdev_op_knob_properties(ObjectClass *klass)
+void chimdev_knobs_properties(ObjectClass *klass)
 {
     object_class_property_add_str(klass, "x-fail-initiate", get_failures,
                                   set_failures);
@@ -146,19 +146,19 @@ void chimdev_op_knob_properties(ObjectClass *klass)
         "new objects that fail: [LAYER/]STATUS[:N][+...]");
 }
 
-void chimdev_op_init_knobs(ChimdevState *s)
+void chimdev_knobs_init(ChimdevState *s)
 {
     s->knobs = g_new0(ChimdevKnobs, 1);
     s->knobs->fail_initiate = g_strdup("");
     s->knobs->failures = g_array_new(false, false, sizeof(Failure));
 }
 
-bool chimdev_op_parse_knobs(ChimdevState *s, Error **errp)
+bool chimdev_knobs_parse(ChimdevState *s, Error **errp)
 {
     return parse_stop(s->knobs, s->terminate_sends, errp);
 }
 
-void chimdev_op_free_knobs(ChimdevState *s)
+void chimdev_knobs_fini(ChimdevState *s)
 {
     g_free(s->knobs->fail_initiate);
     g_array_unref(s->knobs->failures);
@@ -171,7 +171,7 @@ void chimdev_knobs_reset(ChimdevState *s)
     memset(s->knobs->seen, 0, sizeof(s->knobs->seen));
 }
 
-enum toe_stop_sends chimdev_knob_stop(ChimdevState *s)
+enum toe_stop_sends chimdev_knobs_stop(ChimdevState *s)
 {
     ChimdevKnobs *k = s->knobs;
     enum toe_stop_sends stop = k->stop;
@@ -182,7 +182,7 @@ enum toe_stop_sends chimdev_knob_stop(ChimdevState *s)
     return stop;
 }
 
-uint32_t chimdev_knob_fail(ChimdevState *s, enum chimdev_layer layer)
+uint32_t chimdev_knobs_fail(ChimdevState *s, enum chimdev_layer layer)
 {
     unsigned nth = ++s->knobs->seen[layer];
 

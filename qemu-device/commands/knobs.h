@@ -9,17 +9,17 @@
 #include "toe.h"
 
 /* They live as long as the object. */
-void chimdev_op_knob_properties(ObjectClass *klass);
-void chimdev_op_init_knobs(ChimdevState *s);
-bool chimdev_op_parse_knobs(ChimdevState *s, Error **errp);
-void chimdev_op_free_knobs(ChimdevState *s);
+void chimdev_knobs_properties(ObjectClass *klass);
+void chimdev_knobs_init(ChimdevState *s);
+bool chimdev_knobs_parse(ChimdevState *s, Error **errp);
+void chimdev_knobs_fini(ChimdevState *s);
 void chimdev_knobs_reset(ChimdevState *s);
 
 /*
  * The failure that a test wants for the next new object of a layer, or
  * SUCCESS.
  */
-uint32_t chimdev_knob_fail(ChimdevState *s, enum chimdev_layer layer);
-enum toe_stop_sends chimdev_knob_stop(ChimdevState *s);
+uint32_t chimdev_knobs_fail(ChimdevState *s, enum chimdev_layer layer);
+enum toe_stop_sends chimdev_knobs_stop(ChimdevState *s);
 
 #endif /* CHIMDEV_KNOBS_H */

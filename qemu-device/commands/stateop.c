@@ -34,7 +34,7 @@ static int64_t deadline(const ChimdevOp *op)
     if (op->phase != CHIMDEV_OP_FENCES || op->opcode != CHIM_OP_INITIATE) {
         return op->deadline;
     }
-    stall = chimdev_nic_first_stall(op->s);
+    stall = chimdev_nic_out_first_stall(op->s);
     if (stall == INT64_MAX) {
         return op->deadline;
     }
@@ -42,7 +42,7 @@ static int64_t deadline(const ChimdevOp *op)
                MAX(stall, op->begin) + STALL_SECONDS * NANOSECONDS_PER_SECOND);
 }
 
-int64_t chimdev_op_deadline(const ChimdevState *s)
+int64_t chimdev_stateop_deadline(const ChimdevState *s)
 {
     int64_t first = INT64_MAX;
     ChimdevOp *op;
@@ -94,8 +94,8 @@ static uint32_t update_path(ChimdevOp *op, ChimdevNode *n)
     if (n->state_len) {
         status = chimdev_state_get_path_cached(op->list, n, &mtu);
         if (!status) {
-            status = chimdev_state_status(toe_path_update(n->obj->u.path,
-                                                          mtu));
+            status = chimdev_translate_status(toe_path_update(n->obj->u.path,
+                                                              mtu));
         }
         if (status) {
             return status == CHIM_ST_PATH_MTU ? CHIM_ST_INVALID_FIELD : status;
@@ -126,8 +126,8 @@ static uint32_t update_node(ChimdevOp *op, ChimdevNode *n, int64_t now)
     default:
         status = chimdev_state_get_tcp_cached(op->list, n, &k, true);
         if (!status) {
-            status = chimdev_state_status(toe_conn_update(n->obj->u.conn, &k,
-                                                          now));
+            status = chimdev_translate_status(toe_conn_update(n->obj->u.conn,
+                                                              &k, now));
         }
         return status == CHIM_ST_TCP_RCV_WINDOW ? CHIM_ST_INVALID_FIELD
                                                 : status;
@@ -246,7 +246,7 @@ static void act(ChimdevOp *op, int64_t now)
     }
 }
 
-void chimdev_op_start(ChimdevState *s, int64_t now)
+void chimdev_stateop_start(ChimdevState *s, int64_t now)
 {
     ChimdevOp *op, *next;
 
@@ -267,7 +267,7 @@ void chimdev_op_start(ChimdevState *s, int64_t now)
     }
 }
 
-void chimdev_op_finish(ChimdevState *s, int64_t now)
+void chimdev_stateop_finish(ChimdevState *s, int64_t now)
 {
     ChimdevOp *op, *next;
 

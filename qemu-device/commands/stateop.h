@@ -8,9 +8,9 @@
 #include "core/chimdev.h"
 
 /* Act on those whose fences have come. */
-void chimdev_op_start(ChimdevState *s, int64_t now);
+void chimdev_stateop_start(ChimdevState *s, int64_t now);
 /* Complete those whose work is done. */
-void chimdev_op_finish(ChimdevState *s, int64_t now);
-int64_t chimdev_op_deadline(const ChimdevState *s);
+void chimdev_stateop_finish(ChimdevState *s, int64_t now);
+int64_t chimdev_stateop_deadline(const ChimdevState *s);
 
 #endif /* CHIMDEV_STATEOP_H */

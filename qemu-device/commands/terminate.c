@@ -85,7 +85,7 @@ static void stop(ChimdevOp *op, ChimdevNode *n, int64_t now)
     n->info = 0;
     o->stopping = true;
     chimdev_accept_drop(o->pair, o->handle);
-    toe_conn_stop(o->u.conn, chimdev_knob_stop(op->s), now);
+    toe_conn_stop(o->u.conn, chimdev_knobs_stop(op->s), now);
 }
 
 /*
@@ -145,7 +145,7 @@ static void give_up_wire(ChimdevOp *op, const ChimdevObj *o, int64_t now)
     const int64_t wait = WIRE_WAIT_MS * SCALE_MS;
 
     if ((now >= op->deadline ||
-         chimdev_nic_stalled(op->s, o->pair->nr, now - wait)) &&
+         chimdev_nic_out_stalled(op->s, o->pair->nr, now - wait)) &&
         toe_conn_give_up(o->u.conn)) {
         trace_chimdev_wire_stalled(o->cookie, o->handle);
         op->s->again = true;
@@ -201,7 +201,7 @@ static void free_lower(ChimdevOp *op, ChimdevNode *n, int64_t now)
         chimdev_state_put_path(s, op->list, n);
         st = toe_path_destroy(o->u.path);
     }
-    n->status = chimdev_state_status(st);
+    n->status = chimdev_translate_status(st);
     if (st == TOE_OK) {
         if (n->layer == CHIMDEV_LAYER_NEIGHBOR) {
             chimdev_filter_del_src(s, o->src_mac);

@@ -167,7 +167,7 @@ static ChimdevReq *make_req(ChimdevPair *p, const ChimdevCmd *cmd,
     if (r) {
         memcpy(r->sge, cmd->sge, cmd->nsge * sizeof(r->sge[0]));
         r->req.kind = kind;
-        r->req.flags = chimdev_state_req_flags(kind, flags);
+        r->req.flags = chimdev_translate_req_flags(kind, flags);
         r->req.len = cmd->bytes;
         r->req.cookie = le64_to_cpu(cmd->e.cookie);
     }
@@ -244,7 +244,7 @@ static void do_forward(ChimdevPair *p, ChimdevObj *o, const ChimdevCmd *cmd,
     st = toe_forward(o->u.conn, seg, cmd->bytes,
                      flags & CHIM_FORWARD_CSUM_OK, now);
     count_forwarded(p, &e);
-    e.status = cpu_to_le32(chimdev_state_status(st));
+    e.status = cpu_to_le32(chimdev_translate_status(st));
     chimdev_cq_post(&p->cq, &e);
 }
 

@@ -82,11 +82,11 @@ static bool op_emit(void *opaque, const struct toe_frame *f)
     ChimdevGather *g;
     void *head;
 
-    if (chimdev_nic_busy(s, f->queue)) {
+    if (chimdev_nic_out_busy(s, f->queue)) {
         return false;
     }
     frame_vnet(f, &vnet);
-    g = chimdev_nic_begin(s, &vnet);
+    g = chimdev_nic_out_begin(s, &vnet);
     head = chimdev_gather_reserve(g, f->header_len);
     if (!head) {
         return true;
@@ -95,14 +95,14 @@ static bool op_emit(void *opaque, const struct toe_frame *f)
     for (unsigned i = 0; i < f->npieces; i++) {
         ChimdevReq *r = container_of(f->pieces[i].req, ChimdevReq, req);
 
-        if (!chimdev_gather_req(s, g, r, f->pieces[i].off, f->pieces[i].len)) {
+        if (!chimdev_req_gather(s, g, r, f->pieces[i].off, f->pieces[i].len)) {
             chimdev_gather_done(s, g);
             return true;
         }
     }
     s->stats.nic.tx_offloaded_frames++;
     s->stats.cases.target_tx_octets += f->header_len + f->payload_len;
-    chimdev_nic_send(s, f->queue, CHIMDEV_FROM_TARGET, &vnet);
+    chimdev_nic_out_send(s, f->queue, CHIMDEV_FROM_TARGET, &vnet);
     return true;
 }
 
@@ -172,7 +172,7 @@ uint32_t chimdev_target_set_params(ChimdevState *s,
                                    const struct chim_params *p)
 {
     struct toe_params t;
-    uint32_t status = chimdev_state_params(p, &t);
+    uint32_t status = chimdev_translate_params(p, &t);
 
     if (status) {
         return status;
@@ -180,7 +180,7 @@ uint32_t chimdev_target_set_params(ChimdevState *s,
     if (s->count[CHIMDEV_LAYER_TCP]) {
         return CHIM_ST_IN_USE;          /* OP-D24 */
     }
-    return chimdev_state_status(toe_set_params(s->toe, &t));
+    return chimdev_translate_status(toe_set_params(s->toe, &t));
 }
 
 uint32_t chimdev_target_nce_answer(ChimdevState *s, uint32_t handle,
@@ -256,7 +256,7 @@ static void finish_request(ChimdevPair *p, ChimdevObj *o,
 
     count_request(p, o, ev);
     e->ctl = cpu_to_le32(type);
-    e->status = cpu_to_le32(chimdev_state_status(req->status));
+    e->status = cpu_to_le32(chimdev_translate_status(req->status));
     e->cookie = cpu_to_le64(req->cookie);
     e->bytes = cpu_to_le32(req->done);
     if (ev->type == TOE_EV_RECV_DONE) {
@@ -465,7 +465,7 @@ static void serve_pair(ChimdevPair *p, int64_t now)
 
         settled = chimdev_io_settle(p, now);
         some = serve_events(p);
-        if (!chimdev_nic_busy(s, p->nr) &&
+        if (!chimdev_nic_out_busy(s, p->nr) &&
             toe_output(s->toe, p->nr, now, OUTPUT_BUDGET)) {
             some = true;
         }

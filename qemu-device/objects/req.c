@@ -68,7 +68,7 @@ static struct chim_sge *req_seek(ChimdevReq *r, uint32_t off, uint32_t *inside)
     return &r->sge[r->hint];
 }
 
-bool chimdev_gather_req(ChimdevState *s, ChimdevGather *g, ChimdevReq *r,
+bool chimdev_req_gather(ChimdevState *s, ChimdevGather *g, ChimdevReq *r,
                         uint32_t off, uint32_t len)
 {
     while (len) {

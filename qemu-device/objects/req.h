@@ -27,7 +27,7 @@ ChimdevReq *chimdev_req_new(ChimdevState *s, const ChimdevAt *at,
 void chimdev_req_free(ChimdevState *s, ChimdevReq *r);
 void chimdev_req_free_all(ChimdevState *s);
 
-bool chimdev_gather_req(ChimdevState *s, ChimdevGather *g, ChimdevReq *r,
+bool chimdev_req_gather(ChimdevState *s, ChimdevGather *g, ChimdevReq *r,
                         uint32_t off, uint32_t len);
 bool chimdev_req_write(ChimdevState *s, ChimdevReq *r, uint32_t off,
                        const uint8_t *src, uint32_t len);

@@ -311,7 +311,7 @@ uint32_t chimdev_state_get_send(ChimdevState *s, const ChimdevList *l,
         r->sge[k].len = le32_to_cpu(e.len);
     }
     r->req.kind = TOE_REQ_SEND;
-    r->req.flags = chimdev_state_req_flags(TOE_REQ_SEND, flags);
+    r->req.flags = chimdev_translate_req_flags(TOE_REQ_SEND, flags);
     r->req.len = le32_to_cpu(ref.len);
     r->req.cookie = le64_to_cpu(ref.cookie);
     *out = r;

@@ -9,7 +9,7 @@
 #include "core/chimdev.h"
 #include "objects/translate.h"
 
-uint32_t chimdev_state_status(enum toe_status st)
+uint32_t chimdev_translate_status(enum toe_status st)
 {
     switch (st) {
     case TOE_OK:
@@ -40,8 +40,8 @@ uint32_t chimdev_state_status(enum toe_status st)
     return CHIM_ST_FAILURE;
 }
 
-uint32_t chimdev_state_initiate_status(enum toe_status st,
-                                       enum chimdev_layer layer)
+uint32_t chimdev_translate_initiate(enum toe_status st,
+                                    enum chimdev_layer layer)
 {
     if (st == TOE_TOO_MANY) {
         switch (layer) {
@@ -53,10 +53,10 @@ uint32_t chimdev_state_initiate_status(enum toe_status st,
             return CHIM_ST_TCP_ENTRIES;
         }
     }
-    return chimdev_state_status(st);
+    return chimdev_translate_status(st);
 }
 
-uint32_t chimdev_state_req_flags(enum toe_req_kind kind, uint32_t flags)
+uint32_t chimdev_translate_req_flags(enum toe_req_kind kind, uint32_t flags)
 {
     switch (kind) {
     case TOE_REQ_SEND:
@@ -70,8 +70,8 @@ uint32_t chimdev_state_req_flags(enum toe_req_kind kind, uint32_t flags)
     }
 }
 
-uint32_t chimdev_state_params(const struct chim_params *p,
-                              struct toe_params *t)
+uint32_t chimdev_translate_params(const struct chim_params *p,
+                                  struct toe_params *t)
 {
     t->ticks_per_second = le32_to_cpu(p->ticks_per_second);
     t->ack_frequency = p->ack_frequency;

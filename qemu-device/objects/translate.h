@@ -12,12 +12,12 @@
  * Statuses of data operations, and of state operations where the layer does
  * not matter.
  */
-uint32_t chimdev_state_status(enum toe_status st);
+uint32_t chimdev_translate_status(enum toe_status st);
 /* Statuses of an INITIATE node of that layer. */
-uint32_t chimdev_state_initiate_status(enum toe_status st,
-                                       enum chimdev_layer layer);
-uint32_t chimdev_state_req_flags(enum toe_req_kind kind, uint32_t flags);
-uint32_t chimdev_state_params(const struct chim_params *p,
-                              struct toe_params *t);
+uint32_t chimdev_translate_initiate(enum toe_status st,
+                                    enum chimdev_layer layer);
+uint32_t chimdev_translate_req_flags(enum toe_req_kind kind, uint32_t flags);
+uint32_t chimdev_translate_params(const struct chim_params *p,
+                                  struct toe_params *t);
 
 #endif /* CHIMDEV_TRANSLATE_H */

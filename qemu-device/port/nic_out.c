@@ -25,13 +25,14 @@ static unsigned queue_of(const ChimdevState *s, unsigned pair)
     return pair % s->nqueues;
 }
 
-bool chimdev_nic_busy(const ChimdevState *s, unsigned pair)
+bool chimdev_nic_out_busy(const ChimdevState *s, unsigned pair)
 {
     return s->backend_busy[queue_of(s, pair)];
 }
 
 /* Whether the backend has taken nothing since that time or longer. */
-bool chimdev_nic_stalled(const ChimdevState *s, unsigned pair, int64_t before)
+bool chimdev_nic_out_stalled(const ChimdevState *s, unsigned pair,
+                             int64_t before)
 {
     unsigned q = queue_of(s, pair);
 
@@ -39,7 +40,7 @@ bool chimdev_nic_stalled(const ChimdevState *s, unsigned pair, int64_t before)
 }
 
 /* Since when the longest busy backend has taken nothing, or INT64_MAX. */
-int64_t chimdev_nic_first_stall(const ChimdevState *s)
+int64_t chimdev_nic_out_first_stall(const ChimdevState *s)
 {
     int64_t first = INT64_MAX;
 
@@ -115,7 +116,7 @@ static void send_soft(ChimdevState *s, unsigned q, const ChimdevVnet *vnet)
 }
 
 /* Begin a frame; the caller adds its parts to the result. */
-ChimdevGather *chimdev_nic_begin(ChimdevState *s, const ChimdevVnet *vnet)
+ChimdevGather *chimdev_nic_out_begin(ChimdevState *s, const ChimdevVnet *vnet)
 {
     ChimdevGather *g = &s->gather;
     struct virtio_net_hdr_mrg_rxbuf h = {
@@ -135,8 +136,8 @@ ChimdevGather *chimdev_nic_begin(ChimdevState *s, const ChimdevVnet *vnet)
     return g;
 }
 
-void chimdev_nic_send(ChimdevState *s, unsigned pair, enum chimdev_origin from,
-                      const ChimdevVnet *vnet)
+void chimdev_nic_out_send(ChimdevState *s, unsigned pair,
+                          enum chimdev_origin from, const ChimdevVnet *vnet)
 {
     ChimdevGather *g = &s->gather;
     unsigned q = queue_of(s, pair);

@@ -8,11 +8,12 @@
 #include "port/capture.h"
 #include "port/vnet.h"
 
-bool chimdev_nic_busy(const ChimdevState *s, unsigned pair);
-bool chimdev_nic_stalled(const ChimdevState *s, unsigned pair, int64_t before);
-int64_t chimdev_nic_first_stall(const ChimdevState *s);
-ChimdevGather *chimdev_nic_begin(ChimdevState *s, const ChimdevVnet *vnet);
-void chimdev_nic_send(ChimdevState *s, unsigned pair, enum chimdev_origin from,
-                      const ChimdevVnet *vnet);
+bool chimdev_nic_out_busy(const ChimdevState *s, unsigned pair);
+bool chimdev_nic_out_stalled(const ChimdevState *s, unsigned pair,
+                             int64_t before);
+int64_t chimdev_nic_out_first_stall(const ChimdevState *s);
+ChimdevGather *chimdev_nic_out_begin(ChimdevState *s, const ChimdevVnet *vnet);
+void chimdev_nic_out_send(ChimdevState *s, unsigned pair,
+                          enum chimdev_origin from, const ChimdevVnet *vnet);
 
 #endif /* CHIMDEV_NIC_OUT_H */

@@ -81,7 +81,7 @@ static void send_frame(ChimdevPair *p, const ChimdevCmd *cmd)
         drop(s, cmd, "virtio_net_hdr that makes no sense");
         return;
     }
-    g = chimdev_nic_begin(s, &vnet);
+    g = chimdev_nic_out_begin(s, &vnet);
     for (unsigned i = 0; i < cmd->nsge; i++) {
         if (!chimdev_gather_guest(s, g, &cmd->at, cmd->sge[i].addr,
                                   cmd->sge[i].len)) {
@@ -92,7 +92,7 @@ static void send_frame(ChimdevPair *p, const ChimdevCmd *cmd)
     }
     s->stats.nic.tx_frames++;
     s->stats.nic.tx_bytes += cmd->bytes;
-    chimdev_nic_send(s, p->nr, CHIMDEV_FROM_HOST, &vnet);
+    chimdev_nic_out_send(s, p->nr, CHIMDEV_FROM_HOST, &vnet);
 }
 
 ChimdevPass chimdev_tx_run(ChimdevPair *p)
@@ -105,7 +105,7 @@ ChimdevPass chimdev_tx_run(ChimdevPair *p)
         if (bytes >= TX_BUDGET_BYTES) {
             return CHIMDEV_PASS_MORE;
         }
-        if (chimdev_nic_busy(s, p->nr)) {
+        if (chimdev_nic_out_busy(s, p->nr)) {
             return CHIMDEV_PASS_BLOCKED;
         }
         if (chimdev_ring_fetch(p->ring[CHIM_RING_TX], &cmd) !=

@@ -9,7 +9,7 @@
 #include "core/chimdev.h"
 #include "rings/pair.h"
 
-ChimdevRing *chimdev_ring_by_id(ChimdevState *s, uint32_t id)
+ChimdevRing *chimdev_pair_ring(ChimdevState *s, uint32_t id)
 {
     uint32_t pair, kind;
 

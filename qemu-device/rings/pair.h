@@ -7,7 +7,7 @@
 
 #include "core/chimdev.h"
 
-ChimdevRing *chimdev_ring_by_id(ChimdevState *s, uint32_t id);
+ChimdevRing *chimdev_pair_ring(ChimdevState *s, uint32_t id);
 /* NULL: the number is none of a pair's. */
 ChimdevPair *chimdev_pair_of_ring(ChimdevState *s, uint32_t id,
                                   unsigned *kind);
