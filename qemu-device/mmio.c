@@ -20,6 +20,7 @@
 #include "mmio.h"
 #include "nic.h"
 #include "run.h"
+#include "toe.h"
 #include "trace.h"
 
 typedef struct ChimdevReg ChimdevReg;

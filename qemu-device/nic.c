@@ -214,7 +214,7 @@ static ssize_t nic_receive_iov(NetClientState *nc, const struct iovec *iov,
     ChimdevState *s = qemu_get_nic_opaque(nc);
     size_t size = iov_size(iov, cnt);
 
-    if (!chimdev_may_dma(s) || !(s->filter.flags & CHIM_RX_ENABLE)) {
+    if (!chimdev_may_dma(s) || !chimdev_filter_receives(s)) {
         return size;
     }
     if (size > CHIMDEV_MAX_FRAME + CHIMDEV_VNET_LEN) {

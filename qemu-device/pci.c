@@ -24,7 +24,10 @@
 #include "core/irq.h"
 #include "core/memory.h"
 #include "data/target.h"
+#include "objects/fence.h"
 #include "port/capture.h"
+#include "port/filter.h"
+#include "rings/payload.h"
 #include "mmio.h"
 #include "nic.h"
 #include "run.h"
@@ -181,7 +184,7 @@ static void chimdev_realize(PCIDevice *pci, Error **errp)
             goto no_capture;
         }
     }
-    chimdev_memory_init(s);
+    chimdev_memory_limit(s);
     if (!chimdev_target_init(s, errp)) {
         goto no_target;
     }
@@ -265,14 +268,24 @@ static void chimdev_instance_init(Object *obj)
 
     device_add_bootindex_property(obj, &s->conf.bootindex, "bootindex",
                                   "/ethernet@0", DEVICE(obj));
+    chimdev_memory_init(s);
+    chimdev_gather_init(s);
+    chimdev_fence_init(s);
+    chimdev_filter_init(s);
     chimdev_knobs_init(s);
     chimdev_fault_init(s);
 }
 
 static void chimdev_instance_finalize(Object *obj)
 {
-    chimdev_knobs_fini(CHIMDEV(obj));
-    chimdev_fault_fini(CHIMDEV(obj));
+    ChimdevState *s = CHIMDEV(obj);
+
+    chimdev_fault_fini(s);
+    chimdev_knobs_fini(s);
+    chimdev_filter_fini(s);
+    chimdev_fence_fini(s);
+    chimdev_gather_fini(s);
+    chimdev_memory_fini(s);
 }
 
 static void chimdev_class_init(ObjectClass *klass, void *data)

@@ -29,6 +29,7 @@
 #include "mmio.h"
 #include "nic.h"
 #include "run.h"
+#include "toe.h"
 #include "trace.h"
 
 /* ---------------------------------------- begin, end, reset */

@@ -21,6 +21,7 @@
 #include "rings/cq.h"
 #include "rings/pair.h"
 #include "rings/payload.h"
+#include "toe.h"
 #include "trace.h"
 
 /* ---------------------------------------- neighbors, paths */

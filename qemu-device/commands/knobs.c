@@ -18,6 +18,7 @@
 #include "qapi/error.h"
 #include "commands/knobs.h"
 #include "core/chimdev.h"
+#include "toe.h"
 
 typedef struct Failure {
     enum chimdev_layer layer;

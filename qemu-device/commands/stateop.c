@@ -20,6 +20,7 @@
 #include "objects/state_out.h"
 #include "objects/translate.h"
 #include "port/nic_out.h"
+#include "toe.h"
 
 enum { STALL_SECONDS = 1 };                             /* OP-D2 */
 

@@ -10,6 +10,7 @@
 #include "core/chimdev.h"
 #include "core/core.h"
 #include "port/capture.h"
+#include "toe.h"
 
 /* A structure of 64-bit counters in host order into one of the ABI. */
 static void put(void *out, const void *in, size_t size)

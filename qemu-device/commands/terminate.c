@@ -24,6 +24,7 @@
 #include "port/filter.h"
 #include "port/nic_out.h"
 #include "rings/cq.h"
+#include "toe.h"
 #include "trace.h"
 
 enum { WIRE_WAIT_MS = 200 };            /* OP-D29 */

@@ -19,7 +19,6 @@
 #include "qemu/queue.h"
 #include "qemu/timer.h"
 #include "chimney_abi.h"
-#include "toe.h"
 
 #define TYPE_CHIMDEV "chimney"
 OBJECT_DECLARE_SIMPLE_TYPE(ChimdevState, CHIMDEV)
@@ -69,6 +68,10 @@ typedef struct ChimdevRxWait ChimdevRxWait;
 typedef struct ChimdevCapture ChimdevCapture;
 typedef struct ChimdevKnobs ChimdevKnobs;
 typedef struct ChimdevFaults ChimdevFaults;
+typedef struct ChimdevAccount ChimdevAccount;
+typedef struct ChimdevFences ChimdevFences;
+typedef struct ChimdevFilter ChimdevFilter;
+typedef struct ChimdevGather ChimdevGather;
 
 /* A CQ with what waits for it. The admin CQ is one as well. */
 typedef struct ChimdevCq {
@@ -101,50 +104,11 @@ enum chimdev_layer {
     CHIMDEV_LAYER_TCP,
 };
 
-/* What host memory is held for; memory.c. */
-enum chimdev_memory {
-    CHIMDEV_MEM_ENGINE,                 /* connections, received bytes */
-    CHIMDEV_MEM_REQUESTS,
-    CHIMDEV_MEM_LISTS,                  /* of state operations under way */
-    CHIMDEV_MEM_KINDS,
-};
-
-typedef struct ChimdevAccount {
-    uint64_t used, limit;               /* bytes */
-} ChimdevAccount;
-
 /* Counters that are the device's own; the engine has the others. */
 typedef struct ChimdevStats {
     struct chim_nic_stats nic;          /* in host order until reported */
     struct chim_case_stats cases;
 } ChimdevStats;
-
-/* Receive filter and steering; written by filter.c. */
-typedef struct ChimdevFilter {
-    uint32_t flags;                     /* enum chim_rx_mode_flags */
-    unsigned uni_count, multi_count;
-    uint8_t mac[CHIM_MAC_LIST_MAX][6];
-    uint8_t src_mac[CHIMDEV_MAX_SRC_MACS][6];   /* of neighbors */
-    unsigned src_mac_refs[CHIMDEV_MAX_SRC_MACS];
-    uint32_t table_len;
-    uint8_t table[CHIM_RSS_TABLE_MAX];
-    uint32_t toeplitz[36][256];         /* contribution of each input byte */
-} ChimdevFilter;
-
-/* A frame to send, put together for one call of the backend; payload.c. */
-typedef struct ChimdevGather {
-    struct iovec iov[CHIMDEV_MAX_IOV];
-    unsigned niov;
-    struct {
-        void *p;
-        dma_addr_t len;
-    } map[CHIMDEV_MAX_IOV];
-    unsigned nmap;
-    size_t len;                         /* bytes in all */
-    size_t used;                        /* of arena */
-    bool linear;                        /* everything goes into arena */
-    uint8_t arena[CHIMDEV_MAX_FRAME + 2048];
-} ChimdevGather;
 
 struct ChimdevState {
     PCIDevice parent_obj;
@@ -160,7 +124,7 @@ struct ChimdevState {
     uint32_t dma_bits;
     uint64_t max_bytes;
 
-    ChimdevAccount account[CHIMDEV_MEM_KINDS];  /* memory.c */
+    ChimdevAccount *account;            /* memory.c, by purpose */
 
     /* pci.c */
     NICState *nic;
@@ -199,7 +163,7 @@ struct ChimdevState {
 
     /* target.c */
     struct toe *toe;
-    struct toe_params defaults;
+    struct toe_params *defaults;
     QLIST_HEAD(, ChimdevReq) reqs;
 
     /* handle.c */
@@ -214,10 +178,7 @@ struct ChimdevState {
     ChimdevFaults *faults;
     uint64_t offloads;                  /* a number for the capture */
 
-    struct {                            /* fence.c */
-        uint32_t id, count;
-    } fence[CHIMDEV_MAX_FENCES], late[CHIMDEV_MAX_FENCES];
-    unsigned nfences, nlate;
+    ChimdevFences *fences;              /* fence.c */
     QLIST_HEAD(, ChimdevObj) held;      /* windows that a fence holds */
 
     /* nic.c */
@@ -230,8 +191,8 @@ struct ChimdevState {
     unsigned ndeferred;
     uint32_t deferred_bytes;
 
-    ChimdevFilter filter;
-    ChimdevGather gather;
+    ChimdevFilter *filter;              /* filter.c */
+    ChimdevGather *gather;              /* payload.c, nic_out.c */
     ChimdevStats stats;
     ChimdevCapture *capture;
 };

@@ -19,7 +19,22 @@ enum {
     LIST_BYTES = 64 * MiB,      /* some dozens of the longest */
 };
 
+struct ChimdevAccount {
+    uint64_t used, limit;               /* bytes */
+};
+
 void chimdev_memory_init(ChimdevState *s)
+{
+    s->account = g_new0(ChimdevAccount, CHIMDEV_MEM_KINDS);
+}
+
+void chimdev_memory_fini(ChimdevState *s)
+{
+    g_free(s->account);
+    s->account = NULL;
+}
+
+void chimdev_memory_limit(ChimdevState *s)
 {
     s->account[CHIMDEV_MEM_ENGINE].limit = s->max_bytes;
     s->account[CHIMDEV_MEM_REQUESTS].limit = s->max_bytes / REQUESTS_SHARE;

@@ -8,7 +8,19 @@
 
 #include "core/chimdev.h"
 
+/* What host memory is held for. */
+enum chimdev_memory {
+    CHIMDEV_MEM_ENGINE,                 /* connections, received bytes */
+    CHIMDEV_MEM_REQUESTS,
+    CHIMDEV_MEM_LISTS,                  /* of state operations under way */
+    CHIMDEV_MEM_KINDS,
+};
+
+/* The accounts live as long as the object; realize limits them. */
 void chimdev_memory_init(ChimdevState *s);
+void chimdev_memory_limit(ChimdevState *s);
+void chimdev_memory_fini(ChimdevState *s);
+
 void *chimdev_memory_get(ChimdevState *s, enum chimdev_memory what,
                          size_t size);
 void chimdev_memory_put(ChimdevState *s, enum chimdev_memory what, void *p,

@@ -14,6 +14,7 @@
 #include "data/accept.h"
 #include "objects/handle.h"
 #include "rings/ring.h"
+#include "toe.h"
 #include "trace.h"
 
 enum { ARM_LOOKS = 16 };        /* connections asked whether they have more */

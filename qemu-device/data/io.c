@@ -23,6 +23,7 @@
 #include "rings/cq.h"
 #include "rings/payload.h"
 #include "rings/ring.h"
+#include "toe.h"
 #include "trace.h"
 
 enum {

@@ -27,6 +27,7 @@
 #include "rings/cq.h"
 #include "rings/payload.h"
 #include "rings/ring.h"
+#include "toe.h"
 
 enum {
     EVENT_BUDGET = 512,
@@ -148,7 +149,7 @@ bool chimdev_target_init(ChimdevState *s, Error **errp)
                    "x-max-bytes is too small for it");
         return false;
     }
-    s->defaults = *toe_get_params(s->toe);
+    s->defaults = g_memdup2(toe_get_params(s->toe), sizeof(*s->defaults));
     chimdev_obj_init(s);
     return true;
 }
@@ -156,7 +157,7 @@ bool chimdev_target_init(ChimdevState *s, Error **errp)
 void chimdev_target_reset(ChimdevState *s)
 {
     toe_reset(s->toe);
-    toe_set_params(s->toe, &s->defaults);
+    toe_set_params(s->toe, s->defaults);
     chimdev_req_free_all(s);
     chimdev_obj_reset(s);
 }
@@ -165,6 +166,8 @@ void chimdev_target_fini(ChimdevState *s)
 {
     toe_destroy(s->toe);
     s->toe = NULL;
+    g_free(s->defaults);
+    s->defaults = NULL;
     chimdev_obj_fini(s);
 }
 

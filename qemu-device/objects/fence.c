@@ -3,9 +3,9 @@
  * fence.c - fences that have come before their command: ids and how often each.
  *
  * Fence and command may come in either order; ids without a command are
- * bounded (OP-D3). Those whose command is there are counted by it, in
- * op.c, where the waiting is as well. Fences of a command that
- * has been answered without them are late: they go as they come (OP-D2).
+ * bounded (OP-D3). Those whose command is there are counted by it, in op.c,
+ * where the waiting is as well. Fences of a command that has been answered
+ * without them are late: they go as they come (OP-D2).
  */
 
 #include "qemu/osdep.h"
@@ -14,47 +14,68 @@
 #include "core/core.h"
 #include "objects/fence.h"
 #include "objects/handle.h"
+#include "toe.h"
 
-static int find(ChimdevState *s, uint32_t id)
+typedef struct Fence {
+    uint32_t id, count;
+} Fence;
+
+struct ChimdevFences {
+    Fence early[CHIMDEV_MAX_FENCES], late[CHIMDEV_MAX_FENCES];
+    unsigned n_early, n_late;
+};
+
+void chimdev_fence_init(ChimdevState *s)
 {
-    for (unsigned i = 0; i < s->nfences; i++) {
-        if (s->fence[i].id == id) {
+    s->fences = g_new0(ChimdevFences, 1);
+}
+
+void chimdev_fence_fini(ChimdevState *s)
+{
+    g_free(s->fences);
+    s->fences = NULL;
+}
+
+static int find(const ChimdevFences *f, uint32_t id)
+{
+    for (unsigned i = 0; i < f->n_early; i++) {
+        if (f->early[i].id == id) {
             return i;
         }
     }
     return -1;
 }
 
-static void forget(ChimdevState *s, int i)
+static void forget(ChimdevFences *f, int i)
 {
-    s->fence[i] = s->fence[--s->nfences];
+    f->early[i] = f->early[--f->n_early];
 }
 
-static int find_late(ChimdevState *s, uint32_t id)
+static int find_late(const ChimdevFences *f, uint32_t id)
 {
-    for (unsigned i = 0; i < s->nlate; i++) {
-        if (s->late[i].id == id) {
+    for (unsigned i = 0; i < f->n_late; i++) {
+        if (f->late[i].id == id) {
             return i;
         }
     }
     return -1;
 }
 
-static void forget_late(ChimdevState *s, int i)
+static void forget_late(ChimdevFences *f, int i)
 {
-    s->nlate--;
-    memmove(&s->late[i], &s->late[i + 1], (s->nlate - i) * sizeof(s->late[0]));
+    f->n_late--;
+    memmove(&f->late[i], &f->late[i + 1], (f->n_late - i) * sizeof(f->late[0]));
 }
 
-static bool is_late(ChimdevState *s, uint32_t id)
+static bool is_late(ChimdevFences *f, uint32_t id)
 {
-    int i = find_late(s, id);
+    int i = find_late(f, id);
 
     if (i < 0) {
         return false;
     }
-    if (!--s->late[i].count) {
-        forget_late(s, i);
+    if (!--f->late[i].count) {
+        forget_late(f, i);
     }
     return true;
 }
@@ -62,50 +83,53 @@ static bool is_late(ChimdevState *s, uint32_t id)
 /* A command of that id has come: it is what later fences are for. */
 void chimdev_fence_expect(ChimdevState *s, uint32_t id)
 {
-    int i = find_late(s, id);
+    ChimdevFences *f = s->fences;
+    int i = find_late(f, id);
 
     if (i >= 0) {
-        forget_late(s, i);
+        forget_late(f, i);
     }
 }
 
 bool chimdev_fence_early(ChimdevState *s, uint32_t id, const ChimdevAt *at)
 {
-    int i = find(s, id);
+    ChimdevFences *f = s->fences;
+    int i = find(f, id);
 
-    if (is_late(s, id)) {
+    if (is_late(f, id)) {
         return false;
     }
     if (i < 0) {
-        if (s->nfences == CHIMDEV_MAX_FENCES) {
+        if (f->n_early == CHIMDEV_MAX_FENCES) {
             ChimdevAt here = *at;
 
             here.rule = CHIM_RULE_OP_H1;
             chimdev_fatal(s, CHIM_FATAL_FENCE, &here, 0);
             return false;
         }
-        i = s->nfences++;
-        s->fence[i].id = id;
-        s->fence[i].count = 0;
+        i = f->n_early++;
+        f->early[i].id = id;
+        f->early[i].count = 0;
     }
-    if (s->fence[i].count < UINT32_MAX) {
-        s->fence[i].count++;
+    if (f->early[i].count < UINT32_MAX) {
+        f->early[i].count++;
     }
     return true;
 }
 
 uint32_t chimdev_fence_take(ChimdevState *s, uint32_t id, uint32_t most)
 {
-    int i = find(s, id);
+    ChimdevFences *f = s->fences;
+    int i = find(f, id);
     uint32_t n;
 
     if (i < 0) {
         return 0;
     }
-    n = MIN(most, s->fence[i].count);
-    s->fence[i].count -= n;
-    if (!s->fence[i].count) {
-        forget(s, i);
+    n = MIN(most, f->early[i].count);
+    f->early[i].count -= n;
+    if (!f->early[i].count) {
+        forget(f, i);
     }
     return n;
 }
@@ -116,12 +140,14 @@ uint32_t chimdev_fence_take(ChimdevState *s, uint32_t id, uint32_t most)
  */
 void chimdev_fence_drop(ChimdevState *s, uint32_t id, uint32_t missing)
 {
-    if (s->nlate == CHIMDEV_MAX_FENCES) {
-        forget_late(s, 0);
+    ChimdevFences *f = s->fences;
+
+    if (f->n_late == CHIMDEV_MAX_FENCES) {
+        forget_late(f, 0);
     }
-    s->late[s->nlate].id = id;
-    s->late[s->nlate].count = missing;
-    s->nlate++;
+    f->late[f->n_late].id = id;
+    f->late[f->n_late].count = missing;
+    f->n_late++;
 }
 
 void chimdev_fence_hold(ChimdevState *s, ChimdevObj *o, uint32_t id)
@@ -159,6 +185,6 @@ void chimdev_fence_release(ChimdevState *s, uint32_t id)
 void chimdev_fence_reset(ChimdevState *s)
 {
     QLIST_INIT(&s->held);
-    s->nfences = 0;
-    s->nlate = 0;
+    s->fences->n_early = 0;
+    s->fences->n_late = 0;
 }

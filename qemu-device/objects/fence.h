@@ -8,6 +8,10 @@
 
 #include "core/chimdev.h"
 
+/* What is noted of them lives as long as the object. */
+void chimdev_fence_init(ChimdevState *s);
+void chimdev_fence_fini(ChimdevState *s);
+
 /*
  * A fence has come that no operation waits for. False: it is late, its command
  * has been answered.

@@ -7,6 +7,7 @@
 
 #include "core/chimdev.h"
 #include "rings/payload.h"
+#include "toe.h"
 
 struct ChimdevReq {
     struct toe_req req;                 /* first: the engine hands this back */

@@ -18,6 +18,7 @@
 #include "objects/req.h"
 #include "objects/state_in.h"
 #include "objects/translate.h"
+#include "toe.h"
 
 enum { SEND_MAX_SGE = 1024 };
 

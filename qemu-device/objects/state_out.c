@@ -14,6 +14,7 @@
 #include "objects/req.h"
 #include "objects/state_out.h"
 #include "rings/payload.h"
+#include "toe.h"
 
 /* ---------------------------------------- structures out */
 

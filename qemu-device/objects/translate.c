@@ -8,6 +8,7 @@
 #include "qemu/units.h"
 #include "core/chimdev.h"
 #include "objects/translate.h"
+#include "toe.h"
 
 uint32_t chimdev_translate_status(enum toe_status st)
 {

@@ -13,10 +13,33 @@
 #include "rings/pair.h"
 #include "trace.h"
 
+/* Receive filter and steering. */
+struct ChimdevFilter {
+    uint32_t flags;                     /* enum chim_rx_mode_flags */
+    unsigned uni_count, multi_count;
+    uint8_t mac[CHIM_MAC_LIST_MAX][6];
+    uint8_t src_mac[CHIMDEV_MAX_SRC_MACS][6];   /* of neighbors */
+    unsigned src_mac_refs[CHIMDEV_MAX_SRC_MACS];
+    uint32_t table_len;
+    uint8_t table[CHIM_RSS_TABLE_MAX];
+    uint32_t toeplitz[36][256];         /* contribution of each input byte */
+};
+
+void chimdev_filter_init(ChimdevState *s)
+{
+    s->filter = g_new0(ChimdevFilter, 1);
+}
+
+void chimdev_filter_fini(ChimdevState *s)
+{
+    g_free(s->filter);
+    s->filter = NULL;
+}
+
 void chimdev_filter_reset(ChimdevState *s)
 {
-    memset(&s->filter, 0, sizeof(s->filter));
-    s->filter.table_len = 1;
+    memset(s->filter, 0, sizeof(*s->filter));
+    s->filter->table_len = 1;
 }
 
 /*
@@ -24,12 +47,12 @@ void chimdev_filter_reset(ChimdevState *s)
  */
 const uint8_t *chimdev_filter_mac(const ChimdevState *s)
 {
-    return s->filter.uni_count ? s->filter.mac[0] : s->conf.macaddr.a;
+    return s->filter->uni_count ? s->filter->mac[0] : s->conf.macaddr.a;
 }
 
 uint32_t chimdev_filter_set_mode(ChimdevState *s, const struct chim_rx_mode *m)
 {
-    ChimdevFilter *f = &s->filter;
+    ChimdevFilter *f = s->filter;
     uint32_t flags = le32_to_cpu(m->flags);
     unsigned uni = le16_to_cpu(m->uni_count);
     unsigned multi = le16_to_cpu(m->multi_count);
@@ -80,7 +103,7 @@ static void build_toeplitz(ChimdevFilter *f, const uint8_t *key)
 
 uint32_t chimdev_filter_set_rss(ChimdevState *s, const struct chim_rss *r)
 {
-    ChimdevFilter *f = &s->filter;
+    ChimdevFilter *f = s->filter;
     uint32_t len = le32_to_cpu(r->table_len);
 
     if (!len || len > CHIM_RSS_TABLE_MAX || (len & (len - 1)) || r->rsvd) {
@@ -122,6 +145,11 @@ static bool is_src_mac(const ChimdevFilter *f, const uint8_t *mac)
     return false;
 }
 
+bool chimdev_filter_receives(const ChimdevState *s)
+{
+    return s->filter->flags & CHIM_RX_ENABLE;
+}
+
 /*
  * *ours: the address is the interface's own, so that the target may take the
  * frame (STA-11).
@@ -129,7 +157,7 @@ static bool is_src_mac(const ChimdevFilter *f, const uint8_t *mac)
 bool chimdev_filter_accepts(const ChimdevState *s, const uint8_t *frame,
                             bool *ours)
 {
-    const ChimdevFilter *f = &s->filter;
+    const ChimdevFilter *f = s->filter;
     bool promisc = f->flags & CHIM_RX_PROMISC;
 
     *ours = false;
@@ -148,7 +176,7 @@ bool chimdev_filter_accepts(const ChimdevState *s, const uint8_t *frame,
 /* A neighbor's source MAC. False: the table is full (STC-9). */
 bool chimdev_filter_add_src(ChimdevState *s, const uint8_t *mac)
 {
-    ChimdevFilter *f = &s->filter;
+    ChimdevFilter *f = s->filter;
     int free = -1;
 
     for (int i = 0; i < CHIMDEV_MAX_SRC_MACS; i++) {
@@ -169,7 +197,7 @@ bool chimdev_filter_add_src(ChimdevState *s, const uint8_t *mac)
 
 void chimdev_filter_del_src(ChimdevState *s, const uint8_t *mac)
 {
-    ChimdevFilter *f = &s->filter;
+    ChimdevFilter *f = s->filter;
 
     for (int i = 0; i < CHIMDEV_MAX_SRC_MACS; i++) {
         if (f->src_mac_refs[i] && !memcmp(f->src_mac[i], mac, 6)) {
@@ -196,7 +224,7 @@ static uint32_t hash_bytes(const ChimdevFilter *f, const uint8_t *p,
 uint32_t chimdev_filter_hash(const ChimdevState *s, const uint8_t *frame,
                              uint32_t len, uint32_t *flags)
 {
-    const ChimdevFilter *f = &s->filter;
+    const ChimdevFilter *f = s->filter;
     uint32_t off = 14, l4, addrs, hash;
     uint16_t type = lduw_be_p(frame + 12);
     bool tcp;
@@ -234,7 +262,7 @@ uint32_t chimdev_filter_hash(const ChimdevState *s, const uint8_t *frame,
 
 ChimdevPair *chimdev_filter_steer(ChimdevState *s, uint32_t hash)
 {
-    const ChimdevFilter *f = &s->filter;
+    const ChimdevFilter *f = s->filter;
 
     return &s->pair[f->table[hash & (f->table_len - 1)]];
 }

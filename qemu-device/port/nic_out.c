@@ -18,6 +18,7 @@
 #include "port/soft.h"
 #include "port/vnet.h"
 #include "rings/payload.h"
+#include "toe.h"
 #include "trace.h"
 
 static unsigned queue_of(const ChimdevState *s, unsigned pair)
@@ -97,7 +98,7 @@ static void soft_emit(void *opaque, const uint8_t *frame, size_t len)
 /* The backend takes plain frames only: do what the header asks for here. */
 static void send_soft(ChimdevState *s, unsigned q, const ChimdevVnet *vnet)
 {
-    ChimdevGather *g = &s->gather;
+    ChimdevGather *g = s->gather;
     SoftSend e = { s, q };
 
     if (vnet->gso_type) {
@@ -118,7 +119,7 @@ static void send_soft(ChimdevState *s, unsigned q, const ChimdevVnet *vnet)
 /* Begin a frame; the caller adds its parts to the result. */
 ChimdevGather *chimdev_nic_out_begin(ChimdevState *s, const ChimdevVnet *vnet)
 {
-    ChimdevGather *g = &s->gather;
+    ChimdevGather *g = s->gather;
     struct virtio_net_hdr_mrg_rxbuf h = {
         .hdr.flags = vnet->flags,
         .hdr.gso_type = vnet->gso_type,
@@ -139,7 +140,7 @@ ChimdevGather *chimdev_nic_out_begin(ChimdevState *s, const ChimdevVnet *vnet)
 void chimdev_nic_out_send(ChimdevState *s, unsigned pair,
                           enum chimdev_origin from, const ChimdevVnet *vnet)
 {
-    ChimdevGather *g = &s->gather;
+    ChimdevGather *g = s->gather;
     unsigned q = queue_of(s, pair);
 
     if (s->reset_pending) {

@@ -95,6 +95,17 @@ bool chimdev_dma_st32(ChimdevState *s, const ChimdevAt *at, uint64_t addr,
 
 /* ---------------------------------------- gathering */
 
+void chimdev_gather_init(ChimdevState *s)
+{
+    s->gather = g_new0(ChimdevGather, 1);
+}
+
+void chimdev_gather_fini(ChimdevState *s)
+{
+    g_free(s->gather);
+    s->gather = NULL;
+}
+
 void chimdev_gather_start(ChimdevGather *g, bool linear)
 {
     g->niov = 0;

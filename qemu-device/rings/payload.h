@@ -7,6 +7,21 @@
 
 #include "core/chimdev.h"
 
+/* A frame to send, put together for one call of the backend. */
+struct ChimdevGather {
+    struct iovec iov[CHIMDEV_MAX_IOV];
+    unsigned niov;
+    struct {
+        void *p;
+        dma_addr_t len;
+    } map[CHIMDEV_MAX_IOV];
+    unsigned nmap;
+    size_t len;                         /* bytes in all */
+    size_t used;                        /* of arena */
+    bool linear;                        /* everything goes into arena */
+    uint8_t arena[CHIMDEV_MAX_FRAME + 2048];
+};
+
 bool chimdev_dma_read(ChimdevState *s, const ChimdevAt *at, uint64_t addr,
                       void *buf, uint64_t len);
 bool chimdev_dma_write(ChimdevState *s, const ChimdevAt *at, uint64_t addr,
@@ -15,6 +30,9 @@ bool chimdev_dma_ld32(ChimdevState *s, const ChimdevAt *at, uint64_t addr,
                       uint32_t *v);
 bool chimdev_dma_st32(ChimdevState *s, const ChimdevAt *at, uint64_t addr,
                       uint32_t v);
+/* The one frame that is put together at a time; it lives with the object. */
+void chimdev_gather_init(ChimdevState *s);
+void chimdev_gather_fini(ChimdevState *s);
 void chimdev_gather_start(ChimdevGather *g, bool linear);
 void *chimdev_gather_reserve(ChimdevGather *g, size_t len);
 bool chimdev_gather_guest(ChimdevState *s, ChimdevGather *g,
