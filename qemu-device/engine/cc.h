@@ -68,9 +68,6 @@ struct toe_cc {
 	} u;
 };
 
-extern const struct toe_cc_ops toe_cc_newreno;
-extern const struct toe_cc_ops toe_cc_cubic;
-
 /*
  * Begin, or take over. cwnd 0: the initial window of RFC 6928; other values are cut to 1 SMSS ..
  * TOE_CWND_MAX. ssthresh 0: no threshold yet.

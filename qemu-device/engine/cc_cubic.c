@@ -4,7 +4,7 @@
  * Times in milliseconds, windows in bytes, no floating point. A connection that is taken over
  * begins a new epoch at its cwnd, as after slow start: the delegated state has no place for W_max.
  */
-#include "cc.h"
+#include "cc_cubic.h"
 
 #define BETA_PERMILLE	700u
 #define ALPHA_PERMILLE	529u	/* 3 (1 - beta) / (1 + beta): Reno's rate with CUBIC's beta */

@@ -10,6 +10,7 @@
 #include "conn.h"
 #include "deliver.h"
 #include "end.h"
+#include "list.h"
 #include "queue.h"
 #include "sendq.h"
 #include "timer.h"

@@ -13,6 +13,7 @@
 #include "deliver.h"
 #include "end.h"
 #include "keep.h"
+#include "list.h"
 #include "neigh.h"
 #include "queue.h"
 #include "recovery.h"

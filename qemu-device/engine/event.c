@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "deliver.h"
+#include "list.h"
 #include "queue.h"
 #include "toe_internal.h"
 

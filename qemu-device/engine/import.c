@@ -8,9 +8,11 @@
  */
 #include <string.h>
 
+#include "cc_newreno.h"
 #include "clock.h"
 #include "conn.h"
 #include "keep.h"
+#include "list.h"
 #include "queue.h"
 #include "recovery.h"
 #include "sendq.h"

@@ -3,6 +3,7 @@
  * invariants.c - what holds of every connection between any two calls; for tests.
  */
 #include "conn.h"
+#include "list.h"
 #include "timer.h"
 #include "toe_internal.h"
 

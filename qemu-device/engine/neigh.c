@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "list.h"
 #include "neigh.h"
 #include "toe_internal.h"
 

@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "conn.h"
 #include "frame.h"
+#include "list.h"
 #include "queue.h"
 #include "recovery.h"
 #include "sendq.h"

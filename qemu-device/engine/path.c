@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "conn.h"
 #include "end.h"
+#include "list.h"
 #include "recovery.h"
 #include "toe_internal.h"
 

@@ -8,6 +8,7 @@
  * is allocated and nothing is lost.
  */
 #include "conn.h"
+#include "list.h"
 #include "queue.h"
 #include "toe_internal.h"
 

@@ -2,7 +2,8 @@
 /*
  * test_cc.c - congestion control: start values, RFC 5681, 3465 and 6582, and bounds for any input.
  */
-#include "cc.h"
+#include "cc_cubic.h"
+#include "cc_newreno.h"
 #include "tests/test.h"
 
 #define MSS 1448u
