@@ -18,7 +18,7 @@
 #include "core/clock.h"
 #include "core/core.h"
 #include "core/irq.h"
-#include "data/io.h"
+#include "data/sq.h"
 #include "data/target.h"
 #include "objects/op.h"
 #include "port/filter.h"
@@ -102,7 +102,7 @@ static void take_commands(ChimdevState *s)
 
         chimdev_cq_drain(&p->cq);
         if (p->sq_awake && p->ring[CHIM_RING_SQ]) {
-            p->sq_pass = chimdev_io_run(p);     /* nothing without a CQ */
+            p->sq_pass = chimdev_sq_run(p);     /* nothing without a CQ */
         }
         if (p->tx_awake && p->ring[CHIM_RING_TX]) {
             p->tx_pass = chimdev_tx_run(p);

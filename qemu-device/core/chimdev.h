@@ -92,7 +92,7 @@ struct ChimdevPair {
     QSIMPLEQ_HEAD(, ChimdevRxWait) rx_wait;     /* rx.c */
     uint32_t rx_wait_bytes, rx_wait_markers;
     uint32_t send_run;                  /* completions in a row, target.c */
-    uint32_t forward_run;               /* the same, io.c */
+    uint32_t forward_run;               /* the same, sq.c */
     /* interrupt moderation, irq.c */
     uint32_t usecs, frames;
     uint32_t irq_entries;               /* entries put off so far */

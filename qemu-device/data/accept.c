@@ -5,7 +5,7 @@
  * An indication is refused or partly accepted by a verdict, and accepted by
  * the driver's consumer index passing it without one (RING-H8): the index is
  * read first, then every command published by then is taken, then it is
- * settled (io.c).
+ * settled (sq.c).
  */
 
 #include "qemu/osdep.h"

@@ -16,7 +16,7 @@
 #include "core/core.h"
 #include "core/memory.h"
 #include "data/accept.h"
-#include "data/io.h"
+#include "data/sq.h"
 #include "data/target.h"
 #include "objects/handle.h"
 #include "objects/req.h"
@@ -466,7 +466,7 @@ static void serve_pair(ChimdevPair *p, int64_t now)
     for (unsigned round = 0; round < SERVE_ROUNDS; round++) {
         bool some;
 
-        settled = chimdev_io_settle(p, now);
+        settled = chimdev_sq_settle(p, now);
         some = serve_events(p);
         if (!chimdev_nic_out_busy(s, p->nr) &&
             toe_output(s->toe, p->nr, now, OUTPUT_BUDGET)) {

@@ -2,7 +2,7 @@
 /*
  * state_in.c - the state structures that the host gives, translated for the
  * engine. Those that it gets back are state_out.c's, statuses and flags
- * translate.c's, commands io.c's, events target.c's, counters stats.c's.
+ * translate.c's, commands sq.c's, events target.c's, counters stats.c's.
  *
  * Reserved fields and what belongs to features that were not accepted are
  * refused here; whether values make sense together is the engine's to say.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * io.c - the SQ: commands on connections, checked and handed to the engine.
+ * sq.c - the SQ: commands on connections, checked and handed to the engine.
  * Spec chapter 5.5.
  *
  * A command is fetched only when its pair's CQ has room for a completion, so
@@ -14,7 +14,7 @@
 #include "core/clock.h"
 #include "core/core.h"
 #include "data/accept.h"
-#include "data/io.h"
+#include "data/sq.h"
 #include "objects/fence.h"
 #include "objects/handle.h"
 #include "objects/op.h"
@@ -27,7 +27,7 @@
 #include "trace.h"
 
 enum {
-    IO_BUDGET = 256,
+    SQ_BUDGET = 256,
     FORWARD_MAX = 65535,        /* bytes of a TCP segment with its header */
 };
 
@@ -334,9 +334,9 @@ static ChimdevPass take(ChimdevPair *p, unsigned budget)
     return CHIMDEV_PASS_MORE;
 }
 
-ChimdevPass chimdev_io_run(ChimdevPair *p)
+ChimdevPass chimdev_sq_run(ChimdevPair *p)
 {
-    return take(p, IO_BUDGET);
+    return take(p, SQ_BUDGET);
 }
 
 /*
@@ -350,7 +350,7 @@ static bool drain(ChimdevPair *p)
     return !sq || take(p, chimdev_ring_size(sq)) != CHIMDEV_PASS_BLOCKED;
 }
 
-bool chimdev_io_settle(ChimdevPair *p, int64_t now)
+bool chimdev_sq_settle(ChimdevPair *p, int64_t now)
 {
     uint32_t consumed;
 

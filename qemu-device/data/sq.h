@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * io.h - commands on connections.
+ * sq.h - commands on connections.
  */
-#ifndef CHIMDEV_IO_H
-#define CHIMDEV_IO_H
+#ifndef CHIMDEV_SQ_H
+#define CHIMDEV_SQ_H
 
 #include "core/chimdev.h"
 
-ChimdevPass chimdev_io_run(ChimdevPair *p);
+ChimdevPass chimdev_sq_run(ChimdevPair *p);
 /*
  * Settle the indications that the driver's consumer index has passed. False:
  * its commands could not all be read yet.
  */
-bool chimdev_io_settle(ChimdevPair *p, int64_t now);
+bool chimdev_sq_settle(ChimdevPair *p, int64_t now);
 
-#endif /* CHIMDEV_IO_H */
+#endif /* CHIMDEV_SQ_H */
