@@ -17,6 +17,7 @@
 #include "data/target.h"
 #include "port/capture.h"
 #include "port/filter.h"
+#include "port/rss.h"
 #include "port/rx.h"
 #include "port/soft.h"
 #include "port/vnet.h"
@@ -60,11 +61,11 @@ static void raw_frame(ChimdevState *s, const ChimdevVnet *vnet,
 {
     ChimdevRxWait w = { .vnet = *vnet, .len = len };
 
-    w.hash = chimdev_filter_hash(s, data, len, &w.hash_flags);
+    w.hash = chimdev_rss_hash(s, data, len, &w.hash_flags);
     if (data[0] & 1) {
         s->stats.nic.rx_multicast++;
     }
-    chimdev_rx_deliver(chimdev_filter_steer(s, w.hash), &w, data);
+    chimdev_rx_deliver(chimdev_rss_steer(s, w.hash), &w, data);
 }
 
 static void raw_segment(void *opaque, const uint8_t *frame, size_t len)

@@ -27,6 +27,7 @@
 #include "objects/fence.h"
 #include "port/capture.h"
 #include "port/filter.h"
+#include "port/rss.h"
 #include "rings/payload.h"
 #include "mmio.h"
 #include "nic.h"
@@ -272,6 +273,7 @@ static void chimdev_instance_init(Object *obj)
     chimdev_gather_init(s);
     chimdev_fence_init(s);
     chimdev_filter_init(s);
+    chimdev_rss_init(s);
     chimdev_knobs_init(s);
     chimdev_fault_init(s);
 }
@@ -282,6 +284,7 @@ static void chimdev_instance_finalize(Object *obj)
 
     chimdev_fault_fini(s);
     chimdev_knobs_fini(s);
+    chimdev_rss_fini(s);
     chimdev_filter_fini(s);
     chimdev_fence_fini(s);
     chimdev_gather_fini(s);

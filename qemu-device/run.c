@@ -22,6 +22,7 @@
 #include "data/target.h"
 #include "objects/op.h"
 #include "port/filter.h"
+#include "port/rss.h"
 #include "port/rx.h"
 #include "port/tx.h"
 #include "rings/cq.h"
@@ -69,6 +70,7 @@ void chimdev_forget(ChimdevState *s)
     chimdev_mmio_reset(s);
     chimdev_nic_reset(s);
     chimdev_filter_reset(s);
+    chimdev_rss_reset(s);
     memset(&s->stats, 0, sizeof(s->stats));
 }
 

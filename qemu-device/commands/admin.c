@@ -18,6 +18,7 @@
 #include "objects/handle.h"
 #include "objects/op.h"
 #include "port/filter.h"
+#include "port/rss.h"
 #include "port/rx.h"
 #include "rings/cq.h"
 #include "rings/pair.h"
@@ -229,7 +230,7 @@ static uint32_t set_rss(ChimdevState *s, const ChimdevCmd *cmd)
     struct chim_rss r;
     uint32_t st = read_data(s, cmd, &r, sizeof(r));
 
-    return st ? st : chimdev_filter_set_rss(s, &r);
+    return st ? st : chimdev_rss_set(s, &r);
 }
 
 static uint32_t set_mtu(ChimdevState *s, const ChimdevCmd *cmd)

@@ -17,6 +17,7 @@
 #include "objects/translate.h"
 #include "port/capture.h"
 #include "port/filter.h"
+#include "port/rss.h"
 #include "port/rx.h"
 #include "rings/cq.h"
 #include "rings/pair.h"
@@ -206,7 +207,7 @@ static void announce(ChimdevOp *op, ChimdevObj *o, const ChimdevTcpIn *in)
  */
 static uint32_t check_rings(ChimdevPair *p, uint32_t hash)
 {
-    const ChimdevPair *steered = chimdev_filter_steer(p->s, hash);
+    const ChimdevPair *steered = chimdev_rss_steer(p->s, hash);
 
     if (!chimdev_pair_usable(p) || !steered->ring[CHIM_RING_RXB] ||
         !steered->ring[CHIM_RING_RXC]) {

@@ -71,6 +71,7 @@ typedef struct ChimdevFaults ChimdevFaults;
 typedef struct ChimdevAccount ChimdevAccount;
 typedef struct ChimdevFences ChimdevFences;
 typedef struct ChimdevFilter ChimdevFilter;
+typedef struct ChimdevRss ChimdevRss;
 typedef struct ChimdevGather ChimdevGather;
 
 /* A CQ with what waits for it. The admin CQ is one as well. */
@@ -192,6 +193,7 @@ struct ChimdevState {
     uint32_t deferred_bytes;
 
     ChimdevFilter *filter;              /* filter.c */
+    ChimdevRss *rss;                    /* rss.c */
     ChimdevGather *gather;              /* payload.c, nic_out.c */
     ChimdevStats stats;
     ChimdevCapture *capture;

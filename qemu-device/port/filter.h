@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * filter.h - which received frames are ours, and whose.
+ * filter.h - which received frames are ours.
  */
 #ifndef CHIMDEV_FILTER_H
 #define CHIMDEV_FILTER_H
@@ -12,7 +12,6 @@ void chimdev_filter_init(ChimdevState *s);
 void chimdev_filter_fini(ChimdevState *s);
 void chimdev_filter_reset(ChimdevState *s);
 uint32_t chimdev_filter_set_mode(ChimdevState *s, const struct chim_rx_mode *m);
-uint32_t chimdev_filter_set_rss(ChimdevState *s, const struct chim_rss *r);
 const uint8_t *chimdev_filter_mac(const ChimdevState *s);
 /* Whether the driver wants any frames. */
 bool chimdev_filter_receives(const ChimdevState *s);
@@ -20,8 +19,5 @@ bool chimdev_filter_accepts(const ChimdevState *s, const uint8_t *frame,
                             bool *ours);
 bool chimdev_filter_add_src(ChimdevState *s, const uint8_t *mac);
 void chimdev_filter_del_src(ChimdevState *s, const uint8_t *mac);
-uint32_t chimdev_filter_hash(const ChimdevState *s, const uint8_t *frame,
-                             uint32_t len, uint32_t *flags);
-ChimdevPair *chimdev_filter_steer(ChimdevState *s, uint32_t hash);
 
 #endif /* CHIMDEV_FILTER_H */

@@ -13,7 +13,7 @@
 #include "core/chimdev.h"
 #include "core/faults.h"
 #include "objects/handle.h"
-#include "port/filter.h"
+#include "port/rss.h"
 #include "port/rx.h"
 #include "port/vnet.h"
 #include "rings/payload.h"
@@ -118,7 +118,7 @@ bool chimdev_rx_possible(ChimdevState *s, const uint8_t *data, uint32_t len)
     ChimdevPair *p;
     ChimdevRing *rxb;
 
-    p = chimdev_filter_steer(s, chimdev_filter_hash(s, data, len, &flags));
+    p = chimdev_rss_steer(s, chimdev_rss_hash(s, data, len, &flags));
     rxb = p->ring[CHIM_RING_RXB];
     while (rxb && chimdev_ring_look(rxb, len, NULL) < len &&
            !chimdev_ring_look_full(rxb)) {
@@ -217,5 +217,5 @@ void chimdev_rx_cutover(ChimdevState *s, uint32_t hash, uint64_t cookie)
 {
     ChimdevRxWait w = { .cookie = cookie };
 
-    chimdev_rx_deliver(chimdev_filter_steer(s, hash), &w, NULL);
+    chimdev_rx_deliver(chimdev_rss_steer(s, hash), &w, NULL);
 }
