@@ -7,9 +7,9 @@
  * (run.c: chimdev_enter, chimdev_leave): a bottom half, the timer, the
  * reception of a frame, or the write of a register. A run neither nests nor
  * blocks; a reset that comes inside one is put off to its end, and what an
- * unplugging frees until its callers have returned. Guest memory is
- * read once into local copies; no pointer into it outlives a run. Each part of
- * the state names the file that writes it.
+ * unplugging frees until its callers have returned. Guest memory is read once
+ * into local copies; no pointer into it outlives a run. Each part of the state
+ * names the file that writes it.
  */
 #ifndef CHIMDEV_H
 #define CHIMDEV_H
@@ -128,11 +128,12 @@ struct ChimdevState {
     ChimdevAccount *account;            /* memory.c, by purpose */
 
     /* pci.c */
-    NICState *nic;
     MemoryRegion bar;
     QEMUBH *bh;
-    QEMUTimer *timer;
     VMChangeStateEntry *vmstate;
+
+    /* run.c */
+    QEMUTimer *timer;
     bool busy;                          /* between enter and leave */
     bool reset_pending;                 /* as soon as that ends */
     bool unplugged;                     /* no PCI device any more */
@@ -143,7 +144,7 @@ struct ChimdevState {
     uint32_t ctrl, status;
     uint32_t scratch;
     uint32_t admin_reg[9];              /* ADMIN_SQ_LO .. ADMIN_SIZE */
-    struct {
+    struct {                            /* core.c */
         uint32_t cause, ring, index, rule;
         uint64_t addr;
     } fatal;
@@ -165,7 +166,7 @@ struct ChimdevState {
     /* target.c */
     struct toe *toe;
     struct toe_params *defaults;
-    QLIST_HEAD(, ChimdevReq) reqs;
+    QLIST_HEAD(, ChimdevReq) reqs;      /* req.c */
 
     /* handle.c */
     ChimdevObj *obj;
@@ -173,7 +174,7 @@ struct ChimdevState {
     unsigned nobj;
     unsigned count[CHIMDEV_LAYER_TCP + 1];
 
-    QTAILQ_HEAD(, ChimdevOp) ops;       /* stateop.c */
+    QTAILQ_HEAD(, ChimdevOp) ops;       /* op.c */
     unsigned nops;
     ChimdevKnobs *knobs;
     ChimdevFaults *faults;
@@ -183,10 +184,13 @@ struct ChimdevState {
     QLIST_HEAD(, ChimdevObj) held;      /* windows that a fence holds */
 
     /* nic.c */
+    NICState *nic;
     bool has_vnet;                      /* backends speak virtio_net_hdr */
     unsigned nqueues;
+    /* nic_out.c */
     unsigned backend_busy[CHIM_PAIRS_LIMIT];    /* frames queued */
     int64_t busy_since[CHIM_PAIRS_LIMIT];       /* no frame taken since */
+    /* nic.c again */
     bool rx_refused;                    /* a backend was told to wait */
     QSIMPLEQ_HEAD(, ChimdevRxWait) deferred;    /* came during a run */
     unsigned ndeferred;
