@@ -7,7 +7,7 @@
 #include <linux/pci.h>
 #include <linux/rtnetlink.h>
 
-#include "chimdrv.h"
+#include "nic/nic.h"
 
 #define CHIMDRV_SERVICE_PERIOD	HZ
 #define CHIMDRV_MAX_RECOVERIES	8	/* within */

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Held segments and their way to the target (FWD-1 .. FWD-11). A segment is held
+ * in arrival order while the connection changes hands, and forwarded, one command
+ * per TCP segment, while the target owns it. What the target gives back because
+ * of an upload stands before everything held later.
+ *
+ * All of it under the socket's slock; the socket may be owned by a process.
+ */
+#include <linux/dma-mapping.h>
+#include <linux/if_vlan.h>
+
+#include "offload/conn.h"
+
+#define FWD_OUTSTANDING	64	/* forwards under way per connection */
+
+/* The card's netdev, or a VLAN of it: what the target may have seen itself. */
+static bool on_card(const struct chimdrv_conn *conn, const struct sk_buff *skb)
+{
+	struct net_device *dev;
+	bool is;
+
+	rcu_read_lock();
+	dev = dev_get_by_index_rcu(sock_net(conn->sk), skb->skb_iif);
+	if (dev && is_vlan_dev(dev))
+		dev = vlan_dev_real_dev(dev);
+	is = !dev || dev->dev.parent == conn->cd->dev;
+	rcu_read_unlock();
+	return is;
+}
+
+static bool reassembled(const struct sk_buff *skb)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	if (skb->protocol == htons(ETH_P_IPV6))
+		return TCP_SKB_CB(skb)->header.h6.frag_max_size;
+#endif
+	return TCP_SKB_CB(skb)->header.h4.frag_max_size;
+}
+
+static bool has_ip_options(const struct sk_buff *skb)
+{
+	return skb_network_header_len(skb) > (skb->protocol == htons(ETH_P_IPV6) ?
+					      sizeof(struct ipv6hdr) : sizeof(struct iphdr));
+}
+
+/* Why the host has a segment that comes now (FWD-1); of several causes the smallest (OP-H7). */
+static enum chim_forward_cause cause_of(const struct chimdrv_conn *conn, const struct sk_buff *skb)
+{
+	if (reassembled(skb))
+		return CHIM_CAUSE_FRAGMENTS;
+	if (has_ip_options(skb))
+		return CHIM_CAUSE_OPTIONS;
+	if (!on_card(conn, skb))
+		return CHIM_CAUSE_INTERFACE;
+	if (conn->state == CHIMDRV_HOLDING || conn->state == CHIMDRV_INITIATING)
+		return CHIM_CAUSE_INITIATE;
+	return CHIM_CAUSE_OTHER;
+}
+
+static void count_cause(struct chimdrv_conn *conn, enum chim_forward_cause cause)
+{
+	switch (cause) {
+	case CHIM_CAUSE_FRAGMENTS:
+		chimdrv_count(conn->cd, forward_fragments);
+		break;
+	case CHIM_CAUSE_OPTIONS:
+		chimdrv_count(conn->cd, forward_options);
+		break;
+	case CHIM_CAUSE_INTERFACE:
+		chimdrv_count(conn->cd, forward_interface);
+		break;
+	case CHIM_CAUSE_INITIATE:
+		chimdrv_count(conn->cd, forward_initiate);
+		break;
+	case CHIM_CAUSE_OTHER:
+		break;
+	}
+}
+
+/* slock. Takes the skb; bounded like the kernel's backlog: the peer sends again what is lost. */
+void chimdrv_fwd_hold(struct chimdrv_conn *conn, struct sk_buff *skb)
+{
+	unsigned int limit = READ_ONCE(conn->sk->sk_rcvbuf) * 2 + 65536;
+
+	if ((u64)skb_queue_len(&conn->hold) * SKB_TRUESIZE(0) + conn->hold_truesize >= limit) {
+		chimdrv_count(conn->cd, held_dropped);
+		sk_drops_add(conn->sk, skb);
+		kfree_skb(skb);
+		return;
+	}
+	/* tcp_skb_cb leaves no room; no device is named while the segment is ours */
+	skb->dev_scratch = cause_of(conn, skb);
+	conn->hold_truesize += skb->truesize;
+	__skb_queue_tail(&conn->hold, skb);
+	chimdrv_count(conn->cd, held_segments);
+}
+
+/* Bytes of payload in one wire segment of a frame that GRO may have merged. */
+static u32 seg_size(const struct sk_buff *skb, u32 payload)
+{
+	u32 size = skb_shinfo(skb)->gso_size;
+
+	return size && size < payload ? size : payload;
+}
+
+/*
+ * Segment @off of the frame: GRO merges only what differs in nothing but sequence
+ * number, PSH and FIN, so the parts can be told exactly.
+ */
+static struct chimdrv_fwd *fwd_make(struct sk_buff *skb, u32 off, u32 len, bool last)
+{
+	const struct tcphdr *th = (const struct tcphdr *)skb->data;
+	u32 hdr = th->doff * 4;
+	struct chimdrv_fwd *fwd;
+	struct tcphdr *copy;
+
+	fwd = chimdrv_cache_alloc(CHIMDRV_CACHE_FWD, GFP_ATOMIC | __GFP_NOWARN);
+	if (!fwd)
+		return NULL;
+	fwd->data = kmalloc(hdr + len, GFP_ATOMIC | __GFP_NOWARN);
+	if (!fwd->data)
+		goto fail;
+	fwd->len = hdr + len;
+	copy = (struct tcphdr *)fwd->data;
+	memcpy(copy, th, hdr);
+	if (skb_copy_bits(skb, hdr + off, fwd->data + hdr, len))
+		goto fail;
+	copy->seq = htonl(ntohl(th->seq) + off);
+	if (!last) {
+		copy->psh = 0;
+		copy->fin = 0;
+	}
+	fwd->skb = skb_get(skb);
+	return fwd;
+fail:
+	kfree(fwd->data);
+	chimdrv_cache_free(CHIMDRV_CACHE_FWD, fwd);
+	return NULL;
+}
+
+/* It is in no list, and not mapped. */
+static void fwd_discard(struct chimdrv_fwd *fwd)
+{
+	kfree_skb(fwd->skb);
+	kfree(fwd->data);
+	chimdrv_cache_free(CHIMDRV_CACHE_FWD, fwd);
+}
+
+static void fwd_free(struct chimdrv_conn *conn, struct chimdrv_fwd *fwd)
+{
+	dma_unmap_single(conn->cd->dev, fwd->dma, fwd->len, DMA_TO_DEVICE);
+	list_del(&fwd->node);
+	conn->nfwds--;
+	fwd_discard(fwd);
+	fwd = list_first_entry_or_null(&conn->fwds, struct chimdrv_fwd, node);
+	WRITE_ONCE(conn->fwd_since, fwd ? fwd->since : 0);
+}
+
+static int fwd_post(struct chimdrv_conn *conn, struct chimdrv_fwd *fwd)
+{
+	enum chim_forward_cause cause = fwd->skb->dev_scratch;
+	u32 flags = CHIM_FORWARD_CSUM_OK | cause << CHIM_FORWARD_CAUSE_SHIFT;
+	struct chimdrv_pair *pair = conn->pair;
+	struct chim_sqe *sqe;
+	int err = -EBUSY;
+
+	fwd->dma = dma_map_single(conn->cd->dev, fwd->data, fwd->len, DMA_TO_DEVICE);
+	if (dma_mapping_error(conn->cd->dev, fwd->dma))
+		return -ENOMEM;
+	fwd->cookie = ++conn->next_cookie;
+	spin_lock(&pair->sq_lock);
+	if (!pair->sq_open) {
+		err = -ENETDOWN;
+	} else if (chimdrv_ring_space(&pair->sq) >= 1 ||
+		   (chimdrv_pair_sq_wait(pair) && chimdrv_ring_space(&pair->sq) >= 1)) {
+		sqe = chimdrv_ring_slot(&pair->sq, 0);
+		sqe->handle = cpu_to_le32(conn->handle);
+		sqe->cookie = cpu_to_le64(fwd->cookie);
+		sqe->u.io.len = cpu_to_le32(fwd->len);
+		sqe->sge[0].addr = cpu_to_le64(fwd->dma);
+		sqe->sge[0].len = cpu_to_le32(fwd->len);
+		chimdrv_ring_publish(&pair->sq, CHIM_OP_FORWARD | flags << CHIM_CTL_FLAGS_SHIFT, 1);
+		chimdrv_ring_kick(&pair->sq);
+		list_add_tail(&fwd->node, &conn->fwds);
+		fwd->since = jiffies | 1;
+		if (!conn->nfwds++)
+			chimdrv_late_watch(conn, fwd->since);
+		err = 0;
+	}
+	spin_unlock(&pair->sq_lock);
+	if (err) {
+		dma_unmap_single(conn->cd->dev, fwd->dma, fwd->len, DMA_TO_DEVICE);
+		return err;
+	}
+	chimdrv_count(conn->cd, forwards);
+	count_cause(conn, cause);
+	return 0;
+}
+
+/* One held frame as one or more forwards; resumes at conn->fwd_off when the ring was full. */
+static int fwd_frame(struct chimdrv_conn *conn, struct sk_buff *skb)
+{
+	u32 payload = skb->len - ((const struct tcphdr *)skb->data)->doff * 4;
+	u32 step = seg_size(skb, payload);
+	struct chimdrv_fwd *fwd;
+	u32 len;
+	int err;
+
+	do {
+		len = min(step, payload - conn->fwd_off);
+		if (conn->nfwds >= FWD_OUTSTANDING)
+			return -EBUSY;
+		fwd = fwd_make(skb, conn->fwd_off, len, conn->fwd_off + len == payload);
+		if (!fwd)
+			return -ENOMEM;
+		err = fwd_post(conn, fwd);
+		if (err) {
+			fwd_discard(fwd);
+			return err;
+		}
+		conn->fwd_off += len;
+	} while (conn->fwd_off < payload);
+	conn->fwd_off = 0;
+	return 0;
+}
+
+/* slock. Forward what is held, in order, as far as ring and memory go. */
+void chimdrv_fwd_flush(struct chimdrv_conn *conn)
+{
+	struct sk_buff *skb;
+	int err;
+
+	if (conn->state != CHIMDRV_OFFLOADED || test_bit(CHIMDRV_C_QUIET, &conn->bits) ||
+	    test_bit(CHIMDRV_C_GONE, &conn->bits))
+		return;
+	while ((skb = skb_peek(&conn->hold))) {
+		err = fwd_frame(conn, skb);
+		if (err) {
+			if (conn->nfwds < FWD_OUTSTANDING)
+				chimdrv_sq_pend(conn);
+			return;
+		}
+		conn->hold_truesize -= skb->truesize;
+		__skb_unlink(skb, &conn->hold);
+		kfree_skb(skb);		/* the forwards have references */
+	}
+}
+
+/* Forwards of one frame may come back in any order, and between those of others. */
+static bool has_returned(const struct chimdrv_conn *conn, const struct sk_buff *frame)
+{
+	const struct sk_buff *skb;
+
+	if (skb_peek(&conn->hold) == frame)
+		return true;
+	skb_queue_walk(&conn->returned, skb)
+		if (skb == frame)
+			return true;
+	return false;
+}
+
+/* slock. FORWARD completed: processed, or ours again (FWD-9). */
+void chimdrv_fwd_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
+{
+	struct chimdrv_fwd *fwd;
+
+	list_for_each_entry(fwd, &conn->fwds, node) {
+		if (fwd->cookie != le64_to_cpu(cqe->cookie))
+			continue;
+		chimdrv_count(conn->cd, forward_completions);
+		if (le16_to_cpu(cqe->flags) & CHIM_CQE_BATCH)
+			chimdrv_count(conn->cd, forward_batches);
+		if (le32_to_cpu(cqe->status) == CHIM_ST_UPLOAD_IN_PROGRESS) {
+			/* whole frames come back; what was processed of one is a duplicate */
+			set_bit(CHIMDRV_C_QUIET, &conn->bits);
+			if (!has_returned(conn, fwd->skb))
+				__skb_queue_tail(&conn->returned, skb_get(fwd->skb));
+		}
+		fwd_free(conn, fwd);
+		chimdrv_fwd_flush(conn);
+		return;
+	}
+	chimdrv_count(conn->cd, bad_entries);
+}
+
+/* slock. The card touches no memory of the connection any more. */
+void chimdrv_fwd_drop(struct chimdrv_conn *conn)
+{
+	struct chimdrv_fwd *fwd, *next;
+
+	list_for_each_entry_safe(fwd, next, &conn->fwds, node)
+		fwd_free(conn, fwd);
+}
+
+/* slock. The oldest segment that is the host's again: first what came back, then what was held. */
+struct sk_buff *chimdrv_fwd_dequeue(struct chimdrv_conn *conn)
+{
+	struct sk_buff *skb = __skb_dequeue(&conn->returned);
+
+	if (!skb)
+		skb = __skb_dequeue(&conn->hold);
+	if (skb)
+		skb->dev = NULL;
+	return skb;
+}

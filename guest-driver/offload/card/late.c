@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the card owes a connection that it has, and when it is overdue: the answer to
+ * each FORWARD, which depends on nothing but the card. Such a connection goes back;
+ * the TERMINATE tells what has become of its bytes. A SEND or a RECV waits for the
+ * peer, and has no time.
+ *
+ * The work runs each second while an answer is due. fwd_since is written under slock,
+ * and read here without: a second more or less does not matter.
+ */
+#include "offload/conn.h"
+
+#define LATE_TICK	HZ
+
+/* slock. An answer is due from @since on. */
+void chimdrv_late_watch(struct chimdrv_conn *conn, unsigned long since)
+{
+	struct chimdrv_offload *od = chimdrv_od(conn->cd);
+
+	WRITE_ONCE(conn->fwd_since, since);
+	if (!delayed_work_pending(&od->late_work))
+		queue_delayed_work(od->wq, &od->late_work, LATE_TICK);
+}
+
+/* One that is overdue, with a reference; *due: there are others to look at again. */
+static struct chimdrv_conn *overdue(struct chimdrv_offload *od, bool *due)
+{
+	struct chimdrv_conn *conn, *found = NULL;
+	unsigned long since;
+
+	*due = false;
+	spin_lock_bh(&od->lock);
+	list_for_each_entry(conn, &od->conns, all) {
+		since = READ_ONCE(conn->fwd_since);
+		if (!since || test_bit(CHIMDRV_C_UPLOAD, &conn->bits))
+			continue;
+		*due = true;
+		if (time_after(jiffies, since + msecs_to_jiffies(CHIMDRV_LATE_MS)) &&
+		    chimdrv_conn_get(conn)) {
+			found = conn;
+			break;
+		}
+	}
+	spin_unlock_bh(&od->lock);
+	return found;
+}
+
+static void late_work(struct work_struct *work)
+{
+	struct chimdrv_offload *od = container_of(work, struct chimdrv_offload, late_work.work);
+	struct chimdrv_conn *conn;
+	bool due;
+
+	/* each one found has its upload asked for, so this ends */
+	while ((conn = overdue(od, &due))) {
+		dev_warn_ratelimited(od->cd->dev,
+			"no answer to a FORWARD within %u ms: the connection is taken back\n",
+			CHIMDRV_LATE_MS);
+		chimdrv_count(od->cd, late_markers);
+		chimdrv_upload_ask(conn, CHIMDRV_WHY_LATE);
+		chimdrv_conn_put(conn);
+	}
+	if (due)
+		queue_delayed_work(od->wq, &od->late_work, LATE_TICK);
+}
+
+/* Once per card, before anybody can ask. */
+void chimdrv_late_work_init(struct chimdrv_offload *od)
+{
+	INIT_DELAYED_WORK(&od->late_work, late_work);
+}

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Neighbor and path objects of a card, counted by their dependents (TRE-23): found
+ * or made for a socket, their nodes in INITIATE lists, and their end. What changes
+ * them from outside is in neigh_watch.c.
+ *
+ * Objects live under od->mutex. An object without dependents is terminated at the
+ * next occasion, so that a card is not filled by peers that are long gone.
+ */
+#include <linux/if_vlan.h>
+#include <net/neighbour.h>
+
+#include "offload/card/neigh.h"
+
+#define IDLE_MS		2000	/* a next connection may want the same objects */
+
+/* ------------------------------------------------------------------------------ look up */
+
+static u16 vlan_of(struct dst_entry *dst)
+{
+	return is_vlan_dev(dst->dev) ? vlan_dev_vlan_id(dst->dev) : 0;
+}
+
+/* User priority of the socket's frames, from the VLAN device's egress map. */
+u32 chimdrv_path_vlan_prio(const struct sock *sk, const struct dst_entry *dst)
+{
+	if (!is_vlan_dev(dst->dev))
+		return 0;
+	return vlan_dev_get_egress_qos_mask(dst->dev, sk->sk_priority) >> VLAN_PRIO_SHIFT;
+}
+
+/* A valid neighbor, or a push to resolve it and nothing for now. */
+static struct neighbour *resolve(struct dst_entry *dst, const void *daddr, u8 *mac)
+{
+	struct neighbour *n = dst_neigh_lookup(dst, daddr);
+
+	if (!n)
+		return NULL;
+	if (!(READ_ONCE(n->nud_state) & NUD_VALID)) {
+		neigh_event_send(n, NULL);
+		neigh_release(n);
+		return NULL;
+	}
+	neigh_ha_snapshot(mac, n, n->dev);
+	return n;
+}
+
+static struct chimdrv_neigh *neigh_get(struct chimdrv_offload *od, struct dst_entry *dst,
+				       const void *daddr)
+{
+	struct chimdrv_neigh *ng;
+	u8 mac[MAX_ADDR_LEN];
+	struct neighbour *n = resolve(dst, daddr, mac);
+
+	if (!n)
+		return NULL;
+	list_for_each_entry(ng, &od->neighs, node) {
+		if (ng->n == n && ng->vlan == vlan_of(dst) && !ng->failed) {
+			neigh_release(n);
+			return ng;
+		}
+	}
+	ng = chimdrv_cache_alloc(CHIMDRV_CACHE_NEIGH, GFP_KERNEL | __GFP_ZERO);
+	if (!ng) {
+		neigh_release(n);
+		return NULL;
+	}
+	ng->n = n;
+	ether_addr_copy(ng->mac, mac);
+	ng->vlan = vlan_of(dst);
+	ng->cookie = ++od->neigh_id;
+	ng->bl_node = CHIM_NODE_NONE;
+	list_add_tail(&ng->node, &od->neighs);
+	return ng;
+}
+
+/* The socket's route as it is now, if it still leads to this card. */
+static struct dst_entry *route_of(struct chimdrv_offload *od, struct sock *sk,
+				  enum chimdrv_refusal *why)
+{
+	struct chimdrv_dev *cd = NULL;
+
+	*why = CHIMDRV_NO_ROUTE;
+	if (inet_csk(sk)->icsk_af_ops->rebuild_header(sk))
+		return NULL;
+	*why = chimdrv_route_card(sk, &cd);
+	if (!*why && cd != od->cd)
+		*why = CHIMDRV_NO_DEVICE;
+	return *why ? NULL : __sk_dst_get(sk);
+}
+
+struct chimdrv_path *chimdrv_path_get(struct chimdrv_offload *od, struct chimdrv_conn *conn,
+				      enum chimdrv_refusal *why)
+{
+	struct in6_addr src = { }, dst_addr = { };
+	struct sock *sk = conn->sk;
+	struct chimdrv_neigh *ng;
+	struct chimdrv_path *p;
+	struct dst_entry *dst;
+	bool ipv6 = chimdrv_is_ipv6(sk);
+
+	dst = route_of(od, sk, why);
+	if (!dst)
+		return NULL;
+#if IS_ENABLED(CONFIG_IPV6)
+	if (ipv6) {
+		src = inet6_sk(sk)->saddr;
+		dst_addr = sk->sk_v6_daddr;
+	} else
+#endif
+	{
+		src.s6_addr32[0] = inet_sk(sk)->inet_saddr;
+		dst_addr.s6_addr32[0] = inet_sk(sk)->inet_daddr;
+	}
+	*why = CHIMDRV_NO_NEIGHBOR;
+	ng = neigh_get(od, dst, &dst_addr);
+	if (!ng)
+		return NULL;
+	*why = CHIMDRV_NO_NONE;
+	chimdrv_route_take(conn, dst, ng->n);
+	list_for_each_entry(p, &od->paths, node) {
+		if (p->neigh == ng && p->ipv6 == ipv6 && ipv6_addr_equal(&p->src, &src) &&
+		    ipv6_addr_equal(&p->dst, &dst_addr) && p->mtu == dst_mtu(dst)) {
+			p->conns++;
+			return p;
+		}
+	}
+	p = chimdrv_cache_alloc(CHIMDRV_CACHE_PATH, GFP_KERNEL | __GFP_ZERO);
+	if (!p) {
+		*why = CHIMDRV_NO_MEMORY;
+		return NULL;
+	}
+	p->neigh = ng;
+	p->src = src;
+	p->dst = dst_addr;
+	p->ipv6 = ipv6;
+	p->mtu = dst_mtu(dst);
+	p->conns = 1;
+	p->bl_node = CHIM_NODE_NONE;
+	ng->paths++;
+	list_add_tail(&p->node, &od->paths);
+	return p;
+}
+
+void chimdrv_path_put(struct chimdrv_offload *od, struct chimdrv_path *path)
+{
+	lockdep_assert_held(&od->mutex);
+	path->conns--;
+}
+
+/* ----------------------------------------------------------------------- initiate lists */
+
+/* Age of the kernel's last confirmation, ticks (VAR-N4). */
+u32 chimdrv_neigh_age(const struct neighbour *n)
+{
+	return jiffies_to_msecs(jiffies - READ_ONCE(n->confirmed));
+}
+
+static void neigh_state(struct chimdrv_neigh *ng, struct chimdrv_blist *bl, u32 node)
+{
+	const u32 len = sizeof(struct chim_neighbor_const) + sizeof(struct chim_neighbor_cached) +
+			sizeof(struct chim_neighbor_delegated);
+	int off = chimdrv_blist_reserve(bl, len);
+	struct chim_neighbor_delegated *d;
+	struct chim_neighbor_cached *k;
+	struct chim_neighbor_const *c;
+
+	if (off < 0)
+		return;		/* a node without state: the card refuses the list */
+	c = chimdrv_blist_ptr(bl, off);
+	c->hdr.length = cpu_to_le32(sizeof(*c));
+	c->vlan_id = cpu_to_le16(ng->vlan);
+	k = (void *)(c + 1);
+	k->hdr.length = cpu_to_le32(sizeof(*k));
+	ether_addr_copy(k->dst_mac, ng->mac);
+	k->hrd = cpu_to_le32(chimdrv_neigh_age(ng->n));
+	d = (void *)(k + 1);
+	d->hdr.length = cpu_to_le32(sizeof(*d));
+	d->nrd = k->hrd;		/* NCE-3 */
+	chimdrv_blist_at(bl, node)->state_off = cpu_to_le32(off);
+	chimdrv_blist_at(bl, node)->state_len = cpu_to_le32(len);
+}
+
+static void path_state(struct chimdrv_path *p, struct chimdrv_blist *bl, u32 node)
+{
+	const u32 len = sizeof(struct chim_path_const) + sizeof(struct chim_path_cached) +
+			sizeof(struct chim_path_delegated);
+	int off = chimdrv_blist_reserve(bl, len);
+	struct chim_path_delegated *d;
+	struct chim_path_cached *k;
+	struct chim_path_const *c;
+
+	if (off < 0)
+		return;
+	c = chimdrv_blist_ptr(bl, off);
+	c->hdr.length = cpu_to_le32(sizeof(*c));
+	memcpy(c->src, &p->src, 16);
+	memcpy(c->dst, &p->dst, 16);
+	k = (void *)(c + 1);
+	k->hdr.length = cpu_to_le32(sizeof(*k));
+	k->path_mtu = cpu_to_le32(p->mtu);
+	d = (void *)(k + 1);
+	d->hdr.length = cpu_to_le32(sizeof(*d));
+	chimdrv_blist_at(bl, node)->state_off = cpu_to_le32(off);
+	chimdrv_blist_at(bl, node)->state_len = cpu_to_le32(len);
+}
+
+u32 chimdrv_path_node(struct chimdrv_offload *od, struct chimdrv_path *p,
+		      struct chimdrv_blist *bl, u32 *root)
+{
+	struct chimdrv_neigh *ng = p->neigh;
+
+	lockdep_assert_held(&od->mutex);
+	if (p->bl_node != CHIM_NODE_NONE)
+		return p->bl_node;
+	if (ng->bl_node == CHIM_NODE_NONE) {
+		ng->bl_node = chimdrv_blist_node(bl, ng->handle ? CHIM_ROLE_LINKER : CHIM_ROLE_NEW,
+						 CHIM_NEIGHBOR_ALL, ng->handle, ng->cookie);
+		if (!ng->handle)
+			neigh_state(ng, bl, ng->bl_node);
+		chimdrv_blist_at(bl, ng->bl_node)->next = cpu_to_le32(*root);
+		*root = ng->bl_node;
+	}
+	p->bl_node = chimdrv_blist_node(bl, p->handle ? CHIM_ROLE_LINKER : CHIM_ROLE_NEW,
+					p->ipv6 ? CHIM_PATH6_ALL : CHIM_PATH4_ALL, p->handle, 0);
+	if (!p->handle)
+		path_state(p, bl, p->bl_node);
+	chimdrv_blist_at(bl, p->bl_node)->next = chimdrv_blist_at(bl, ng->bl_node)->dependent;
+	chimdrv_blist_at(bl, ng->bl_node)->dependent = cpu_to_le32(p->bl_node);
+	return p->bl_node;
+}
+
+/* Only a new object can be refused; a linker says no more than its dependents. */
+static u32 result_handle(struct chimdrv_blist *bl, u32 node, u32 old, u32 *refused)
+{
+	const struct chim_node *n = chimdrv_blist_at(bl, node);
+	u32 status = le32_to_cpu(n->status);
+
+	*refused = 0;
+	if (old)
+		return old;
+	if (status == CHIM_ST_SUCCESS || status == CHIM_ST_PARTIAL_SUCCESS)
+		return le32_to_cpu(n->handle);
+	*refused = status;
+	return 0;
+}
+
+/* od->mutex. What kept the last list's connections on this path out; 0: not the path (TRE-17) */
+u32 chimdrv_path_refused(const struct chimdrv_path *path)
+{
+	return path->neigh->refused ?: path->refused;
+}
+
+/* The list was processed, or (@bl NULL) never reached the card. */
+void chimdrv_path_results(struct chimdrv_offload *od, struct chimdrv_blist *bl)
+{
+	struct chimdrv_neigh *ng;
+	struct chimdrv_path *p;
+
+	list_for_each_entry(ng, &od->neighs, node) {
+		if (bl && ng->bl_node != CHIM_NODE_NONE)
+			ng->handle = result_handle(bl, ng->bl_node, ng->handle, &ng->refused);
+		ng->bl_node = CHIM_NODE_NONE;
+	}
+	list_for_each_entry(p, &od->paths, node) {
+		if (bl && p->bl_node != CHIM_NODE_NONE)
+			p->handle = result_handle(bl, p->bl_node, p->handle, &p->refused);
+		p->bl_node = CHIM_NODE_NONE;
+	}
+}
+
+/* --------------------------------------------------------------------- end of an object */
+
+/* TERMINATE of one idle object; paths and neighbors need no fence. */
+static int object_terminate(struct chimdrv_offload *od, u32 handle, u8 type, u32 len, u64 cookie)
+{
+	struct chimdrv_admin_cmd cmd = { };
+	struct chim_state_hdr *hdr;
+	struct chimdrv_blist bl;
+	struct chim_node *n;
+	int err, off;
+
+	chimdrv_blist_init(&bl, od->cd, 1);
+	chimdrv_blist_node(&bl, CHIM_ROLE_OBJECT, type, handle, cookie);
+	off = chimdrv_blist_reserve(&bl, len);
+	if (off >= 0) {
+		hdr = chimdrv_blist_ptr(&bl, off);
+		hdr->length = cpu_to_le32(len);
+		n = chimdrv_blist_at(&bl, 0);
+		n->state_off = cpu_to_le32(off);
+		n->state_len = cpu_to_le32(len);
+		err = chimdrv_stateop_exec(od->cd, CHIM_OP_TERMINATE, &bl, 0, 0, &cmd);
+	} else {
+		err = off;
+	}
+	chimdrv_blist_fini(&bl);
+	return err;
+}
+
+static void path_free(struct chimdrv_path *p)
+{
+	p->neigh->paths--;
+	list_del(&p->node);
+	chimdrv_cache_free(CHIMDRV_CACHE_PATH, p);
+}
+
+static void neigh_free(struct chimdrv_neigh *ng)
+{
+	list_del(&ng->node);
+	neigh_release(ng->n);
+	chimdrv_cache_free(CHIMDRV_CACHE_NEIGH, ng);
+}
+
+/* od->mutex. Some object may have lost its last dependent; see to it in a while. */
+void chimdrv_neigh_idle_soon(struct chimdrv_offload *od)
+{
+	chimdrv_path_results(od, NULL);
+	set_bit(CHIMDRV_NEIGH_IDLE, &od->neigh_flags);
+	queue_delayed_work(od->wq, &od->neigh_work, msecs_to_jiffies(IDLE_MS));
+}
+
+/* od->mutex. Terminate what has no dependents (TRM-3). */
+void chimdrv_neigh_idle(struct chimdrv_offload *od)
+{
+	struct chimdrv_neigh *ng, *ng2;
+	struct chimdrv_path *p, *p2;
+
+	chimdrv_path_results(od, NULL);
+	if (!chimdrv_dev_alive(od->cd))
+		return;			/* forgotten as a whole when the card is taken down */
+	list_for_each_entry_safe(p, p2, &od->paths, node) {
+		if (p->conns)
+			continue;
+		if (p->handle)
+			object_terminate(od, p->handle,
+					 p->ipv6 ? CHIM_PATH6_DELEGATED : CHIM_PATH4_DELEGATED,
+					 sizeof(struct chim_path_delegated), 0);
+		path_free(p);
+	}
+	list_for_each_entry_safe(ng, ng2, &od->neighs, node) {
+		if (ng->paths)
+			continue;
+		if (ng->handle)
+			object_terminate(od, ng->handle, CHIM_NEIGHBOR_DELEGATED,
+					 sizeof(struct chim_neighbor_delegated), ng->cookie);
+		neigh_free(ng);
+	}
+}
+
+/* od->mutex. A reset has taken all objects away; a connection may wait for its socket's owner. */
+void chimdrv_neigh_forget(struct chimdrv_offload *od)
+{
+	struct chimdrv_neigh *ng, *ng2;
+	struct chimdrv_path *p, *p2;
+	struct chimdrv_conn *conn;
+
+	spin_lock_bh(&od->lock);
+	list_for_each_entry(conn, &od->conns, all)
+		conn->path = NULL;
+	spin_unlock_bh(&od->lock);
+	list_for_each_entry_safe(p, p2, &od->paths, node)
+		path_free(p);
+	list_for_each_entry_safe(ng, ng2, &od->neighs, node)
+		neigh_free(ng);
+}

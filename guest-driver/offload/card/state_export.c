@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The kernel's TCP variables as state objects (04-state-objects.md): the snapshot
+ * for INITIATE, the cached variables for UPDATE, and how the card's answer is read.
+ * Reads struct tcp_sock (Linux 6.1.192 and 6.12.117) and writes nothing of it; the
+ * way back into it is state_restore.c.
+ *
+ * Socket owned, unless a function says that slock will do.
+ */
+#include <net/ip.h>
+#include <net/ip6_route.h>
+#include <net/ipv6.h>
+#include <net/route.h>
+
+#include "offload/conn.h"
+
+#define BUFFERED_MAX	262144u	/* bytes of unread data that travel; the rest stays in the socket */
+
+/* ----------------------------------------------------------------------------- snapshot */
+
+/* Where a retransmission after a timeout would start (M-32); else SND.NXT itself. */
+static u32 first_lost(struct sock *sk)
+{
+	struct sk_buff *skb;
+
+	if (inet_csk(sk)->icsk_ca_state != TCP_CA_Loss)
+		return tcp_sk(sk)->snd_nxt;
+	for (skb = tcp_rtx_queue_head(sk); skb; skb = skb_rb_next(skb))
+		if ((TCP_SKB_CB(skb)->sacked & TCPCB_LOST) &&
+		    !(TCP_SKB_CB(skb)->sacked & TCPCB_SACKED_RETRANS))
+			return TCP_SKB_CB(skb)->seq;
+	return tcp_sk(sk)->snd_nxt;
+}
+
+/* Socket owned, valves still open. */
+void chimdrv_state_capture(struct chimdrv_conn *conn)
+{
+	struct sock *sk = conn->sk;
+	const struct tcp_sock *tp = tcp_sk(sk);
+	struct chimdrv_tcp_state *s = &conn->final;
+
+	memset(s, 0, sizeof(*s));
+	s->state = sk->sk_state == TCP_CLOSE_WAIT ? CHIM_TCP_CLOSE_WAIT : CHIM_TCP_ESTABLISHED;
+	s->fin_received = sk->sk_state == TCP_CLOSE_WAIT;
+	s->rcv_nxt = tp->rcv_nxt;
+	s->rcv_wnd = tcp_receive_window(tp);
+	s->snd_una = tp->snd_una;
+	s->snd_max = tp->snd_nxt;
+	s->snd_nxt = first_lost(sk);
+	if (before(s->snd_nxt, s->snd_una))
+		s->snd_nxt = s->snd_una;
+	s->snd_wnd = tp->snd_wnd;
+	s->max_snd_wnd = tp->max_window;
+	s->snd_wl1 = tp->snd_wl1;
+	s->cwnd = tcp_snd_cwnd(tp) * tp->mss_cache;
+	s->ssthresh = tp->snd_ssthresh >= TCP_INFINITE_SSTHRESH ? U32_MAX :
+		      (u32)min_t(u64, (u64)tp->snd_ssthresh * tp->mss_cache, U32_MAX - 1);
+	s->srtt_us = tp->srtt_us;
+	s->rttvar_us = tp->rttvar_us;
+	if (tp->rx_opt.tstamp_ok) {
+		s->ts_recent = tp->rx_opt.ts_recent;
+		s->ts_recent_age = (u32)(ktime_get_seconds() - tp->rx_opt.ts_recent_stamp) *
+				   CHIMDRV_TICKS;
+		s->ts_time = chimdrv_compat_ts_clock(tp) + tp->tsoffset;
+		s->last_ts_val = s->ts_time;
+	}
+	chimdrv_timers_capture(sk, &s->timers);
+	chimdrv_tail_capture(conn);
+	conn->seen_rcv_nxt = tp->rcv_nxt;
+	conn->seen_snd_una = tp->snd_una;
+	/* where the received bytes end: a FIN is behind them */
+	conn->rx_seq = tp->rcv_nxt - s->fin_received;
+	conn->buffered_start = conn->rx_seq;
+	conn->buffered_end = conn->rx_seq;
+	conn->posted_seq = tp->snd_una;
+	conn->snd_up = tp->snd_up;
+}
+
+static u32 flow_label(const struct sock *sk)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	const struct ipv6_pinfo *np = inet6_sk(sk);
+	u32 label = be32_to_cpu(np->flow_label & IPV6_FLOWLABEL_MASK);
+	int mode = sock_net(sk)->ipv6.sysctl.auto_flowlabels;
+
+	if (label || mode == IP6_AUTO_FLOW_LABEL_OFF ||
+	    (mode != IP6_AUTO_FLOW_LABEL_FORCED && !chimdrv_compat_autolabel(sk)))
+		return label;
+	/* the kernel derives it from the flow's hash; go on with the same */
+	label = be32_to_cpu((__force __be32)rol32(sk->sk_txhash, 16) & IPV6_FLOWLABEL_MASK);
+	if (sock_net(sk)->ipv6.sysctl.flowlabel_state_ranges)
+		label |= be32_to_cpu(IPV6_FLOWLABEL_STATELESS_FLAG);
+	return label;
+#else
+	return 0;
+#endif
+}
+
+u8 chimdrv_state_ttl(const struct sock *sk, struct dst_entry *dst)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	if (chimdrv_is_ipv6(sk))
+		return inet6_sk(sk)->hop_limit >= 0 ? inet6_sk(sk)->hop_limit :
+						      ip6_dst_hoplimit(dst);
+#endif
+	return inet_sk(sk)->uc_ttl >= 0 ? inet_sk(sk)->uc_ttl : ip4_dst_hoplimit(dst);
+}
+
+u8 chimdrv_state_tos(const struct sock *sk)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	if (chimdrv_is_ipv6(sk))
+		return inet6_sk(sk)->tclass & ~INET_ECN_MASK;
+#endif
+	return inet_sk(sk)->tos & ~INET_ECN_MASK;
+}
+
+/*
+ * Read the options of the socket; true if any differs from what the target knows. What
+ * is sent after a change of the header has the new one with kernel TCP.
+ */
+static bool read_options(struct chimdrv_conn *conn)
+{
+	struct sock *sk = conn->sk;
+	struct dst_entry *dst = conn->route.dst;	/* the socket's own may be gone for now */
+	const struct tcp_sock *tp = tcp_sk(sk);
+	u16 flags = (sock_flag(sk, SOCK_KEEPOPEN) ? CHIM_TCP_KEEPALIVE : 0) |
+		    (tp->nonagle & TCP_NAGLE_OFF ? 0 : CHIM_TCP_NAGLE);
+	bool changed = false;
+
+#define TAKE(field, value) do {					\
+		typeof(conn->field) v = (value);		\
+		if (conn->field != v) {				\
+			conn->field = v;			\
+			changed = true;				\
+		}						\
+	} while (0)
+	TAKE(ttl, chimdrv_state_ttl(sk, dst));
+	TAKE(tos, chimdrv_state_tos(sk));
+	TAKE(prio, chimdrv_path_vlan_prio(sk, dst));
+	TAKE(flow_label, chimdrv_is_ipv6(sk) ? flow_label(sk) : 0);
+	if (changed)
+		set_bit(CHIMDRV_C_UNTOLD, &conn->bits);
+	TAKE(opt_flags, flags);
+	TAKE(ka_probes, min_t(int, keepalive_probes(tp), 255));
+	TAKE(ka_time, jiffies_to_msecs(keepalive_time_when(tp)));
+	TAKE(ka_intvl, jiffies_to_msecs(keepalive_intvl_when(tp)));
+	TAKE(user_timeout, inet_csk(sk)->icsk_user_timeout);
+#undef TAKE
+	return changed;
+}
+
+/* slock or owner. Has the program changed something that the target must know? */
+bool chimdrv_state_changed(struct chimdrv_conn *conn)
+{
+	bool changed = read_options(conn);
+
+	return changed || test_bit(CHIMDRV_C_UNTOLD, &conn->bits) || chimdrv_window_changed(conn);
+}
+
+/* slock or owner. Returns InitialRcvWnd as the target is told. */
+u32 chimdrv_state_cached(struct chimdrv_conn *conn, struct chim_tcp_cached *c, bool update)
+{
+	u32 old = conn->wnd_granted, wnd = chimdrv_window_tell(conn);
+
+	read_options(conn);
+	c->hdr.length = cpu_to_le32(sizeof(*c));
+	c->flags = cpu_to_le16(conn->opt_flags |
+			       (update && wnd != old ? CHIM_TCP_UPDATE_RCV_WND : 0));
+	c->ka_probe_count = conn->ka_probes;
+	c->ttl = conn->ttl;
+	c->tos = conn->tos;
+	c->user_priority = conn->prio;
+	c->initial_rcv_wnd = cpu_to_le32(wnd);
+	c->ka_timeout = cpu_to_le32(conn->ka_time);
+	c->ka_interval = cpu_to_le32(conn->ka_intvl);
+	c->max_rt = cpu_to_le32(conn->user_timeout);
+	c->flow_label = cpu_to_le32(conn->flow_label);
+	return wnd;
+}
+
+/* ----------------------------------------------------- constant and delegated variables */
+
+static void export_const(struct chimdrv_conn *conn, struct chim_tcp_const *c)
+{
+	const struct tcp_sock *tp = tcp_sk(conn->sk);
+	const struct inet_sock *inet = inet_sk(conn->sk);
+	u16 flags = 0;
+
+	if (tp->rx_opt.tstamp_ok)
+		flags |= CHIM_TCP_TIMESTAMPS;
+	if (tcp_is_sack(tp))
+		flags |= CHIM_TCP_SACK;
+	if (tp->rx_opt.wscale_ok)
+		flags |= CHIM_TCP_WSCALE;
+	if (tp->rx_opt.tstamp_ok && chimdrv_compat_usec_ts(tp))
+		flags |= CHIM_TCP_TS_USEC;
+	c->hdr.length = cpu_to_le32(sizeof(*c));
+	c->flags = cpu_to_le16(flags);
+	c->remote_port = inet->inet_dport;
+	c->local_port = inet->inet_sport;
+	if (tp->rx_opt.wscale_ok) {
+		c->snd_wscale = tp->rx_opt.snd_wscale;
+		c->rcv_wscale = tp->rx_opt.rcv_wscale;
+	}
+	c->remote_mss = cpu_to_le16(tp->rx_opt.mss_clamp);
+	c->hash = cpu_to_le32(conn->hash);
+}
+
+static u16 sat16(u64 v)
+{
+	return min_t(u64, v, U16_MAX);
+}
+
+static void export_delegated(struct chimdrv_conn *conn, struct chim_tcp_delegated *d)
+{
+	const struct chimdrv_tcp_state *s = &conn->final;
+
+	d->hdr.length = cpu_to_le32(sizeof(*d));
+	d->state = s->state;
+	d->rcv_nxt = cpu_to_le32(s->rcv_nxt);
+	d->rcv_wnd = cpu_to_le32(s->rcv_wnd);
+	d->snd_una = cpu_to_le32(s->snd_una);
+	d->snd_nxt = cpu_to_le32(s->snd_nxt);
+	d->snd_max = cpu_to_le32(s->snd_max);
+	d->snd_wnd = cpu_to_le32(s->snd_wnd);
+	d->max_snd_wnd = cpu_to_le32(s->max_snd_wnd);
+	d->snd_wl1 = cpu_to_le32(s->snd_wl1);
+	d->cwnd = cpu_to_le32(s->cwnd);
+	d->ssthresh = cpu_to_le32(s->ssthresh);
+	d->srtt = cpu_to_le16(sat16(s->srtt_us / (USEC_PER_SEC / CHIMDRV_TICKS)));
+	d->rttvar = cpu_to_le16(sat16(s->rttvar_us / (USEC_PER_SEC / CHIMDRV_TICKS)));
+	d->srtt_us = cpu_to_le32(s->srtt_us);
+	d->rttvar_us = cpu_to_le32(s->rttvar_us);
+	d->ts_recent = cpu_to_le32(s->ts_recent);
+	d->ts_recent_age = cpu_to_le32(s->ts_recent_age);
+	d->ts_time = cpu_to_le32(s->ts_time);
+	chimdrv_timers_put(conn->cd, &s->timers, d);
+}
+
+/* ------------------------------------------------------------------------- BufferedData */
+
+/* The newest unread bytes, copied; they stay readable in the socket (BRD-1, BRD-2). */
+static int export_buffered(struct chimdrv_conn *conn, struct chimdrv_blist *bl,
+			   struct chim_tcp_delegated **d, u32 d_off, struct chimdrv_room **out)
+{
+	struct sock *sk = conn->sk;
+	const struct tcp_sock *tp = tcp_sk(sk);
+	u32 end = conn->buffered_end, start, from, to;
+	u32 len = before(tp->copied_seq, end) ? end - tp->copied_seq : 0;
+	struct chimdrv_room *room;
+	struct sk_buff *skb;
+	int off;
+
+	*out = NULL;
+	len = min3(len, conn->cd->limits.buffered, BUFFERED_MAX);
+	if (!len || !chimdrv_hw_has(conn->cd, CHIM_F_BUFFERED))
+		return 0;
+	room = chimdrv_room_create(conn->cd->dev, len, DMA_TO_DEVICE, false);
+	if (!room)
+		return 0;	/* a freedom, not a need: the bytes stay with the socket */
+	start = end - len;
+	skb_queue_walk(&sk->sk_receive_queue, skb) {
+		from = TCP_SKB_CB(skb)->seq;
+		to = from + skb->len;
+		if (!after(to, start))
+			continue;
+		if (before(from, start))
+			from = start;
+		if (!chimdrv_compat_readable(skb) || after(to, end) ||
+		    chimdrv_room_write(room, from - start, skb, from - TCP_SKB_CB(skb)->seq,
+				       to - from)) {
+			chimdrv_room_destroy(room);
+			return 0;
+		}
+	}
+	off = chimdrv_blist_reserve(bl, room->count * sizeof(struct chim_sge));
+	if (off < 0) {
+		chimdrv_room_destroy(room);
+		return off;
+	}
+	*d = chimdrv_blist_ptr(bl, d_off);
+	(*d)->buffered_off = cpu_to_le32(off);
+	(*d)->buffered_sges = cpu_to_le32(chimdrv_room_sges(room, chimdrv_blist_ptr(bl, off), len));
+	(*d)->buffered_len = cpu_to_le32(len);
+	conn->refused_bytes = len;	/* waits in the card for receive requests (BRD-6) */
+	conn->buffered = len;
+	conn->buffered_recvs = 0;
+	conn->buffered_start = start;
+	*out = room;
+	return 0;
+}
+
+/* ---------------------------------------------------------------------- the whole state */
+
+/*
+ * Socket owned, captured, valves closed: node @node of the list gets the whole
+ * state. Send requests of the chain are then in conn->sends, mapped.
+ */
+int chimdrv_state_export(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u32 node,
+			 struct chimdrv_room **buffered)
+{
+	const u32 len = sizeof(struct chim_tcp_const) + sizeof(struct chim_tcp_cached) +
+			sizeof(struct chim_tcp_delegated);
+	int off = chimdrv_blist_reserve(bl, len), err;
+	struct chim_tcp_delegated *d;
+	u32 d_off, chain, count;
+
+	if (off < 0)
+		return off;
+	d_off = off + sizeof(struct chim_tcp_const) + sizeof(struct chim_tcp_cached);
+	chimdrv_window_begin(conn, conn->final.rcv_wnd);
+	export_const(conn, chimdrv_blist_ptr(bl, off));
+	chimdrv_state_cached(conn, chimdrv_blist_ptr(bl, off + sizeof(struct chim_tcp_const)),
+			     false);
+	clear_bit(CHIMDRV_C_UNTOLD, &conn->bits);
+	export_delegated(conn, chimdrv_blist_ptr(bl, d_off));
+	err = chimdrv_send_chain(conn, bl, &chain, &count);
+	if (err)
+		return err;
+	d = chimdrv_blist_ptr(bl, d_off);
+	if (count) {
+		d->send_off = cpu_to_le32(chain);
+		d->send_count = cpu_to_le32(count);
+		d->send_tail = cpu_to_le32(count - 1);
+	}
+	err = export_buffered(conn, bl, &d, d_off, buffered);
+	if (err)
+		return err;
+	chimdrv_blist_at(bl, node)->state_off = cpu_to_le32(off);
+	chimdrv_blist_at(bl, node)->state_len = cpu_to_le32(len);
+	chimdrv_blist_at(bl, node)->pair = cpu_to_le16(conn->pair->number);
+	return 0;
+}
+
+void chimdrv_state_age(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u32 node)
+{
+	u32 off = le32_to_cpu(chimdrv_blist_at(bl, node)->state_off);
+
+	off += sizeof(struct chim_tcp_const) + sizeof(struct chim_tcp_cached);
+	chimdrv_timers_put(conn->cd, &conn->final.timers, chimdrv_blist_ptr(bl, off));
+}
+
+u32 chimdrv_state_size(struct chimdrv_conn *conn)
+{
+	u32 buffered = min(conn->cd->limits.buffered, chimdrv_window_now(conn) / 2);
+
+	return sizeof(struct chim_tcp_const) + sizeof(struct chim_tcp_cached) +
+	       sizeof(struct chim_tcp_delegated) + chimdrv_send_chain_size(conn) +
+	       (buffered / PAGE_SIZE + 2) * sizeof(struct chim_sge);
+}
+
+/* ------------------------------------------------------------- and as the card gives it */
+
+/* Of a card that does not tell: a FIN that an RST has followed is not known of. */
+static u32 fins_of_state(u8 state)
+{
+	u32 fins = 0;
+
+	if (state == CHIM_TCP_CLOSE_WAIT || state == CHIM_TCP_CLOSING ||
+	    state == CHIM_TCP_LAST_ACK || state == CHIM_TCP_TIME_WAIT)
+		fins |= CHIM_FIN_RECEIVED;
+	if (state == CHIM_TCP_FIN_WAIT1 || state == CHIM_TCP_FIN_WAIT2 ||
+	    state == CHIM_TCP_CLOSING || state == CHIM_TCP_LAST_ACK ||
+	    state == CHIM_TCP_TIME_WAIT)
+		fins |= CHIM_FIN_SENT;
+	return fins;
+}
+
+void chimdrv_state_import(const struct chimdrv_dev *cd, struct chimdrv_tcp_state *s,
+			  const struct chim_tcp_delegated *d)
+{
+	u32 fins = le32_to_cpu(d->fins) | fins_of_state(d->state);
+
+	s->state = d->state;
+	s->fin_received = fins & CHIM_FIN_RECEIVED;
+	s->fin_sent = fins & CHIM_FIN_SENT;
+	s->rcv_nxt = le32_to_cpu(d->rcv_nxt);
+	s->rcv_wnd = le32_to_cpu(d->rcv_wnd);
+	s->snd_una = le32_to_cpu(d->snd_una);
+	s->snd_nxt = le32_to_cpu(d->snd_nxt);
+	s->snd_max = le32_to_cpu(d->snd_max);
+	s->snd_wnd = le32_to_cpu(d->snd_wnd);
+	s->max_snd_wnd = le32_to_cpu(d->max_snd_wnd);
+	s->snd_wl1 = le32_to_cpu(d->snd_wl1);
+	s->cwnd = le32_to_cpu(d->cwnd);
+	s->ssthresh = le32_to_cpu(d->ssthresh);
+	s->srtt_us = le32_to_cpu(d->srtt_us) ?:
+		     le16_to_cpu(d->srtt) * (USEC_PER_SEC / CHIMDRV_TICKS);
+	s->rttvar_us = le32_to_cpu(d->rttvar_us) ?:
+		       le16_to_cpu(d->rttvar) * (USEC_PER_SEC / CHIMDRV_TICKS);
+	s->ts_recent = le32_to_cpu(d->ts_recent);
+	s->ts_recent_age = le32_to_cpu(d->ts_recent_age);
+	s->ts_time = le32_to_cpu(d->ts_time);
+	s->last_ts_val = le32_to_cpu(d->last_ts_val);
+	s->rexmit_segments = le32_to_cpu(d->rexmit_segments);
+	s->send_backlog = le32_to_cpu(d->send_backlog_size);
+	s->receive_backlog = le32_to_cpu(d->receive_backlog_size);
+	chimdrv_timers_take(cd, &s->timers, d);
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Running one state operation (05-operations.md): a block list goes to the card
+ * and comes back with the card's word in it. What is in the list is its maker's
+ * business.
+ *
+ * Process context, od->mutex held: state operations of a card run one at a time,
+ * each for as many objects as have gathered. That keeps objects from being operated
+ * on twice (OBJ-H4) and makes bulk the ordinary case.
+ */
+#include "offload/conn.h"
+
+#define EXEC_MS		14000	/* fences may take the card 10 s (OP-D2) */
+
+u32 chimdrv_stateop_fence_id(struct chimdrv_offload *od)
+{
+	if (!++od->fence_id)
+		od->fence_id++;
+	return od->fence_id;
+}
+
+/* Those that are counted by the list; connections taken and given back are counted one by one. */
+static void count_command(struct chimdrv_dev *cd, u8 op)
+{
+	if (op == CHIM_OP_UPDATE)
+		chimdrv_count(cd, updates);
+	else if (op == CHIM_OP_QUERY)
+		chimdrv_count(cd, queries);
+	else if (op == CHIM_OP_INVALIDATE)
+		chimdrv_count(cd, invalidates);
+}
+
+static void count_completion(struct chimdrv_dev *cd, u8 op)
+{
+	switch (op) {
+	case CHIM_OP_INITIATE:
+		chimdrv_count(cd, initiate_completions);
+		break;
+	case CHIM_OP_TERMINATE:
+		chimdrv_count(cd, terminate_completions);
+		break;
+	case CHIM_OP_UPDATE:
+		chimdrv_count(cd, update_completions);
+		break;
+	case CHIM_OP_QUERY:
+		chimdrv_count(cd, query_completions);
+		break;
+	case CHIM_OP_INVALIDATE:
+		chimdrv_count(cd, invalidate_completions);
+		break;
+	}
+}
+
+/* The list goes to memory that the card sees, and what the card makes of it comes back. */
+int chimdrv_stateop_exec(struct chimdrv_dev *cd, u8 op, struct chimdrv_blist *bl, u32 fence_id,
+			 u32 fences, struct chimdrv_admin_cmd *cmd)
+{
+	struct chim_block_list *head = (struct chim_block_list *)bl->buf;
+	struct chimdrv_offload *od = chimdrv_od(cd);
+	struct chim_sqe sqe = { };
+	int err;
+
+	lockdep_assert_held(&od->mutex);
+	head->length = cpu_to_le32(bl->len);
+	head->node_count = cpu_to_le32(bl->nodes);
+	memcpy(od->list_mem, bl->buf, bl->len);
+	sqe.ctl = cpu_to_le32(op);
+	sqe.u.admin.len = cpu_to_le32(bl->len);
+	sqe.u.admin.fence_id = cpu_to_le32(fence_id);
+	sqe.u.admin.fence_count = cpu_to_le32(fences);
+	sqe.sge[0].addr = cpu_to_le64(od->list_dma);
+	sqe.sge[0].len = cpu_to_le32(bl->len);
+	count_command(cd, op);
+	err = chimdrv_admin_exec(cd, &sqe, cmd, EXEC_MS);
+	memcpy(bl->buf, od->list_mem, bl->len);
+	if (!err || cmd->status)	/* a refusal is an answer */
+		count_completion(cd, op);
+	return err;
+}
+
+/*
+ * Fences whose command cannot be run go with one that does nothing, a list without
+ * an object: the card holds a limited number that belong to no command (OP-H1).
+ * The list of the command itself is given up for it.
+ */
+void chimdrv_stateop_void(struct chimdrv_dev *cd, struct chimdrv_blist *bl, u32 fence_id,
+			  u32 fences)
+{
+	struct chimdrv_admin_cmd cmd = { };
+
+	chimdrv_blist_fini(bl);
+	chimdrv_blist_init(bl, cd, 1);
+	chimdrv_blist_node(bl, CHIM_ROLE_PLACEHOLDER, 0, 0, 0);
+	chimdrv_stateop_exec(cd, CHIM_OP_UPDATE, bl, fence_id, fences, &cmd);
+}

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The offload half in the life of a card and of the module: what the NIC half calls
+ * when a card comes, goes up, goes down, fails or goes, in what order the parts of
+ * the offload half start and end, and the one work that belongs to none of them.
+ *
+ * Process context; up, down and gone may come with rtnl held. od->mutex is taken
+ * inside, for neighbors and paths.
+ */
+#include <linux/seq_file.h>
+
+#include "offload/card/neigh.h"
+
+/* Connections whose posting failed for want of memory, and those of a full ring. */
+static void retry_work(struct work_struct *work)
+{
+	struct chimdrv_offload *od = container_of(work, struct chimdrv_offload, retry_work.work);
+	struct chimdrv_net *net = od->cd->net;
+	unsigned int i;
+
+	for (i = 0; net && i < od->cd->max_pairs; i++) {
+		local_bh_disable();
+		if (net->pair[i])
+			chimdrv_events_poll_end(net->pair[i]);
+		local_bh_enable();
+	}
+}
+
+int chimdrv_offload_dev_add(struct chimdrv_dev *cd)
+{
+	struct chimdrv_offload *od = kzalloc(sizeof(*od), GFP_KERNEL);
+
+	if (!od)
+		return -ENOMEM;
+	/* its own: these works wait for the card, whose recovery runs on cd->wq */
+	od->wq = alloc_workqueue("chimney-%s", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0,
+				 pci_name(cd->pdev));
+	if (!od->wq) {
+		kfree(od);
+		return -ENOMEM;
+	}
+	od->cd = cd;
+	if (chimdrv_blist_memory(od)) {
+		dev_err(cd->dev, "no %u bytes in one piece for a block list\n", od->list_len);
+		destroy_workqueue(od->wq);
+		kfree(od);
+		return -ENOMEM;
+	}
+	mutex_init(&od->mutex);
+	spin_lock_init(&od->lock);
+	INIT_LIST_HEAD(&od->neighs);
+	INIT_LIST_HEAD(&od->paths);
+	INIT_LIST_HEAD(&od->conns);
+	init_waitqueue_head(&od->idle);
+	chimdrv_upload_work_init(od);
+	chimdrv_update_work_init(od);
+	chimdrv_offload_work_init(od);
+	INIT_DELAYED_WORK(&od->retry_work, retry_work);
+	chimdrv_neigh_watch_work_init(od);
+	chimdrv_frag_work_init(od);
+	chimdrv_late_work_init(od);
+	cd->offload = od;
+	return 0;
+}
+
+/* Under the lock: who joined before is seen by whoever looks for connections from now on. */
+static void set_up(struct chimdrv_offload *od, bool up)
+{
+	spin_lock_bh(&od->lock);
+	WRITE_ONCE(od->up, up);
+	spin_unlock_bh(&od->lock);
+}
+
+/* Connections map the card's memory and count in its counters: it stays for the last one. */
+static void wait_for_owners(struct chimdrv_offload *od)
+{
+	while (!wait_event_timeout(od->idle, !READ_ONCE(od->nconns), 10 * HZ))
+		dev_warn(od->cd->dev, "waiting for programs to let go of %u sockets\n",
+			 READ_ONCE(od->nconns));
+}
+
+void chimdrv_offload_dev_del(struct chimdrv_dev *cd)
+{
+	struct chimdrv_offload *od = chimdrv_od(cd);
+
+	if (!od)
+		return;
+	set_up(od, false);
+	synchronize_rcu();		/* who has seen it up has added its candidate */
+	chimdrv_offload_work_end(od);
+	chimdrv_upload_all(cd, CHIMDRV_WHY_CARD_DOWN, true);
+	wait_for_owners(od);
+	chimdrv_frag_fini(od);
+	mutex_lock(&od->mutex);
+	chimdrv_neigh_idle(od);
+	chimdrv_neigh_forget(od);
+	mutex_unlock(&od->mutex);
+	/* nobody finds it any more, then nothing is queued any more, then it goes */
+	WRITE_ONCE(cd->offload, NULL);
+	synchronize_rcu();
+	chimdrv_refusals_forget(od);
+	cancel_delayed_work_sync(&od->late_work);
+	cancel_delayed_work_sync(&od->upload_again);
+	cancel_delayed_work_sync(&od->upload_ends);
+	cancel_work_sync(&od->upload_work);
+	cancel_delayed_work_sync(&od->update_work);
+	cancel_work_sync(&od->nce_work);
+	cancel_delayed_work_sync(&od->retry_work);
+	cancel_delayed_work_sync(&od->neigh_work);
+	destroy_workqueue(od->wq);
+	chimdrv_blist_memory_free(od);
+	kfree(od);
+}
+
+void chimdrv_offload_dev_reset(struct chimdrv_dev *cd)
+{
+	if (chimdrv_od(cd))
+		chimdrv_count(cd, card_resets);
+}
+
+bool chimdrv_offload_busy(struct chimdrv_dev *cd)
+{
+	struct chimdrv_offload *od;
+	bool busy;
+
+	rcu_read_lock();
+	od = READ_ONCE(cd->offload);
+	busy = od && READ_ONCE(od->nconns);
+	rcu_read_unlock();
+	return busy;
+}
+
+void chimdrv_offload_dev_up(struct chimdrv_net *net)
+{
+	struct chimdrv_offload *od = chimdrv_od(net->cd);
+
+	chimdrv_backoff_forget();
+	mutex_lock(&od->mutex);
+	/* a card that was reset has forgotten them */
+	memset(&od->params, 0, sizeof(od->params));
+	chimdrv_params_tell(od);
+	mutex_unlock(&od->mutex);
+	set_up(od, true);
+}
+
+void chimdrv_offload_dev_down(struct chimdrv_net *net)
+{
+	struct chimdrv_offload *od = chimdrv_od(net->cd);
+
+	set_up(od, false);
+	flush_work(&od->offload_work);
+	chimdrv_upload_all(net->cd, CHIMDRV_WHY_CARD_DOWN, true);
+	mutex_lock(&od->mutex);
+	chimdrv_neigh_idle(od);
+	mutex_unlock(&od->mutex);
+	if (atomic_read(&od->abandoned))
+		chimdrv_dev_fail(net->cd, "reset for connections that it has not given back");
+}
+
+void chimdrv_offload_dev_gone(struct chimdrv_dev *cd)
+{
+	struct chimdrv_offload *od = chimdrv_od(cd);
+	struct chimdrv_conn *conn, **all;
+	unsigned int n = 0, i, max;
+
+	if (!od)
+		return;
+	spin_lock_bh(&od->lock);
+	WRITE_ONCE(od->up, false);
+	max = od->nconns;
+	spin_unlock_bh(&od->lock);
+	all = kvcalloc(max + 64, sizeof(*all), GFP_KERNEL | __GFP_NOFAIL);
+	spin_lock_bh(&od->lock);
+	list_for_each_entry(conn, &od->conns, all)
+		if (n < max + 64 && chimdrv_conn_get(conn))
+			all[n++] = conn;
+	spin_unlock_bh(&od->lock);
+	for (i = 0; i < n; i++) {
+		spin_lock_bh(&all[i]->sk->sk_lock.slock);
+		set_bit(CHIMDRV_C_GONE, &all[i]->bits);
+		wake_up_all(&all[i]->wait);
+		chimdrv_progress_check(all[i]);
+		spin_unlock_bh(&all[i]->sk->sk_lock.slock);
+		chimdrv_conn_put(all[i]);
+	}
+	kvfree(all);
+	/* owned ones end when their owner lets go; the works end now, nothing answers them */
+	mutex_lock(&od->mutex);
+	atomic_set(&od->abandoned, 0);
+	chimdrv_neigh_forget(od);
+	mutex_unlock(&od->mutex);
+}
+
+/* What is in the lists; what is in the caches and not here is left over. */
+void chimdrv_offload_dev_show(struct seq_file *m, struct chimdrv_dev *cd)
+{
+	struct chimdrv_offload *od = chimdrv_od(cd);
+	unsigned int neighs = 0, paths = 0;
+	struct chimdrv_neigh *ng;
+	struct chimdrv_path *p;
+
+	mutex_lock(&od->mutex);
+	list_for_each_entry(ng, &od->neighs, node)
+		neighs++;
+	list_for_each_entry(p, &od->paths, node)
+		paths++;
+	mutex_unlock(&od->mutex);
+	seq_printf(m, "conn %u\nneigh %u\npath %u\n", READ_ONCE(od->nconns), neighs, paths);
+}
+
+/* -------------------------------------------------------------------------- module life */
+
+int chimdrv_offload_init(void)
+{
+	int err = chimdrv_cache_init();
+
+	if (err)
+		return err;
+	err = chimdrv_policy_init();
+	if (err)
+		goto err_cache;
+	err = chimdrv_ulp_init();
+	if (err)
+		goto err_policy;
+	err = chimdrv_route_watch_init();
+	if (err)
+		goto err_ulp;
+	err = chimdrv_hook_init();	/* which has routes looked at */
+	if (err)
+		goto err_route;
+	err = chimdrv_neigh_watch_init();
+	if (err)
+		goto err_hook;
+	err = chimdrv_genl_init();
+	if (err)
+		goto err_neigh;
+	return 0;
+err_neigh:
+	chimdrv_neigh_watch_exit();
+err_hook:
+	chimdrv_hook_exit();
+err_route:
+	chimdrv_route_watch_exit();
+err_ulp:
+	chimdrv_ulp_exit();
+err_policy:
+	chimdrv_policy_exit();
+err_cache:
+	chimdrv_cache_exit();
+	return err;
+}
+
+void chimdrv_offload_exit(void)
+{
+	chimdrv_genl_exit();
+	chimdrv_neigh_watch_exit();
+	chimdrv_hook_exit();
+	chimdrv_route_watch_exit();	/* the two before it tell it of changes */
+	chimdrv_ulp_exit();
+	chimdrv_policy_exit();
+	chimdrv_refusals_exit();
+	rcu_barrier();
+	chimdrv_cache_exit();
+}

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which sockets may be offloaded, and which are without being asked: the
+ * conditions with their reasons, and the policy none, auto or random.
+ */
+#include <linux/prandom.h>
+#include <net/transp_v6.h>
+
+#include "offload/conn.h"
+
+static struct {
+	u32 mode;		/* enum chimney_policy; READ_ONCE */
+	u32 seed;
+	struct rnd_state rnd;	/* lock */
+	spinlock_t lock;
+	struct delayed_work work;	/* random: the next moment */
+} policy;
+
+#define RANDOM_MIN_MS	5
+#define RANDOM_SPAN_MS	195
+
+/* -------------------------------------------------------------------------- conditions */
+
+static bool has_ip_options(const struct sock *sk)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	if (chimdrv_is_ipv6(sk))
+		return rcu_access_pointer(inet6_sk(sk)->opt);
+#endif
+	return rcu_access_pointer(inet_sk(sk)->inet_opt);
+}
+
+/* Options that the target does not know; they change without a call that passes by the driver. */
+enum chimdrv_refusal chimdrv_policy_option(const struct sock *sk)
+{
+	const struct net *net = sock_net(sk);
+
+	if (READ_ONCE(sk->sk_tsflags) & SOF_TIMESTAMPING_TX_RECORD_MASK)
+		return CHIMDRV_NO_TIMESTAMPING;
+	if (READ_ONCE(inet_sk(sk)->min_ttl))
+		return CHIMDRV_NO_MIN_TTL;
+#if IS_ENABLED(CONFIG_IPV6)
+	if (sk->sk_family == AF_INET6 && READ_ONCE(inet6_sk(sk)->min_hopcount))
+		return CHIMDRV_NO_MIN_TTL;
+#endif
+	if (tcp_sk(sk)->thin_lto || READ_ONCE(net->ipv4.sysctl_tcp_thin_linear_timeouts))
+		return CHIMDRV_NO_TIMEOUTS;
+	if (inet_csk(sk)->icsk_mtup.enabled || READ_ONCE(net->ipv4.sysctl_tcp_mtu_probing))
+		return CHIMDRV_NO_PROBING;
+	return CHIMDRV_NO_NONE;
+}
+
+/*
+ * SO_MAX_PACING_RATE, or a congestion control that paces: kept by kernel TCP, or by
+ * sch_fq, which the target's segments do not pass.
+ */
+bool chimdrv_policy_paced(const struct sock *sk)
+{
+	/* pairs with the release in sch_fq, as in TCP itself */
+	u32 status = smp_load_acquire(&sk->sk_pacing_status);
+
+	return status == SK_PACING_NEEDED ||
+	       (status == SK_PACING_FQ && READ_ONCE(sk->sk_max_pacing_rate) != ~0UL);
+}
+
+static bool good_congestion_control(const struct sock *sk)
+{
+	const char *name = inet_csk(sk)->icsk_ca_ops->name;
+
+	return !strcmp(name, "cubic") || !strcmp(name, "reno");
+}
+
+/*
+ * Its last descriptor is closed: the close may have chosen kernel TCP's operation before
+ * the socket was ours, and not have come as far as the socket lock. RCU or owner.
+ */
+static bool closing(const struct sock *sk)
+{
+	const struct socket *sock = READ_ONCE(sk->sk_socket);
+	const struct file *file = sock ? READ_ONCE(sock->file) : NULL;
+
+	return file && !file_count(file);	/* a socket of the kernel's own has no file */
+}
+
+/* What holds for a socket whoever has it. */
+enum chimdrv_refusal chimdrv_policy_recheck(struct sock *sk)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+
+	if (sk->sk_state != TCP_ESTABLISHED && sk->sk_state != TCP_CLOSE_WAIT)
+		return CHIMDRV_NO_STATE;
+	if (sk->sk_shutdown & SEND_SHUTDOWN)
+		return CHIMDRV_NO_STATE;
+	if (!sk->sk_socket || sock_flag(sk, SOCK_DEAD) || closing(sk))
+		return CHIMDRV_NO_ORPHAN;
+	if (tp->repair)
+		return CHIMDRV_NO_REPAIR;
+	if (tp->urg_data || tp->snd_una != tp->snd_up)
+		return CHIMDRV_NO_URGENT;
+	if (chimdrv_compat_signed(tp))
+		return CHIMDRV_NO_SIGNED;
+	if (rcu_access_pointer(sk->sk_filter))
+		return CHIMDRV_NO_FILTER;
+	if (rcu_access_pointer(tp->fastopen_rsk))
+		return CHIMDRV_NO_FASTOPEN;
+#ifdef CONFIG_XFRM
+	if (rcu_access_pointer(sk->sk_policy[0]) || rcu_access_pointer(sk->sk_policy[1]))
+		return CHIMDRV_NO_XFRM;
+#endif
+	if (chimdrv_policy_option(sk))
+		return chimdrv_policy_option(sk);
+	if (has_ip_options(sk))
+		return CHIMDRV_NO_OPTIONS;
+	if (chimdrv_compat_transparent(sk))
+		return CHIMDRV_NO_TRANSPARENT;
+	if (!good_congestion_control(sk))	/* before pacing, which some of them ask for */
+		return CHIMDRV_NO_CONGESTION;
+	if (chimdrv_policy_paced(sk))
+		return CHIMDRV_NO_PACING;
+	if (tp->ecn_flags & TCP_ECN_OK)
+		return CHIMDRV_NO_ECN;
+	if (BPF_SOCK_OPS_TEST_FLAG(tp, BPF_SOCK_OPS_ALL_CB_FLAGS))
+		return CHIMDRV_NO_BPF;
+	return CHIMDRV_NO_NONE;
+}
+
+/* What passes by itself: try again in a moment. */
+enum chimdrv_refusal chimdrv_policy_moment(struct sock *sk)
+{
+	if (!RB_EMPTY_ROOT(&tcp_sk(sk)->out_of_order_queue))
+		return CHIMDRV_NO_OOO;
+	if (inet_csk(sk)->icsk_ca_state == TCP_CA_CWR ||
+	    inet_csk(sk)->icsk_ca_state == TCP_CA_Recovery)
+		return CHIMDRV_NO_RECOVERY;
+	return CHIMDRV_NO_NONE;
+}
+
+/* What forbids it whatever the card. */
+static enum chimdrv_refusal check_socket(struct sock *sk)
+{
+	if (chimdrv_ulp_is_ours(sk))
+		return CHIMDRV_NO_ALREADY;
+	if (inet_csk(sk)->icsk_ulp_ops)
+		return CHIMDRV_NO_ULP;
+	if (sk->sk_prot != &tcp_prot
+#if IS_ENABLED(CONFIG_IPV6)
+	    && sk->sk_prot != &tcpv6_prot
+#endif
+	    )
+		return CHIMDRV_NO_PROTO;
+	return chimdrv_policy_recheck(sk);
+}
+
+/*
+ * @cd is not held: it is good as long as the RCU section of the caller. It is set for a
+ * refusal too where the route leads to a card of ours, and left alone where it does not.
+ */
+enum chimdrv_refusal chimdrv_policy_check(struct sock *sk, struct chimdrv_dev **cd)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+	enum chimdrv_refusal way, why;
+
+	if (sk->sk_protocol != IPPROTO_TCP || sk->sk_type != SOCK_STREAM)
+		return CHIMDRV_NO_PROTO;
+	way = chimdrv_route_card(sk, cd);
+	if (way == CHIMDRV_NO_DEVICE)	/* whatever else stands in the way is not our concern */
+		return way;
+	why = check_socket(sk);
+	if (why || way)
+		return why ?: way;
+	if (tp->rx_opt.tstamp_ok && chimdrv_compat_usec_ts(tp) &&
+	    !chimdrv_hw_has(*cd, CHIM_F_EXT_TS_US))
+		return CHIMDRV_NO_USEC;
+	return CHIMDRV_NO_NONE;
+}
+
+int chimdrv_policy_errno(enum chimdrv_refusal refusal)
+{
+	switch (refusal) {
+	case CHIMDRV_NO_NONE:
+		return 0;
+	case CHIMDRV_NO_OOO:
+	case CHIMDRV_NO_RECOVERY:
+	case CHIMDRV_NO_DRAIN:
+	case CHIMDRV_NO_PAUSED:
+	case CHIMDRV_NO_NEIGHBOR:
+	case CHIMDRV_NO_OWNED:
+		return -EAGAIN;
+	case CHIMDRV_NO_STATE:
+		return -ENOTCONN;
+	case CHIMDRV_NO_MEMORY:
+		return -ENOMEM;
+	case CHIMDRV_NO_BUSY:
+	case CHIMDRV_NO_ALREADY:
+		return -EALREADY;
+	case CHIMDRV_NO_DEVICE:
+	case CHIMDRV_NO_ROUTE:
+		return -ENODEV;
+	case CHIMDRV_NO_DOWN:
+		return -ENETDOWN;
+	case CHIMDRV_NO_LATE:
+		return -ETIMEDOUT;
+	case CHIMDRV_NO_CARD:
+		return -ENOSPC;
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+/* ------------------------------------------------------------------------------ policy */
+
+/* In the hook, without a lock: is it worth a closer look? */
+bool chimdrv_policy_wants(struct sock *sk)
+{
+	if (likely(READ_ONCE(policy.mode) != CHIMNEY_POLICY_AUTO))
+		return false;
+	return sk->sk_state == TCP_ESTABLISHED && READ_ONCE(sk->sk_socket);
+}
+
+static u32 roll(void)
+{
+	u32 v;
+
+	spin_lock_bh(&policy.lock);
+	v = prandom_u32_state(&policy.rnd);
+	spin_unlock_bh(&policy.lock);
+	return v;
+}
+
+/*
+ * The random policy walks through the established sockets and flips coins: one in
+ * two of the eligible ones goes over, one in two of the offloaded ones comes back.
+ */
+static void random_card(struct chimdrv_dev *cd)
+{
+	struct chimdrv_offload *od = chimdrv_od(cd);
+	struct chimdrv_conn *conn;
+
+	spin_lock_bh(&od->lock);
+	list_for_each_entry(conn, &od->conns, all) {
+		if (conn->state != CHIMDRV_OFFLOADED || !list_empty(&conn->link) ||
+		    (prandom_u32_state(&policy.rnd) & 1) ||
+		    test_and_set_bit(CHIMDRV_C_UPLOAD, &conn->bits) || !chimdrv_conn_get(conn))
+			continue;
+		conn->reason = CHIMDRV_WHY_POLICY;
+		list_add_tail(&conn->link, &od->uploads);
+	}
+	spin_unlock_bh(&od->lock);
+	queue_work(od->wq, &od->upload_work);
+}
+
+static bool random_socket(struct sock *sk, void *arg)
+{
+	if (!chimdrv_ulp_is_ours(sk) && (roll() & 1))
+		chimdrv_offload_consider(sk, CHIMDRV_NO_NONE);
+	return true;
+}
+
+static void policy_work(struct work_struct *work)
+{
+	struct chimdrv_dev *cd;
+
+	if (READ_ONCE(policy.mode) != CHIMNEY_POLICY_RANDOM)
+		return;
+	mutex_lock(&chimdrv_devs_lock);
+	list_for_each_entry(cd, &chimdrv_devs, list) {
+		if (!chimdrv_od(cd))
+			continue;
+		chimdrv_each_socket(dev_net(cd->net->netdev), random_socket, NULL);
+		random_card(cd);
+	}
+	mutex_unlock(&chimdrv_devs_lock);
+	schedule_delayed_work(&policy.work,
+			      msecs_to_jiffies(RANDOM_MIN_MS + roll() % RANDOM_SPAN_MS));
+}
+
+int chimdrv_policy_set(u32 mode, u32 seed)
+{
+	if (mode > CHIMNEY_POLICY_RANDOM)
+		return -EINVAL;
+	spin_lock_bh(&policy.lock);
+	policy.seed = seed;
+	prandom_seed_state(&policy.rnd, seed);
+	WRITE_ONCE(policy.mode, mode);
+	spin_unlock_bh(&policy.lock);
+	chimdrv_backoff_forget();
+	if (mode == CHIMNEY_POLICY_RANDOM)
+		mod_delayed_work(system_wq, &policy.work, 1);
+	return 0;
+}
+
+u32 chimdrv_policy_get(void)
+{
+	return READ_ONCE(policy.mode);
+}
+
+/*
+ * Every full TCP socket of the namespace that is established, with a reference
+ * while fn() runs; process context, fn() may not sleep. fn() false: enough.
+ */
+void chimdrv_each_socket(struct net *net, bool (*fn)(struct sock *, void *), void *arg)
+{
+	struct inet_hashinfo *h = net->ipv4.tcp_death_row.hashinfo;
+	struct hlist_nulls_node *node;
+	struct sock *sk;
+	bool more = true;
+	u32 i;
+
+	for (i = 0; i <= h->ehash_mask && more; i++) {
+		if (hlist_nulls_empty(&h->ehash[i].chain))
+			continue;
+		rcu_read_lock();
+		sk_nulls_for_each_rcu(sk, node, &h->ehash[i].chain) {
+			if (!sk_fullsock(sk) || !net_eq(sock_net(sk), net) ||
+			    (sk->sk_state != TCP_ESTABLISHED && sk->sk_state != TCP_CLOSE_WAIT) ||
+			    !refcount_inc_not_zero(&sk->sk_refcnt))
+				continue;
+			more = fn(sk, arg);
+			sock_put(sk);
+			if (!more)
+				break;
+		}
+		rcu_read_unlock();
+		cond_resched();
+	}
+}
+
+int chimdrv_policy_init(void)
+{
+	spin_lock_init(&policy.lock);
+	prandom_seed_state(&policy.rnd, 1);
+	INIT_DELAYED_WORK(&policy.work, policy_work);
+	chimdrv_backoff_forget();
+	return 0;
+}
+
+void chimdrv_policy_exit(void)
+{
+	WRITE_ONCE(policy.mode, CHIMNEY_POLICY_NONE);
+	cancel_delayed_work_sync(&policy.work);
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The last step of every way back: the target has let go, and what it handed over
+ * goes into the socket, which is kernel TCP's again; or the connection cannot go on
+ * and ends with an error.
+ *
+ * All of it under the socket's slock, with the socket's queues ours: nobody owns
+ * the socket, or its owner has called in.
+ */
+#include "offload/conn.h"
+
+/*
+ * The program has read while the target's window was small, and there may be no
+ * further read to tell the peer of the room: what tcp_cleanup_rbuf() looks for.
+ */
+static bool window_has_opened(struct chimdrv_conn *conn)
+{
+	const struct tcp_sock *tp = tcp_sk(conn->sk);
+	u32 now = tcp_receive_window(tp);
+
+	return !(conn->sk->sk_shutdown & RCV_SHUTDOWN) && now <= tp->window_clamp / 2 &&
+	       chimdrv_window_now(conn) >= max_t(u32, 2 * now, tp->advmss);
+}
+
+/*
+ * Let the kernel's TCP send what it may; it exports no direct way. An ACK that is
+ * owed has its timer; without need none is sent. slock held.
+ */
+static void kick(struct chimdrv_conn *conn)
+{
+	struct sock *sk = conn->sk;
+
+	if (sk->sk_state == TCP_CLOSE)
+		return;
+	if (window_has_opened(conn) && !test_bit(CHIMDRV_C_PEER_RST, &conn->bits))
+		chimdrv_compat_send_ack(sk, tcp_sk(sk)->rcv_nxt);
+	if (!test_and_set_bit(TCP_TSQ_DEFERRED, &sk->sk_tsq_flags))
+		sock_hold(sk);
+	/* 6.1 gives up ownership inside: only where there is none, or where it ends anyway */
+	if (conn->releasing || !sock_owned_by_user(sk))
+		chimdrv_ulp_base(sk)->release_cb(sk);
+}
+
+void chimdrv_handback_drop_requests(struct chimdrv_conn *conn)
+{
+	chimdrv_tail_stop(conn);
+	chimdrv_send_drop(conn);
+	chimdrv_recv_drop(conn);
+	chimdrv_fwd_drop(conn);
+	chimdrv_frag_end(conn);
+	__skb_queue_purge(&conn->kept);
+}
+
+static void end_socket(struct chimdrv_conn *conn)
+{
+	struct sock *sk = conn->sk;
+
+	tcp_sk(sk)->packets_out = 0;
+	chimdrv_ulp_detach(conn);
+	if (sk->sk_state == TCP_CLOSE)
+		return;
+	if (conn->end_err) {
+		WRITE_ONCE(sk->sk_err, conn->end_err);
+		sk_error_report(sk);
+	}
+	tcp_done(sk);
+}
+
+/*
+ * The connection cannot go on: the card is gone, or bytes are, or the target has
+ * closed it for good. slock, queues ours.
+ */
+void chimdrv_handback_die(struct chimdrv_conn *conn)
+{
+	chimdrv_handback_drop_requests(conn);
+	chimdrv_conn_put_target(conn);
+	if (test_bit(CHIMDRV_C_GONE, &conn->bits))
+		chimdrv_count(conn->cd, lost_connections);	/* which is no upload */
+	if (!test_bit(CHIMDRV_C_DETACHED, &conn->bits)) {
+		end_socket(conn);
+		chimdrv_conn_put(conn);		/* the socket's */
+	} else {
+		chimdrv_conn_set_state(conn, CHIMDRV_HOST);
+	}
+}
+
+/* slock. The card has been reset, or is gone. */
+void chimdrv_handback_release(struct chimdrv_conn *conn)
+{
+	chimdrv_handback_drop_requests(conn);
+	chimdrv_conn_put_target(conn);
+}
+
+/*
+ * The card neither gives it back nor is dead: the program is told, and all that the
+ * card may still read or write stays where it is. slock, queues ours.
+ */
+void chimdrv_handback_abandon(struct chimdrv_conn *conn)
+{
+	if (conn->state == CHIMDRV_HOST)
+		return;
+	chimdrv_tail_stop(conn);
+	chimdrv_frag_end(conn);
+	if (!test_bit(CHIMDRV_C_DETACHED, &conn->bits)) {
+		chimdrv_send_reap(conn);
+		chimdrv_deliver_drain(conn);
+		chimdrv_send_keep(conn);
+		end_socket(conn);
+		chimdrv_conn_put(conn);		/* the socket's */
+	} else {
+		chimdrv_conn_set_state(conn, CHIMDRV_HOST);
+	}
+	if (test_bit(CHIMDRV_C_GONE, &conn->bits))
+		chimdrv_handback_release(conn);
+}
+
+/* What was under way when a connection went back: each is a case of its own to get right. */
+static void count_cargo(struct chimdrv_conn *conn)
+{
+	const struct tcp_sock *tp = tcp_sk(conn->sk);
+	bool in_flight = before(tp->snd_una, tp->snd_nxt);
+	bool unread = before(tp->copied_seq, tp->rcv_nxt);
+	bool unsent = before(tp->snd_nxt, tp->write_seq);
+
+	if (in_flight)
+		chimdrv_count(conn->cd, upload_in_flight);
+	if (unread)
+		chimdrv_count(conn->cd, upload_unread);
+	if (unsent)
+		chimdrv_count(conn->cd, upload_unsent);
+	if (in_flight && unread && unsent)
+		chimdrv_count(conn->cd, upload_all);
+}
+
+/* conn->final into the socket and everything back. slock, queues ours. */
+void chimdrv_handback_restore(struct chimdrv_conn *conn)
+{
+	chimdrv_state_restore(conn);
+	count_cargo(conn);
+	chimdrv_ulp_detach(conn);
+	chimdrv_state_replay(conn);
+	kick(conn);
+	chimdrv_conn_put(conn);			/* the socket's */
+}
+
+/*
+ * It did not go over, and all is as if nothing had been. HOLDING: kernel TCP has run
+ * all the time; else it goes on from where it was stopped.
+ */
+void chimdrv_handback_undo(struct chimdrv_conn *conn)
+{
+	if (test_bit(CHIMDRV_C_DETACHED, &conn->bits)) {	/* the socket died meanwhile */
+		chimdrv_handback_drop_requests(conn);
+		chimdrv_conn_set_state(conn, CHIMDRV_HOST);
+	} else if (conn->state == CHIMDRV_HOLDING) {
+		chimdrv_ulp_detach(conn);
+		chimdrv_state_replay(conn);
+		chimdrv_conn_put(conn);		/* the socket's */
+	} else {
+		chimdrv_handback_drop_requests(conn);
+		chimdrv_handback_restore(conn);
+	}
+}
+
+/* Does what the target gave back fit what the socket has? Every acknowledged byte must be here. */
+static bool fits(struct chimdrv_conn *conn)
+{
+	const struct tcp_sock *tp = tcp_sk(conn->sk);
+	struct chimdrv_tcp_state *s = &conn->final;
+
+	/* of a card that does not tell: one number more than bytes is a FIN */
+	if (s->state == CHIM_TCP_CLOSED && s->rcv_nxt == tp->rcv_nxt + 1)
+		s->fin_received = true;
+	if (!test_bit(CHIMDRV_C_LOST, &conn->bits) &&
+	    (s->rcv_nxt == tp->rcv_nxt ||
+	     (s->rcv_nxt == tp->rcv_nxt + 1 && s->fin_received)) &&
+	    !before(s->snd_una, tp->snd_una) && !before(s->snd_max, s->snd_una) &&
+	    !after(s->snd_max, tp->write_seq + 1))
+		return true;
+	set_bit(CHIMDRV_C_LOST, &conn->bits);
+	pr_warn_ratelimited("%s: %s: RCV.NXT %x/%x SND.UNA %x/%x SND.MAX %x/%x\n",
+			    CHIMDRV_NAME, "connection ended, final state does not fit",
+			    s->rcv_nxt, tp->rcv_nxt, s->snd_una, tp->snd_una,
+			    s->snd_max, tp->write_seq);
+	return false;
+}
+
+/* LAST and the admin completion have been processed (OP-H6). slock, queues ours. */
+void chimdrv_handback_finish(struct chimdrv_conn *conn)
+{
+	const struct chimdrv_tcp_state *s = &conn->final;
+	struct sock *sk = conn->sk;
+
+	chimdrv_indicate_settle(conn, conn->back_start);
+	if (test_bit(CHIMDRV_C_DETACHED, &conn->bits)) {	/* the socket died meanwhile */
+		chimdrv_handback_drop_requests(conn);
+		chimdrv_conn_set_state(conn, CHIMDRV_HOST);
+		return;
+	}
+	chimdrv_deliver_merge_back(conn);
+	chimdrv_send_reap(conn);
+	chimdrv_handback_drop_requests(conn);
+	if (sk->sk_state == TCP_CLOSE || !fits(conn)) {
+		chimdrv_handback_die(conn);
+		return;
+	}
+	if (conn->reason == CHIMDRV_WHY_CARD || conn->reason == CHIMDRV_WHY_LATE)
+		chimdrv_backoff_came_back(conn->sk);
+	if (s->state == CHIM_TCP_CLOSED && !test_bit(CHIMDRV_C_PEER_RST, &conn->bits)) {
+		if (s->fin_received)
+			sock_set_flag(sk, SOCK_DONE);	/* readers find the end before the error */
+		if (s->snd_una == tcp_sk(sk)->write_seq + 1)
+			conn->end_err = 0;	/* both FINs acknowledged */
+		chimdrv_handback_die(conn);
+	} else {
+		chimdrv_handback_restore(conn);
+	}
+	chimdrv_genl_event(conn, CHIMNEY_EVENT_UPLOADED);
+}

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Segments of connections that are not with the kernel's TCP, arriving by the raw
+ * path: during a hand-over, over another interface, reassembled from fragments,
+ * or with IP options. A netfilter hook at the end of LOCAL_IN takes them before
+ * TCP does; they are held or forwarded. The same hook is where the automatic
+ * policy sees traffic, and where ICMP is looked at for the path MTU (pmtu.c).
+ */
+#include <linux/netfilter_ipv4.h>
+#include <linux/netfilter_ipv6.h>
+#include <net/inet6_hashtables.h>
+#include <net/inet_hashtables.h>
+#include <net/ip6_checksum.h>
+#include <net/ipv6.h>
+#include <net/net_namespace.h>
+#include <net/netfilter/ipv6/nf_defrag_ipv6.h>
+
+#include "offload/conn.h"
+
+#if IS_ENABLED(CONFIG_IPV6) && !IS_ENABLED(CONFIG_NF_DEFRAG_IPV6)
+#error "IPv6 needs nf_defrag_ipv6, or fragments would pass the hook by"
+#endif
+
+/* ------------------------------------------------------------------- one segment */
+
+static void fill_cb(struct sk_buff *skb, const struct tcphdr *th, bool ipv6)
+{
+	struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
+
+	if (ipv6) {
+#if IS_ENABLED(CONFIG_IPV6)
+		memmove(&cb->header.h6, IP6CB(skb), sizeof(struct inet6_skb_parm));
+#endif
+	} else {
+		memmove(&cb->header.h4, IPCB(skb), sizeof(struct inet_skb_parm));
+	}
+	barrier();
+	cb->seq = ntohl(th->seq);
+	cb->end_seq = cb->seq + th->syn + th->fin + skb->len - th->doff * 4;
+	cb->ack_seq = ntohl(th->ack_seq);
+	cb->tcp_flags = tcp_flag_byte(th);
+	chimdrv_compat_clear_isn(cb);
+	cb->ip_dsfield = ipv6 ? ipv6_get_dsfield(ipv6_hdr(skb)) : ipv4_get_dsfield(ip_hdr(skb));
+	cb->sacked = 0;
+	cb->has_rxtstamp = skb->tstamp || skb_hwtstamps(skb)->hwtstamp;
+}
+
+/*
+ * The segment as the kernel's TCP would see it: data at its TCP header, checksum
+ * verified, control block filled. False: it is no good and the caller drops it.
+ */
+static bool dress(struct sk_buff *skb, unsigned int offset, bool ipv6)
+{
+	const struct tcphdr *th;
+
+	if (skb->pkt_type != PACKET_HOST || !pskb_may_pull(skb, offset + sizeof(*th)))
+		return false;
+	th = (const struct tcphdr *)(skb->data + offset);
+	if (th->doff < sizeof(*th) / 4 || !pskb_may_pull(skb, offset + th->doff * 4))
+		return false;
+	__skb_pull(skb, offset);
+	skb_reset_transport_header(skb);
+	if (ipv6) {
+#if IS_ENABLED(CONFIG_IPV6)
+		if (skb_checksum_init(skb, IPPROTO_TCP, ip6_compute_pseudo))
+			return false;
+#endif
+	} else if (skb_checksum_init(skb, IPPROTO_TCP, inet_compute_pseudo)) {
+		return false;
+	}
+	if (tcp_checksum_complete(skb))
+		return false;
+	nf_reset_ct(skb);
+	fill_cb(skb, tcp_hdr(skb), ipv6);
+	skb->dev = NULL;
+	return true;
+}
+
+/* The kernel's TCP, as it takes a segment itself: now, or when the owner lets go. */
+static void to_kernel(struct sock *sk, struct sk_buff *skb)
+{
+	tcp_segs_in(tcp_sk(sk), skb);
+	if (!sock_owned_by_user(sk)) {
+		sk->sk_backlog_rcv(sk, skb);
+	} else if (sk_add_backlog(sk, skb, READ_ONCE(sk->sk_rcvbuf) * 2 + 65536)) {
+		sk_drops_add(sk, skb);
+		kfree_skb(skb);
+	}
+}
+
+/* Its segments are rewritten, or looked into, on their way: not behind the target's back. */
+static void heed_tracker(struct chimdrv_conn *conn, enum chimdrv_refusal why)
+{
+	if (why == CHIMDRV_NO_NAT)
+		chimdrv_upload_ask(conn, CHIMDRV_WHY_NAT);
+	else if (why == CHIMDRV_NO_HELPER)
+		chimdrv_upload_ask(conn, CHIMDRV_WHY_HELPER);
+	else if (why)
+		chimdrv_upload_ask(conn, CHIMDRV_WHY_REWRITTEN);
+}
+
+/*
+ * slock held. What becomes of a dressed segment, by the one word that decides. As
+ * long as the valves are open the kernel's TCP gets it, so that the peer never
+ * waits for a fence; and nothing overtakes what is still in the backlog.
+ */
+static void dispose(struct sock *sk, struct sk_buff *skb, enum chimdrv_refusal tracked)
+{
+	struct chimdrv_conn *conn = chimdrv_ulp_conn(sk);
+
+	if (!conn || conn->state <= CHIMDRV_HOLDING ||
+	    (sock_owned_by_user(sk) && sk->sk_backlog.len)) {
+		to_kernel(sk, skb);
+		return;
+	}
+	chimdrv_fwd_hold(conn, skb);
+	chimdrv_fwd_flush(conn);
+	heed_tracker(conn, tracked);
+}
+
+/*
+ * RCU is held off, bottom halves mostly. NF_STOLEN once the control block is
+ * changed; ours never goes on to the kernel's TCP from here.
+ */
+static unsigned int take(struct sock *sk, struct sk_buff *skb, unsigned int offset, bool ipv6)
+{
+	enum chimdrv_refusal tracked = chimdrv_ct_look(skb);
+
+	chimdrv_ct_liberal(skb);
+	if (!dress(skb, offset, ipv6)) {
+		sk_drops_add(sk, skb);
+		kfree_skb(skb);
+		return NF_STOLEN;
+	}
+	sock_hold(sk);
+	skb_orphan(skb);
+	skb_dst_force(skb);
+	local_bh_disable();	/* what a queue of netfilter gives back comes in process context */
+	bh_lock_sock_nested(sk);
+	dispose(sk, skb, tracked);
+	bh_unlock_sock(sk);
+	local_bh_enable();
+	sock_put(sk);
+	return NF_STOLEN;
+}
+
+static bool is_ours(struct sock *sk, const struct sk_buff *skb)
+{
+	if (chimdrv_ulp_is_ours(sk))
+		return true;
+	if (chimdrv_policy_wants(sk) && !chimdrv_backoff_waits(sk))
+		chimdrv_offload_consider(sk, chimdrv_ct_look(skb));
+	return false;
+}
+
+static unsigned int hook4(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	const struct iphdr *iph = ip_hdr(skb);
+	unsigned int offset = iph->ihl * 4, verdict = NF_ACCEPT;
+	const struct tcphdr *th;
+	struct tcphdr buf;
+	struct sock *sk;
+
+	if (ip_is_fragment(iph))
+		return NF_ACCEPT;
+	if (iph->protocol == IPPROTO_ICMP)
+		chimdrv_pmtu_icmp(skb, offset, state);
+	if (iph->protocol != IPPROTO_TCP)
+		return NF_ACCEPT;
+	sk = skb->sk;
+	if (sk) {	/* early demultiplexing has found it */
+		if (sk_fullsock(sk) && is_ours(sk, skb))
+			return take(sk, skb, offset, false);
+		return NF_ACCEPT;
+	}
+	th = skb_header_pointer(skb, offset, sizeof(buf), &buf);
+	if (!th)
+		return NF_ACCEPT;
+	sk = __inet_lookup_established(state->net, state->net->ipv4.tcp_death_row.hashinfo,
+				       iph->saddr, th->source, iph->daddr, ntohs(th->dest),
+				       state->in ? state->in->ifindex : 0, inet_sdif(skb));
+	if (!sk)
+		return NF_ACCEPT;
+	if (sk_fullsock(sk) && is_ours(sk, skb))
+		verdict = take(sk, skb, offset, false);
+	sock_gen_put(sk);
+	return verdict;
+}
+
+#if IS_ENABLED(CONFIG_IPV6)
+static unsigned int hook6(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	const struct ipv6hdr *ip6h = ipv6_hdr(skb);
+	u8 proto = ip6h->nexthdr;
+	const struct tcphdr *th;
+	unsigned int verdict = NF_ACCEPT;
+	struct tcphdr buf;
+	__be16 frag = 0;
+	struct sock *sk;
+	int offset;
+
+	offset = ipv6_skip_exthdr(skb, sizeof(*ip6h), &proto, &frag);
+	if (offset < 0 || frag)
+		return NF_ACCEPT;
+	if (proto == IPPROTO_ICMPV6)
+		chimdrv_pmtu_icmp6(skb, offset, state);
+	if (proto != IPPROTO_TCP)
+		return NF_ACCEPT;
+	sk = skb->sk;
+	if (sk) {
+		if (sk_fullsock(sk) && is_ours(sk, skb))
+			return take(sk, skb, offset, true);
+		return NF_ACCEPT;
+	}
+	th = skb_header_pointer(skb, offset, sizeof(buf), &buf);
+	if (!th)
+		return NF_ACCEPT;
+	sk = __inet6_lookup_established(state->net, state->net->ipv4.tcp_death_row.hashinfo,
+					&ip6h->saddr, th->source, &ip6h->daddr, ntohs(th->dest),
+					state->in ? state->in->ifindex : 0, inet6_sdif(skb));
+	if (!sk)
+		return NF_ACCEPT;
+	if (sk_fullsock(sk) && is_ours(sk, skb))
+		verdict = take(sk, skb, offset, true);
+	sock_gen_put(sk);
+	return verdict;
+}
+#endif
+
+/*
+ * Segments that were past the hook when it was installed come from the socket's
+ * backlog. The fence makes sure that none is left when the valves close; one that
+ * comes later shows a fence that did not work, and goes where it belongs.
+ */
+int chimdrv_backlog_rcv(struct sock *sk, struct sk_buff *skb)
+{
+	struct chimdrv_conn *conn = chimdrv_ulp_conn(sk);
+
+	if (!conn || READ_ONCE(conn->state) <= CHIMDRV_HOLDING) {
+		struct proto *base = chimdrv_ulp_base(sk);
+
+#if IS_ENABLED(CONFIG_IPV6)
+		if (sk->sk_family == AF_INET6 && skb->protocol == htons(ETH_P_IP))
+			return tcp_v4_do_rcv(sk, skb);
+#endif
+		return base->backlog_rcv(sk, skb);
+	}
+	chimdrv_count(conn->cd, stragglers);
+	local_bh_disable();
+	spin_lock(&sk->sk_lock.slock);
+	chimdrv_fwd_hold(conn, skb);
+	chimdrv_fwd_flush(conn);
+	spin_unlock(&sk->sk_lock.slock);
+	local_bh_enable();
+	return 0;
+}
+
+static const struct nf_hook_ops chimdrv_hooks[] = {
+	{
+		.hook		= hook4,
+		.pf		= NFPROTO_IPV4,
+		.hooknum	= NF_INET_LOCAL_IN,
+		.priority	= INT_MAX,
+	},
+#if IS_ENABLED(CONFIG_IPV6)
+	{
+		.hook		= hook6,
+		.pf		= NFPROTO_IPV6,
+		.hooknum	= NF_INET_LOCAL_IN,
+		.priority	= INT_MAX,
+	},
+#endif
+};
+
+/* IPv4 reassembles in front of LOCAL_IN, IPv6 behind it, where no hook sees the segment. */
+static int __net_init hook_net_init(struct net *net)
+{
+	int err;
+
+#if IS_ENABLED(CONFIG_IPV6)
+	err = nf_defrag_ipv6_enable(net);
+	if (err)
+		return err;
+#endif
+	err = nf_register_net_hooks(net, chimdrv_hooks, ARRAY_SIZE(chimdrv_hooks));
+#if IS_ENABLED(CONFIG_IPV6)
+	if (err)
+		nf_defrag_ipv6_disable(net);
+#endif
+	return err;
+}
+
+static void __net_exit hook_net_exit(struct net *net)
+{
+	nf_unregister_net_hooks(net, chimdrv_hooks, ARRAY_SIZE(chimdrv_hooks));
+#if IS_ENABLED(CONFIG_IPV6)
+	nf_defrag_ipv6_disable(net);
+#endif
+}
+
+static struct pernet_operations hook_net_ops = {
+	.init = hook_net_init,
+	.exit = hook_net_exit,
+};
+
+int chimdrv_hook_init(void)
+{
+	return register_pernet_subsys(&hook_net_ops);
+}
+
+void chimdrv_hook_exit(void)
+{
+	unregister_pernet_subsys(&hook_net_ops);
+}

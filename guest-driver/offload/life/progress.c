@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What moves a connection on once something has arrived for it: markers of a
+ * hand-over, completions, room in a ring, or the end of a section in which a
+ * process owned the socket. It finds out what is due now and calls who does it.
+ *
+ * All of it under the socket's slock. What touches the socket's queues waits until
+ * nobody owns the socket, or for release_cb of the owner.
+ */
+#include "offload/conn.h"
+
+/* slock. The target has it: what was held goes there first, then everything else. */
+static void go(struct chimdrv_conn *conn)
+{
+	if (conn->state != CHIMDRV_INITIATING || test_bit(CHIMDRV_C_GONE, &conn->bits) ||
+	    !test_bit(CHIMDRV_C_OPENED, &conn->bits) ||
+	    !test_bit(CHIMDRV_C_CUTOVER, &conn->bits) || !test_bit(CHIMDRV_C_ADMIN, &conn->bits))
+		return;
+	chimdrv_conn_set_state(conn, CHIMDRV_OFFLOADED);
+	set_bit(CHIMDRV_C_FRESH, &conn->bits);
+	chimdrv_recv_post(conn);
+	chimdrv_fwd_flush(conn);
+	chimdrv_genl_event(conn, CHIMNEY_EVENT_OFFLOADED);
+	if (test_bit(CHIMDRV_C_UPLOAD, &conn->bits))
+		chimdrv_upload_resume(conn);
+}
+
+/* What a program may have done with which the connection cannot stay. */
+static enum chimdrv_why must_leave(struct chimdrv_conn *conn)
+{
+	struct sock *sk = conn->sk;
+	struct tcp_sock *tp = tcp_sk(sk);
+
+	if (tp->snd_up != conn->snd_up) {
+		if (after(tp->snd_up, tp->snd_una)) {
+			set_bit(CHIMDRV_C_QUIET, &conn->bits);
+			return CHIMDRV_WHY_URGENT;
+		}
+		conn->snd_up = tp->snd_up;
+	}
+	if (rcu_access_pointer(sk->sk_filter))
+		return CHIMDRV_WHY_FILTER;
+	if (chimdrv_policy_paced(sk))
+		return CHIMDRV_WHY_PACING;
+	/* mostly an option whose call had begun before the socket was ours */
+	if (chimdrv_policy_option(sk) || tp->repair || chimdrv_compat_signed(tp))
+		return CHIMDRV_WHY_SOCKOPT;
+	if ((sk->sk_state != TCP_ESTABLISHED && sk->sk_state != TCP_CLOSE_WAIT) ||
+	    (sk->sk_shutdown & SEND_SHUTDOWN))
+		return CHIMDRV_WHY_SHUTDOWN;
+	return CHIMDRV_WHY_NONE;
+}
+
+/*
+ * Options and routes that have changed: the way may be another, or closed. Then the
+ * target gets no more to send, as kernel TCP would send no more that way.
+ */
+static enum chimdrv_why must_leave_route(struct chimdrv_conn *conn)
+{
+	enum chimdrv_why why = CHIMDRV_WHY_NONE;
+
+	if (test_bit(CHIMDRV_C_FRESH, &conn->bits) || chimdrv_route_stale(conn))
+		why = chimdrv_route_check(conn);
+	if (why)
+		set_bit(CHIMDRV_C_QUIET, &conn->bits);
+	return why;
+}
+
+/* slock, queues ours, OFFLOADED. */
+static void heed_program(struct chimdrv_conn *conn)
+{
+	enum chimdrv_why why = must_leave(conn);
+	u32 timeout = conn->user_timeout;
+	bool changed;
+
+	if (!why)
+		why = must_leave_route(conn);
+	clear_bit(CHIMDRV_C_FRESH, &conn->bits);
+	changed = chimdrv_state_changed(conn);
+	/* with kernel TCP it counts what has been waited already; an UPDATE begins anew (UPD-11) */
+	if (!why && conn->user_timeout != timeout && conn->nsends)
+		why = CHIMDRV_WHY_SOCKOPT;
+	if (why)
+		chimdrv_upload_ask(conn, why);
+	else if (changed)
+		chimdrv_update_ask(conn);
+}
+
+/* The card has handed over all of it, and its end changes nothing any more. */
+static bool handed_over(const struct chimdrv_conn *conn)
+{
+	return conn->state == CHIMDRV_TERMINATING && test_bit(CHIMDRV_C_LAST, &conn->bits) &&
+	       test_bit(CHIMDRV_C_FINAL, &conn->bits);
+}
+
+/* slock, queues ours. */
+static void run(struct chimdrv_conn *conn)
+{
+	if (test_bit(CHIMDRV_C_ABANDONED, &conn->bits)) {
+		chimdrv_handback_abandon(conn);
+		return;
+	}
+	if (test_bit(CHIMDRV_C_UNDO, &conn->bits) && conn->state != CHIMDRV_HOST) {
+		chimdrv_handback_undo(conn);
+		return;
+	}
+	if (conn->state <= CHIMDRV_HOLDING)
+		return;
+	if (test_bit(CHIMDRV_C_GONE, &conn->bits) && !handed_over(conn)) {
+		chimdrv_handback_die(conn);
+		return;
+	}
+	if (!test_bit(CHIMDRV_C_DETACHED, &conn->bits)) {
+		chimdrv_send_reap(conn);
+		chimdrv_deliver_drain(conn);
+	}
+	if (conn->state == CHIMDRV_OFFLOADED && !test_bit(CHIMDRV_C_DETACHED, &conn->bits)) {
+		/* owners that came while it went over have left without a look at what they did */
+		if (test_bit(CHIMDRV_C_FRESH, &conn->bits) ||
+		    (!test_bit(CHIMDRV_C_UPLOAD, &conn->bits) && chimdrv_route_stale(conn)))
+			heed_program(conn);
+		chimdrv_fwd_flush(conn);
+		chimdrv_recv_post(conn);
+		if (!test_bit(CHIMDRV_C_QUIET, &conn->bits))
+			chimdrv_send_post(conn);
+	} else if (handed_over(conn)) {
+		chimdrv_handback_finish(conn);
+	}
+}
+
+/* slock. */
+void chimdrv_progress_check(struct chimdrv_conn *conn)
+{
+	go(conn);
+	if (test_bit(CHIMDRV_C_ABANDONED, &conn->bits) && conn->state == CHIMDRV_HOST) {
+		if (test_bit(CHIMDRV_C_GONE, &conn->bits))
+			chimdrv_handback_release(conn);
+		return;
+	}
+	if (!sock_owned_by_user(conn->sk))
+		run(conn);
+}
+
+/* An owner, if there is one, looks when it lets go. */
+void chimdrv_progress_look(struct chimdrv_conn *conn)
+{
+	spin_lock_bh(&conn->sk->sk_lock.slock);
+	set_bit(CHIMDRV_C_FRESH, &conn->bits);
+	chimdrv_progress_check(conn);
+	spin_unlock_bh(&conn->sk->sk_lock.slock);
+}
+
+/* What the owner has done with a socket that is not kernel TCP's. */
+static void look_after_owner(struct chimdrv_conn *conn)
+{
+	struct tcp_sock *tp = tcp_sk(conn->sk);
+
+	if (tp->rcv_nxt != conn->seen_rcv_nxt || tp->snd_una != conn->seen_snd_una) {
+		chimdrv_count(conn->cd, leaks);	/* kernel TCP has processed a segment */
+		conn->seen_rcv_nxt = tp->rcv_nxt;
+		conn->seen_snd_una = tp->snd_una;
+	}
+	chimdrv_valves_hold(conn);
+	if (conn->state == CHIMDRV_OFFLOADED)
+		heed_program(conn);
+}
+
+/* release_cb: slock held, whoever owned the socket is done. */
+void chimdrv_progress_released(struct chimdrv_conn *conn)
+{
+	if (conn->state > CHIMDRV_HOLDING)
+		look_after_owner(conn);
+	conn->releasing = true;
+	run(conn);
+	conn->releasing = false;
+	if (conn->state == CHIMDRV_OFFLOADED && !test_bit(CHIMDRV_C_QUIET, &conn->bits) &&
+	    !test_bit(CHIMDRV_C_DETACHED, &conn->bits))
+		chimdrv_frag_provide(conn);
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Telling the target of cached variables that have changed: connections are listed
+ * from any context, and a work runs one UPDATE for as many as have gathered.
+ *
+ * The list is under od->lock, the work holds od->mutex and takes slock to read the
+ * variables.
+ */
+#include "offload/conn.h"
+
+#define AGAIN_MS	50	/* what cannot be told now is tried again, */
+#define AGAIN_TRIES	20	/* so often */
+#define UPDATE_BATCH	(CHIMDRV_BATCH / 4)
+
+struct update {
+	struct chimdrv_conn *conn;
+	u32 node;		/* CHIM_NODE_NONE: not in the list */
+	u32 granted;		/* wnd_granted before, and again if the card has not heard of it */
+	u32 wnd;		/* what it is told */
+};
+
+static void ask(struct chimdrv_conn *conn, unsigned long delay)
+{
+	struct chimdrv_offload *od = chimdrv_od(conn->cd);
+
+	if (test_and_set_bit(CHIMDRV_C_UPDATE, &conn->bits))
+		return;
+	spin_lock_bh(&od->lock);
+	refcount_inc(&conn->refs);
+	list_add_tail(&conn->update_link, &od->updates);
+	spin_unlock_bh(&od->lock);
+	queue_delayed_work(od->wq, &od->update_work, delay);
+}
+
+/*
+ * Any context. Tell the target the cached variables as they are now; also while an upload
+ * waits for its turn, which may be as long as the card has no room for it.
+ */
+void chimdrv_update_ask(struct chimdrv_conn *conn)
+{
+	ask(conn, 0);
+}
+
+static int update_node(struct update *u, struct chimdrv_blist *bl)
+{
+	int off = chimdrv_blist_reserve(bl, sizeof(struct chim_tcp_cached));
+	struct chimdrv_conn *conn = u->conn;
+	struct chim_node *n;
+	u32 node;
+
+	if (off < 0)
+		return off;
+	spin_lock_bh(&conn->sk->sk_lock.slock);
+	u->granted = conn->wnd_granted;
+	u->wnd = chimdrv_state_cached(conn, chimdrv_blist_ptr(bl, off), true);
+	spin_unlock_bh(&conn->sk->sk_lock.slock);
+	node = chimdrv_blist_node(bl, CHIM_ROLE_OBJECT, CHIM_TCP_CACHED, conn->handle,
+				  conn->cookie);
+	n = chimdrv_blist_at(bl, node);
+	n->state_off = cpu_to_le32(off);
+	n->state_len = cpu_to_le32(sizeof(struct chim_tcp_cached));
+	if (node)
+		chimdrv_blist_at(bl, node - 1)->next = cpu_to_le32(node);
+	u->node = node;
+	return 0;
+}
+
+static struct chimdrv_conn *next_conn(struct chimdrv_offload *od)
+{
+	struct chimdrv_conn *conn;
+
+	spin_lock_bh(&od->lock);
+	conn = list_first_entry_or_null(&od->updates, struct chimdrv_conn, update_link);
+	if (conn)
+		list_del_init(&conn->update_link);
+	spin_unlock_bh(&od->lock);
+	return conn;
+}
+
+/* The next ones that wait, into the list as far as it goes. */
+static unsigned int update_collect(struct chimdrv_offload *od, struct update *up, unsigned int max,
+				   struct chimdrv_blist *bl)
+{
+	struct chimdrv_conn *conn;
+	unsigned int n = 0;
+
+	while (n < max && (conn = next_conn(od))) {
+		clear_bit(CHIMDRV_C_UPDATE, &conn->bits);
+		up[n] = (struct update){ .conn = conn, .node = CHIM_NODE_NONE };
+		if (READ_ONCE(conn->state) == CHIMDRV_OFFLOADED && update_node(&up[n], bl))
+			ask(conn, msecs_to_jiffies(AGAIN_MS));
+		n++;
+	}
+	return n;
+}
+
+/* The card has not heard of it. */
+static void update_again(struct update *u, unsigned long delay)
+{
+	struct chimdrv_conn *conn = u->conn;
+
+	spin_lock_bh(&conn->sk->sk_lock.slock);
+	conn->wnd_granted = u->granted;
+	spin_unlock_bh(&conn->sk->sk_lock.slock);
+	ask(conn, delay);
+}
+
+/*
+ * A smaller window holds from now on. What was refused may go on, with it or without; so
+ * may sends that have waited for a new header, unless that has changed once more.
+ */
+static void update_told(struct update *u)
+{
+	struct chimdrv_conn *conn = u->conn;
+	bool waits = test_bit(CHIMDRV_C_REFUSED, &conn->bits);
+
+	spin_lock_bh(&conn->sk->sk_lock.slock);
+	if (!test_bit(CHIMDRV_C_UPDATE, &conn->bits))
+		waits |= test_and_clear_bit(CHIMDRV_C_UNTOLD, &conn->bits);
+	if (u->wnd < conn->wnd_granted) {
+		chimdrv_window_told(conn, u->wnd);
+		/* a program that has read meanwhile had no reason to ask for more than before */
+		if (chimdrv_window_changed(conn))
+			chimdrv_update_ask(conn);
+	}
+	if (waits)
+		chimdrv_progress_check(conn);
+	spin_unlock_bh(&conn->sk->sk_lock.slock);
+}
+
+/*
+ * The word on one connection. What the card has no room to hear is asked for again;
+ * what it refuses goes back (UPD-15).
+ */
+static void update_end(struct update *u, struct chimdrv_blist *bl, int err, u32 status)
+{
+	struct chimdrv_conn *conn = u->conn;
+
+	if (!err)
+		status = le32_to_cpu(chimdrv_blist_at(bl, u->node)->status);
+	if (!err && status == CHIM_ST_SUCCESS) {
+		conn->update_tries = 0;
+		update_told(u);
+		return;
+	}
+	if (chimdrv_admin_lost(err))
+		return;
+	if ((status == CHIM_ST_SUCCESS || status == CHIM_ST_RESOURCES || status == CHIM_ST_BUSY) &&
+	    ++conn->update_tries < AGAIN_TRIES)
+		update_again(u, msecs_to_jiffies(AGAIN_MS));
+	else
+		chimdrv_upload_ask(conn, CHIMDRV_WHY_CARD);
+}
+
+/*
+ * One UPDATE. Returns how many have waited for it; *split: the card has refused it as a
+ * whole, and they wait again, each for one of its own.
+ */
+static unsigned int update_some(struct chimdrv_offload *od, unsigned int most, bool *split)
+{
+	struct update up[UPDATE_BATCH];
+	struct chimdrv_admin_cmd cmd = { };
+	struct chimdrv_blist bl;
+	unsigned int n, i;
+	int err;
+
+	chimdrv_blist_init(&bl, od->cd, most);
+	n = update_collect(od, up, most, &bl);
+	err = bl.nodes ? chimdrv_stateop_exec(od->cd, CHIM_OP_UPDATE, &bl, 0, 0, &cmd) : 0;
+	if (bl.nodes > 1 && !err)
+		chimdrv_count(od->cd, bulk_lists);
+	*split = bl.nodes > 1 && err && !chimdrv_admin_lost(err);
+	for (i = 0; i < n; i++) {
+		if (up[i].node != CHIM_NODE_NONE && *split)
+			update_again(&up[i], 0);
+		else if (up[i].node != CHIM_NODE_NONE)
+			update_end(&up[i], &bl, err, cmd.status);
+		chimdrv_conn_put(up[i].conn);
+	}
+	chimdrv_blist_fini(&bl);
+	return n;
+}
+
+static void update_work(struct work_struct *work)
+{
+	struct chimdrv_offload *od = container_of(work, struct chimdrv_offload, update_work.work);
+	unsigned int n, alone = 0;
+	bool split;
+
+	mutex_lock(&od->mutex);
+	do {
+		n = update_some(od, alone ? 1 : UPDATE_BATCH, &split);
+		alone = split ? n : alone - min(alone, n);
+	} while (n == UPDATE_BATCH || (n && alone));
+	mutex_unlock(&od->mutex);
+}
+
+/* Once per card, before anybody can ask. */
+void chimdrv_update_work_init(struct chimdrv_offload *od)
+{
+	INIT_LIST_HEAD(&od->updates);
+	INIT_DELAYED_WORK(&od->update_work, update_work);
+}

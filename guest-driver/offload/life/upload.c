@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Upload, from the wish to LAST: connections that shall go back are listed from any
+ * context, and a work has terminate.c run one TERMINATE for as many as have gathered.
+ * What the card hands over waits in the connection; giveback.c puts it into the
+ * socket when LAST has come too.
+ *
+ * One fault is one connection's: a list that cannot be run is halved, down to one
+ * connection, which is tried again later and in the end given up (10-host-stack.md).
+ *
+ * The lists are under od->lock, the works hold od->mutex throughout and take slock
+ * for what they read and write of a connection. For a LAST that does not come with the
+ * card's answer they wait without it.
+ */
+#include "offload/conn.h"
+
+#define UPLOAD_MS	30000	/* for a card that says that it cannot now */
+#define MARKER_MS	10	/* and one that owes a marker is looked at so often */
+
+#define X(id, name) name,
+static const char * const why_names[] = { CHIMDRV_WHYS(X) };
+#undef X
+
+const char *chimdrv_upload_why_name(u32 why)
+{
+	return why < CHIMDRV_WHY_COUNT ? why_names[why] : "unknown";
+}
+
+/* ------------------------------------------------------------------------ asking for it */
+
+/* od->lock. */
+static void ask_locked(struct chimdrv_offload *od, struct chimdrv_conn *conn,
+		       enum chimdrv_why why)
+{
+	if (test_and_set_bit(CHIMDRV_C_UPLOAD, &conn->bits) || !chimdrv_conn_get(conn))
+		return;
+	conn->reason = why;
+	list_add_tail(&conn->link, &od->uploads);
+}
+
+void chimdrv_upload_ask(struct chimdrv_conn *conn, enum chimdrv_why why)
+{
+	struct chimdrv_offload *od = chimdrv_od(conn->cd);
+
+	if (test_bit(CHIMDRV_C_UPLOAD, &conn->bits))
+		return;
+	spin_lock_bh(&od->lock);
+	ask_locked(od, conn, why);
+	spin_unlock_bh(&od->lock);
+	queue_work(od->wq, &od->upload_work);
+}
+
+/* -------------------------------------------------------------------- and waiting for it */
+
+/*
+ * The card's part has its deadlines where it is run. The last step belongs to whoever
+ * owns the socket, which may be never, and for that nobody is to blame the card: who
+ * waits for it does so on its own account.
+ */
+
+static bool card_has_none(struct chimdrv_offload *od)
+{
+	struct chimdrv_conn *conn;
+	bool none = true;
+
+	spin_lock_bh(&od->lock);
+	list_for_each_entry(conn, &od->conns, all)
+		if (!test_bit(CHIMDRV_C_LET_GO, &conn->bits) &&
+		    !test_bit(CHIMDRV_C_GONE, &conn->bits))
+			none = false;
+	spin_unlock_bh(&od->lock);
+	return none;
+}
+
+/* Every connection of the card; with @wait, until it has none any more or has failed. */
+void chimdrv_upload_all(struct chimdrv_dev *cd, enum chimdrv_why why, bool wait)
+{
+	struct chimdrv_offload *od = chimdrv_od(cd);
+	struct chimdrv_conn *conn;
+
+	do {
+		spin_lock_bh(&od->lock);
+		list_for_each_entry(conn, &od->conns, all)
+			ask_locked(od, conn, why);
+		spin_unlock_bh(&od->lock);
+		queue_work(od->wq, &od->upload_work);
+	} while (wait && chimdrv_dev_alive(cd) &&
+		 !wait_event_timeout(od->idle, card_has_none(od), HZ / 4));
+}
+
+int chimdrv_upload_wait(struct chimdrv_conn *conn, long timeout)
+{
+	long left = wait_event_killable_timeout(conn->wait,
+						test_bit(CHIMDRV_C_DETACHED, &conn->bits), timeout);
+
+	return left > 0 ? 0 : left ? -EINTR : -ETIMEDOUT;
+}
+
+void chimdrv_upload_wait_end(struct chimdrv_conn *conn)
+{
+	wait_event(conn->wait, test_bit(CHIMDRV_C_DETACHED, &conn->bits));
+}
+
+/* ----------------------------------------------------------------------------- the work */
+
+/* One that could not be run now, with the list's reference. */
+static void upload_later(struct chimdrv_offload *od, struct chimdrv_conn *conn, unsigned int ms)
+{
+	spin_lock_bh(&od->lock);
+	conn->upload_due = jiffies + msecs_to_jiffies(ms);
+	list_add_tail(&conn->link, &od->uploads_later);
+	spin_unlock_bh(&od->lock);
+	mod_delayed_work(od->wq, &od->upload_again, 0);		/* which finds out when */
+}
+
+/* It has gone over with an upload asked for, and stands in that list. */
+void chimdrv_upload_resume(struct chimdrv_conn *conn)
+{
+	struct chimdrv_offload *od = chimdrv_od(conn->cd);
+
+	spin_lock_bh(&od->lock);
+	conn->upload_due = jiffies;
+	spin_unlock_bh(&od->lock);
+	mod_delayed_work(od->wq, &od->upload_again, 0);
+}
+
+static struct chimdrv_conn *upload_next(struct chimdrv_offload *od)
+{
+	struct chimdrv_conn *conn;
+
+	spin_lock_bh(&od->lock);
+	conn = list_first_entry_or_null(&od->uploads, struct chimdrv_conn, link);
+	if (conn)
+		list_del_init(&conn->link);
+	spin_unlock_bh(&od->lock);
+	return conn;
+}
+
+/*
+ * Those asked for that the target really has. One that it has taken and not announced is
+ * looked at again; the others are on their way back already.
+ */
+static unsigned int upload_collect(struct chimdrv_offload *od, struct chimdrv_upload *up)
+{
+	struct chimdrv_conn *conn;
+	unsigned int n = 0;
+	bool mine, goes;
+
+	while (n < min_t(u32, CHIMDRV_BATCH, od->cd->limits.nodes) && (conn = upload_next(od))) {
+		spin_lock_bh(&conn->sk->sk_lock.slock);
+		mine = !test_bit(CHIMDRV_C_GONE, &conn->bits) &&
+		       !test_bit(CHIMDRV_C_UNDO, &conn->bits);
+		goes = mine && conn->state == CHIMDRV_INITIATING;
+		mine = mine && conn->state == CHIMDRV_OFFLOADED;
+		spin_unlock_bh(&conn->sk->sk_lock.slock);
+		if (mine)
+			up[n++].conn = conn;
+		else if (goes)
+			upload_later(od, conn, MARKER_MS);
+		else
+			chimdrv_conn_put(conn);
+	}
+	return n;
+}
+
+/* The card owes it nothing more, or never will. */
+static void upload_over(struct chimdrv_offload *od, struct chimdrv_conn *conn)
+{
+	set_bit(CHIMDRV_C_LET_GO, &conn->bits);
+	wake_up_all(&od->idle);
+	chimdrv_conn_put(conn);			/* the list's */
+}
+
+/*
+ * The card has handed it over, and LAST is missing: DMA had ended before the
+ * completion (OP-D11), and the state says whether a byte is missing.
+ */
+static void upload_without_last(struct chimdrv_conn *conn)
+{
+	chimdrv_count(conn->cd, late_markers);
+	dev_warn_ratelimited(conn->cd->dev,
+			     "no LAST of a connection within %u ms: it goes on by its state\n",
+			     CHIMDRV_LATE_MS);
+	spin_lock_bh(&conn->sk->sk_lock.slock);
+	set_bit(CHIMDRV_C_LAST, &conn->bits);
+	chimdrv_progress_check(conn);
+	spin_unlock_bh(&conn->sk->sk_lock.slock);
+}
+
+/* Taken: both markers are in, or the target's hold ends without. Lost with the card. */
+static void upload_end(struct chimdrv_offload *od, struct chimdrv_conn *conn, bool taken)
+{
+	chimdrv_sendback_end(conn);
+	if (conn->path)
+		chimdrv_path_put(od, conn->path);
+	conn->path = NULL;
+	if (taken)
+		chimdrv_conn_put_target(conn);
+	upload_over(od, conn);
+}
+
+static bool handed_over(const struct chimdrv_conn *conn)
+{
+	return READ_ONCE(conn->state) == CHIMDRV_HOST || test_bit(CHIMDRV_C_GONE, &conn->bits) ||
+	       (test_bit(CHIMDRV_C_LAST, &conn->bits) && test_bit(CHIMDRV_C_FINAL, &conn->bits));
+}
+
+/* LAST comes with the card's answer as a rule. */
+static void upload_taken(struct chimdrv_offload *od, struct chimdrv_conn *conn, unsigned long soon)
+{
+	long left = (long)(soon - jiffies);
+
+	if (wait_event_timeout(conn->wait, handed_over(conn), max(left, 1L))) {
+		upload_end(od, conn, true);
+		return;
+	}
+	conn->upload_end = jiffies + msecs_to_jiffies(CHIMDRV_LATE_MS);
+	spin_lock_bh(&od->lock);
+	list_add_tail(&conn->link, &od->uploads_ending);	/* with the list's reference */
+	spin_unlock_bh(&od->lock);
+	queue_delayed_work(od->wq, &od->upload_ends, msecs_to_jiffies(MARKER_MS));
+}
+
+/* Those for whose LAST one waits: what has come, and what is late. */
+static void upload_ends(struct work_struct *work)
+{
+	struct chimdrv_offload *od = container_of(work, struct chimdrv_offload, upload_ends.work);
+	struct chimdrv_conn *conn, *next;
+	LIST_HEAD(list);
+
+	mutex_lock(&od->mutex);
+	spin_lock_bh(&od->lock);
+	list_splice_init(&od->uploads_ending, &list);
+	spin_unlock_bh(&od->lock);
+	list_for_each_entry_safe(conn, next, &list, link) {
+		if (!handed_over(conn) && time_before(jiffies, conn->upload_end))
+			continue;
+		list_del_init(&conn->link);
+		if (!handed_over(conn))
+			upload_without_last(conn);
+		upload_end(od, conn, true);
+	}
+	if (!list_empty(&list)) {
+		spin_lock_bh(&od->lock);
+		list_splice(&list, &od->uploads_ending);
+		spin_unlock_bh(&od->lock);
+		queue_delayed_work(od->wq, &od->upload_ends, msecs_to_jiffies(MARKER_MS));
+	}
+	mutex_unlock(&od->mutex);
+}
+
+/* The program's connection ends; what the card may still touch waits for its reset. */
+static void upload_give_up(struct chimdrv_offload *od, struct chimdrv_conn *conn)
+{
+	dev_warn_ratelimited(od->cd->dev,
+			     "a connection is not given back and ends; "
+			     "the card keeps its memory until the next reset\n");
+	chimdrv_count(od->cd, abandoned_connections);
+	if (!test_bit(CHIMDRV_C_GONE, &conn->bits))
+		atomic_inc(&od->abandoned);
+	spin_lock_bh(&conn->sk->sk_lock.slock);
+	set_bit(CHIMDRV_C_ABANDONED, &conn->bits);
+	set_bit(CHIMDRV_C_QUIET, &conn->bits);
+	chimdrv_progress_check(conn);
+	spin_unlock_bh(&conn->sk->sk_lock.slock);
+	upload_over(od, conn);
+}
+
+/* Not now. Others go first. */
+static void upload_retry(struct chimdrv_offload *od, struct chimdrv_conn *conn)
+{
+	unsigned int ms = 10u << min_t(u8, conn->upload_tries, 5);
+
+	if (conn->upload_tries < U8_MAX)
+		conn->upload_tries++;
+	upload_later(od, conn, ms);
+}
+
+/* One that was alone in its list, or was told so itself. */
+static void upload_failed(struct chimdrv_offload *od, struct chimdrv_upload *u)
+{
+	if (!u->conn->upload_end)
+		u->conn->upload_end = (jiffies + msecs_to_jiffies(UPLOAD_MS)) | 1;
+	/* a list of one may be the first of many: once more, before it is the connection's fault */
+	if ((u->result == UPLOAD_REFUSED && u->conn->upload_tries) ||
+	    time_after(jiffies, u->conn->upload_end))
+		upload_give_up(od, u->conn);
+	else
+		upload_retry(od, u->conn);
+}
+
+/*
+ * Is the whole list at fault? Then which of them it was is found by halving. What the
+ * card asks for is asked for one by one, in the same list.
+ */
+static bool upload_once_more(const struct chimdrv_upload *up, unsigned int n, unsigned int *most,
+			     unsigned int *asks)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (up[i].result == UPLOAD_TAKEN || up[i].result == UPLOAD_LOST)
+			return false;
+	for (i = 0; i < n; i++)
+		if (up[i].result != UPLOAD_MORE)
+			break;
+	if (i == n && ++*asks < CHIMDRV_UPLOAD_ASKS)
+		return true;
+	*most = n / 2;
+	return n > 1;
+}
+
+/* What has come of a list: to its end, or on to the next time. */
+static void upload_results(struct chimdrv_offload *od, struct chimdrv_upload *up, unsigned int n)
+{
+	unsigned long soon = jiffies + msecs_to_jiffies(MARKER_MS);
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		if (up[i].result == UPLOAD_TAKEN)
+			upload_taken(od, up[i].conn, soon);
+		else if (up[i].result == UPLOAD_LOST)
+			upload_end(od, up[i].conn, false);
+		else
+			upload_failed(od, &up[i]);
+	}
+}
+
+/* All of the @n, in as few lists as the card takes. */
+static void upload_batch(struct chimdrv_offload *od, struct chimdrv_upload *up, unsigned int n)
+{
+	unsigned int most = n, now, asks;
+
+	for (; n; up += now, n -= now) {
+		asks = 0;
+		do {
+			now = chimdrv_terminate(od->cd, up, min(most, n));
+		} while (upload_once_more(up, now, &most, &asks));
+		most = min_t(unsigned int, 2 * max(most, 1u), CHIMDRV_BATCH);
+		upload_results(od, up, now);
+	}
+}
+
+static void upload_work(struct work_struct *work)
+{
+	struct chimdrv_offload *od = container_of(work, struct chimdrv_offload, upload_work);
+	struct chimdrv_upload *up = kcalloc(CHIMDRV_BATCH, sizeof(*up), GFP_KERNEL | __GFP_NOFAIL);
+	unsigned int n;
+
+	mutex_lock(&od->mutex);
+	while ((n = upload_collect(od, up))) {
+		upload_batch(od, up, n);
+		memset(up, 0, CHIMDRV_BATCH * sizeof(*up));
+	}
+	chimdrv_neigh_idle_soon(od);
+	mutex_unlock(&od->mutex);
+	kfree(up);
+}
+
+/* Those whose time has come, and again when the next one's does. */
+static void upload_again(struct work_struct *work)
+{
+	struct chimdrv_offload *od = container_of(work, struct chimdrv_offload, upload_again.work);
+	unsigned long now = jiffies, wait = ULONG_MAX;
+	struct chimdrv_conn *conn, *next;
+
+	spin_lock_bh(&od->lock);
+	list_for_each_entry_safe(conn, next, &od->uploads_later, link) {
+		if (time_after(conn->upload_due, now))
+			wait = min(wait, conn->upload_due - now);
+		else
+			list_move_tail(&conn->link, &od->uploads);
+	}
+	spin_unlock_bh(&od->lock);
+	if (wait != ULONG_MAX)
+		queue_delayed_work(od->wq, &od->upload_again, wait);
+	queue_work(od->wq, &od->upload_work);
+}
+
+/* Once per card, before anybody can ask. */
+void chimdrv_upload_work_init(struct chimdrv_offload *od)
+{
+	INIT_LIST_HEAD(&od->uploads);
+	INIT_LIST_HEAD(&od->uploads_later);
+	INIT_LIST_HEAD(&od->uploads_ending);
+	INIT_WORK(&od->upload_work, upload_work);
+	INIT_DELAYED_WORK(&od->upload_again, upload_again);
+	INIT_DELAYED_WORK(&od->upload_ends, upload_ends);
+}

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Received bytes on their way into the socket: frames made for them, the queue in
+ * which they wait while a process owns the socket (conn->rxq), their place in
+ * sk_receive_queue by sequence number, and the checks of those numbers.
+ *
+ * All of it under the socket's slock. What touches the receive queue says so: then
+ * nobody owns the socket, or release_cb of the owner calls.
+ */
+#include "offload/conn.h"
+
+#define OLD_BYTES	(1u << 30)	/* how far back a repeated byte can lie */
+
+/* ------------------------------------------------------------------------------- frames */
+
+struct sk_buff *chimdrv_deliver_skb(gfp_t gfp)
+{
+	struct sk_buff *skb = alloc_skb(0, gfp | __GFP_NOWARN);
+
+	if (skb)
+		memset(skb->cb, 0, sizeof(struct tcp_skb_cb));
+	return skb;
+}
+
+/* Bytes of memory that received data occupies, what waits for the owner included. */
+int chimdrv_deliver_used(const struct chimdrv_conn *conn)
+{
+	return atomic_read(&conn->sk->sk_rmem_alloc) + conn->rxq_truesize;
+}
+
+/* --------------------------------------------------------------------- sequence numbers */
+
+/*
+ * Sequence numbers of what the card delivers: no gap, nothing older than the
+ * BufferedData that it was given. False: the card cannot be believed any more.
+ */
+bool chimdrv_deliver_seq_ok(struct chimdrv_conn *conn, u32 seq)
+{
+	u32 oldest = conn->buffered ? conn->buffered_start : conn->rx_seq - OLD_BYTES;
+
+	if (!after(seq, conn->rx_seq) && !before(seq, oldest))
+		return true;
+	chimdrv_count(conn->cd, bad_entries);
+	netdev_err(conn->cd->net->netdev,
+		   "handle %x: received bytes at %x, not in %x..%x (state %s, bits %lx)\n",
+		   conn->handle, seq, oldest, conn->rx_seq, chimdrv_conn_state_name(conn->state),
+		   conn->bits);
+	chimdrv_dev_fail(conn->cd, "received bytes with impossible sequence numbers");
+	return false;
+}
+
+void chimdrv_deliver_seq_advance(struct chimdrv_conn *conn, u32 end)
+{
+	if (after(end, conn->rx_seq)) {
+		conn->rx_seq = end;
+		chimdrv_window_taken(conn);
+	}
+	if (!before(end, conn->buffered_end))
+		conn->buffered = 0;	/* all of it has come back; from here on room counts */
+	/* kept near, for comparisons that hold beyond half the sequence space */
+	if (conn->rx_seq - conn->buffered_end > OLD_BYTES)
+		conn->buffered_end = conn->rx_seq - OLD_BYTES;
+}
+
+/* How many of the bytes [seq, seq + bytes) the card was given as BufferedData. */
+u32 chimdrv_deliver_of_buffered(const struct chimdrv_conn *conn, u32 seq, u32 bytes)
+{
+	return before(seq, conn->buffered_end) ? min(bytes, conn->buffered_end - seq) : 0;
+}
+
+/* ---------------------------------------------------------------------- into the socket */
+
+void chimdrv_deliver_queue(struct chimdrv_conn *conn, struct sk_buff *skb, u32 seq)
+{
+	TCP_SKB_CB(skb)->seq = seq;
+	TCP_SKB_CB(skb)->end_seq = seq + skb->len;
+	TCP_SKB_CB(skb)->tcp_flags = TCPHDR_ACK;
+	conn->rxq_truesize += skb->truesize;
+	__skb_queue_tail(&conn->rxq, skb);
+}
+
+/*
+ * Queues ours. Put new bytes at their place among queued ones; old bytes that they
+ * cover go. Frames may overlap, as the kernel's own do, but each reaches further
+ * than all before it, else the reader would find one that it has passed.
+ * False: the bytes are all there already.
+ */
+static bool insert(struct sock *sk, struct sk_buff *new)
+{
+	struct tcp_skb_cb *n = TCP_SKB_CB(new), *o;
+	struct sk_buff *old, *next, *prev = NULL;
+	u32 have = tcp_sk(sk)->copied_seq;	/* read, or in a frame in front */
+
+	skb_queue_walk_safe(&sk->sk_receive_queue, old, next) {
+		o = TCP_SKB_CB(old);
+		if (after(o->end_seq, n->seq)) {
+			if (!before(o->seq, n->end_seq))
+				break;
+			if (after(o->end_seq, n->end_seq)) {	/* reaches further than the new */
+				if (!after(o->seq, n->seq) || !after(o->seq, have) ||
+				    pskb_trim(new, o->seq - n->seq))
+					return false;
+				n->end_seq = o->seq;
+				break;
+			}
+			if (!before(o->seq, n->seq) || !after(n->seq, have)) {
+				__skb_unlink(old, &sk->sk_receive_queue);
+				__kfree_skb(old);
+				continue;
+			}
+			if (!pskb_trim(old, n->seq - o->seq))
+				o->end_seq = n->seq;	/* else it overlaps */
+		}
+		prev = old;
+		if (after(o->end_seq, have))
+			have = o->end_seq;
+	}
+	if (!after(n->end_seq, have))
+		return false;
+	if (prev)
+		__skb_queue_after(&sk->sk_receive_queue, prev, new);
+	else
+		__skb_queue_head(&sk->sk_receive_queue, new);
+	return true;
+}
+
+/* Queues ours. Into the room behind the last frame, where the bytes go on. */
+static bool join_tail(struct sock *sk, struct sk_buff *skb)
+{
+	struct sk_buff *tail = skb_peek_tail(&sk->sk_receive_queue);
+
+	if (!tail || skb_is_nonlinear(skb) || (int)skb->len > skb_tailroom(tail) ||
+	    skb_cloned(tail) || TCP_SKB_CB(tail)->end_seq != TCP_SKB_CB(skb)->seq)
+		return false;
+	skb_put_data(tail, skb->data, skb->len);
+	TCP_SKB_CB(tail)->end_seq = TCP_SKB_CB(skb)->end_seq;
+	if (TCP_SKB_CB(skb)->has_rxtstamp) {
+		TCP_SKB_CB(tail)->has_rxtstamp = 1;
+		tail->tstamp = skb->tstamp;
+	}
+	consume_skb(skb);
+	return true;
+}
+
+/* Queues ours. Where its bytes belong; what was accepted is kept in any case. */
+static void place(struct sock *sk, struct sk_buff *skb)
+{
+	bool next = TCP_SKB_CB(skb)->seq == tcp_sk(sk)->rcv_nxt;
+
+	if (next && join_tail(sk, skb))
+		return;
+	sk_rmem_schedule(sk, skb, skb->truesize);
+	skb_set_owner_r(skb, sk);
+	if (next)
+		__skb_queue_tail(&sk->sk_receive_queue, skb);
+	else if (!insert(sk, skb))
+		__kfree_skb(skb);
+}
+
+/* Queues ours. Takes the skb. */
+static void deliver(struct chimdrv_conn *conn, struct sk_buff *skb)
+{
+	struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
+	struct sock *sk = conn->sk;
+	struct tcp_sock *tp = tcp_sk(sk);
+	u32 end;
+
+	if (!after(cb->end_seq, tp->copied_seq)) {	/* which is never beyond RCV.NXT */
+		consume_skb(skb);		/* read already */
+		return;
+	}
+	if (sock_flag(sk, SOCK_RCVTSTAMP) || sock_flag(sk, SOCK_TIMESTAMPING_RX_SOFTWARE)) {
+		__net_timestamp(skb);
+		cb->has_rxtstamp = 1;
+	}
+	end = cb->end_seq;
+	place(sk, skb);
+	if (after(end, tp->rcv_nxt)) {
+		tp->bytes_received += end - tp->rcv_nxt;
+		conn->bytes_in += end - tp->rcv_nxt;
+		chimdrv_count_add(conn->cd, bytes_in, end - tp->rcv_nxt);
+		WRITE_ONCE(tp->rcv_nxt, end);
+		tp->rcv_wup = end;
+	}
+	conn->seen_rcv_nxt = tp->rcv_nxt;
+}
+
+/* Queues ours. What has come for the socket goes into it. */
+void chimdrv_deliver_drain(struct chimdrv_conn *conn)
+{
+	struct sock *sk = conn->sk;
+	struct tcp_sock *tp = tcp_sk(sk);
+	struct sk_buff *skb;
+	bool any = false;
+
+	while ((skb = __skb_dequeue(&conn->rxq))) {
+		conn->rxq_truesize -= skb->truesize;
+		deliver(conn, skb);
+		any = true;
+	}
+	if (any) {
+		inet_csk(sk)->icsk_ack.lrcvtime = tcp_jiffies32;
+		/* receive autotuning stands still without an RTT estimate */
+		if (conn->rcv_rtt_us)
+			tp->rcv_rtt_est.rtt_us = conn->rcv_rtt_us << 3;
+		else if (!tp->rcv_rtt_est.rtt_us && tp->srtt_us)
+			tp->rcv_rtt_est.rtt_us = tp->srtt_us;
+		chimdrv_compat_mstamp(tp);
+	}
+	/* a refusal must wake too: a reader may wait for more than the buffer holds */
+	if (!sock_flag(sk, SOCK_DEAD) &&
+	    ((any && tcp_epollin_ready(sk, sk->sk_rcvlowat)) ||
+	     test_bit(CHIMDRV_C_REFUSED, &conn->bits)) && tp->rcv_nxt != tp->copied_seq)
+		sk->sk_data_ready(sk);
+}
+
+/* Queues ours. BufferedData that came back at the upload. */
+void chimdrv_deliver_merge_back(struct chimdrv_conn *conn)
+{
+	struct sock *sk = conn->sk;
+	u32 before_nxt = tcp_sk(sk)->rcv_nxt;
+	struct sk_buff *skb;
+
+	while ((skb = __skb_dequeue(&conn->back))) {
+		if (after(TCP_SKB_CB(skb)->seq, tcp_sk(sk)->rcv_nxt)) {
+			set_bit(CHIMDRV_C_LOST, &conn->bits);
+			kfree_skb(skb);
+			continue;
+		}
+		deliver(conn, skb);
+	}
+	if (tcp_sk(sk)->rcv_nxt != before_nxt && !sock_flag(sk, SOCK_DEAD) &&
+	    tcp_epollin_ready(sk, sk->sk_rcvlowat))
+		sk->sk_data_ready(sk);
+}

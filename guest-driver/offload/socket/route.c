@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The route of a socket: which card it leads to, whether the target can send that way,
+ * and whether it is still the way that the target was given. Kernel TCP asks for a new
+ * route before it sends whenever the one that it holds has become invalid; the target
+ * cannot, so the driver asks in its place, by the kernel's own function. Who tells it
+ * that routes have changed is route_watch.c.
+ *
+ * conn->route is written while the socket is owned for its offload, under od->mutex;
+ * afterwards under slock with the socket's queues ours.
+ */
+#include <linux/if_vlan.h>
+#include <net/addrconf.h>
+#include <net/ip.h>
+#include <net/ip6_route.h>
+#include <net/lwtunnel.h>
+#include <net/xfrm.h>
+
+#include "offload/conn.h"
+
+/* ------------------------------------------------------------------------------ which card */
+
+/*
+ * The card sends one tag of IEEE 802.1Q with an id that is none of the reserved ones:
+ * that of a VLAN device which stands directly on it and has its address.
+ */
+static bool vlan_fits(const struct net_device *dev, const struct net_device *card)
+{
+	u16 id;
+
+	if (!is_vlan_dev(dev))
+		return true;
+	id = vlan_dev_vlan_id(dev);
+	return vlan_dev_vlan_proto(dev) == htons(ETH_P_8021Q) && id && id < VLAN_VID_MASK &&
+	       vlan_dev_priv(dev)->real_dev == card &&
+	       ether_addr_equal(dev->dev_addr, card->dev_addr);
+}
+
+/* What is done to a packet behind this route, and the target does not do. */
+static enum chimdrv_refusal treatment(const struct dst_entry *dst)
+{
+	if (dst_xfrm(dst))
+		return CHIMDRV_NO_XFRM;
+	return dst->lwtstate ? CHIMDRV_NO_ENCAP : CHIMDRV_NO_NONE;
+}
+
+/*
+ * Metrics by which kernel TCP goes and the target does not, and packets that routers may
+ * cut: the target's have DF.
+ */
+static enum chimdrv_refusal habits(const struct sock *sk, const struct dst_entry *dst)
+{
+	if (dst_metric(dst, RTAX_QUICKACK) || dst_metric_locked(dst, RTAX_CWND))
+		return CHIMDRV_NO_METRIC;
+	if (!chimdrv_is_ipv6(sk) && !ip_dont_fragment(sk, dst))
+		return CHIMDRV_NO_FRAGMENTS;
+	return CHIMDRV_NO_NONE;
+}
+
+/* RCU. The card below this route, and what it cannot do. */
+static enum chimdrv_refusal card_of(const struct dst_entry *dst, struct chimdrv_dev **cd)
+{
+	struct net_device *dev = dst->dev, *card = dev;
+
+	if (is_vlan_dev(dev))
+		card = vlan_dev_real_dev(dev);
+	if (!chimdrv_net_is_ours(card))
+		return CHIMDRV_NO_DEVICE;
+	*cd = chimdrv_net_of(card)->cd;
+	if (treatment(dst))
+		return treatment(dst);
+	if (!chimdrv_od(*cd) || !READ_ONCE(chimdrv_od(*cd)->up) || !chimdrv_dev_alive(*cd))
+		return CHIMDRV_NO_DOWN;
+	if (test_bit(CHIMDRV_DEV_PAUSED, &(*cd)->bits))
+		return CHIMDRV_NO_PAUSED;
+	if (!vlan_fits(dev, card))
+		return CHIMDRV_NO_VLAN;
+	if (dst_mtu(dst) > (*cd)->limits.mtu)
+		return CHIMDRV_NO_MTU;
+	return CHIMDRV_NO_NONE;
+}
+
+/*
+ * Socket lock, or RCU for a first look: the card that the route of the socket leads to.
+ * @cd is set wherever that is one of ours.
+ */
+enum chimdrv_refusal chimdrv_route_card(struct sock *sk, struct chimdrv_dev **cd)
+{
+	enum chimdrv_refusal why = CHIMDRV_NO_ROUTE;
+	struct dst_entry *dst;
+
+	rcu_read_lock();
+	dst = __sk_dst_get(sk);
+	if (dst)
+		why = card_of(dst, cd);
+	if (!why)
+		why = habits(sk, dst);
+	if (!why && !chimdrv_hw_has(*cd, chimdrv_is_ipv6(sk) ? CHIM_F_OFFLOAD_IPV6 :
+							       CHIM_F_OFFLOAD_IPV4))
+		why = CHIMDRV_NO_FAMILY;
+	rcu_read_unlock();
+	return why;
+}
+
+/* ---------------------------------------------------------------------------- the way of it */
+
+/* IPv4 looks at the source address when it looks up a route, IPv6 does not. */
+static bool has_local6(const struct sock *sk)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	if (chimdrv_is_ipv6(sk))
+		return ipv6_chk_addr(sock_net(sk), &inet6_sk(sk)->saddr, NULL, 0);
+#endif
+	return false;
+}
+
+/* Owned, od->mutex. The target is given the way over @dst, by the neighbor @n. */
+void chimdrv_route_take(struct chimdrv_conn *conn, struct dst_entry *dst,
+			const struct neighbour *n)
+{
+	struct chimdrv_route *r = &conn->route;
+
+	dst_hold(dst);
+	dst_release(r->dst);
+	r->dst = dst;
+	r->dev = dst->dev;
+	r->neigh = n;
+	r->mtu = dst_mtu(dst);
+	r->local6 = has_local6(conn->sk);
+}
+
+/* The way is nobody's any more. */
+void chimdrv_route_drop(struct chimdrv_conn *conn)
+{
+	dst_release(conn->route.dst);
+	conn->route.dst = NULL;
+}
+
+static bool same_neigh(const struct chimdrv_conn *conn, const struct dst_entry *dst)
+{
+	const struct sock *sk = conn->sk;
+	const void *daddr = &inet_sk(sk)->inet_daddr;
+	struct neighbour *n;
+
+#if IS_ENABLED(CONFIG_IPV6)
+	if (chimdrv_is_ipv6(sk))
+		daddr = &sk->sk_v6_daddr;
+#endif
+	n = dst_neigh_lookup(dst, daddr);
+	if (n)
+		neigh_release(n);
+	return n && n == conn->route.neigh;	/* which the path of the connection holds */
+}
+
+static enum chimdrv_why another_way(const struct chimdrv_conn *conn, const struct dst_entry *dst)
+{
+	switch (treatment(dst)) {
+	case CHIMDRV_NO_NONE:
+		break;
+	case CHIMDRV_NO_XFRM:
+		return CHIMDRV_WHY_XFRM;
+	default:
+		return CHIMDRV_WHY_ROUTE;
+	}
+	if (dst->dev != conn->route.dev || !same_neigh(conn, dst) || habits(conn->sk, dst))
+		return CHIMDRV_WHY_ROUTE;
+	return dst_mtu(dst) == conn->route.mtu ? CHIMDRV_WHY_NONE : CHIMDRV_WHY_MTU;
+}
+
+/* slock, queues ours. Would kernel TCP look for another route before it sends? */
+bool chimdrv_route_stale(const struct chimdrv_conn *conn)
+{
+	struct dst_entry *dst = __sk_dst_get(conn->sk);
+	u32 cookie = 0;
+
+	if (!dst || dst != conn->route.dst)
+		return true;
+#if IS_ENABLED(CONFIG_IPV6)
+	if (chimdrv_is_ipv6(conn->sk))
+		cookie = inet6_sk(conn->sk)->dst_cookie;
+#endif
+	return READ_ONCE(dst->obsolete) && !dst->ops->check(dst, cookie);
+}
+
+/*
+ * slock, queues ours, OFFLOADED. The route as kernel TCP would have it now. Why the
+ * connection cannot stay: there is none, or it is another way than the target's.
+ */
+enum chimdrv_why chimdrv_route_check(struct chimdrv_conn *conn)
+{
+	struct sock *sk = conn->sk;
+	enum chimdrv_why why;
+	struct dst_entry *dst;
+
+	if (conn->route.local6 && !has_local6(sk))
+		return CHIMDRV_WHY_ROUTE;
+	if (inet_csk(sk)->icsk_af_ops->rebuild_header(sk))
+		return CHIMDRV_WHY_ROUTE;
+	dst = __sk_dst_get(sk);
+	if (dst == conn->route.dst)
+		return habits(sk, dst) ? CHIMDRV_WHY_SOCKOPT : CHIMDRV_WHY_NONE;
+	why = another_way(conn, dst);
+	if (!why) {
+		dst_hold(dst);
+		dst_release(conn->route.dst);
+		conn->route.dst = dst;
+	}
+	return why;
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The receive window as a promise (ADR 10). The target offers the peer InitialRcvWnd
+ * beyond what the socket has taken; all of it must find room in the socket when the
+ * connection comes back. The right edge that it may have offered (conn->edge) moves
+ * when the socket takes bytes. Bytes for which it need not move are taken as long as the
+ * buffer holds them: they are promised already, whoever has them. Others are taken if
+ * what is promised then still finds room. If not, the window is made smaller, so that the
+ * edge stays and a reader that waits for more gets as much as kernel TCP would let in.
+ *
+ * All of it under the socket's slock, whoever owns the socket.
+ */
+#include "offload/conn.h"
+
+/* ----------------------------------------------------------------------------- the socket */
+
+/* The most that can be offered of a window of @wnd bytes. */
+static u32 at_most(const struct chimdrv_conn *conn, u32 wnd)
+{
+	const struct tcp_sock *tp = tcp_sk(conn->sk);
+
+	wnd = min3(wnd, (u32)tp->window_clamp, 65535u << tp->rx_opt.rcv_wscale);
+	return clamp(wnd, 1u, conn->cd->limits.rcv_wnd);
+}
+
+/* InitialRcvWnd as the socket is now: what kernel TCP would offer. Bytes. */
+u32 chimdrv_window_now(const struct chimdrv_conn *conn)
+{
+	const struct sock *sk = conn->sk;
+	int space = READ_ONCE(sk->sk_rcvbuf) - chimdrv_deliver_used(conn);
+
+	return at_most(conn, tcp_win_from_space(sk, max(space, 0)));
+}
+
+/*
+ * How much memory may be used with the window as it is. Kernel TCP can grow the buffer
+ * up to tcp_rmem, unless the program has fixed its size. A window that takes nearly
+ * all of that leaves a quarter to bytes that the program is about to read.
+ */
+int chimdrv_window_limit(const struct chimdrv_conn *conn)
+{
+	const struct sock *sk = conn->sk;
+	u32 space = chimdrv_compat_space_from_win(sk, conn->wnd_granted);
+	int rcvbuf = READ_ONCE(sk->sk_rcvbuf), most = rcvbuf;
+
+	if (!(sk->sk_userlocks & SOCK_RCVBUF_LOCK))
+		most = max(most, READ_ONCE(sock_net(sk)->ipv4.sysctl_tcp_rmem[2]));
+	most -= min_t(u32, space, most);
+	return min(rcvbuf, max(most, rcvbuf / 4));
+}
+
+/*
+ * May a reader wait for more than there is, without taking it? By SO_RCVLOWAT, or without
+ * saying so, then for as many bytes as kernel TCP would let in with nobody reading.
+ */
+static bool reader_may_wait(const struct chimdrv_conn *conn)
+{
+	const struct sock *sk = conn->sk;
+	u32 unread = conn->rx_seq - READ_ONCE(tcp_sk(sk)->copied_seq);
+
+	return unread < max_t(u32, READ_ONCE(sk->sk_rcvlowat), chimdrv_compat_most_unread(sk));
+}
+
+/* With a window of @wnd: may @bytes, or a buffer of them, be taken with the edge where it is? */
+static bool edge_stays(const struct chimdrv_conn *conn, u32 wnd, u32 bytes)
+{
+	bytes = clamp(bytes, 1u, chimdrv_pair_ib_size(conn->pair));
+	return !after(conn->rx_seq + bytes + wnd, conn->edge);
+}
+
+/* A reader that waits for more, and no smaller window that would let it in. */
+static bool nothing_helps(const struct chimdrv_conn *conn, u32 bytes)
+{
+	return reader_may_wait(conn) && !edge_stays(conn, chimdrv_window_now(conn), bytes);
+}
+
+/*
+ * Does the socket take @bytes more, in frames of @truesize? Up to its buffer's size also
+ * where the promise is too large for them, if no smaller one would help.
+ */
+bool chimdrv_window_has_room(const struct chimdrv_conn *conn, u32 bytes, unsigned int truesize)
+{
+	int used = chimdrv_deliver_used(conn) + truesize;
+
+	if (used < chimdrv_window_limit(conn))
+		return true;
+	if (used >= READ_ONCE(conn->sk->sk_rcvbuf))
+		return false;
+	return !after(conn->rx_seq + bytes + conn->wnd_granted, conn->edge) ||
+	       nothing_helps(conn, bytes);
+}
+
+bool chimdrv_window_has_half(const struct chimdrv_conn *conn)
+{
+	return chimdrv_deliver_used(conn) * 2 <= chimdrv_window_limit(conn);
+}
+
+/* --------------------------------------------------------------------------- the promise */
+
+static void grant(struct chimdrv_conn *conn, u32 wnd)
+{
+	conn->wnd_granted = wnd;
+	conn->wnd_most = max(conn->wnd_most, wnd);
+}
+
+static void move_edge(struct chimdrv_conn *conn)
+{
+	u32 edge = conn->rx_seq + conn->wnd_granted;
+
+	if (after(edge, conn->edge))
+		conn->edge = edge;
+}
+
+/* Captured, about to go over: kernel TCP has offered @promised bytes. */
+void chimdrv_window_begin(struct chimdrv_conn *conn, u32 promised)
+{
+	grant(conn, min(promised, conn->cd->limits.rcv_wnd));
+	conn->edge = conn->rx_seq + conn->wnd_granted;
+}
+
+/* What the target holds for the socket or may still get from the peer, at most; bytes. */
+u32 chimdrv_window_owed(const struct chimdrv_conn *conn)
+{
+	u32 edge = READ_ONCE(conn->edge), start = READ_ONCE(conn->rx_seq);
+
+	return after(edge, start) ? edge - start : 0;
+}
+
+/* The socket has taken bytes up to conn->rx_seq. */
+void chimdrv_window_taken(struct chimdrv_conn *conn)
+{
+	move_edge(conn);
+}
+
+/* The window is what stands in the way of a reader. */
+static bool in_the_way(const struct chimdrv_conn *conn)
+{
+	return test_bit(CHIMDRV_C_REFUSED, &conn->bits) && !conn->buffered &&
+	       reader_may_wait(conn);
+}
+
+/*
+ * What the target is to be told: more as the program reads, in steps, because each costs
+ * a command; less where it is in the way. Else it stays.
+ */
+static u32 next_window(const struct chimdrv_conn *conn, u32 step)
+{
+	u32 wnd = chimdrv_window_now(conn);
+
+	if (wnd >= conn->wnd_granted + step)
+		return wnd;
+	if (wnd < conn->wnd_granted && in_the_way(conn) &&
+	    edge_stays(conn, wnd, conn->refused_bytes))
+		return wnd;
+	return conn->wnd_granted;
+}
+
+bool chimdrv_window_changed(const struct chimdrv_conn *conn)
+{
+	u32 full = at_most(conn, tcp_full_space(conn->sk)), granted = conn->wnd_granted;
+	u32 step = max(granted, full) / 4;
+
+	/* kernel TCP tells of one that has doubled */
+	step = min(step, max_t(u32, granted, tcp_sk(conn->sk)->advmss));
+	return next_window(conn, step) != granted;
+}
+
+/*
+ * After a refusal, with nobody reading: the window has become smaller, so that the edge
+ * stays for some bytes, or it cannot become smaller for them.
+ */
+bool chimdrv_window_gave_way(const struct chimdrv_conn *conn)
+{
+	return chimdrv_deliver_used(conn) < READ_ONCE(conn->sk->sk_rcvbuf) &&
+	       (edge_stays(conn, conn->wnd_granted, conn->refused_bytes) ||
+		nothing_helps(conn, conn->refused_bytes));
+}
+
+/* InitialRcvWnd for the target. What is smaller holds from chimdrv_window_told() on. */
+u32 chimdrv_window_tell(struct chimdrv_conn *conn)
+{
+	u32 wnd = next_window(conn, 1);
+
+	grant(conn, max(conn->wnd_granted, wnd));
+	move_edge(conn);
+	return wnd;
+}
+
+/* The target has been told @wnd. It may be called again, and then more is taken. */
+void chimdrv_window_told(struct chimdrv_conn *conn, u32 wnd)
+{
+	conn->wnd_granted = wnd;
+}
