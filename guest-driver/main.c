@@ -7,7 +7,14 @@
 #include <linux/pci.h>
 #include <linux/rtnetlink.h>
 
-#include "nic/nic.h"
+#include "nic/adminq.h"
+#include "nic/carried.h"
+#include "nic/debugfs.h"
+#include "nic/devs.h"
+#include "nic/hw.h"
+#include "nic/irq.h"
+#include "nic/netdev.h"
+#include "offload/control/half.h"
 
 #define CHIMDRV_SERVICE_PERIOD	HZ
 #define CHIMDRV_MAX_RECOVERIES	8	/* within */
@@ -16,9 +23,6 @@
 static unsigned int dma_bits = 64;
 module_param(dma_bits, uint, 0444);
 MODULE_PARM_DESC(dma_bits, "Width of the addresses that cards are given, 32 to 64 (default 64)");
-
-LIST_HEAD(chimdrv_devs);
-DEFINE_MUTEX(chimdrv_devs_lock);	/* the list, not what is in it */
 
 /* ------------------------------------------------------------------- recovery */
 
@@ -60,7 +64,7 @@ static int card_start(struct chimdrv_dev *cd)
 	if (err)
 		return err;
 	chimdrv_carried_restart(cd);
-	chimdrv_offload_dev_reset(cd);
+	chimdrv_half_reset(cd);
 	chimdrv_admin_start(cd);
 	err = chimdrv_hw_enable(cd);
 	if (err) {
@@ -278,7 +282,7 @@ static int probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	err = dev_start(cd);
 	if (err)
 		goto err_unmap;
-	err = chimdrv_offload_dev_add(cd);
+	err = chimdrv_half_add(cd);
 	if (err)
 		goto err_stop;
 	err = register_netdev(cd->net->netdev);
@@ -293,7 +297,7 @@ static int probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	return 0;
 
 err_del:
-	chimdrv_offload_dev_del(cd);
+	chimdrv_half_del(cd);
 err_stop:
 	set_bit(CHIMDRV_DEV_REMOVING, &cd->bits);
 	dev_stop(cd);
@@ -318,7 +322,7 @@ static void remove(struct pci_dev *pdev)
 	list_del(&cd->list);
 	mutex_unlock(&chimdrv_devs_lock);
 	unregister_netdev(cd->net->netdev);
-	chimdrv_offload_dev_del(cd);
+	chimdrv_half_del(cd);
 	chimdrv_carried_end(cd);
 	dev_stop(cd);
 	unmap_card(cd);
@@ -471,7 +475,7 @@ static int __init chimdrv_init(void)
 	int err;
 
 	chimdrv_debugfs_init();
-	err = chimdrv_offload_init();
+	err = chimdrv_half_init();
 	if (err)
 		goto err_debugfs;
 	err = pci_register_driver(&driver);
@@ -480,7 +484,7 @@ static int __init chimdrv_init(void)
 	return 0;
 
 err_offload:
-	chimdrv_offload_exit();
+	chimdrv_half_exit();
 err_debugfs:
 	chimdrv_debugfs_exit();
 	return err;
@@ -489,7 +493,7 @@ err_debugfs:
 static void __exit chimdrv_exit(void)
 {
 	pci_unregister_driver(&driver);
-	chimdrv_offload_exit();
+	chimdrv_half_exit();
 	chimdrv_debugfs_exit();
 }
 

@@ -8,8 +8,12 @@
 #include <linux/dma-mapping.h>
 #include <linux/etherdevice.h>
 
-#include "nic/nic.h"
+#include "nic/admin_cmds.h"
 #include "chimney_abi.h"
+#include "nic/adminq.h"
+#include "nic/carried.h"
+#include "nic/hw.h"
+#include "nic/ring.h"
 
 static int exec_simple(struct chimdrv_dev *cd, const struct chim_sqe *sqe)
 {

@@ -7,8 +7,12 @@
  * adminq.lock for slots and submission ring, poll_lock for the completion ring;
  * done() runs under poll_lock alone, with bottom halves disabled.
  */
-#include "nic/nic.h"
+#include "nic/adminq.h"
 #include "chimney_abi.h"
+#include "nic/hw.h"
+#include "nic/link.h"
+#include "nic/ring.h"
+#include "nic/upcalls.h"
 
 /*
  * The only place where a status of the card becomes an errno. None becomes one of
@@ -300,7 +304,7 @@ static void handle_event(struct chimdrv_dev *cd, const struct chim_cqe *cqe)
 	switch (type) {
 	case CHIM_CQ_LINK:
 		if (cd->net)
-			chimdrv_net_link(cd->net);
+			chimdrv_link_read(cd->net);
 		break;
 	case CHIM_CQ_PAUSE:
 		set_bit(CHIMDRV_DEV_PAUSED, &cd->bits);		/* PAU-1 */
@@ -310,10 +314,10 @@ static void handle_event(struct chimdrv_dev *cd, const struct chim_cqe *cqe)
 		break;
 	case CHIM_CQ_UPLOAD_ALL:
 		set_bit(CHIMDRV_DEV_PAUSED, &cd->bits);		/* PAU-7 */
-		chimdrv_events_upload_all(cd);
+		chimdrv_up->upload_all(cd);
 		break;
 	case CHIM_CQ_NCE:
-		chimdrv_events_nce(cd, cqe);
+		chimdrv_up->nce(cd, cqe);
 		break;
 	default:
 		chimdrv_dev_fail(cd, "unknown entry on the admin CQ");

@@ -8,8 +8,11 @@
  *
  * carried.lock, a leaf, bottom halves disabled; the work sleeps.
  */
-#include "nic/nic.h"
+#include "nic/carried.h"
 #include "chimney_abi.h"
+#include "nic/admin_cmds.h"
+#include "nic/hw.h"
+#include "nic/upcalls.h"
 
 #define PERIOD	HZ
 
@@ -63,7 +66,7 @@ static void read_work(struct work_struct *work)
 {
 	struct chimdrv_carried *c = container_of(work, struct chimdrv_carried, work.work);
 	struct chimdrv_dev *cd = container_of(c, struct chimdrv_dev, carried);
-	bool busy = chimdrv_offload_busy(cd);	/* before: what comes after begins anew */
+	bool busy = chimdrv_up->busy(cd);	/* before: what comes after begins anew */
 
 	chimdrv_admin_get_stats(cd, NULL);	/* if not now, then the next time */
 	if (busy && chimdrv_dev_alive(cd))

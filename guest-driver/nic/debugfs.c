@@ -8,7 +8,10 @@
 #include <linux/rtnetlink.h>
 #include <linux/seq_file.h>
 
-#include "nic/nic.h"
+#include "nic/debugfs.h"
+#include "nic/hw.h"
+#include "nic/ring.h"
+#include "nic/upcalls.h"
 
 static struct dentry *root;
 
@@ -53,7 +56,7 @@ DEFINE_SHOW_ATTRIBUTE(rings);
 
 static int objects_show(struct seq_file *m, void *unused)
 {
-	chimdrv_offload_dev_show(m, m->private);
+	chimdrv_up->show(m, m->private);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(objects);

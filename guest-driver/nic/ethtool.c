@@ -7,7 +7,12 @@
 #include <linux/log2.h>
 #include <linux/rtnetlink.h>
 
-#include "nic/nic.h"
+#include "nic/ethtool.h"
+#include "compat.h"
+#include "nic/admin_cmds.h"
+#include "nic/netdev.h"
+#include "nic/rss.h"
+#include "nic/upcalls.h"
 
 static const char * const pair_stat_names[] = {
 	"rx_frames", "rx_bytes", "rx_errors", "rx_no_memory", "polls", "cq_entries",
@@ -35,7 +40,7 @@ static int get_sset_count(struct net_device *netdev, int set)
 	if (set != ETH_SS_STATS)
 		return -EOPNOTSUPP;
 	return ARRAY_SIZE(net_stat_names) + net->cd->max_pairs * ARRAY_SIZE(pair_stat_names) +
-	       chimdrv_admin_stat_count() + chimdrv_offload_stats_count();
+	       chimdrv_admin_stat_count() + chimdrv_up->stat_count();
 }
 
 static void put_name(u8 **data, const char *name)
@@ -58,8 +63,8 @@ static void get_strings(struct net_device *netdev, u32 set, u8 *data)
 			ethtool_sprintf(&data, "p%u_%s", p, pair_stat_names[i]);
 	for (i = 0; i < chimdrv_admin_stat_count(); i++)
 		put_name(&data, chimdrv_admin_stat_name(i));
-	for (i = 0; i < chimdrv_offload_stats_count(); i++)
-		put_name(&data, chimdrv_offload_stats_name(i));
+	for (i = 0; i < chimdrv_up->stat_count(); i++)
+		put_name(&data, chimdrv_up->stat_name(i));
 }
 
 static u64 pair_doorbells(const struct chimdrv_pair *pair)
@@ -109,7 +114,7 @@ static void get_ethtool_stats(struct net_device *netdev, struct ethtool_stats *s
 	if (chimdrv_admin_get_stats(net->cd, data))
 		memset(data, 0, chimdrv_admin_stat_count() * sizeof(*data));
 	data += chimdrv_admin_stat_count();
-	chimdrv_offload_stats_read(net->cd, data);
+	chimdrv_up->stats(net->cd, data);
 }
 
 /* ---------------------------------------------------------- rings and channels */

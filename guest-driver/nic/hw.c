@@ -9,7 +9,7 @@
 #include <linux/io.h>
 #include <linux/module.h>
 
-#include "nic/nic.h"
+#include "nic/hw.h"
 #include "chimney_abi.h"
 
 #define CHIMDRV_RESET_MS	2000

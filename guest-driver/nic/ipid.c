@@ -17,7 +17,7 @@
 #include <linux/ip.h>
 #include <net/checksum.h>
 
-#include "nic/nic.h"
+#include "nic/ipid.h"
 
 #define CHIMDRV_IPID_BORDER	0x8000
 #define CHIMDRV_MAX_TAGS	2

@@ -8,7 +8,10 @@
 #include <linux/cpumask.h>
 #include <linux/interrupt.h>
 
-#include "nic/nic.h"
+#include "nic/irq.h"
+#include "compat.h"
+#include "nic/adminq.h"
+#include "nic/hw.h"
 
 /* Sleeps: completions, events of the card, and what a fatal status leaves. */
 static irqreturn_t admin_thread(int irq, void *arg)

@@ -5,8 +5,19 @@
  */
 #include <linux/etherdevice.h>
 #include <linux/rtnetlink.h>
+#include <linux/tcp.h>
 
-#include "nic/nic.h"
+#include "nic/netdev.h"
+#include "nic/admin_cmds.h"
+#include "nic/carried.h"
+#include "nic/ethtool.h"
+#include "nic/hw.h"
+#include "nic/irq.h"
+#include "nic/link.h"
+#include "nic/pair.h"
+#include "nic/rss.h"
+#include "nic/tx.h"
+#include "nic/upcalls.h"
 
 #define CHIMDRV_TX_TIMEOUT	(10 * HZ)
 
@@ -107,7 +118,7 @@ void chimdrv_net_down(struct chimdrv_net *net)
 	ASSERT_RTNL();
 	if (net->running) {
 		if (chimdrv_dev_alive(net->cd))
-			chimdrv_offload_dev_down(net);
+			chimdrv_up->down(net);
 		net->running = false;
 		netif_carrier_off(net->netdev);
 		netif_tx_disable(net->netdev);
@@ -119,7 +130,7 @@ void chimdrv_net_down(struct chimdrv_net *net)
 	}
 	if (!chimdrv_dev_alive(net->cd)) {
 		chimdrv_dev_fail_wait(net->cd);
-		chimdrv_offload_dev_gone(net->cd);
+		chimdrv_up->gone(net->cd);
 	}
 	for (p = 0; p < net->cd->max_pairs; p++)
 		pair_stop(net->pair[p]);
@@ -149,8 +160,8 @@ int chimdrv_net_up(struct chimdrv_net *net)
 	net->running = true;
 	/* not start: frames may have waited in the qdiscs while the rings were down */
 	netif_tx_wake_all_queues(net->netdev);
-	chimdrv_net_link(net);
-	chimdrv_offload_dev_up(net);
+	chimdrv_link_read(net);
+	chimdrv_up->up(net);
 	return 0;
 
 err_down:
@@ -170,24 +181,6 @@ int chimdrv_net_reconfigure(struct chimdrv_net *net, void (*change)(struct chimd
 		chimdrv_net_down(net);
 	change(net, arg);
 	return running ? chimdrv_net_up(net) : 0;
-}
-
-/* Any context that may read registers. */
-void chimdrv_net_link(struct chimdrv_net *net)
-{
-	bool up = chimdrv_hw_link(net->cd);
-
-	if (!chimdrv_dev_alive(net->cd))
-		up = false;
-	if (up)
-		net->cd->link_speed = chimdrv_hw_speed(net->cd);
-	if (up == netif_carrier_ok(net->netdev))
-		return;
-	if (up)
-		netif_carrier_on(net->netdev);
-	else
-		netif_carrier_off(net->netdev);
-	netdev_info(net->netdev, "link %s\n", up ? "up" : "down");
 }
 
 static int net_open(struct net_device *netdev)

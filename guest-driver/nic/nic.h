@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The objects of the driver and what its files offer each other.
+ * The objects of the network card, as which the host sees the device. What is done
+ * with them stands in the header of the file that does it.
  *
  * Three lives: struct chimdrv_dev lives as long as the PCI binding, struct
  * chimdrv_net as long as the netdev, struct chimdrv_pair (one I/O pair: six
@@ -14,10 +15,10 @@
  * Order of locks, outer first:
  *   rtnl > socket lock / slock > pair->sq_lock > cd->adminq.lock
  *   tx queue lock (netdev) is a leaf beside sq_lock: neither is taken in the other.
- * NAPI holds none of them when it calls into the offload half.
+ * NAPI holds none of them when it calls the half above (upcalls.h).
  */
-#ifndef CHIMDRV_H
-#define CHIMDRV_H
+#ifndef CHIMDRV_NIC_H
+#define CHIMDRV_NIC_H
 
 #include <linux/completion.h>
 #include <linux/if_vlan.h>
@@ -29,8 +30,7 @@
 #include <linux/timer.h>
 #include <linux/workqueue.h>
 
-#include "compat.h"
-#include "nic/ring.h"
+#include "nic/ring_types.h"
 
 #define CHIMDRV_NAME		"chimney"
 #define CHIMDRV_MAX_PAIRS	16
@@ -95,7 +95,7 @@ struct chimdrv_adminq {
 	wait_queue_head_t room;		/* sleepers in exec wait for a slot */
 };
 
-/* ----------------------------------------------------------------- PCI life */
+/* ------------------------------------------------------------------ PCI life */
 
 /* Limits the card announces, each checked against what the driver can use. */
 struct chimdrv_limits {
@@ -175,11 +175,6 @@ struct chimdrv_dev {
 	struct dentry *debugfs;
 	void *offload;			/* private to the offload half */
 };
-
-static inline bool chimdrv_dev_alive(const struct chimdrv_dev *cd)
-{
-	return !test_bit(CHIMDRV_DEV_FAILED, &cd->bits);
-}
 
 /* --------------------------------------------------------------- netdev life */
 
@@ -289,271 +284,4 @@ struct chimdrv_pair {
 	struct chimdrv_tx_stats tx_stats;
 };
 
-/* --------------------------------------------------------------------- main.c */
-
-extern struct list_head chimdrv_devs;	/* every bound card */
-extern struct mutex chimdrv_devs_lock;
-
-/* ----------------------------------------------------------------------- hw.c */
-
-u32 chimdrv_hw_read(struct chimdrv_dev *cd, unsigned int reg);
-void chimdrv_hw_write(struct chimdrv_dev *cd, unsigned int reg, u32 value);
-void chimdrv_hw_doorbell(struct chimdrv_dev *cd, u32 ring, u32 index);
-extern const struct pci_device_id chimdrv_hw_ids[];
-int chimdrv_hw_map(struct chimdrv_dev *cd);
-/* Features of a netdev on this card that can be switched. */
-netdev_features_t chimdrv_hw_netdev_features(const struct chimdrv_dev *cd);
-int chimdrv_hw_identify(struct chimdrv_dev *cd);
-int chimdrv_hw_reset(struct chimdrv_dev *cd);
-int chimdrv_hw_enable(struct chimdrv_dev *cd);
-bool chimdrv_hw_check(struct chimdrv_dev *cd);	/* false and failed: fatal or gone */
-bool chimdrv_hw_link(struct chimdrv_dev *cd);
-bool chimdrv_hw_paused(struct chimdrv_dev *cd);
-u32 chimdrv_hw_speed(struct chimdrv_dev *cd);
-u32 chimdrv_hw_isr(struct chimdrv_dev *cd);	/* INTx: read and acknowledge */
-/* @feature: enum chim_feature. */
-bool chimdrv_hw_has(const struct chimdrv_dev *cd, unsigned int feature);
-/*
- * Any context: use the card no more. The work item stops it, logs one line with
- * @why (a constant string) and the fatal registers, and tries to recover.
- */
-void chimdrv_dev_fail(struct chimdrv_dev *cd, const char *why);	/* any context */
-void chimdrv_dev_fail_wait(struct chimdrv_dev *cd);	/* of a card not alive: for its fail_work */
-void chimdrv_hw_report(struct chimdrv_dev *cd, const char *why);
-
-/* ---------------------------------------------------------------------- irq.c */
-
-int chimdrv_irq_alloc(struct chimdrv_dev *cd);		/* vectors */
-void chimdrv_irq_free(struct chimdrv_dev *cd);
-int chimdrv_irq_request_admin(struct chimdrv_dev *cd);
-void chimdrv_irq_free_admin(struct chimdrv_dev *cd);
-int chimdrv_irq_request_pair(struct chimdrv_pair *pair);
-void chimdrv_irq_free_pair(struct chimdrv_pair *pair);
-
-/* ------------------------------------------------------------------- adminq.c */
-
-int chimdrv_admin_init(struct chimdrv_dev *cd);		/* memory */
-void chimdrv_admin_fini(struct chimdrv_dev *cd);
-void chimdrv_admin_start(struct chimdrv_dev *cd);	/* rings empty, accept commands */
-void chimdrv_admin_stop(struct chimdrv_dev *cd, int err);	/* card is quiet: end all */
-bool chimdrv_admin_poll(struct chimdrv_dev *cd);	/* process context; was there an entry? */
-bool chimdrv_admin_overdue(struct chimdrv_dev *cd);
-
-/* The only place where a status of the card becomes an errno. */
-int chimdrv_admin_errno(u32 status);
-
-/*
- * The card has not answered: it has failed, and nobody knows what it has done. Any
- * other error of a command means that it was not posted, or is the card's answer.
- */
-static inline bool chimdrv_admin_lost(int err)
-{
-	return err == -EIO || err == -ENODEV || err == -ETIMEDOUT;
-}
-
-/*
- * Post a command and return at once; any context but hard interrupt. ctl's
- * opcode, u and sge[] of *sqe are the caller's, phase and cookie are set here.
- * @terminate: may take the slots that are kept free for terminates.
- * 0: cmd->done() will be called once. -EBUSY: no slot free, try again later.
- * -EIO, -ENODEV: the card has failed; done() will not be called.
- */
-int chimdrv_admin_post(struct chimdrv_dev *cd, const struct chim_sqe *sqe,
-		       struct chimdrv_admin_cmd *cmd, unsigned int timeout_ms, bool terminate);
-
-/*
- * Post a command and sleep until it has completed or the card has been stopped.
- * @cmd may be NULL; else it holds status and info afterwards. Returns cmd->err.
- */
-int chimdrv_admin_exec(struct chimdrv_dev *cd, const struct chim_sqe *sqe,
-		       struct chimdrv_admin_cmd *cmd, unsigned int timeout_ms);
-
-/* --------------------------------------------------------------- admin_cmds.c */
-
-/* Process context; they sleep. */
-int chimdrv_admin_create_ring(struct chimdrv_ring *ring);
-int chimdrv_admin_destroy_ring(struct chimdrv_ring *ring);
-int chimdrv_admin_set_rx_mode(struct chimdrv_net *net, bool enable);
-int chimdrv_admin_set_rss(struct chimdrv_net *net);
-int chimdrv_admin_set_vlans(struct chimdrv_net *net);
-struct chim_params;
-int chimdrv_admin_set_params(struct chimdrv_dev *cd, const struct chim_params *params);
-int chimdrv_admin_set_mtu(struct chimdrv_dev *cd, unsigned int mtu);
-int chimdrv_admin_set_coalesce(struct chimdrv_dev *cd, unsigned int pair,
-			       const struct chimdrv_coalesce *coalesce);
-/* The card's counters as an array in the order of chimdrv_admin_stat_name(), if there is one. */
-unsigned int chimdrv_admin_stat_count(void);
-const char *chimdrv_admin_stat_name(unsigned int i);
-int chimdrv_admin_get_stats(struct chimdrv_dev *cd, u64 *values);
-
-/* ------------------------------------------------------------------ carried.c */
-
-struct chim_stats;
-void chimdrv_carried_init(struct chimdrv_dev *cd);
-void chimdrv_carried_end(struct chimdrv_dev *cd);	/* process context, sleeps */
-/* Any context but hard interrupt. */
-void chimdrv_carried_restart(struct chimdrv_dev *cd);
-void chimdrv_carried_update(struct chimdrv_dev *cd, const struct chim_stats *stats);
-void chimdrv_carried_add(struct chimdrv_dev *cd, struct rtnl_link_stats64 *st);
-void chimdrv_carried_begin(struct chimdrv_dev *cd);
-
-/* ------------------------------------------------------------------- netdev.c */
-
-int chimdrv_net_create(struct chimdrv_dev *cd);
-void chimdrv_net_destroy(struct chimdrv_dev *cd);
-bool chimdrv_net_is_ours(const struct net_device *netdev);
-void chimdrv_net_watch(struct chimdrv_net *net);	/* from the service work */
-void chimdrv_net_link(struct chimdrv_net *net);		/* read link state, set carrier */
-/* rtnl. down: rings gone, whether or not the card answers; up: rings and filters as configured. */
-int chimdrv_net_up(struct chimdrv_net *net);
-void chimdrv_net_down(struct chimdrv_net *net);
-/* rtnl. Run change() with the rings gone. */
-int chimdrv_net_reconfigure(struct chimdrv_net *net, void (*change)(struct chimdrv_net *, void *),
-			    void *arg);
-
-static inline struct chimdrv_net *chimdrv_net_of(const struct net_device *netdev)
-{
-	return netdev_priv(netdev);
-}
-
-/* --------------------------------------------------------------------- pair.c */
-
-int chimdrv_pair_alloc(struct chimdrv_pair *pair);	/* ring memory */
-void chimdrv_pair_free(struct chimdrv_pair *pair);
-void chimdrv_pair_fill(struct chimdrv_pair *pair);	/* first buffers, before NAPI runs */
-void chimdrv_pair_drain(struct chimdrv_pair *pair);	/* card is quiet: drop all frames */
-int chimdrv_pair_poll(struct napi_struct *napi, int budget);
-
-/* NAPI of the pair. @counter is one of pair->stats. */
-static inline void chimdrv_pair_count(struct chimdrv_pair *pair, u64_stats_t *counter,
-				      unsigned int n)
-{
-	u64_stats_update_begin(&pair->stats.sync);
-	u64_stats_add(counter, n);
-	u64_stats_update_end(&pair->stats.sync);
-}
-
-/*
- * Called with sq_lock held when chimdrv_ring_space() did not suffice: when half of
- * the ring is free NAPI runs and chimdrv_events_poll_end() follows. True: it is
- * already.
- */
-bool chimdrv_pair_sq_wait(struct chimdrv_pair *pair);
-
-/* Bottom halves disabled. A page of recv_pool, of order CHIMDRV_RECV_ORDER, or NULL. */
-struct page *chimdrv_pair_recv_page(struct chimdrv_pair *pair);
-
-/*
- * Indication buffers; NAPI context of the pair, only from chimdrv_events_handle().
- * @index is what the card wrote (ind_first + i); it is checked. Each index of an
- * indication is either taken or given back, once.
- *   take: the page (order pair->ib.order, of the ring's pool) is the caller's.
- *   peek: the bytes may be read until put_back, which posts the same page again.
- * NULL: no such buffer is posted, or @len is beyond it.
- */
-unsigned int chimdrv_pair_ib_size(const struct chimdrv_pair *pair);
-struct page *chimdrv_pair_ib_take(struct chimdrv_pair *pair, u32 index, unsigned int len);
-const void *chimdrv_pair_ib_peek(struct chimdrv_pair *pair, u32 index, unsigned int len);
-void chimdrv_pair_ib_put_back(struct chimdrv_pair *pair, u32 index);
-
-/* ----------------------------------------------------------------------- tx.c */
-
-netdev_tx_t chimdrv_tx_xmit(struct sk_buff *skb, struct net_device *netdev);
-void chimdrv_tx_poll(struct chimdrv_pair *pair, int budget);	/* NAPI; takes the TX lock */
-void chimdrv_tx_drain(struct chimdrv_pair *pair);	/* takes the TX lock */
-
-/*
- * Put TX_FENCE{id} behind every frame that has been given to the pair's TX ring.
- * Any context but hard interrupt, no TX lock held. -EBUSY: ring full for the
- * moment. -ENETDOWN: no ring.
- */
-int chimdrv_tx_fence(struct chimdrv_pair *pair, u32 fence_id);
-bool chimdrv_tx_moves(struct chimdrv_pair *pair, unsigned long end);	/* sleeps */
-
-/* ----------------------------------------------------------------------- rx.c */
-
-int chimdrv_rx_poll(struct chimdrv_pair *pair, int budget);	/* NAPI; frames handled */
-void chimdrv_rx_drain(struct chimdrv_pair *pair);
-
-/* ---------------------------------------------------------------------- rss.c */
-
-void chimdrv_rss_default(struct chimdrv_net *net);	/* key and table */
-void chimdrv_rss_spread(struct chimdrv_net *net);	/* table over net->pairs */
-void chimdrv_rss_set_key(struct chimdrv_net *net, const u8 *key);
-/* Of a TCP socket's received segments, as the card computes it. Any context. */
-u32 chimdrv_rss_hash(const struct chimdrv_net *net, const struct sock *sk);
-u16 chimdrv_rss_select_queue(struct net_device *netdev, struct sk_buff *skb,
-			     struct net_device *sb_dev);
-struct chimdrv_pair *chimdrv_rss_pair(struct chimdrv_net *net, u32 hash);
-
-/* --------------------------------------------------------------------- ipid.c */
-
-/* Keep the IP ID of a locally made packet in the lower half. 0, or -ENOMEM: drop the frame. */
-int chimdrv_ipid_map(struct sk_buff *skb);
-
-/* ------------------------------------------------------------------ ethtool.c */
-
-extern const struct ethtool_ops chimdrv_ethtool_ops;
-
-/* ------------------------------------------------------------------ debugfs.c */
-
-void chimdrv_debugfs_init(void);
-void chimdrv_debugfs_exit(void);
-void chimdrv_debugfs_add(struct chimdrv_dev *cd);
-void chimdrv_debugfs_remove(struct chimdrv_dev *cd);
-
-/* ------------------------------------------------- the offload half, for the NIC */
-
-/* Module life. init runs before the first probe, exit after the last remove. */
-int chimdrv_offload_init(void);
-void chimdrv_offload_exit(void);
-
-/* A card has come or goes; process context, no rtnl. del: no connection is offloaded any more. */
-int chimdrv_offload_dev_add(struct chimdrv_dev *cd);
-void chimdrv_offload_dev_del(struct chimdrv_dev *cd);
-void chimdrv_offload_dev_reset(struct chimdrv_dev *cd);	/* its counters begin anew */
-bool chimdrv_offload_busy(struct chimdrv_dev *cd);	/* has it connections? Any context */
-
-/*
- * rtnl held. up: pairs run, connections may be offloaded. down: upload every
- * connection of the card before the rings go; returns when the card has none any
- * more, or has failed (then chimdrv_offload_dev_gone() follows).
- */
-void chimdrv_offload_dev_up(struct chimdrv_net *net);
-void chimdrv_offload_dev_down(struct chimdrv_net *net);
-
-/*
- * The card has failed and does no DMA any more; all admin commands have been
- * ended. Process context, may sleep, rtnl may be held. Every offloaded
- * connection of it ends with an error (M-21). May come more than once.
- */
-void chimdrv_offload_dev_gone(struct chimdrv_dev *cd);
-
-/* For debugfs, as long as the card is there: how many objects of each kind it has. */
-void chimdrv_offload_dev_show(struct seq_file *m, struct chimdrv_dev *cd);
-
-/* TX lock. A segment of the offload half's that must not be sent: it is shown, then freed. */
-bool chimdrv_probe_is(const struct sk_buff *skb);
-void chimdrv_probe_take(const struct sk_buff *skb, const struct net_device *netdev);
-
-/* Counters of the offload half for ethtool -S; fixed count, plain ones before reasons. */
-unsigned int chimdrv_offload_stats_count(void);
-unsigned int chimdrv_offload_stats_plain(void);
-const char *chimdrv_offload_stats_name(unsigned int i);
-void chimdrv_offload_stats_read(struct chimdrv_dev *cd, u64 *values);
-
-/*
- * NAPI of the pair, softirq. handle: one entry of the CQ, a local copy; the
- * consumer index passes it after the return, so a verdict is posted before (RING-H8).
- * cutover: the CUTOVER entry of the raw ring; every frame before it has gone up
- * the stack. poll_end: once per poll, with space in SQ perhaps: run pair->pending.
- */
-void chimdrv_events_handle(struct chimdrv_pair *pair, const struct chim_cqe *cqe);
-void chimdrv_events_cutover(struct chimdrv_pair *pair, u64 cookie);
-void chimdrv_events_poll_end(struct chimdrv_pair *pair);
-
-/* Events of the admin CQ. Process context, bottom halves disabled: do not sleep. */
-void chimdrv_events_upload_all(struct chimdrv_dev *cd);
-void chimdrv_events_nce(struct chimdrv_dev *cd, const struct chim_cqe *cqe);
-
-#endif /* CHIMDRV_H */
+#endif /* CHIMDRV_NIC_H */

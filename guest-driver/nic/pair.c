@@ -7,8 +7,14 @@
  * Memory is made and freed under rtnl with the pair at rest; the rest is NAPI of the
  * pair, without a lock, but for chimdrv_pair_sq_wait() and chimdrv_pair_recv_page().
  */
-#include "nic/nic.h"
+#include "nic/pair.h"
 #include "chimney_abi.h"
+#include "compat.h"
+#include "nic/hw.h"
+#include "nic/ring.h"
+#include "nic/rx.h"
+#include "nic/tx.h"
+#include "nic/upcalls.h"
 
 #define CQ_BUDGET	64	/* CQ entries of one poll */
 
@@ -117,7 +123,7 @@ static bool cq_poll(struct chimdrv_pair *pair)
 
 	while (n < CQ_BUDGET && chimdrv_dev_alive(pair->cd) &&
 	       chimdrv_ring_peek(&pair->cq, &cqe)) {
-		chimdrv_events_handle(pair, &cqe);
+		chimdrv_up->entry(pair, &cqe);
 		chimdrv_ring_advance(&pair->cq);
 		n++;
 	}
@@ -138,7 +144,7 @@ int chimdrv_pair_poll(struct napi_struct *napi, int budget)
 		return 0;
 	work = chimdrv_rx_poll(pair, budget);
 	more = cq_poll(pair);
-	chimdrv_events_poll_end(pair);
+	chimdrv_up->poll_end(pair);
 	if (likely(chimdrv_dev_alive(pair->cd)))
 		refill(pair, GFP_ATOMIC);
 	chimdrv_pair_count(pair, &pair->stats.polls, 1);

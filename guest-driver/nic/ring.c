@@ -7,8 +7,10 @@
 #include <linux/dma-mapping.h>
 #include <linux/slab.h>
 
-#include "nic/nic.h"
+#include "nic/ring.h"
 #include "chimney_abi.h"
+#include "compat.h"
+#include "nic/hw.h"
 
 int chimdrv_ring_init(struct chimdrv_ring *r, struct chimdrv_dev *cd, u32 id,
 		      unsigned int log2, unsigned int entry_size)

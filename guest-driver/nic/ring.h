@@ -4,7 +4,7 @@
  * bits, event indices and every barrier that goes with them (03-rings.md).
  *
  * A ring has no lock of its own. The caller serializes, by the lock that its
- * owner names in chimdrv.h.
+ * owner names in nic.h.
  *
  * To the card:
  *	lock
@@ -24,28 +24,7 @@
 #ifndef CHIMDRV_RING_H
 #define CHIMDRV_RING_H
 
-#include <linux/mm_types.h>
-#include <linux/types.h>
-
-struct chim_ring_ctl;
-struct chimdrv_dev;
-struct page_pool;
-
-struct chimdrv_ring {
-	struct chimdrv_dev *cd;
-	void *entries;			/* coherent memory; NULL: no ring */
-	struct chim_ring_ctl *ctl;
-	dma_addr_t entries_dma;
-	dma_addr_t ctl_dma;
-	u32 id;				/* ring id of the ABI */
-	unsigned int log2;
-	unsigned int entry_size;
-	u32 index;			/* ours: producer to the card, consumer from it */
-	u32 kicked;			/* ours when the event index was last looked at */
-	u32 seen;			/* the card's, as last believed */
-	bool exists;			/* created on the card */
-	u64 doorbells;
-};
+#include "nic/ring_types.h"
 
 int chimdrv_ring_init(struct chimdrv_ring *r, struct chimdrv_dev *cd, u32 id,
 		      unsigned int log2, unsigned int entry_size);
@@ -112,24 +91,6 @@ bool chimdrv_ring_rearm(struct chimdrv_ring *r);
 /* Of which it keeps up to @size pages unused. NULL: no memory. */
 struct page_pool *chimdrv_pool_create(struct chimdrv_dev *cd, unsigned int order,
 				      unsigned int size);
-
-/* One posted buffer of RXB or IB: whole pages, mapped for the card to write. */
-struct chimdrv_buf {
-	struct page *page;		/* NULL: not posted, or taken */
-	dma_addr_t dma;
-};
-
-/* A ring of posted buffers with what is in it. Only NAPI touches it while the pair runs. */
-struct chimdrv_bufring {
-	struct chimdrv_ring ring;
-	struct page_pool *pool;		/* where the pages come from and go back to */
-	struct chimdrv_buf *slot;	/* one per entry, by index & mask */
-	struct chimdrv_buf *spare;	/* given back, still mapped; a stack */
-	unsigned int spares;
-	unsigned int posted;		/* slots with a page */
-	unsigned int order;		/* log2 of the pages of one buffer */
-	u64 alloc_failed;
-};
 
 int chimdrv_bufring_init(struct chimdrv_bufring *br, struct chimdrv_dev *cd, u32 id,
 			 unsigned int log2, unsigned int order);

@@ -8,7 +8,8 @@
 #include <linux/in6.h>
 #include <net/tcp.h>
 
-#include "nic/nic.h"
+#include "nic/rss.h"
+#include "nic/netdev.h"
 
 /*
  * Toeplitz is linear: what four bits of the input contribute depends on their

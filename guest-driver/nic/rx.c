@@ -8,8 +8,13 @@
 #include <linux/etherdevice.h>
 #include <linux/virtio_net.h>
 
-#include "nic/nic.h"
+#include "nic/rx.h"
 #include "chimney_abi.h"
+#include "compat.h"
+#include "nic/hw.h"
+#include "nic/pair.h"
+#include "nic/ring.h"
+#include "nic/upcalls.h"
 
 #define COPY_LEN	256	/* bytes of a frame that go to the skb's linear part */
 
@@ -185,7 +190,7 @@ int chimdrv_rx_poll(struct chimdrv_pair *pair, int budget)
 			break;
 		case CHIM_RX_CUTOVER:
 			chimdrv_gro_flush(&pair->napi);
-			chimdrv_events_cutover(pair, le64_to_cpu(rxe.u.cookie));
+			chimdrv_up->cutover(pair, le64_to_cpu(rxe.u.cookie));
 			work++;
 			break;
 		default:

@@ -10,8 +10,12 @@
 #include <linux/etherdevice.h>
 #include <linux/tcp.h>
 
-#include "nic/nic.h"
+#include "nic/tx.h"
 #include "chimney_abi.h"
+#include "nic/ipid.h"
+#include "nic/netdev.h"
+#include "nic/ring.h"
+#include "nic/upcalls.h"
 
 #define FRAME_SGES	(MAX_SKB_FRAGS + 1)
 #define FRAME_ENTRIES	(1 + DIV_ROUND_UP(FRAME_SGES - CHIM_SQE_SGES, CHIM_SG_SGES))
@@ -241,8 +245,8 @@ netdev_tx_t chimdrv_tx_xmit(struct sk_buff *skb, struct net_device *netdev)
 	unsigned int len = skb->len;
 	int err;
 
-	if (unlikely(chimdrv_probe_is(skb))) {
-		chimdrv_probe_take(skb, netdev);
+	if (unlikely(skb->destructor == chimdrv_up->probe)) {
+		chimdrv_up->probe_take(skb, netdev);
 		dev_consume_skb_any(skb);
 		if (pair->tx_open && !more)
 			tx_kick_locked(pair);

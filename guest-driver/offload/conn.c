@@ -9,6 +9,7 @@
 #include <linux/xarray.h>
 
 #include "offload/conn.h"
+#include "nic/rss.h"
 #define CREATE_TRACE_POINTS
 #include "offload/trace.h"
 

@@ -20,6 +20,7 @@
 #include <net/sock.h>
 #include <net/tcp.h>
 
+#include "compat.h"
 #include "nic/nic.h"
 
 struct nf_hook_state;
@@ -785,12 +786,6 @@ int chimdrv_backlog_rcv(struct sock *sk, struct sk_buff *skb);
 enum chimdrv_refusal chimdrv_ct_look(const struct sk_buff *skb);
 /* RCU. The tracker of whose connection this is a segment takes gaps for what they are. */
 void chimdrv_ct_liberal(const struct sk_buff *skb);
-
-/* -------------------------------------------------------------------- probe.c */
-
-/* Owned, HOLDING, od->mutex: does a segment come to the card as the socket has written it? */
-enum chimdrv_refusal chimdrv_probe(struct chimdrv_conn *conn, unsigned long end,
-				   bool (*drained)(struct sock *sk, unsigned long end));
 
 /* --------------------------------------------------------------------- pmtu.c */
 

@@ -10,6 +10,8 @@
 #include <linux/dma-mapping.h>
 #include <linux/if_vlan.h>
 
+#include "nic/pair.h"
+#include "nic/ring.h"
 #include "offload/conn.h"
 
 #define FWD_OUTSTANDING	64	/* forwards under way per connection */

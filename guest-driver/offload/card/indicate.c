@@ -7,6 +7,8 @@
  * All of it under the socket's slock, whoever owns the socket, in the NAPI poll of
  * the connection's pair, whose buffers they are.
  */
+#include "nic/hw.h"
+#include "nic/pair.h"
 #include "offload/conn.h"
 
 /* Bytes of an indication that are worth copying: what fits into 2 KiB, a segment for example. */

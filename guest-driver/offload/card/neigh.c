@@ -11,6 +11,7 @@
 #include <net/neighbour.h>
 
 #include "offload/card/neigh.h"
+#include "nic/hw.h"
 
 #define IDLE_MS		2000	/* a next connection may want the same objects */
 

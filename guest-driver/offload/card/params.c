@@ -10,6 +10,7 @@
 #include <net/addrconf.h>
 #include <net/neighbour.h>
 
+#include "nic/admin_cmds.h"
 #include "offload/conn.h"
 
 #define SWS_TICKS	200

@@ -14,14 +14,15 @@
 #include <net/ip.h>
 #include <net/ipv6.h>
 
+#include "offload/card/probe.h"
 #include "offload/card/neigh.h"
 
 #define UNSEEN	CHIMDRV_NO_COUNT	/* it has not come to the card */
 
 /* ----------------------------------------------------------------------------- on its way */
 
-/* Whoever frees it: dropped on the way, swallowed at the card. */
-static void probe_free(struct sk_buff *skb)
+/* The destructor of each: dropped on the way, or swallowed at the card. */
+void chimdrv_probe_free(struct sk_buff *skb)
 {
 	sock_wfree(skb);
 	module_put(THIS_MODULE);
@@ -39,7 +40,7 @@ static void build(struct chimdrv_conn *conn, struct sk_buff *skb)
 	skb_reset_transport_header(skb);
 	skb_set_owner_w(skb, sk);
 	__module_get(THIS_MODULE);
-	skb->destructor = probe_free;
+	skb->destructor = chimdrv_probe_free;
 	skb_set_hash_from_sk(skb, sk);
 	th->source = inet_sk(sk)->inet_sport;
 	th->dest = inet_sk(sk)->inet_dport;
@@ -162,11 +163,6 @@ static bool same_frame(const struct chimdrv_conn *conn, const struct sk_buff *sk
 	if (chimdrv_is_ipv6(conn->sk))
 		return proto == htons(ETH_P_IPV6) && same_packet6(conn, skb, off);
 	return proto == htons(ETH_P_IP) && same_packet4(conn, skb, off);
-}
-
-bool chimdrv_probe_is(const struct sk_buff *skb)
-{
-	return skb->destructor == probe_free;
 }
 
 /* TX lock. The caller frees it, and the card never hears of it. */

@@ -9,6 +9,9 @@
  */
 #include <linux/dma-mapping.h>
 
+#include "compat.h"
+#include "nic/hw.h"
+#include "nic/pair.h"
 #include "offload/conn.h"
 
 #define RECV_COPY	4096	/* bytes of a request that are worth copying */

@@ -10,6 +10,7 @@
  */
 #include <linux/dma-mapping.h>
 
+#include "compat.h"
 #include "offload/conn.h"
 
 #define BACKLOG_MIN	(256 * 1024)

@@ -7,6 +7,9 @@
  * Under the socket's slock; pair->sq_lock is taken inside, from the look at the
  * room to the doorbell.
  */
+#include "nic/hw.h"
+#include "nic/pair.h"
+#include "nic/ring.h"
 #include "offload/conn.h"
 
 /* Command with a scatter list. -EBUSY: no room now; the caller pends the connection. */

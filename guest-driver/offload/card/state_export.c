@@ -12,6 +12,8 @@
 #include <net/ipv6.h>
 #include <net/route.h>
 
+#include "compat.h"
+#include "nic/hw.h"
 #include "offload/conn.h"
 
 #define BUFFERED_MAX	262144u	/* bytes of unread data that travel; the rest stays in the socket */

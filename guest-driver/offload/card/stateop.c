@@ -8,6 +8,7 @@
  * each for as many objects as have gathered. That keeps objects from being operated
  * on twice (OBJ-H4) and makes bulk the ordinary case.
  */
+#include "nic/adminq.h"
 #include "offload/conn.h"
 
 #define EXEC_MS		14000	/* fences may take the card 10 s (OP-D2) */

@@ -7,6 +7,7 @@
  * Commands run in parallel, in process context, with no lock held.
  */
 #include "offload/control/genl.h"
+#include "nic/adminq.h"
 
 #define OFFLOAD_TRIES	10	/* for conditions that pass by themselves */
 #define UPLOAD_MS	20000	/* for one more socket: the card's deadlines, and an owner's time */

@@ -6,7 +6,10 @@
  * Process context. Cards are walked under chimdrv_devs_lock; connections are held by
  * a reference while they are shown, and read without their locks.
  */
+#include "nic/admin_cmds.h"
+#include "nic/devs.h"
 #include "offload/control/genl.h"
+#include "offload/control/stats.h"
 
 #define DEV_PREFIX	"t_"	/* the target's counts of the cases */
 #define NIC_PREFIX	"nic_"
@@ -133,8 +136,8 @@ static int driver_case(const char *device_name)
 
 	if (strncmp(device_name, DEV_PREFIX, strlen(DEV_PREFIX)))
 		return -1;
-	for (i = 0; i < chimdrv_offload_stats_plain(); i++)
-		if (!strcmp(chimdrv_offload_stats_name(i) + strlen(CHIMDRV_DRV_PREFIX),
+	for (i = 0; i < chimdrv_stats_plain(); i++)
+		if (!strcmp(chimdrv_stats_name(i) + strlen(CHIMDRV_DRV_PREFIX),
 			    device_name + strlen(DEV_PREFIX)))
 			return i;
 	return -1;
@@ -142,8 +145,8 @@ static int driver_case(const char *device_name)
 
 static int fill_stats(struct sk_buff *msg, struct chimdrv_dev *cd)
 {
-	unsigned int ndrv = chimdrv_offload_stats_plain(), ndev = chimdrv_admin_stat_count(), i;
-	unsigned int all = chimdrv_offload_stats_count();
+	unsigned int ndrv = chimdrv_stats_plain(), ndev = chimdrv_admin_stat_count(), i;
+	unsigned int all = chimdrv_stats_count();
 	u64 *drv = kcalloc(all + ndev, sizeof(*drv), GFP_KERNEL), *dev;
 	const char *name;
 	bool have_dev;
@@ -152,7 +155,7 @@ static int fill_stats(struct sk_buff *msg, struct chimdrv_dev *cd)
 	if (!drv)
 		return -ENOMEM;
 	dev = drv + all;
-	chimdrv_offload_stats_read(cd, drv);
+	chimdrv_stats_read(cd, drv);
 	have_dev = !chimdrv_admin_get_stats(cd, dev);
 	for (i = 0; i < ndev && have_dev && !err; i++) {
 		name = chimdrv_admin_stat_name(i);
@@ -160,7 +163,7 @@ static int fill_stats(struct sk_buff *msg, struct chimdrv_dev *cd)
 		err = put_stat(msg, plain_name(name), k < 0 ? NULL : &drv[k], &dev[i]);
 	}
 	for (i = 0; i < ndrv && !err; i++) {
-		name = chimdrv_offload_stats_name(i) + strlen(CHIMDRV_DRV_PREFIX);
+		name = chimdrv_stats_name(i) + strlen(CHIMDRV_DRV_PREFIX);
 		for (k = 0; k < (int)ndev && have_dev; k++)
 			if (driver_case(chimdrv_admin_stat_name(k)) == (int)i)
 				break;

@@ -9,7 +9,13 @@
  */
 #include <linux/seq_file.h>
 
+#include "offload/control/half.h"
+#include "nic/hw.h"
+#include "nic/upcalls.h"
 #include "offload/card/neigh.h"
+#include "offload/card/probe.h"
+#include "offload/control/stats.h"
+#include "offload/life/events.h"
 
 /* Connections whose posting failed for want of memory, and those of a full ring. */
 static void retry_work(struct work_struct *work)
@@ -26,7 +32,7 @@ static void retry_work(struct work_struct *work)
 	}
 }
 
-int chimdrv_offload_dev_add(struct chimdrv_dev *cd)
+int chimdrv_half_add(struct chimdrv_dev *cd)
 {
 	struct chimdrv_offload *od = kzalloc(sizeof(*od), GFP_KERNEL);
 
@@ -79,7 +85,7 @@ static void wait_for_owners(struct chimdrv_offload *od)
 			 READ_ONCE(od->nconns));
 }
 
-void chimdrv_offload_dev_del(struct chimdrv_dev *cd)
+void chimdrv_half_del(struct chimdrv_dev *cd)
 {
 	struct chimdrv_offload *od = chimdrv_od(cd);
 
@@ -112,13 +118,13 @@ void chimdrv_offload_dev_del(struct chimdrv_dev *cd)
 	kfree(od);
 }
 
-void chimdrv_offload_dev_reset(struct chimdrv_dev *cd)
+void chimdrv_half_reset(struct chimdrv_dev *cd)
 {
 	if (chimdrv_od(cd))
 		chimdrv_count(cd, card_resets);
 }
 
-bool chimdrv_offload_busy(struct chimdrv_dev *cd)
+static bool half_busy(struct chimdrv_dev *cd)
 {
 	struct chimdrv_offload *od;
 	bool busy;
@@ -130,7 +136,7 @@ bool chimdrv_offload_busy(struct chimdrv_dev *cd)
 	return busy;
 }
 
-void chimdrv_offload_dev_up(struct chimdrv_net *net)
+static void half_up(struct chimdrv_net *net)
 {
 	struct chimdrv_offload *od = chimdrv_od(net->cd);
 
@@ -143,7 +149,7 @@ void chimdrv_offload_dev_up(struct chimdrv_net *net)
 	set_up(od, true);
 }
 
-void chimdrv_offload_dev_down(struct chimdrv_net *net)
+static void half_down(struct chimdrv_net *net)
 {
 	struct chimdrv_offload *od = chimdrv_od(net->cd);
 
@@ -157,7 +163,7 @@ void chimdrv_offload_dev_down(struct chimdrv_net *net)
 		chimdrv_dev_fail(net->cd, "reset for connections that it has not given back");
 }
 
-void chimdrv_offload_dev_gone(struct chimdrv_dev *cd)
+static void half_gone(struct chimdrv_dev *cd)
 {
 	struct chimdrv_offload *od = chimdrv_od(cd);
 	struct chimdrv_conn *conn, **all;
@@ -192,7 +198,7 @@ void chimdrv_offload_dev_gone(struct chimdrv_dev *cd)
 }
 
 /* What is in the lists; what is in the caches and not here is left over. */
-void chimdrv_offload_dev_show(struct seq_file *m, struct chimdrv_dev *cd)
+static void half_show(struct seq_file *m, struct chimdrv_dev *cd)
 {
 	struct chimdrv_offload *od = chimdrv_od(cd);
 	unsigned int neighs = 0, paths = 0;
@@ -210,7 +216,25 @@ void chimdrv_offload_dev_show(struct seq_file *m, struct chimdrv_dev *cd)
 
 /* -------------------------------------------------------------------------- module life */
 
-int chimdrv_offload_init(void)
+static const struct chimdrv_upcalls upcalls = {
+	.entry		= chimdrv_events_entry,
+	.cutover	= chimdrv_events_cutover,
+	.poll_end	= chimdrv_events_poll_end,
+	.upload_all	= chimdrv_events_upload_all,
+	.nce		= chimdrv_events_nce,
+	.up		= half_up,
+	.down		= half_down,
+	.gone		= half_gone,
+	.busy		= half_busy,
+	.show		= half_show,
+	.probe		= chimdrv_probe_free,
+	.probe_take	= chimdrv_probe_take,
+	.stat_count	= chimdrv_stats_count,
+	.stat_name	= chimdrv_stats_name,
+	.stats		= chimdrv_stats_read,
+};
+
+int __init chimdrv_half_init(void)
 {
 	int err = chimdrv_cache_init();
 
@@ -234,6 +258,7 @@ int chimdrv_offload_init(void)
 	err = chimdrv_genl_init();
 	if (err)
 		goto err_neigh;
+	chimdrv_upcalls_register(&upcalls);
 	return 0;
 err_neigh:
 	chimdrv_neigh_watch_exit();
@@ -250,7 +275,7 @@ err_cache:
 	return err;
 }
 
-void chimdrv_offload_exit(void)
+void chimdrv_half_exit(void)
 {
 	chimdrv_genl_exit();
 	chimdrv_neigh_watch_exit();

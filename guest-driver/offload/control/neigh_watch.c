@@ -12,6 +12,8 @@
 #include <net/neighbour.h>
 #include <net/netevent.h>
 
+#include "nic/adminq.h"
+#include "nic/netdev.h"
 #include "offload/card/neigh.h"
 
 /* -------------------------------------------------------------------------------- works */

@@ -6,6 +6,9 @@
 #include <linux/prandom.h>
 #include <net/transp_v6.h>
 
+#include "compat.h"
+#include "nic/devs.h"
+#include "nic/hw.h"
 #include "offload/conn.h"
 
 static struct {

@@ -8,6 +8,7 @@
  */
 #include <linux/ethtool.h>
 
+#include "offload/control/stats.h"
 #include "offload/conn.h"
 
 #define PLAIN(name)	CHIMDRV_DRV_PREFIX #name,
@@ -31,17 +32,17 @@ CHIMDRV_WHYS(WHY_FITS)
 #define REFUSED_COUNT	(ARRAY_SIZE(refused_names) - 1)
 #define WHY_COUNT	(ARRAY_SIZE(why_names) - 1)
 
-unsigned int chimdrv_offload_stats_plain(void)
+unsigned int chimdrv_stats_plain(void)
 {
 	return ARRAY_SIZE(stat_names);
 }
 
-unsigned int chimdrv_offload_stats_count(void)
+unsigned int chimdrv_stats_count(void)
 {
 	return ARRAY_SIZE(stat_names) + REFUSED_COUNT + WHY_COUNT;
 }
 
-const char *chimdrv_offload_stats_name(unsigned int i)
+const char *chimdrv_stats_name(unsigned int i)
 {
 	if (i < ARRAY_SIZE(stat_names))
 		return stat_names[i];
@@ -49,13 +50,13 @@ const char *chimdrv_offload_stats_name(unsigned int i)
 	return i < REFUSED_COUNT ? refused_names[i + 1] : why_names[i - REFUSED_COUNT + 1];
 }
 
-void chimdrv_offload_stats_read(struct chimdrv_dev *cd, u64 *values)
+void chimdrv_stats_read(struct chimdrv_dev *cd, u64 *values)
 {
 	struct chimdrv_offload *od = chimdrv_od(cd);
 	unsigned int i;
 
 	if (!od) {
-		memset(values, 0, sizeof(*values) * chimdrv_offload_stats_count());
+		memset(values, 0, sizeof(*values) * chimdrv_stats_count());
 		return;
 	}
 #define X(name) *values++ = atomic64_read(&od->count.name);

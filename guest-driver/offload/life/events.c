@@ -5,7 +5,7 @@
  * number in them is checked; nothing an entry can hold does more than end its
  * connection or fail the card.
  */
-#include "offload/conn.h"
+#include "offload/life/events.h"
 #include "offload/trace.h"
 
 static void opened(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
@@ -98,7 +98,7 @@ static void entry(struct chimdrv_conn *conn, u32 type, const struct chim_cqe *cq
 	}
 }
 
-void chimdrv_events_handle(struct chimdrv_pair *pair, const struct chim_cqe *cqe)
+void chimdrv_events_entry(struct chimdrv_pair *pair, const struct chim_cqe *cqe)
 {
 	u32 type = le32_to_cpu(cqe->ctl) & CHIM_CTL_OP_MASK;
 	struct chimdrv_conn *conn = chimdrv_conn_find(le64_to_cpu(cqe->conn_cookie));

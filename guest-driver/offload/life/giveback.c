@@ -7,6 +7,7 @@
  * All of it under the socket's slock, with the socket's queues ours: nobody owns
  * the socket, or its owner has called in.
  */
+#include "compat.h"
 #include "offload/conn.h"
 
 /*

@@ -11,7 +11,10 @@
  */
 #include <linux/module.h>
 
-#include "offload/conn.h"
+#include "nic/adminq.h"
+#include "nic/carried.h"
+#include "nic/tx.h"
+#include "offload/card/probe.h"
 #include "offload/trace.h"
 
 #define OWN_MS		200	/* for all sockets of a list: until their owners let go */

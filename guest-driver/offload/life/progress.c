@@ -7,6 +7,7 @@
  * All of it under the socket's slock. What touches the socket's queues waits until
  * nobody owns the socket, or for release_cb of the owner.
  */
+#include "compat.h"
 #include "offload/conn.h"
 
 /* slock. The target has it: what was held goes there first, then everything else. */

@@ -6,6 +6,8 @@
  *
  * od->mutex throughout; slock for what is read and written of a connection.
  */
+#include "nic/adminq.h"
+#include "nic/hw.h"
 #include "offload/conn.h"
 
 #define WINDOW_ROUNDING	65536	/* bytes: the target rounds windows up to the scale */

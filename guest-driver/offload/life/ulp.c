@@ -15,6 +15,7 @@
 #include <net/ip.h>
 #include <net/transp_v6.h>
 
+#include "compat.h"
 #include "offload/conn.h"
 
 static struct tcp_ulp_ops chimdrv_ulp_ops;

@@ -6,6 +6,7 @@
  * The list is under od->lock, the work holds od->mutex and takes slock to read the
  * variables.
  */
+#include "nic/adminq.h"
 #include "offload/conn.h"
 
 #define AGAIN_MS	50	/* what cannot be told now is tried again, */

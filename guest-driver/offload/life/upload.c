@@ -12,6 +12,7 @@
  * for what they read and write of a connection. For a LAST that does not come with the
  * card's answer they wait without it.
  */
+#include "nic/hw.h"
 #include "offload/conn.h"
 
 #define UPLOAD_MS	30000	/* for a card that says that it cannot now */

@@ -7,6 +7,7 @@
  *
  * All of it under the socket's slock, with the socket's queues ours.
  */
+#include "compat.h"
 #include "offload/conn.h"
 
 #define COMPACT	SKB_WITH_OVERHEAD(PAGE_SIZE)	/* bytes of a frame that fills a page */

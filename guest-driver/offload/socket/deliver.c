@@ -7,6 +7,8 @@
  * All of it under the socket's slock. What touches the receive queue says so: then
  * nobody owns the socket, or release_cb of the owner calls.
  */
+#include "compat.h"
+#include "nic/hw.h"
 #include "offload/conn.h"
 
 #define OLD_BYTES	(1u << 30)	/* how far back a repeated byte can lie */

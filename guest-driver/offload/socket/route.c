@@ -16,6 +16,8 @@
 #include <net/lwtunnel.h>
 #include <net/xfrm.h>
 
+#include "nic/hw.h"
+#include "nic/netdev.h"
 #include "offload/conn.h"
 
 /* ------------------------------------------------------------------------------ which card */

@@ -12,6 +12,7 @@
  *   rx_opt.ts_recent rx_opt.ts_recent_stamp tsoffset lsndtime total_retrans
  *   packets_out lost_out tsorted_sent_queue tcp_rtx_queue sk_write_queue icsk_rto
  */
+#include "compat.h"
 #include "offload/conn.h"
 
 /* ---------------------------------------------------------------------- the write queue */

@@ -11,6 +11,8 @@
  *   icsk_probes_tstamp icsk_ack icsk_keepalive_timer retrans_stamp rcv_tstamp sacked_out
  *   icsk_ca_state skb_mstamp_ns of the retransmission queue; tcp_mstamp
  */
+#include "compat.h"
+#include "nic/hw.h"
 #include "offload/conn.h"
 
 /* ------------------------------------------------------------------------- out of the socket */

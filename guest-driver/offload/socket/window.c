@@ -10,6 +10,8 @@
  *
  * All of it under the socket's slock, whoever owns the socket.
  */
+#include "compat.h"
+#include "nic/pair.h"
 #include "offload/conn.h"
 
 /* ----------------------------------------------------------------------------- the socket */

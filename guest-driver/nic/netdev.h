@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The network device. */
+#ifndef CHIMDRV_NETDEV_H
+#define CHIMDRV_NETDEV_H
+
+#include "nic/nic.h"
+
+int chimdrv_net_create(struct chimdrv_dev *cd);
+void chimdrv_net_destroy(struct chimdrv_dev *cd);
+bool chimdrv_net_is_ours(const struct net_device *netdev);
+void chimdrv_net_watch(struct chimdrv_net *net);	/* from the service work */
+/* rtnl. down: rings gone, whether or not the card answers; up: rings and filters as configured. */
+int chimdrv_net_up(struct chimdrv_net *net);
+void chimdrv_net_down(struct chimdrv_net *net);
+/* rtnl. Run change() with the rings gone. */
+int chimdrv_net_reconfigure(struct chimdrv_net *net, void (*change)(struct chimdrv_net *, void *),
+			    void *arg);
+
+static inline struct chimdrv_net *chimdrv_net_of(const struct net_device *netdev)
+{
+	return netdev_priv(netdev);
+}
+
+#endif /* CHIMDRV_NETDEV_H */

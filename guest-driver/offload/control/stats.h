@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The counters of the offload half by name; a fixed number, plain ones before reasons. */
+#ifndef CHIMDRV_STATS_H
+#define CHIMDRV_STATS_H
+
+#include <linux/types.h>
+
+struct chimdrv_dev;
+
+unsigned int chimdrv_stats_count(void);
+unsigned int chimdrv_stats_plain(void);
+const char *chimdrv_stats_name(unsigned int i);
+void chimdrv_stats_read(struct chimdrv_dev *cd, u64 *values);
+
+#endif /* CHIMDRV_STATS_H */
