@@ -521,6 +521,12 @@ void chimdrv_conn_put_target(struct chimdrv_conn *conn);
 void chimdrv_conn_set_state(struct chimdrv_conn *conn, enum chimdrv_state state);	/* slock */
 const char *chimdrv_conn_state_name(enum chimdrv_state state);
 
+/* ------------------------------------------------------------------ reasons.c */
+
+const char *chimdrv_refusal_name(u32 refusal);
+const char *chimdrv_why_name(u32 why);
+int chimdrv_refusal_errno(enum chimdrv_refusal refusal);
+
 /* ------------------------------------------------------------------ offload.c */
 
 struct chimdrv_candidate {
@@ -545,7 +551,6 @@ void chimdrv_offload_note(const struct chimdrv_candidate *c, bool asked);
 void chimdrv_offload_consider(struct sock *sk, enum chimdrv_refusal tracked);
 void chimdrv_offload_work_init(struct chimdrv_offload *od);
 void chimdrv_offload_work_end(struct chimdrv_offload *od);
-const char *chimdrv_offload_refusal_name(u32 refusal);
 
 /* ------------------------------------------------------------------- upload.c */
 
@@ -561,7 +566,6 @@ void chimdrv_upload_all(struct chimdrv_dev *cd, enum chimdrv_why why, bool wait)
 int chimdrv_upload_wait(struct chimdrv_conn *conn, long timeout);
 void chimdrv_upload_wait_end(struct chimdrv_conn *conn);
 void chimdrv_upload_work_init(struct chimdrv_offload *od);
-const char *chimdrv_upload_why_name(u32 why);
 
 /* ---------------------------------------------------------------- terminate.c */
 
@@ -817,7 +821,6 @@ enum chimdrv_refusal chimdrv_policy_option(const struct sock *sk);
 bool chimdrv_policy_paced(const struct sock *sk);	/* a rate that the target does not keep */
 /* Socket owned: the conditions that pass by themselves. */
 enum chimdrv_refusal chimdrv_policy_moment(struct sock *sk);
-int chimdrv_policy_errno(enum chimdrv_refusal refusal);
 void chimdrv_each_socket(struct net *net, bool (*fn)(struct sock *, void *), void *arg);
 int chimdrv_policy_set(u32 mode, u32 seed);
 u32 chimdrv_policy_get(void);

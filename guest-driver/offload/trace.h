@@ -56,7 +56,7 @@ TRACE_EVENT(chimney_refuse,
 		__entry->why = why;
 	),
 	TP_printk("sport=%u dport=%u why=%s", __entry->sport, __entry->dport,
-		  chimdrv_offload_refusal_name(__entry->why))
+		  chimdrv_refusal_name(__entry->why))
 );
 
 TRACE_EVENT(chimney_card_refused,

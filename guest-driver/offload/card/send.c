@@ -15,7 +15,6 @@
 
 #define BACKLOG_MIN	(256 * 1024)
 
-
 /* ----------------------------------------------------------- from skbs to scatter lists */
 
 static void sges_unmap(struct chimdrv_conn *conn, struct chimdrv_sge *sge, u32 n)

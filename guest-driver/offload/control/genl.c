@@ -92,12 +92,12 @@ static int cmd_offload(struct sk_buff *skb, struct genl_info *info)
 		}
 		refused++;
 		if (!reason) {
-			reason = chimdrv_offload_refusal_name(c->refusal);
+			reason = chimdrv_refusal_name(c->refusal);
 			status = c->status;
 		}
 	}
 	if (!done && !refused)
-		reason = s.others ? chimdrv_offload_refusal_name(CHIMDRV_NO_ALREADY) : "none-found";
+		reason = s.others ? chimdrv_refusal_name(CHIMDRV_NO_ALREADY) : "none-found";
 	chimdrv_genl_select_free(&end);
 	return err ?: reply_counts(info, CHIMNEY_CMD_OFFLOAD, done, refused, reason, status);
 }
@@ -127,7 +127,7 @@ static int cmd_upload(struct sk_buff *skb, struct genl_info *info)
 			done++;
 		} else {	/* it comes back when its owner lets go */
 			refused++;
-			reason = chimdrv_offload_refusal_name(CHIMDRV_NO_OWNED);
+			reason = chimdrv_refusal_name(CHIMDRV_NO_OWNED);
 		}
 		chimdrv_conn_put(c->conn);
 	}
@@ -341,7 +341,7 @@ void chimdrv_genl_event(struct chimdrv_conn *conn, u32 event)
 	hdr = genlmsg_put(msg, 0, 0, &chimdrv_genl_family, 0, CHIMNEY_CMD_EVENT);
 	if (!hdr || chimdrv_genl_put_conn(msg, conn) || nla_put_u32(msg, CHIMNEY_A_EVENT, event) ||
 	    (event == CHIMNEY_EVENT_UPLOADED &&
-	     nla_put_string(msg, CHIMNEY_A_REASON, chimdrv_upload_why_name(conn->reason)))) {
+	     nla_put_string(msg, CHIMNEY_A_REASON, chimdrv_why_name(conn->reason)))) {
 		nlmsg_free(msg);
 		return;
 	}

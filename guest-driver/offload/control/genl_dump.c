@@ -75,10 +75,10 @@ static int fill_reasons(struct sk_buff *msg, struct chimdrv_offload *od)
 	int err = 0;
 
 	for (i = 1; i < CHIMDRV_NO_COUNT && !err; i++)
-		err = put_reason(msg, "refused", chimdrv_offload_refusal_name(i),
+		err = put_reason(msg, "refused", chimdrv_refusal_name(i),
 				 atomic64_read(&od->count.refused[i]));
 	for (i = 1; i < CHIMDRV_WHY_COUNT && !err; i++)
-		err = put_reason(msg, "why", chimdrv_upload_why_name(i),
+		err = put_reason(msg, "why", chimdrv_why_name(i),
 				 atomic64_read(&od->count.why[i]));
 	return err;
 }
@@ -186,7 +186,7 @@ static int dump_no_card(struct sk_buff *skb, struct netlink_callback *cb)
 	if (!hdr)
 		return -EMSGSIZE;
 	for (i = 1; i < CHIMDRV_NO_COUNT && !err; i++)
-		err = put_reason(skb, "refused_no_card", chimdrv_offload_refusal_name(i),
+		err = put_reason(skb, "refused_no_card", chimdrv_refusal_name(i),
 				 chimdrv_refusals_no_card(i));
 	if (err)
 		genlmsg_cancel(skb, hdr);

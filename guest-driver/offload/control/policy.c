@@ -177,39 +177,6 @@ enum chimdrv_refusal chimdrv_policy_check(struct sock *sk, struct chimdrv_dev **
 	return CHIMDRV_NO_NONE;
 }
 
-int chimdrv_policy_errno(enum chimdrv_refusal refusal)
-{
-	switch (refusal) {
-	case CHIMDRV_NO_NONE:
-		return 0;
-	case CHIMDRV_NO_OOO:
-	case CHIMDRV_NO_RECOVERY:
-	case CHIMDRV_NO_DRAIN:
-	case CHIMDRV_NO_PAUSED:
-	case CHIMDRV_NO_NEIGHBOR:
-	case CHIMDRV_NO_OWNED:
-		return -EAGAIN;
-	case CHIMDRV_NO_STATE:
-		return -ENOTCONN;
-	case CHIMDRV_NO_MEMORY:
-		return -ENOMEM;
-	case CHIMDRV_NO_BUSY:
-	case CHIMDRV_NO_ALREADY:
-		return -EALREADY;
-	case CHIMDRV_NO_DEVICE:
-	case CHIMDRV_NO_ROUTE:
-		return -ENODEV;
-	case CHIMDRV_NO_DOWN:
-		return -ENETDOWN;
-	case CHIMDRV_NO_LATE:
-		return -ETIMEDOUT;
-	case CHIMDRV_NO_CARD:
-		return -ENOSPC;
-	default:
-		return -EOPNOTSUPP;
-	}
-}
-
 /* ------------------------------------------------------------------------------ policy */
 
 /* In the hook, without a lock: is it worth a closer look? */

@@ -26,19 +26,10 @@ module_param_named(unsafe_no_fence, no_fence, bool, 0644);
 MODULE_PARM_DESC(unsafe_no_fence,
 		 "Tests only: leave out the RCU fence at offload, to show what it is for");
 
-#define X(id, name) name,
-static const char * const refusal_names[] = { CHIMDRV_REFUSALS(X) };
-#undef X
-
-const char *chimdrv_offload_refusal_name(u32 refusal)
-{
-	return refusal < CHIMDRV_NO_COUNT ? refusal_names[refusal] : "unknown";
-}
-
 static void refuse(struct chimdrv_candidate *c, enum chimdrv_refusal why)
 {
 	c->refusal = why;
-	c->err = chimdrv_policy_errno(why);
+	c->err = chimdrv_refusal_errno(why);
 	trace_chimney_refuse(c->sk, why);
 }
 

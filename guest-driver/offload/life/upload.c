@@ -18,15 +18,6 @@
 #define UPLOAD_MS	30000	/* for a card that says that it cannot now */
 #define MARKER_MS	10	/* and one that owes a marker is looked at so often */
 
-#define X(id, name) name,
-static const char * const why_names[] = { CHIMDRV_WHYS(X) };
-#undef X
-
-const char *chimdrv_upload_why_name(u32 why)
-{
-	return why < CHIMDRV_WHY_COUNT ? why_names[why] : "unknown";
-}
-
 /* ------------------------------------------------------------------------ asking for it */
 
 /* od->lock. */
