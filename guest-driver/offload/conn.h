@@ -521,6 +521,26 @@ void chimdrv_conn_put_target(struct chimdrv_conn *conn);
 void chimdrv_conn_set_state(struct chimdrv_conn *conn, enum chimdrv_state state);	/* slock */
 const char *chimdrv_conn_state_name(enum chimdrv_state state);
 
+/* ---------------------------------------------------------------------- ask.c */
+
+/* Any context. Ask for the connection to go back; the worker does it. */
+void chimdrv_ask_upload(struct chimdrv_conn *conn, enum chimdrv_why why);
+/* od->lock; the caller queues od->upload_work afterwards. */
+void chimdrv_ask_upload_locked(struct chimdrv_offload *od, struct chimdrv_conn *conn,
+			       enum chimdrv_why why);
+void chimdrv_ask_upload_again(struct chimdrv_conn *conn);	/* slock: asked before it went over */
+/* Any context, unless @wait, which sleeps; sockets that are owned may still be on their way. */
+void chimdrv_ask_upload_all(struct chimdrv_dev *cd, enum chimdrv_why why, bool wait);
+/*
+ * Sleep until it is back, no socket lock held. -EINTR: this task is being killed.
+ * -ETIMEDOUT: somebody owns the socket. end: no signal cuts it short.
+ */
+int chimdrv_ask_wait(struct chimdrv_conn *conn, long timeout);
+void chimdrv_ask_wait_end(struct chimdrv_conn *conn);
+/* Any context. Tell the target the cached variables as they are now; the worker does it. */
+void chimdrv_ask_update(struct chimdrv_conn *conn);
+void chimdrv_ask_update_later(struct chimdrv_conn *conn, unsigned long delay);	/* jiffies */
+
 /* ------------------------------------------------------------------ reasons.c */
 
 const char *chimdrv_refusal_name(u32 refusal);
@@ -554,17 +574,6 @@ void chimdrv_offload_work_end(struct chimdrv_offload *od);
 
 /* ------------------------------------------------------------------- upload.c */
 
-/* Any context. Ask for the connection to go back; the worker does it. */
-void chimdrv_upload_ask(struct chimdrv_conn *conn, enum chimdrv_why why);
-void chimdrv_upload_resume(struct chimdrv_conn *conn);	/* slock: asked before it went over */
-/* Any context, unless @wait, which sleeps; sockets that are owned may still be on their way. */
-void chimdrv_upload_all(struct chimdrv_dev *cd, enum chimdrv_why why, bool wait);
-/*
- * Sleep until it is back, no socket lock held. -EINTR: this task is being killed.
- * -ETIMEDOUT: somebody owns the socket. end: no signal cuts it short.
- */
-int chimdrv_upload_wait(struct chimdrv_conn *conn, long timeout);
-void chimdrv_upload_wait_end(struct chimdrv_conn *conn);
 void chimdrv_upload_work_init(struct chimdrv_offload *od);
 
 /* ---------------------------------------------------------------- terminate.c */
@@ -598,8 +607,6 @@ unsigned int chimdrv_terminate(struct chimdrv_dev *cd, struct chimdrv_upload *up
 
 /* ------------------------------------------------------------------- update.c */
 
-/* Any context. Tell the target the cached variables as they are now; the worker does it. */
-void chimdrv_update_ask(struct chimdrv_conn *conn);
 void chimdrv_update_work_init(struct chimdrv_offload *od);
 
 /* ------------------------------------------------------------------- params.c */

@@ -151,7 +151,7 @@ static void ind_refused(struct chimdrv_conn *conn, u32 bytes, u32 taken)
 	conn->collapse_helped = chimdrv_window_has_room(conn, conn->refused_bytes, 0);
 	set_bit(CHIMDRV_C_REFUSED, &conn->bits);
 	if (chimdrv_window_changed(conn))
-		chimdrv_update_ask(conn);
+		chimdrv_ask_update(conn);
 }
 
 /*
@@ -260,5 +260,5 @@ void chimdrv_indicate_take(struct chimdrv_conn *conn, const struct chim_cqe *cqe
 		chimdrv_count_add(conn->cd, buffered_indicated_bytes,
 				  chimdrv_deliver_of_buffered(conn, seq, taken));
 	if (claimed || test_bit(CHIMDRV_C_LOST, &conn->bits))
-		chimdrv_upload_ask(conn, CHIMDRV_WHY_CARD);
+		chimdrv_ask_upload(conn, CHIMDRV_WHY_CARD);
 }

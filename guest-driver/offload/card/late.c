@@ -57,7 +57,7 @@ static void late_work(struct work_struct *work)
 			"no answer to a FORWARD within %u ms: the connection is taken back\n",
 			CHIMDRV_LATE_MS);
 		chimdrv_count(od->cd, late_markers);
-		chimdrv_upload_ask(conn, CHIMDRV_WHY_LATE);
+		chimdrv_ask_upload(conn, CHIMDRV_WHY_LATE);
 		chimdrv_conn_put(conn);
 	}
 	if (due)

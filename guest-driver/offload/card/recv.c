@@ -283,7 +283,7 @@ void chimdrv_recv_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 	recv_free(conn, recv);
 	if (status != CHIM_ST_SUCCESS && status != CHIM_ST_UPLOAD_IN_PROGRESS &&
 	    status != CHIM_ST_REQUEST_ABORTED && status != CHIM_ST_INVALID_STATE)
-		chimdrv_upload_ask(conn, CHIMDRV_WHY_CARD);
+		chimdrv_ask_upload(conn, CHIMDRV_WHY_CARD);
 }
 
 void chimdrv_recv_drop(struct chimdrv_conn *conn)

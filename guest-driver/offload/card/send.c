@@ -201,7 +201,7 @@ void chimdrv_send_post(struct chimdrv_conn *conn)
 			if (PTR_ERR(send) == -ENOMEM)
 				chimdrv_sq_pend(conn);
 			else
-				chimdrv_upload_ask(conn, CHIMDRV_WHY_UNREADABLE);
+				chimdrv_ask_upload(conn, CHIMDRV_WHY_UNREADABLE);
 			break;
 		}
 		send->flags = send_flags(conn, send, end, all, room);
@@ -340,7 +340,7 @@ void chimdrv_send_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 	}
 	set_bit(CHIMDRV_C_QUIET, &conn->bits);
 	if (!test_bit(CHIMDRV_C_UPLOAD, &conn->bits))
-		chimdrv_upload_ask(conn, CHIMDRV_WHY_CARD);
+		chimdrv_ask_upload(conn, CHIMDRV_WHY_CARD);
 }
 
 /* tcp_sndbuf_expand() with the target's window; the kernel's runs only on ACKs it sees. */

@@ -114,7 +114,7 @@ static int cmd_upload(struct sk_buff *skb, struct genl_info *info)
 	list_for_each_entry(c, &s.list, node) {
 		c->conn = chimdrv_ulp_conn_get(c->sk);
 		if (c->conn) {
-			chimdrv_upload_ask(c->conn, CHIMDRV_WHY_REQUEST);
+			chimdrv_ask_upload(c->conn, CHIMDRV_WHY_REQUEST);
 		} else {
 			refused++;
 			reason = "not-offloaded";
@@ -123,7 +123,7 @@ static int cmd_upload(struct sk_buff *skb, struct genl_info *info)
 	list_for_each_entry(c, &s.list, node) {
 		if (!c->conn)
 			continue;
-		if (!chimdrv_upload_wait(c->conn, msecs_to_jiffies(UPLOAD_MS))) {
+		if (!chimdrv_ask_wait(c->conn, msecs_to_jiffies(UPLOAD_MS))) {
 			done++;
 		} else {	/* it comes back when its owner lets go */
 			refused++;
@@ -197,7 +197,7 @@ static int cmd_update(struct sk_buff *skb, struct genl_info *info)
 	conn = conn_by_info(info, &err);
 	if (!conn)
 		return err ?: -ENOTCONN;
-	chimdrv_update_ask(conn);
+	chimdrv_ask_update(conn);
 	chimdrv_conn_put(conn);
 	return reply_counts(info, CHIMNEY_CMD_UPDATE, 1, 0, NULL, 0);
 }

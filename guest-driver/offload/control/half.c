@@ -94,7 +94,7 @@ void chimdrv_half_del(struct chimdrv_dev *cd)
 	set_up(od, false);
 	synchronize_rcu();		/* who has seen it up has added its candidate */
 	chimdrv_offload_work_end(od);
-	chimdrv_upload_all(cd, CHIMDRV_WHY_CARD_DOWN, true);
+	chimdrv_ask_upload_all(cd, CHIMDRV_WHY_CARD_DOWN, true);
 	wait_for_owners(od);
 	chimdrv_frag_fini(od);
 	mutex_lock(&od->mutex);
@@ -155,7 +155,7 @@ static void half_down(struct chimdrv_net *net)
 
 	set_up(od, false);
 	flush_work(&od->offload_work);
-	chimdrv_upload_all(net->cd, CHIMDRV_WHY_CARD_DOWN, true);
+	chimdrv_ask_upload_all(net->cd, CHIMDRV_WHY_CARD_DOWN, true);
 	mutex_lock(&od->mutex);
 	chimdrv_neigh_idle(od);
 	mutex_unlock(&od->mutex);

@@ -33,7 +33,7 @@ static void conns_of_neigh(struct chimdrv_offload *od, struct chimdrv_neigh *ng,
 				list[n++] = conn;
 		spin_unlock_bh(&od->lock);
 		for (i = 0; i < n; i++) {
-			chimdrv_upload_ask(list[i], why);
+			chimdrv_ask_upload(list[i], why);
 			chimdrv_conn_put(list[i]);
 		}
 	} while (n == CHIMDRV_BATCH);
@@ -195,7 +195,7 @@ static void upload_vlan(const struct net_device *dev, enum chimdrv_why why)
 
 	while ((conn = chimdrv_conn_next(&id))) {
 		if (READ_ONCE(conn->route.dev) == dev)
-			chimdrv_upload_ask(conn, why);
+			chimdrv_ask_upload(conn, why);
 		chimdrv_conn_put(conn);
 	}
 }
@@ -206,7 +206,7 @@ static void upload_dev(struct net_device *dev, enum chimdrv_why why)
 	if (is_vlan_dev(dev))
 		upload_vlan(dev, why);
 	else if (chimdrv_net_is_ours(dev) && chimdrv_od(chimdrv_net_of(dev)->cd))
-		chimdrv_upload_all(chimdrv_net_of(dev)->cd, why, false);
+		chimdrv_ask_upload_all(chimdrv_net_of(dev)->cd, why, false);
 }
 
 static int netdev_event(struct notifier_block *nb, unsigned long event, void *ptr)

@@ -207,14 +207,10 @@ static void random_card(struct chimdrv_dev *cd)
 	struct chimdrv_conn *conn;
 
 	spin_lock_bh(&od->lock);
-	list_for_each_entry(conn, &od->conns, all) {
-		if (conn->state != CHIMDRV_OFFLOADED || !list_empty(&conn->link) ||
-		    (prandom_u32_state(&policy.rnd) & 1) ||
-		    test_and_set_bit(CHIMDRV_C_UPLOAD, &conn->bits) || !chimdrv_conn_get(conn))
-			continue;
-		conn->reason = CHIMDRV_WHY_POLICY;
-		list_add_tail(&conn->link, &od->uploads);
-	}
+	list_for_each_entry(conn, &od->conns, all)
+		if (conn->state == CHIMDRV_OFFLOADED && list_empty(&conn->link) &&
+		    !(prandom_u32_state(&policy.rnd) & 1))
+			chimdrv_ask_upload_locked(od, conn, CHIMDRV_WHY_POLICY);
 	spin_unlock_bh(&od->lock);
 	queue_work(od->wq, &od->upload_work);
 }

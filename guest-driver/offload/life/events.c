@@ -30,18 +30,18 @@ static void event(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 		break;
 	case CHIM_EV_DISCONNECT:
 		/* the kernel's TCP takes the FIN: it comes back in the state */
-		chimdrv_upload_ask(conn, CHIMDRV_WHY_PEER_FIN);
+		chimdrv_ask_upload(conn, CHIMDRV_WHY_PEER_FIN);
 		break;
 	case CHIM_EV_RETRIEVE:
 		if (info2 == CHIM_UPR_TIMEOUT)
 			conn->end_err = ETIMEDOUT;	/* if the target has given up already */
-		chimdrv_upload_ask(conn, info2 == CHIM_UPR_URGENT_DATA ? CHIMDRV_WHY_URGENT :
+		chimdrv_ask_upload(conn, info2 == CHIM_UPR_URGENT_DATA ? CHIMDRV_WHY_URGENT :
 				   CHIMDRV_WHY_CARD);
 		break;
 	case CHIM_EV_ABORT:
 		set_bit(CHIMDRV_C_PEER_RST, &conn->bits);
 		set_bit(CHIMDRV_C_QUIET, &conn->bits);
-		chimdrv_upload_ask(conn, CHIMDRV_WHY_PEER_RST);
+		chimdrv_ask_upload(conn, CHIMDRV_WHY_PEER_RST);
 		break;
 	default:
 		chimdrv_count(conn->cd, bad_entries);
@@ -51,7 +51,7 @@ static void event(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 static void disconnected(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 {
 	chimdrv_count(conn->cd, disconnect_completions);
-	chimdrv_upload_ask(conn, CHIMDRV_WHY_DISCONNECT);
+	chimdrv_ask_upload(conn, CHIMDRV_WHY_DISCONNECT);
 }
 
 /* Nothing follows on the connection: believed only where a FENCE has asked for it. */
@@ -177,7 +177,7 @@ void chimdrv_events_poll_end(struct chimdrv_pair *pair)
 void chimdrv_events_upload_all(struct chimdrv_dev *cd)
 {
 	if (chimdrv_od(cd))
-		chimdrv_upload_all(cd, CHIMDRV_WHY_CARD, false);
+		chimdrv_ask_upload_all(cd, CHIMDRV_WHY_CARD, false);
 }
 
 /* NCE-6: the answer needs the neighbor's lock and an admin command, so a work gives it. */

@@ -93,11 +93,11 @@ static void to_kernel(struct sock *sk, struct sk_buff *skb)
 static void heed_tracker(struct chimdrv_conn *conn, enum chimdrv_refusal why)
 {
 	if (why == CHIMDRV_NO_NAT)
-		chimdrv_upload_ask(conn, CHIMDRV_WHY_NAT);
+		chimdrv_ask_upload(conn, CHIMDRV_WHY_NAT);
 	else if (why == CHIMDRV_NO_HELPER)
-		chimdrv_upload_ask(conn, CHIMDRV_WHY_HELPER);
+		chimdrv_ask_upload(conn, CHIMDRV_WHY_HELPER);
 	else if (why)
-		chimdrv_upload_ask(conn, CHIMDRV_WHY_REWRITTEN);
+		chimdrv_ask_upload(conn, CHIMDRV_WHY_REWRITTEN);
 }
 
 /*

@@ -405,7 +405,7 @@ static bool offload_late(struct chimdrv_candidate *c)
 	dev_warn_ratelimited(c->cd->dev, "no %s of a connection within %u ms: it is taken back\n",
 			     opened ? "CUTOVER" : "OPENED", CHIMDRV_LATE_MS);
 	chimdrv_count(c->cd, late_markers);
-	chimdrv_upload_ask(conn, CHIMDRV_WHY_LATE);
+	chimdrv_ask_upload(conn, CHIMDRV_WHY_LATE);
 	refuse(c, CHIMDRV_NO_LATE);
 	return true;
 }

@@ -30,7 +30,7 @@ static void too_big(struct sock *sk, u32 seq)
 	bh_unlock_sock(sk);
 	local_bh_enable();
 	if (known)
-		chimdrv_upload_ask(conn, CHIMDRV_WHY_MTU);
+		chimdrv_ask_upload(conn, CHIMDRV_WHY_MTU);
 	if (conn)
 		chimdrv_conn_put(conn);
 }

@@ -23,7 +23,7 @@ static void go(struct chimdrv_conn *conn)
 	chimdrv_fwd_flush(conn);
 	chimdrv_genl_event(conn, CHIMNEY_EVENT_OFFLOADED);
 	if (test_bit(CHIMDRV_C_UPLOAD, &conn->bits))
-		chimdrv_upload_resume(conn);
+		chimdrv_ask_upload_again(conn);
 }
 
 /* What a program may have done with which the connection cannot stay. */
@@ -82,9 +82,9 @@ static void heed_program(struct chimdrv_conn *conn)
 	if (!why && conn->user_timeout != timeout && conn->nsends)
 		why = CHIMDRV_WHY_SOCKOPT;
 	if (why)
-		chimdrv_upload_ask(conn, why);
+		chimdrv_ask_upload(conn, why);
 	else if (changed)
-		chimdrv_update_ask(conn);
+		chimdrv_ask_update(conn);
 }
 
 /* The card has handed over all of it, and its end changes nothing any more. */

@@ -213,7 +213,7 @@ static void upload_soon(struct sock *sk, enum chimdrv_why why)
 
 	if (!conn)
 		return;
-	chimdrv_upload_ask(conn, why);
+	chimdrv_ask_upload(conn, why);
 	chimdrv_conn_put(conn);
 }
 
@@ -228,11 +228,11 @@ static int upload_and_wait(struct sock *sk, enum chimdrv_why why)
 
 	if (!conn)
 		return 0;
-	chimdrv_upload_ask(conn, why);
+	chimdrv_ask_upload(conn, why);
 	if (why == CHIMDRV_WHY_CLOSE || why == CHIMDRV_WHY_SHUTDOWN)
-		chimdrv_upload_wait_end(conn);
+		chimdrv_ask_wait_end(conn);
 	else
-		err = chimdrv_upload_wait(conn, MAX_SCHEDULE_TIMEOUT);
+		err = chimdrv_ask_wait(conn, MAX_SCHEDULE_TIMEOUT);
 	chimdrv_conn_put(conn);
 	return err;
 }
@@ -461,7 +461,7 @@ static void ulp_release(struct sock *sk)
 	WRITE_ONCE(sk->sk_prot, chimdrv_ulp_base(sk));
 	chimdrv_send_keep(conn);
 	set_bit(CHIMDRV_C_DETACHED, &conn->bits);
-	chimdrv_upload_ask(conn, CHIMDRV_WHY_DESTROY);
+	chimdrv_ask_upload(conn, CHIMDRV_WHY_DESTROY);
 	wake_up_all(&conn->wait);
 	chimdrv_conn_put(conn);
 }

@@ -20,28 +20,6 @@ struct update {
 	u32 wnd;		/* what it is told */
 };
 
-static void ask(struct chimdrv_conn *conn, unsigned long delay)
-{
-	struct chimdrv_offload *od = chimdrv_od(conn->cd);
-
-	if (test_and_set_bit(CHIMDRV_C_UPDATE, &conn->bits))
-		return;
-	spin_lock_bh(&od->lock);
-	refcount_inc(&conn->refs);
-	list_add_tail(&conn->update_link, &od->updates);
-	spin_unlock_bh(&od->lock);
-	queue_delayed_work(od->wq, &od->update_work, delay);
-}
-
-/*
- * Any context. Tell the target the cached variables as they are now; also while an upload
- * waits for its turn, which may be as long as the card has no room for it.
- */
-void chimdrv_update_ask(struct chimdrv_conn *conn)
-{
-	ask(conn, 0);
-}
-
 static int update_node(struct update *u, struct chimdrv_blist *bl)
 {
 	int off = chimdrv_blist_reserve(bl, sizeof(struct chim_tcp_cached));
@@ -89,7 +67,7 @@ static unsigned int update_collect(struct chimdrv_offload *od, struct update *up
 		clear_bit(CHIMDRV_C_UPDATE, &conn->bits);
 		up[n] = (struct update){ .conn = conn, .node = CHIM_NODE_NONE };
 		if (READ_ONCE(conn->state) == CHIMDRV_OFFLOADED && update_node(&up[n], bl))
-			ask(conn, msecs_to_jiffies(AGAIN_MS));
+			chimdrv_ask_update_later(conn, msecs_to_jiffies(AGAIN_MS));
 		n++;
 	}
 	return n;
@@ -103,7 +81,7 @@ static void update_again(struct update *u, unsigned long delay)
 	spin_lock_bh(&conn->sk->sk_lock.slock);
 	conn->wnd_granted = u->granted;
 	spin_unlock_bh(&conn->sk->sk_lock.slock);
-	ask(conn, delay);
+	chimdrv_ask_update_later(conn, delay);
 }
 
 /*
@@ -122,7 +100,7 @@ static void update_told(struct update *u)
 		chimdrv_window_told(conn, u->wnd);
 		/* a program that has read meanwhile had no reason to ask for more than before */
 		if (chimdrv_window_changed(conn))
-			chimdrv_update_ask(conn);
+			chimdrv_ask_update(conn);
 	}
 	if (waits)
 		chimdrv_progress_check(conn);
@@ -150,7 +128,7 @@ static void update_end(struct update *u, struct chimdrv_blist *bl, int err, u32 
 	    ++conn->update_tries < AGAIN_TRIES)
 		update_again(u, msecs_to_jiffies(AGAIN_MS));
 	else
-		chimdrv_upload_ask(conn, CHIMDRV_WHY_CARD);
+		chimdrv_ask_upload(conn, CHIMDRV_WHY_CARD);
 }
 
 /*

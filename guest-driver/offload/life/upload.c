@@ -12,88 +12,10 @@
  * for what they read and write of a connection. For a LAST that does not come with the
  * card's answer they wait without it.
  */
-#include "nic/hw.h"
 #include "offload/conn.h"
 
 #define UPLOAD_MS	30000	/* for a card that says that it cannot now */
 #define MARKER_MS	10	/* and one that owes a marker is looked at so often */
-
-/* ------------------------------------------------------------------------ asking for it */
-
-/* od->lock. */
-static void ask_locked(struct chimdrv_offload *od, struct chimdrv_conn *conn,
-		       enum chimdrv_why why)
-{
-	if (test_and_set_bit(CHIMDRV_C_UPLOAD, &conn->bits) || !chimdrv_conn_get(conn))
-		return;
-	conn->reason = why;
-	list_add_tail(&conn->link, &od->uploads);
-}
-
-void chimdrv_upload_ask(struct chimdrv_conn *conn, enum chimdrv_why why)
-{
-	struct chimdrv_offload *od = chimdrv_od(conn->cd);
-
-	if (test_bit(CHIMDRV_C_UPLOAD, &conn->bits))
-		return;
-	spin_lock_bh(&od->lock);
-	ask_locked(od, conn, why);
-	spin_unlock_bh(&od->lock);
-	queue_work(od->wq, &od->upload_work);
-}
-
-/* -------------------------------------------------------------------- and waiting for it */
-
-/*
- * The card's part has its deadlines where it is run. The last step belongs to whoever
- * owns the socket, which may be never, and for that nobody is to blame the card: who
- * waits for it does so on its own account.
- */
-
-static bool card_has_none(struct chimdrv_offload *od)
-{
-	struct chimdrv_conn *conn;
-	bool none = true;
-
-	spin_lock_bh(&od->lock);
-	list_for_each_entry(conn, &od->conns, all)
-		if (!test_bit(CHIMDRV_C_LET_GO, &conn->bits) &&
-		    !test_bit(CHIMDRV_C_GONE, &conn->bits))
-			none = false;
-	spin_unlock_bh(&od->lock);
-	return none;
-}
-
-/* Every connection of the card; with @wait, until it has none any more or has failed. */
-void chimdrv_upload_all(struct chimdrv_dev *cd, enum chimdrv_why why, bool wait)
-{
-	struct chimdrv_offload *od = chimdrv_od(cd);
-	struct chimdrv_conn *conn;
-
-	do {
-		spin_lock_bh(&od->lock);
-		list_for_each_entry(conn, &od->conns, all)
-			ask_locked(od, conn, why);
-		spin_unlock_bh(&od->lock);
-		queue_work(od->wq, &od->upload_work);
-	} while (wait && chimdrv_dev_alive(cd) &&
-		 !wait_event_timeout(od->idle, card_has_none(od), HZ / 4));
-}
-
-int chimdrv_upload_wait(struct chimdrv_conn *conn, long timeout)
-{
-	long left = wait_event_killable_timeout(conn->wait,
-						test_bit(CHIMDRV_C_DETACHED, &conn->bits), timeout);
-
-	return left > 0 ? 0 : left ? -EINTR : -ETIMEDOUT;
-}
-
-void chimdrv_upload_wait_end(struct chimdrv_conn *conn)
-{
-	wait_event(conn->wait, test_bit(CHIMDRV_C_DETACHED, &conn->bits));
-}
-
-/* ----------------------------------------------------------------------------- the work */
 
 /* One that could not be run now, with the list's reference. */
 static void upload_later(struct chimdrv_offload *od, struct chimdrv_conn *conn, unsigned int ms)
@@ -103,17 +25,6 @@ static void upload_later(struct chimdrv_offload *od, struct chimdrv_conn *conn, 
 	list_add_tail(&conn->link, &od->uploads_later);
 	spin_unlock_bh(&od->lock);
 	mod_delayed_work(od->wq, &od->upload_again, 0);		/* which finds out when */
-}
-
-/* It has gone over with an upload asked for, and stands in that list. */
-void chimdrv_upload_resume(struct chimdrv_conn *conn)
-{
-	struct chimdrv_offload *od = chimdrv_od(conn->cd);
-
-	spin_lock_bh(&od->lock);
-	conn->upload_due = jiffies;
-	spin_unlock_bh(&od->lock);
-	mod_delayed_work(od->wq, &od->upload_again, 0);
 }
 
 static struct chimdrv_conn *upload_next(struct chimdrv_offload *od)
