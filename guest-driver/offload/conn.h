@@ -769,21 +769,31 @@ bool chimdrv_barred(const struct sock *sk);	/* under that lock: somebody else's 
 void chimdrv_bar_unlock(const struct sock *sk) __releases(bar);
 void chimdrv_bar_init(void);
 
-/* ---------------------------------------------------------------------- ulp.c */
+/* ------------------------------------------------------------------- attach.c */
 
-int chimdrv_ulp_init(void);
-void chimdrv_ulp_exit(void);
-bool chimdrv_ulp_is_ours(const struct sock *sk);	/* sk_prot is a copy of ours */
-struct chimdrv_conn *chimdrv_ulp_conn(const struct sock *sk);	/* slock or owner or RCU */
-struct chimdrv_conn *chimdrv_ulp_conn_get(const struct sock *sk);	/* any context */
+struct chimdrv_attach_ops {
+	void (*build)(struct proto *prot);	/* puts its calls into a copy of the kernel's */
+	struct tcp_ulp_ops *ulp;
+	int (*backlog_rcv)(struct sock *sk, struct sk_buff *skb);
+};
+
+void chimdrv_attach_init(const struct chimdrv_attach_ops *with);
+bool chimdrv_is_ours(const struct sock *sk);	/* sk_prot is a copy of ours */
+struct chimdrv_conn *chimdrv_attach_conn(const struct sock *sk);	/* slock or owner or RCU */
+struct chimdrv_conn *chimdrv_attach_conn_get(const struct sock *sk);	/* any context */
 /*
  * Socket owned. Install everything; the socket becomes HOLDING. -EBUSY: a call bars it.
  * -EAGAIN, unless @insist: somebody waits for it, with kernel TCP's operation in hand.
  */
-int chimdrv_ulp_attach(struct chimdrv_conn *conn, bool insist);
+int chimdrv_attach(struct chimdrv_conn *conn, bool insist);
 /* slock, queues ours. Everything back. */
-void chimdrv_ulp_detach(struct chimdrv_conn *conn);
-struct proto *chimdrv_ulp_base(const struct sock *sk);
+void chimdrv_detach(struct chimdrv_conn *conn);
+struct proto *chimdrv_attach_base(const struct sock *sk);
+
+/* ---------------------------------------------------------------------- ulp.c */
+
+int chimdrv_ulp_init(void);
+void chimdrv_ulp_exit(void);
 
 /* --------------------------------------------------------------------- hook.c */
 

@@ -172,7 +172,7 @@ void chimdrv_probe_take(const struct sk_buff *skb, const struct net_device *netd
 	struct chimdrv_conn *conn;
 
 	rcu_read_lock();
-	conn = chimdrv_ulp_conn(skb->sk);
+	conn = chimdrv_attach_conn(skb->sk);
 	if (conn && READ_ONCE(conn->probe.skb) == skb) {
 		why = chimdrv_ct_look(skb);
 		if (!why && (conn->cd->net->netdev != netdev || !same_frame(conn, skb, netdev)))

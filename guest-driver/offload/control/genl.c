@@ -112,7 +112,7 @@ static int cmd_upload(struct sk_buff *skb, struct genl_info *info)
 
 	/* ask for all, then wait for all: the worker takes them in batches */
 	list_for_each_entry(c, &s.list, node) {
-		c->conn = chimdrv_ulp_conn_get(c->sk);
+		c->conn = chimdrv_attach_conn_get(c->sk);
 		if (c->conn) {
 			chimdrv_ask_upload(c->conn, CHIMDRV_WHY_REQUEST);
 		} else {
@@ -153,7 +153,7 @@ static struct chimdrv_conn *conn_by_info(struct genl_info *info, int *err)
 		GENL_SET_ERR_MSG(info, "no such established connection");
 		return NULL;
 	}
-	conn = chimdrv_ulp_conn_get(sk);
+	conn = chimdrv_attach_conn_get(sk);
 	sock_put(sk);
 	if (!conn)
 		GENL_SET_ERR_MSG(info, "the connection is not offloaded");

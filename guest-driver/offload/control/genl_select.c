@@ -22,7 +22,7 @@ static bool is_foreign(struct sock *sk)
 	struct chimdrv_dev *cd;
 	enum chimdrv_refusal why;
 
-	if (chimdrv_ulp_is_ours(sk))
+	if (chimdrv_is_ours(sk))
 		return false;
 	why = chimdrv_policy_check(sk, &cd);
 	return why == CHIMDRV_NO_DEVICE || why == CHIMDRV_NO_ROUTE;
@@ -30,7 +30,7 @@ static bool is_foreign(struct sock *sk)
 
 static bool is_other(const struct chimdrv_selection *s, const struct sock *sk)
 {
-	return chimdrv_ulp_is_ours(sk) != s->offloaded;
+	return chimdrv_is_ours(sk) != s->offloaded;
 }
 
 static bool select_add(struct chimdrv_selection *s, struct sock *sk)

@@ -141,7 +141,7 @@ enum chimdrv_refusal chimdrv_policy_moment(struct sock *sk)
 /* What forbids it whatever the card. */
 static enum chimdrv_refusal check_socket(struct sock *sk)
 {
-	if (chimdrv_ulp_is_ours(sk))
+	if (chimdrv_is_ours(sk))
 		return CHIMDRV_NO_ALREADY;
 	if (inet_csk(sk)->icsk_ulp_ops)
 		return CHIMDRV_NO_ULP;
@@ -217,7 +217,7 @@ static void random_card(struct chimdrv_dev *cd)
 
 static bool random_socket(struct sock *sk, void *arg)
 {
-	if (!chimdrv_ulp_is_ours(sk) && (roll() & 1))
+	if (!chimdrv_is_ours(sk) && (roll() & 1))
 		chimdrv_offload_consider(sk, CHIMDRV_NO_NONE);
 	return true;
 }

@@ -39,7 +39,7 @@ static void kick(struct chimdrv_conn *conn)
 		sock_hold(sk);
 	/* 6.1 gives up ownership inside: only where there is none, or where it ends anyway */
 	if (conn->releasing || !sock_owned_by_user(sk))
-		chimdrv_ulp_base(sk)->release_cb(sk);
+		chimdrv_attach_base(sk)->release_cb(sk);
 }
 
 void chimdrv_handback_drop_requests(struct chimdrv_conn *conn)
@@ -57,7 +57,7 @@ static void end_socket(struct chimdrv_conn *conn)
 	struct sock *sk = conn->sk;
 
 	tcp_sk(sk)->packets_out = 0;
-	chimdrv_ulp_detach(conn);
+	chimdrv_detach(conn);
 	if (sk->sk_state == TCP_CLOSE)
 		return;
 	if (conn->end_err) {
@@ -138,7 +138,7 @@ void chimdrv_handback_restore(struct chimdrv_conn *conn)
 {
 	chimdrv_state_restore(conn);
 	count_cargo(conn);
-	chimdrv_ulp_detach(conn);
+	chimdrv_detach(conn);
 	chimdrv_state_replay(conn);
 	kick(conn);
 	chimdrv_conn_put(conn);			/* the socket's */
@@ -154,7 +154,7 @@ void chimdrv_handback_undo(struct chimdrv_conn *conn)
 		chimdrv_handback_drop_requests(conn);
 		chimdrv_conn_set_state(conn, CHIMDRV_HOST);
 	} else if (conn->state == CHIMDRV_HOLDING) {
-		chimdrv_ulp_detach(conn);
+		chimdrv_detach(conn);
 		chimdrv_state_replay(conn);
 		chimdrv_conn_put(conn);		/* the socket's */
 	} else {

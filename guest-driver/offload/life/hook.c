@@ -107,7 +107,7 @@ static void heed_tracker(struct chimdrv_conn *conn, enum chimdrv_refusal why)
  */
 static void dispose(struct sock *sk, struct sk_buff *skb, enum chimdrv_refusal tracked)
 {
-	struct chimdrv_conn *conn = chimdrv_ulp_conn(sk);
+	struct chimdrv_conn *conn = chimdrv_attach_conn(sk);
 
 	if (!conn || conn->state <= CHIMDRV_HOLDING ||
 	    (sock_owned_by_user(sk) && sk->sk_backlog.len)) {
@@ -147,7 +147,7 @@ static unsigned int take(struct sock *sk, struct sk_buff *skb, unsigned int offs
 
 static bool is_ours(struct sock *sk, const struct sk_buff *skb)
 {
-	if (chimdrv_ulp_is_ours(sk))
+	if (chimdrv_is_ours(sk))
 		return true;
 	if (chimdrv_policy_wants(sk) && !chimdrv_backoff_waits(sk))
 		chimdrv_offload_consider(sk, chimdrv_ct_look(skb));
@@ -235,10 +235,10 @@ static unsigned int hook6(void *priv, struct sk_buff *skb, const struct nf_hook_
  */
 int chimdrv_backlog_rcv(struct sock *sk, struct sk_buff *skb)
 {
-	struct chimdrv_conn *conn = chimdrv_ulp_conn(sk);
+	struct chimdrv_conn *conn = chimdrv_attach_conn(sk);
 
 	if (!conn || READ_ONCE(conn->state) <= CHIMDRV_HOLDING) {
-		struct proto *base = chimdrv_ulp_base(sk);
+		struct proto *base = chimdrv_attach_base(sk);
 
 #if IS_ENABLED(CONFIG_IPV6)
 		if (sk->sk_family == AF_INET6 && skb->protocol == htons(ETH_P_IP))

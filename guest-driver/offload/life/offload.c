@@ -131,7 +131,7 @@ static bool offload_attach_owned(struct chimdrv_candidate *c, bool insist)
 	if (!conn)
 		return true;
 	if (!chimdrv_conn_name(conn)) {
-		err = chimdrv_ulp_attach(conn, insist);
+		err = chimdrv_attach(conn, insist);
 		if (!err) {
 			c->conn = conn;
 			c->cd = conn->cd;

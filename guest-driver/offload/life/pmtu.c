@@ -22,7 +22,7 @@ static void too_big(struct sock *sk, u32 seq)
 
 	local_bh_disable();
 	bh_lock_sock(sk);
-	conn = chimdrv_ulp_conn(sk);
+	conn = chimdrv_attach_conn(sk);
 	if (conn && conn->state > CHIMDRV_HOLDING && chimdrv_conn_get(conn))
 		known = between(seq, tcp_sk(sk)->snd_una, conn->posted_seq);
 	else
@@ -71,7 +71,7 @@ void chimdrv_pmtu_icmp(struct sk_buff *skb, unsigned int offset,
 				       ntohs(th->source), state->in ? state->in->ifindex : 0, 0);
 	if (!sk)
 		return;
-	if (sk_fullsock(sk) && chimdrv_ulp_is_ours(sk))
+	if (sk_fullsock(sk) && chimdrv_is_ours(sk))
 		too_big(sk, ntohl(th->seq));
 	sock_gen_put(sk);
 }
@@ -103,7 +103,7 @@ void chimdrv_pmtu_icmp6(struct sk_buff *skb, unsigned int offset,
 					ntohs(th->source), state->in ? state->in->ifindex : 0, 0);
 	if (!sk)
 		return;
-	if (sk_fullsock(sk) && chimdrv_ulp_is_ours(sk))
+	if (sk_fullsock(sk) && chimdrv_is_ours(sk))
 		too_big(sk, ntohl(th->seq));
 	sock_gen_put(sk);
 }

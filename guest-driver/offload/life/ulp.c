@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How a socket is taken from the kernel's TCP and given back: the upper layer
- * protocol "chimney", the prebuilt copies of the socket's operations, and the
- * calls that must find the connection with the kernel's TCP (close, shutdown,
- * disconnect, destroy, some socket options): they upload first and then call the
- * kernel's own function. Everything else, sendmsg and recvmsg above all, stays
- * the kernel's.
- *
- * Fields of the socket that this file writes: sk_prot, sk_backlog_rcv,
- * icsk_af_ops, icsk_ulp_ops, icsk_ulp_data (Linux 6.1 and 6.12).
+ * The upper layer protocol "chimney", and the calls of a program that must find its
+ * connection with Linux TCP (close, shutdown, disconnect, destroy, some socket options):
+ * they upload first and then call the kernel's own function. Everything else, sendmsg and
+ * recvmsg above all, stays the kernel's. How a socket is taken is attach.c's; of one that
+ * dies while it is ours this file writes sk_prot and icsk_ulp_data.
  */
 #include <linux/module.h>
 #include <net/inet_common.h>
@@ -18,198 +14,11 @@
 #include "compat.h"
 #include "offload/conn.h"
 
-static struct tcp_ulp_ops chimdrv_ulp_ops;
-
-enum { CHIMDRV_PROT4, CHIMDRV_PROT6, CHIMDRV_PROTS };
-
-static struct proto *chimdrv_base[CHIMDRV_PROTS];
-static struct proto chimdrv_prot[CHIMDRV_PROTS];
-
-/* IPv4, IPv6 and IPv4 mapped into IPv6: learned from sockets, two are not exported. */
-static struct chimdrv_af chimdrv_af[3];
-static DEFINE_MUTEX(chimdrv_af_lock);
-
-static int prot_index(const struct proto *prot)
-{
-	int i;
-
-	for (i = 0; i < CHIMDRV_PROTS; i++)
-		if (prot == &chimdrv_prot[i])
-			return i;
-	return -1;
-}
-
-bool chimdrv_ulp_is_ours(const struct sock *sk)
-{
-	return prot_index(READ_ONCE(sk->sk_prot)) >= 0;
-}
-
-/* The kernel's operations of a socket, whoever has it now. */
-struct proto *chimdrv_ulp_base(const struct sock *sk)
-{
-	struct proto *prot = READ_ONCE(sk->sk_prot);
-	int i = prot_index(prot);
-
-	return i < 0 ? prot : chimdrv_base[i];
-}
-
-struct chimdrv_conn *chimdrv_ulp_conn(const struct sock *sk)
-{
-	if (!chimdrv_ulp_is_ours(sk))
-		return NULL;
-	return rcu_dereference_check(inet_csk(sk)->icsk_ulp_data, lockdep_sock_is_held(sk));
-}
-
-/* With a reference, whatever lock the caller has. NULL: the socket is the kernel's. */
-struct chimdrv_conn *chimdrv_ulp_conn_get(const struct sock *sk)
-{
-	struct chimdrv_conn *conn;
-
-	rcu_read_lock();
-	conn = chimdrv_ulp_conn(sk);
-	if (conn && !chimdrv_conn_get(conn))
-		conn = NULL;
-	rcu_read_unlock();
-	return conn;
-}
-
-/* --------------------------------------------------- address family operations */
-
-/*
- * Every transmission of the kernel's TCP passes here. While it stands still none
- * may: a segment that shows up is a valve left open, is not sent, and counts. The
- * error leaves it in the write queue as not sent. A reset is the last act of a TCP that
- * throws the write queue away next, from which the card may be reading.
- */
-static int gate_xmit(struct sock *sk, struct sk_buff *skb, struct flowi *fl)
-{
-	const struct chimdrv_af *af = container_of(inet_csk(sk)->icsk_af_ops, struct chimdrv_af,
-						   ops);
-	struct chimdrv_conn *conn;
-	bool closed = false;
-
-	rcu_read_lock();
-	conn = rcu_dereference(inet_csk(sk)->icsk_ulp_data);
-	if (conn && READ_ONCE(conn->state) > CHIMDRV_HOLDING) {
-		chimdrv_count(conn->cd, gate_xmits);
-		if (tcp_hdr(skb)->rst) {
-			set_bit(CHIMDRV_C_QUIET, &conn->bits);
-			chimdrv_send_keep(conn);
-		}
-		closed = true;
-	}
-	rcu_read_unlock();
-	if (!closed)
-		return af->base->queue_xmit(sk, skb, fl);
-	kfree_skb(skb);
-	return -ENOBUFS;
-}
-
-static struct chimdrv_af *af_get(const struct inet_connection_sock_af_ops *base)
-{
-	struct chimdrv_af *af = NULL;
-	unsigned int i;
-
-	mutex_lock(&chimdrv_af_lock);
-	for (i = 0; i < ARRAY_SIZE(chimdrv_af); i++) {
-		if (!chimdrv_af[i].base) {
-			chimdrv_af[i].ops = *base;
-			chimdrv_af[i].ops.queue_xmit = gate_xmit;
-			chimdrv_af[i].base = base;
-		}
-		if (chimdrv_af[i].base == base) {
-			af = &chimdrv_af[i];
-			break;
-		}
-	}
-	mutex_unlock(&chimdrv_af_lock);
-	return af;
-}
-
-/* ------------------------------------------------------------ attach and detach */
-
-/*
- * The socket is owned and has been checked. From here on arrivals are ours to pass on.
- * Who waits for the socket has chosen kernel TCP's operation, TCP_ULP perhaps, which
- * would find the slot taken: such a moment is passed by, unless we @insist.
- */
-int chimdrv_ulp_attach(struct chimdrv_conn *conn, bool insist)
-{
-	struct sock *sk = conn->sk;
-	struct inet_connection_sock *icsk = inet_csk(sk);
-	struct proto *base = READ_ONCE(sk->sk_prot);
-	int i, err = 0;
-
-	lockdep_assert_once(lockdep_sock_is_held(sk));
-	for (i = 0; i < CHIMDRV_PROTS; i++)
-		if (base == chimdrv_base[i])
-			break;
-	if (i == CHIMDRV_PROTS || icsk->icsk_ulp_ops)
-		return -EEXIST;
-	conn->af = af_get(icsk->icsk_af_ops);
-	if (!conn->af)
-		return -EAFNOSUPPORT;
-	if (!try_module_get(THIS_MODULE))
-		return -ENOENT;
-	spin_lock_bh(&sk->sk_lock.slock);
-	chimdrv_bar_lock(sk);
-	/* slock is the barrier: __lock_sock() holds it when it queues who waits */
-	if (!insist && waitqueue_active(&sk->sk_lock.wq))
-		err = -EAGAIN;
-	else if (chimdrv_barred(sk))
-		err = -EBUSY;
-	if (err) {
-		chimdrv_bar_unlock(sk);
-		spin_unlock_bh(&sk->sk_lock.slock);
-		module_put(THIS_MODULE);
-		return err;
-	}
-	refcount_inc(&conn->refs);	/* the socket's */
-	chimdrv_conn_set_state(conn, CHIMDRV_HOLDING);
-	icsk->icsk_ulp_ops = &chimdrv_ulp_ops;
-	rcu_assign_pointer(icsk->icsk_ulp_data, conn);
-	sk->sk_backlog_rcv = chimdrv_backlog_rcv;
-	icsk->icsk_af_ops = &conn->af->ops;
-	WRITE_ONCE(sk->sk_prot, &chimdrv_prot[i]);
-	chimdrv_bar_unlock(sk);
-	spin_unlock_bh(&sk->sk_lock.slock);
-	return 0;
-}
-
-/*
- * slock held and the queues ours. The ULP slot is free afterwards, so that the
- * socket may be offloaded again or take another ULP. Drops the socket's hold.
- */
-void chimdrv_ulp_detach(struct chimdrv_conn *conn)
-{
-	struct sock *sk = conn->sk;
-	struct inet_connection_sock *icsk = inet_csk(sk);
-	struct proto *base = chimdrv_ulp_base(sk);
-
-	lockdep_assert_held(&sk->sk_lock.slock);
-	WRITE_ONCE(sk->sk_prot, base);
-	icsk->icsk_af_ops = conn->af->base;
-	sk->sk_backlog_rcv = base->backlog_rcv;
-#if IS_ENABLED(CONFIG_IPV6)
-	if (sk->sk_family == AF_INET6 && conn->af->base->net_header_len == sizeof(struct iphdr))
-		sk->sk_backlog_rcv = tcp_v4_do_rcv;	/* mapped, as the kernel sets it */
-#endif
-	RCU_INIT_POINTER(icsk->icsk_ulp_data, NULL);
-	icsk->icsk_ulp_ops = NULL;
-	if (sk->sk_socket)
-		set_bit(SOCK_SUPPORT_ZC, &sk->sk_socket->flags);
-	chimdrv_conn_set_state(conn, CHIMDRV_HOST);
-	chimdrv_route_drop(conn);
-	set_bit(CHIMDRV_C_DETACHED, &conn->bits);
-	wake_up_all(&conn->wait);
-	module_put(THIS_MODULE);
-}
-
 /* --------------------------------------------------------- operations of the proto */
 
 static void upload_soon(struct sock *sk, enum chimdrv_why why)
 {
-	struct chimdrv_conn *conn = chimdrv_ulp_conn_get(sk);
+	struct chimdrv_conn *conn = chimdrv_attach_conn_get(sk);
 
 	if (!conn)
 		return;
@@ -223,7 +32,7 @@ static void upload_soon(struct sock *sk, enum chimdrv_why why)
  */
 static int upload_and_wait(struct sock *sk, enum chimdrv_why why)
 {
-	struct chimdrv_conn *conn = chimdrv_ulp_conn_get(sk);
+	struct chimdrv_conn *conn = chimdrv_attach_conn_get(sk);
 	int err = 0;
 
 	if (!conn)
@@ -267,7 +76,7 @@ static void op_close(struct sock *sk, long timeout)
 
 	op_begin(&bar, sk);
 	upload_and_wait(sk, CHIMDRV_WHY_CLOSE);
-	chimdrv_ulp_base(sk)->close(sk, timeout);
+	chimdrv_attach_base(sk)->close(sk, timeout);
 	op_end(&bar);
 }
 
@@ -278,7 +87,7 @@ static void op_shutdown(struct sock *sk, int how)
 	op_begin(&bar, sk);
 	if (how & SEND_SHUTDOWN)
 		upload_owned(sk, CHIMDRV_WHY_SHUTDOWN);
-	chimdrv_ulp_base(sk)->shutdown(sk, how);
+	chimdrv_attach_base(sk)->shutdown(sk, how);
 	op_end(&bar);
 }
 
@@ -290,7 +99,7 @@ static int op_disconnect(struct sock *sk, int flags)
 	op_begin(&bar, sk);
 	err = upload_owned(sk, CHIMDRV_WHY_DISCONNECT);
 	if (!err)
-		err = chimdrv_ulp_base(sk)->disconnect(sk, flags);
+		err = chimdrv_attach_base(sk)->disconnect(sk, flags);
 	op_end(&bar);
 	return err;
 }
@@ -303,12 +112,12 @@ static int op_diag_destroy(struct sock *sk, int error)
 	op_begin(&bar, sk);
 	if (has_current_bpf_ctx()) {	/* owns the socket already, and may not sleep */
 		upload_soon(sk, CHIMDRV_WHY_DESTROY);
-		err = chimdrv_ulp_is_ours(sk) ? -EAGAIN : 0;
+		err = chimdrv_is_ours(sk) ? -EAGAIN : 0;
 	} else {
 		err = upload_and_wait(sk, CHIMDRV_WHY_DESTROY);
 	}
 	if (!err)
-		err = chimdrv_ulp_base(sk)->diag_destroy(sk, error);
+		err = chimdrv_attach_base(sk)->diag_destroy(sk, error);
 	op_end(&bar);
 	return err;
 }
@@ -342,7 +151,7 @@ static bool is_frequent(int level, int name)
 /* Some options are set without the socket lock, so that no release_cb sees what has changed. */
 static void look_after_option(struct sock *sk)
 {
-	struct chimdrv_conn *conn = chimdrv_ulp_conn_get(sk);
+	struct chimdrv_conn *conn = chimdrv_attach_conn_get(sk);
 
 	if (!conn)
 		return;
@@ -362,7 +171,7 @@ static int op_setsockopt(struct sock *sk, int level, int name, sockptr_t val, un
 		err = upload_and_wait(sk, CHIMDRV_WHY_SOCKOPT);
 	}
 	if (!err)
-		err = chimdrv_ulp_base(sk)->setsockopt(sk, level, name, val, len);
+		err = chimdrv_attach_base(sk)->setsockopt(sk, level, name, val, len);
 	if (barred)
 		chimdrv_bar_clear(&bar);
 	else if (!err && !is_frequent(level, name))
@@ -384,12 +193,12 @@ static int op_getsockopt(struct sock *sk, int level, int name, char __user *val,
 	__module_get(THIS_MODULE);
 	if (level == SOL_TCP && name == TCP_ULP) {
 		rcu_read_lock();
-		conn = chimdrv_ulp_conn(sk);
+		conn = chimdrv_attach_conn(sk);
 		hidden = conn && !READ_ONCE(conn->asked_for);
 		rcu_read_unlock();
 	}
 	if (!hidden)
-		err = chimdrv_ulp_base(sk)->getsockopt(sk, level, name, val, len);
+		err = chimdrv_attach_base(sk)->getsockopt(sk, level, name, val, len);
 	else if (get_user(n, len))	/* as for a socket without a ULP */
 		err = -EFAULT;
 	else
@@ -407,8 +216,8 @@ static void op_release_cb(struct sock *sk)
 {
 	struct chimdrv_conn *conn;
 
-	chimdrv_ulp_base(sk)->release_cb(sk);
-	conn = chimdrv_ulp_conn(sk);
+	chimdrv_attach_base(sk)->release_cb(sk);
+	conn = chimdrv_attach_conn(sk);
 	if (!conn || !chimdrv_conn_get(conn))
 		return;
 	chimdrv_progress_released(conn);
@@ -437,7 +246,7 @@ static int ulp_init(struct sock *sk)
 	sock_put(sk);
 	if (c.err)
 		return c.err;
-	conn = chimdrv_ulp_conn(sk);
+	conn = chimdrv_attach_conn(sk);
 	if (!conn)
 		return -EAGAIN;		/* has gone back already */
 	WRITE_ONCE(conn->asked_for, true);
@@ -458,7 +267,7 @@ static void ulp_release(struct sock *sk)
 	if (!conn)
 		return;
 	RCU_INIT_POINTER(inet_csk(sk)->icsk_ulp_data, NULL);
-	WRITE_ONCE(sk->sk_prot, chimdrv_ulp_base(sk));
+	WRITE_ONCE(sk->sk_prot, chimdrv_attach_base(sk));
 	chimdrv_send_keep(conn);
 	set_bit(CHIMDRV_C_DETACHED, &conn->bits);
 	chimdrv_ask_upload(conn, CHIMDRV_WHY_DESTROY);
@@ -473,26 +282,28 @@ static struct tcp_ulp_ops chimdrv_ulp_ops = {
 	.release	= ulp_release,
 };
 
-static void prot_build(int i, struct proto *base)
+/* The calls of a socket of ours that come here, in a copy of its family's operations. */
+static void build(struct proto *prot)
 {
-	chimdrv_base[i] = base;
-	chimdrv_prot[i] = *base;
-	chimdrv_prot[i].close = op_close;
-	chimdrv_prot[i].shutdown = op_shutdown;
-	chimdrv_prot[i].disconnect = op_disconnect;
-	chimdrv_prot[i].diag_destroy = op_diag_destroy;
-	chimdrv_prot[i].setsockopt = op_setsockopt;
-	chimdrv_prot[i].getsockopt = op_getsockopt;
-	chimdrv_prot[i].release_cb = op_release_cb;
+	prot->close = op_close;
+	prot->shutdown = op_shutdown;
+	prot->disconnect = op_disconnect;
+	prot->diag_destroy = op_diag_destroy;
+	prot->setsockopt = op_setsockopt;
+	prot->getsockopt = op_getsockopt;
+	prot->release_cb = op_release_cb;
 }
+
+static const struct chimdrv_attach_ops attach_ops = {
+	.build		= build,
+	.ulp		= &chimdrv_ulp_ops,
+	.backlog_rcv	= chimdrv_backlog_rcv,
+};
 
 int chimdrv_ulp_init(void)
 {
 	chimdrv_bar_init();
-	prot_build(CHIMDRV_PROT4, &tcp_prot);
-#if IS_ENABLED(CONFIG_IPV6)
-	prot_build(CHIMDRV_PROT6, &tcpv6_prot);
-#endif
+	chimdrv_attach_init(&attach_ops);
 	return tcp_register_ulp(&chimdrv_ulp_ops);
 }
 
