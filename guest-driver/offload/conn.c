@@ -10,6 +10,7 @@
 
 #include "offload/conn.h"
 #include "nic/rss.h"
+#include "offload/frame.h"
 #define CREATE_TRACE_POINTS
 #include "offload/trace.h"
 
@@ -62,7 +63,7 @@ void chimdrv_conn_put(struct chimdrv_conn *conn)
 	skb_queue_purge(&conn->back);
 	kfree_skb(conn->synth);
 	kfree_skb(conn->spare);
-	chimdrv_route_drop(conn);
+	dst_release(conn->route.dst);
 	spin_lock_bh(&od->lock);
 	list_del(&conn->all);
 	od->nconns--;
@@ -126,7 +127,10 @@ static void init_lists(struct chimdrv_conn *conn)
 	__skb_queue_head_init(&conn->kept);
 }
 
-/* Of no card yet: chimdrv_conn_join() or chimdrv_conn_discard() follows. */
+/*
+ * Of no card yet: chimdrv_conn_join() or chimdrv_conn_discard() follows. What is to be
+ * done when the time of its tail is up the caller sets.
+ */
 struct chimdrv_conn *chimdrv_conn_create(struct sock *sk)
 {
 	struct chimdrv_conn *conn = chimdrv_cache_alloc(CHIMDRV_CACHE_CONN,
@@ -135,13 +139,12 @@ struct chimdrv_conn *chimdrv_conn_create(struct sock *sk)
 	if (!conn)
 		return NULL;
 	init_lists(conn);
-	chimdrv_tail_init(conn);
 	refcount_set(&conn->refs, 1);
 	conn->sk = sk;
 	conn->end_err = ECONNABORTED;
 	conn->frag_seq = tcp_sk(sk)->write_seq;
 	conn->synth = alloc_skb(MAX_HEADER + sizeof(struct tcphdr), GFP_KERNEL);
-	conn->spare = chimdrv_deliver_skb(GFP_KERNEL);
+	conn->spare = chimdrv_frame(GFP_KERNEL);
 	if (conn->synth && conn->spare)
 		return conn;
 	chimdrv_conn_discard(conn);

@@ -615,6 +615,7 @@ void chimdrv_params_tell(struct chimdrv_offload *od);	/* od->mutex held */
 
 /* ----------------------------------------------------------------- progress.c */
 
+void chimdrv_progress_init(struct chimdrv_conn *conn);	/* of a new connection */
 /* slock: do what is due; what needs the socket's queues only if nobody owns the socket. */
 void chimdrv_progress_check(struct chimdrv_conn *conn);
 /* Process context, no lock: have what may have changed around the connection looked at. */

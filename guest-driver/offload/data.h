@@ -24,7 +24,6 @@ void chimdrv_send_keep(struct chimdrv_conn *conn);	/* the socket is being destro
 
 /* --------------------------------------------------------------------- tail.c */
 
-void chimdrv_tail_init(struct chimdrv_conn *conn);
 /* Socket owned: nothing before @sent is kept back. */
 void chimdrv_tail_begin(struct chimdrv_conn *conn, u32 sent);
 void chimdrv_tail_capture(struct chimdrv_conn *conn);	/* owned: with the rest of the state */
@@ -59,8 +58,6 @@ void chimdrv_indicate_nobody(struct chimdrv_pair *pair, const struct chim_cqe *c
 
 /* ------------------------------------------------------------------ deliver.c */
 
-struct sk_buff *chimdrv_deliver_skb(gfp_t gfp);	/* an empty frame for received bytes */
-int chimdrv_deliver_used(const struct chimdrv_conn *conn);	/* slock: bytes of memory */
 /* slock. False: the number is impossible and the card has been failed. */
 bool chimdrv_deliver_seq_ok(struct chimdrv_conn *conn, u32 seq);
 void chimdrv_deliver_seq_advance(struct chimdrv_conn *conn, u32 end);	/* slock */
@@ -74,6 +71,7 @@ void chimdrv_deliver_merge_back(struct chimdrv_conn *conn);	/* conn->back too; q
 /* ------------------------------------------------------------------- window.c */
 
 /* All slock; windows in bytes, limits in bytes of memory. */
+int chimdrv_window_used(const struct chimdrv_conn *conn);
 u32 chimdrv_window_now(const struct chimdrv_conn *conn);
 int chimdrv_window_limit(const struct chimdrv_conn *conn);
 /* Does the socket, with what waits for it, take @bytes more, in frames of @truesize? */

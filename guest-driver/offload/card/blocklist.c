@@ -8,6 +8,7 @@
 #include <linux/mm.h>
 
 #include "offload/conn.h"
+#include "offload/frame.h"
 
 #define LIST_MOST	(256 * 1024)
 /* One connection with all its requests and the largest window, in single pages. */
@@ -267,7 +268,7 @@ int chimdrv_room_to_skbs(struct chimdrv_room *room, u32 len, u32 seq, struct sk_
 	for (i = 0; i < room->count && len; i++) {
 		c = &room->chunk[i];
 		part = min_t(u32, len, PAGE_SIZE << c->order);
-		skb = chimdrv_deliver_skb(GFP_KERNEL | __GFP_NOFAIL);
+		skb = chimdrv_frame(GFP_KERNEL | __GFP_NOFAIL);
 		room_unmap(room, c);
 		if (!room_copy_tail(c, part, skb)) {
 			skb_add_rx_frag(skb, 0, c->page, 0, part, PAGE_SIZE << c->order);

@@ -10,6 +10,7 @@
 #include "nic/hw.h"
 #include "nic/pair.h"
 #include "offload/conn.h"
+#include "offload/frame.h"
 
 /* Bytes of an indication that are worth copying: what fits into 2 KiB, a segment for example. */
 #define COPY_BELOW	SKB_WITH_OVERHEAD(2048)
@@ -105,7 +106,7 @@ static u32 ind_take(struct chimdrv_conn *conn, const struct ind *ind, u32 seq, u
 		if (!force && !chimdrv_window_has_room(conn, taken + len, used))
 			break;
 		if (!skb) {
-			skb = chimdrv_deliver_skb(GFP_ATOMIC);
+			skb = chimdrv_frame(GFP_ATOMIC);
 			if (!skb && force) {
 				skb = conn->spare;
 				conn->spare = NULL;

@@ -13,6 +13,7 @@
 #include "nic/hw.h"
 #include "nic/pair.h"
 #include "offload/conn.h"
+#include "offload/frame.h"
 
 #define RECV_COPY	4096	/* bytes of a request that are worth copying */
 #define BULK_RECVS	2	/* requests kept posted in bulk */
@@ -58,7 +59,7 @@ static struct chimdrv_recv *recv_make(struct chimdrv_conn *conn, u32 len)
 
 	if (!recv || !len)
 		return recv;
-	recv->skb = chimdrv_deliver_skb(GFP_ATOMIC);
+	recv->skb = chimdrv_frame(GFP_ATOMIC);
 	if (!recv->skb)
 		goto fail;
 	recv->order = min_t(unsigned int, CHIMDRV_RECV_ORDER, get_order(len));

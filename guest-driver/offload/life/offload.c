@@ -99,6 +99,8 @@ static struct chimdrv_conn *conn_for(struct chimdrv_candidate *c)
 	enum chimdrv_refusal why = CHIMDRV_NO_MEMORY;
 	struct chimdrv_dev *cd = NULL;
 
+	if (conn)
+		chimdrv_progress_init(conn);
 	rcu_read_lock();
 	if (conn)
 		why = chimdrv_policy_check(c->sk, &cd);

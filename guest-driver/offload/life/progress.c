@@ -178,3 +178,25 @@ void chimdrv_progress_released(struct chimdrv_conn *conn)
 	    !test_bit(CHIMDRV_C_DETACHED, &conn->bits))
 		chimdrv_frag_provide(conn);
 }
+
+/*
+ * The time is up that Linux TCP keeps a tail when nothing else is in flight: its probe
+ * timer then sends it. The timer holds a reference.
+ */
+static void tail_due(struct timer_list *timer)
+{
+	struct chimdrv_conn *conn = from_timer(conn, timer, tail_timer);
+	struct sock *sk = conn->sk;
+
+	bh_lock_sock(sk);
+	conn->tail_due = true;
+	chimdrv_progress_check(conn);	/* or release_cb, if the socket is owned */
+	bh_unlock_sock(sk);
+	chimdrv_conn_put(conn);
+}
+
+/* Of a new connection. */
+void chimdrv_progress_init(struct chimdrv_conn *conn)
+{
+	timer_setup(&conn->tail_timer, tail_due, 0);
+}

@@ -94,7 +94,7 @@ bool chimdrv_collapse(struct chimdrv_conn *conn, bool all)
 {
 	struct sk_buff *skb, *next, *into = NULL;
 	struct sock *sk = conn->sk;
-	int used = chimdrv_deliver_used(conn);
+	int used = chimdrv_window_used(conn);
 
 	skb_queue_walk_safe(&sk->sk_receive_queue, skb, next) {
 		if (!wasteful(skb, all))
@@ -103,5 +103,5 @@ bool chimdrv_collapse(struct chimdrv_conn *conn, bool all)
 			break;
 	}
 	chimdrv_count(conn->cd, collapses);
-	return used - chimdrv_deliver_used(conn) >= READ_ONCE(sk->sk_rcvbuf) / 16;
+	return used - chimdrv_window_used(conn) >= READ_ONCE(sk->sk_rcvbuf) / 16;
 }

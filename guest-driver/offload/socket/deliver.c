@@ -13,23 +13,6 @@
 
 #define OLD_BYTES	(1u << 30)	/* how far back a repeated byte can lie */
 
-/* ------------------------------------------------------------------------------- frames */
-
-struct sk_buff *chimdrv_deliver_skb(gfp_t gfp)
-{
-	struct sk_buff *skb = alloc_skb(0, gfp | __GFP_NOWARN);
-
-	if (skb)
-		memset(skb->cb, 0, sizeof(struct tcp_skb_cb));
-	return skb;
-}
-
-/* Bytes of memory that received data occupies, what waits for the owner included. */
-int chimdrv_deliver_used(const struct chimdrv_conn *conn)
-{
-	return atomic_read(&conn->sk->sk_rmem_alloc) + conn->rxq_truesize;
-}
-
 /* --------------------------------------------------------------------- sequence numbers */
 
 /*

@@ -11,27 +11,6 @@
  */
 #include "offload/conn.h"
 
-/*
- * The time is up that kernel TCP keeps a tail when nothing else is in flight: its probe
- * timer then sends it. The timer holds a reference.
- */
-static void tail_due(struct timer_list *timer)
-{
-	struct chimdrv_conn *conn = from_timer(conn, timer, tail_timer);
-	struct sock *sk = conn->sk;
-
-	bh_lock_sock(sk);
-	conn->tail_due = true;
-	chimdrv_progress_check(conn);	/* or release_cb, if the socket is owned */
-	bh_unlock_sock(sk);
-	chimdrv_conn_put(conn);
-}
-
-void chimdrv_tail_init(struct chimdrv_conn *conn)
-{
-	timer_setup(&conn->tail_timer, tail_due, 0);
-}
-
 /* The caller has a reference too. */
 static void tail_timer_stop(struct chimdrv_conn *conn)
 {

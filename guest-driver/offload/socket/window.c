@@ -16,6 +16,12 @@
 
 /* ----------------------------------------------------------------------------- the socket */
 
+/* Bytes of memory that received data occupies, what waits for the owner included. */
+int chimdrv_window_used(const struct chimdrv_conn *conn)
+{
+	return atomic_read(&conn->sk->sk_rmem_alloc) + conn->rxq_truesize;
+}
+
 /* The most that can be offered of a window of @wnd bytes. */
 static u32 at_most(const struct chimdrv_conn *conn, u32 wnd)
 {
@@ -29,7 +35,7 @@ static u32 at_most(const struct chimdrv_conn *conn, u32 wnd)
 u32 chimdrv_window_now(const struct chimdrv_conn *conn)
 {
 	const struct sock *sk = conn->sk;
-	int space = READ_ONCE(sk->sk_rcvbuf) - chimdrv_deliver_used(conn);
+	int space = READ_ONCE(sk->sk_rcvbuf) - chimdrv_window_used(conn);
 
 	return at_most(conn, tcp_win_from_space(sk, max(space, 0)));
 }
@@ -82,7 +88,7 @@ static bool nothing_helps(const struct chimdrv_conn *conn, u32 bytes)
  */
 bool chimdrv_window_has_room(const struct chimdrv_conn *conn, u32 bytes, unsigned int truesize)
 {
-	int used = chimdrv_deliver_used(conn) + truesize;
+	int used = chimdrv_window_used(conn) + truesize;
 
 	if (used < chimdrv_window_limit(conn))
 		return true;
@@ -94,7 +100,7 @@ bool chimdrv_window_has_room(const struct chimdrv_conn *conn, u32 bytes, unsigne
 
 bool chimdrv_window_has_half(const struct chimdrv_conn *conn)
 {
-	return chimdrv_deliver_used(conn) * 2 <= chimdrv_window_limit(conn);
+	return chimdrv_window_used(conn) * 2 <= chimdrv_window_limit(conn);
 }
 
 /* --------------------------------------------------------------------------- the promise */
@@ -173,7 +179,7 @@ bool chimdrv_window_changed(const struct chimdrv_conn *conn)
  */
 bool chimdrv_window_gave_way(const struct chimdrv_conn *conn)
 {
-	return chimdrv_deliver_used(conn) < READ_ONCE(conn->sk->sk_rcvbuf) &&
+	return chimdrv_window_used(conn) < READ_ONCE(conn->sk->sk_rcvbuf) &&
 	       (edge_stays(conn, conn->wnd_granted, conn->refused_bytes) ||
 		nothing_helps(conn, conn->refused_bytes));
 }
