@@ -672,7 +672,6 @@ u8 chimdrv_state_tos(const struct sock *sk);
 
 /* slock, queues ours. */
 void chimdrv_state_restore(struct chimdrv_conn *conn);	/* conn->final into the socket */
-void chimdrv_state_ack(struct sock *sk, u32 una);	/* free acknowledged write queue */
 void chimdrv_state_replay(struct chimdrv_conn *conn);	/* FIN, RST, held segments */
 
 /* ------------------------------------------------------------- state_timers.c */

@@ -10,6 +10,21 @@
 #error "include offload/conn.h"
 #endif
 
+/* -------------------------------------------------------------------- write.c */
+
+/* Queues ours, or socket owned. */
+u32 chimdrv_write_end(struct sock *sk);	/* of the bytes in the queue; a FIN is not one */
+bool chimdrv_write_pushes(const struct sock *sk);
+u32 chimdrv_write_pieces(struct sock *sk);
+/* A mapped request for the bytes from @seq on, at most @max. -EOPNOTSUPP: no CPU reads them. */
+struct chimdrv_send *chimdrv_write_request(struct chimdrv_conn *conn, u32 seq, u32 max, gfp_t gfp);
+void chimdrv_write_ack(struct sock *sk, u32 una);	/* free what is acknowledged */
+void chimdrv_write_reap(struct chimdrv_conn *conn);	/* and what completed requests cover */
+void chimdrv_write_keep(struct chimdrv_conn *conn);	/* the socket is being destroyed */
+/* slock. */
+void chimdrv_write_unmap(struct chimdrv_conn *conn, struct chimdrv_send *send);
+void chimdrv_write_free(struct chimdrv_conn *conn, struct chimdrv_send *send);
+
 /* --------------------------------------------------------------------- send.c */
 
 void chimdrv_send_post(struct chimdrv_conn *conn);	/* socket queues must be ours */
@@ -18,9 +33,7 @@ u32 chimdrv_send_chain_size(struct chimdrv_conn *conn);
 /* Socket owned, valves closed. */
 int chimdrv_send_chain(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u32 *off, u32 *count);
 void chimdrv_send_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe);	/* slock */
-void chimdrv_send_reap(struct chimdrv_conn *conn);	/* socket queues must be ours */
 void chimdrv_send_drop(struct chimdrv_conn *conn);	/* slock; the card reads them no more */
-void chimdrv_send_keep(struct chimdrv_conn *conn);	/* the socket is being destroyed */
 
 /* --------------------------------------------------------------------- tail.c */
 

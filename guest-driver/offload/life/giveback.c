@@ -103,9 +103,9 @@ void chimdrv_handback_abandon(struct chimdrv_conn *conn)
 	chimdrv_tail_stop(conn);
 	chimdrv_frag_end(conn);
 	if (!test_bit(CHIMDRV_C_DETACHED, &conn->bits)) {
-		chimdrv_send_reap(conn);
+		chimdrv_write_reap(conn);
 		chimdrv_deliver_drain(conn);
-		chimdrv_send_keep(conn);
+		chimdrv_write_keep(conn);
 		end_socket(conn);
 		chimdrv_conn_put(conn);		/* the socket's */
 	} else {
@@ -199,7 +199,7 @@ void chimdrv_handback_finish(struct chimdrv_conn *conn)
 		return;
 	}
 	chimdrv_deliver_merge_back(conn);
-	chimdrv_send_reap(conn);
+	chimdrv_write_reap(conn);
 	chimdrv_handback_drop_requests(conn);
 	if (sk->sk_state == TCP_CLOSE || !fits(conn)) {
 		chimdrv_handback_die(conn);

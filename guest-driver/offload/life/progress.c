@@ -112,7 +112,7 @@ static void run(struct chimdrv_conn *conn)
 		return;
 	}
 	if (!test_bit(CHIMDRV_C_DETACHED, &conn->bits)) {
-		chimdrv_send_reap(conn);
+		chimdrv_write_reap(conn);
 		chimdrv_deliver_drain(conn);
 	}
 	if (conn->state == CHIMDRV_OFFLOADED && !test_bit(CHIMDRV_C_DETACHED, &conn->bits)) {

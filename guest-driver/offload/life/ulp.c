@@ -268,7 +268,7 @@ static void ulp_release(struct sock *sk)
 		return;
 	RCU_INIT_POINTER(inet_csk(sk)->icsk_ulp_data, NULL);
 	WRITE_ONCE(sk->sk_prot, chimdrv_attach_base(sk));
-	chimdrv_send_keep(conn);
+	chimdrv_write_keep(conn);
 	set_bit(CHIMDRV_C_DETACHED, &conn->bits);
 	chimdrv_ask_upload(conn, CHIMDRV_WHY_DESTROY);
 	wake_up_all(&conn->wait);

@@ -91,7 +91,7 @@ static int gate_xmit(struct sock *sk, struct sk_buff *skb, struct flowi *fl)
 		chimdrv_count(conn->cd, gate_xmits);
 		if (tcp_hdr(skb)->rst) {
 			set_bit(CHIMDRV_C_QUIET, &conn->bits);
-			chimdrv_send_keep(conn);
+			chimdrv_write_keep(conn);
 		}
 		closed = true;
 	}

@@ -56,28 +56,6 @@ static struct sk_buff *split(struct sock *sk, struct sk_buff *skb, u32 len)
 	return rest;
 }
 
-/* Free what is acknowledged; an empty tail is being filled by a sender and stays. */
-void chimdrv_state_ack(struct sock *sk, u32 una)
-{
-	struct tcp_sock *tp = tcp_sk(sk);
-	struct sk_buff *skb;
-
-	while ((skb = skb_peek(&sk->sk_write_queue))) {
-		struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
-
-		if (after(cb->end_seq, una) || cb->end_seq == cb->seq)
-			break;
-		tcp_unlink_write_queue(skb, sk);
-		tcp_wmem_free_skb(sk, skb);
-	}
-	if (after(una, tp->snd_una)) {
-		tp->bytes_acked += una - tp->snd_una;
-		if (tp->snd_up == tp->snd_una)
-			WRITE_ONCE(tp->snd_up, una);
-		WRITE_ONCE(tp->snd_una, una);
-	}
-}
-
 static void into_rtx_queue(struct sock *sk, struct sk_buff *skb, u64 now)
 {
 	struct rb_node **p = &sk->tcp_rtx_queue.rb_node, *parent = NULL;
@@ -124,11 +102,11 @@ static void restore_queues(struct sock *sk, const struct chimdrv_tcp_state *s)
 
 	chimdrv_valves_merge(sk);
 	tp->packets_out = 0;
-	chimdrv_state_ack(sk, s->snd_una);
+	chimdrv_write_ack(sk, s->snd_una);
 	skb = skb_peek(&sk->sk_write_queue);
 	if (skb && before(TCP_SKB_CB(skb)->seq, s->snd_una) &&
 	    split(sk, skb, s->snd_una - TCP_SKB_CB(skb)->seq))
-		chimdrv_state_ack(sk, s->snd_una);	/* the half that is acknowledged */
+		chimdrv_write_ack(sk, s->snd_una);	/* the half that is acknowledged */
 	tp->snd_nxt = s->snd_una;
 	skb_queue_walk_safe(&sk->sk_write_queue, skb, next) {
 		struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
