@@ -737,12 +737,15 @@ void chimdrv_cache_free(enum chimdrv_cache kind, void *object);
 void chimdrv_late_watch(struct chimdrv_conn *conn, unsigned long since);	/* slock */
 void chimdrv_late_work_init(struct chimdrv_offload *od);
 
+/* --------------------------------------------------------------------- held.c */
+
+void chimdrv_held_add(struct chimdrv_conn *conn, struct sk_buff *skb);
+/* The oldest segment that is the host's again, or NULL. */
+struct sk_buff *chimdrv_held_next(struct chimdrv_conn *conn);
+
 /* ------------------------------------------------------------------ forward.c */
 
-void chimdrv_fwd_hold(struct chimdrv_conn *conn, struct sk_buff *skb);
 void chimdrv_fwd_flush(struct chimdrv_conn *conn);	/* hold list to the target */
-/* The oldest segment that is the host's again, or NULL. */
-struct sk_buff *chimdrv_fwd_dequeue(struct chimdrv_conn *conn);
 void chimdrv_fwd_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe);
 void chimdrv_fwd_drop(struct chimdrv_conn *conn);
 
@@ -862,6 +865,7 @@ enum chimdrv_refusal chimdrv_route_card(struct sock *sk, struct chimdrv_dev **cd
 void chimdrv_route_take(struct chimdrv_conn *conn, struct dst_entry *dst,
 			const struct neighbour *n);
 void chimdrv_route_drop(struct chimdrv_conn *conn);	/* slock, or the last holder */
+u32 chimdrv_route_vlan_prio(const struct sock *sk, const struct dst_entry *dst);
 /* slock, queues ours, OFFLOADED. Must the route be checked; and why it cannot stay so. */
 bool chimdrv_route_stale(const struct chimdrv_conn *conn);
 enum chimdrv_why chimdrv_route_check(struct chimdrv_conn *conn);
@@ -886,7 +890,6 @@ u32 chimdrv_path_node(struct chimdrv_offload *od, struct chimdrv_path *path,
 		      struct chimdrv_blist *bl, u32 *root);
 void chimdrv_path_results(struct chimdrv_offload *od, struct chimdrv_blist *bl);
 u32 chimdrv_path_refused(const struct chimdrv_path *path);
-u32 chimdrv_path_vlan_prio(const struct sock *sk, const struct dst_entry *dst);
 void chimdrv_neigh_idle_soon(struct chimdrv_offload *od);
 void chimdrv_neigh_idle(struct chimdrv_offload *od);	/* terminate what has no dependents */
 void chimdrv_neigh_forget(struct chimdrv_offload *od);	/* the card has lost them all */

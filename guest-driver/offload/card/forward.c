@@ -1,64 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Held segments and their way to the target (FWD-1 .. FWD-11). A segment is held
- * in arrival order while the connection changes hands, and forwarded, one command
- * per TCP segment, while the target owns it. What the target gives back because
- * of an upload stands before everything held later.
+ * Held segments (held.c) on their way to the target, one command per TCP segment, while
+ * it owns the connection (FWD-1 .. FWD-11).
  *
  * All of it under the socket's slock; the socket may be owned by a process.
  */
 #include <linux/dma-mapping.h>
-#include <linux/if_vlan.h>
 
 #include "nic/pair.h"
 #include "nic/ring.h"
 #include "offload/conn.h"
 
 #define FWD_OUTSTANDING	64	/* forwards under way per connection */
-
-/* The card's netdev, or a VLAN of it: what the target may have seen itself. */
-static bool on_card(const struct chimdrv_conn *conn, const struct sk_buff *skb)
-{
-	struct net_device *dev;
-	bool is;
-
-	rcu_read_lock();
-	dev = dev_get_by_index_rcu(sock_net(conn->sk), skb->skb_iif);
-	if (dev && is_vlan_dev(dev))
-		dev = vlan_dev_real_dev(dev);
-	is = !dev || dev->dev.parent == conn->cd->dev;
-	rcu_read_unlock();
-	return is;
-}
-
-static bool reassembled(const struct sk_buff *skb)
-{
-#if IS_ENABLED(CONFIG_IPV6)
-	if (skb->protocol == htons(ETH_P_IPV6))
-		return TCP_SKB_CB(skb)->header.h6.frag_max_size;
-#endif
-	return TCP_SKB_CB(skb)->header.h4.frag_max_size;
-}
-
-static bool has_ip_options(const struct sk_buff *skb)
-{
-	return skb_network_header_len(skb) > (skb->protocol == htons(ETH_P_IPV6) ?
-					      sizeof(struct ipv6hdr) : sizeof(struct iphdr));
-}
-
-/* Why the host has a segment that comes now (FWD-1); of several causes the smallest (OP-H7). */
-static enum chim_forward_cause cause_of(const struct chimdrv_conn *conn, const struct sk_buff *skb)
-{
-	if (reassembled(skb))
-		return CHIM_CAUSE_FRAGMENTS;
-	if (has_ip_options(skb))
-		return CHIM_CAUSE_OPTIONS;
-	if (!on_card(conn, skb))
-		return CHIM_CAUSE_INTERFACE;
-	if (conn->state == CHIMDRV_HOLDING || conn->state == CHIMDRV_INITIATING)
-		return CHIM_CAUSE_INITIATE;
-	return CHIM_CAUSE_OTHER;
-}
 
 static void count_cause(struct chimdrv_conn *conn, enum chim_forward_cause cause)
 {
@@ -78,24 +31,6 @@ static void count_cause(struct chimdrv_conn *conn, enum chim_forward_cause cause
 	case CHIM_CAUSE_OTHER:
 		break;
 	}
-}
-
-/* slock. Takes the skb; bounded like the kernel's backlog: the peer sends again what is lost. */
-void chimdrv_fwd_hold(struct chimdrv_conn *conn, struct sk_buff *skb)
-{
-	unsigned int limit = READ_ONCE(conn->sk->sk_rcvbuf) * 2 + 65536;
-
-	if ((u64)skb_queue_len(&conn->hold) * SKB_TRUESIZE(0) + conn->hold_truesize >= limit) {
-		chimdrv_count(conn->cd, held_dropped);
-		sk_drops_add(conn->sk, skb);
-		kfree_skb(skb);
-		return;
-	}
-	/* tcp_skb_cb leaves no room; no device is named while the segment is ours */
-	skb->dev_scratch = cause_of(conn, skb);
-	conn->hold_truesize += skb->truesize;
-	__skb_queue_tail(&conn->hold, skb);
-	chimdrv_count(conn->cd, held_segments);
 }
 
 /* Bytes of payload in one wire segment of a frame that GRO may have merged. */
@@ -293,16 +228,4 @@ void chimdrv_fwd_drop(struct chimdrv_conn *conn)
 
 	list_for_each_entry_safe(fwd, next, &conn->fwds, node)
 		fwd_free(conn, fwd);
-}
-
-/* slock. The oldest segment that is the host's again: first what came back, then what was held. */
-struct sk_buff *chimdrv_fwd_dequeue(struct chimdrv_conn *conn)
-{
-	struct sk_buff *skb = __skb_dequeue(&conn->returned);
-
-	if (!skb)
-		skb = __skb_dequeue(&conn->hold);
-	if (skb)
-		skb->dev = NULL;
-	return skb;
 }

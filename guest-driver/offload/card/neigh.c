@@ -22,14 +22,6 @@ static u16 vlan_of(struct dst_entry *dst)
 	return is_vlan_dev(dst->dev) ? vlan_dev_vlan_id(dst->dev) : 0;
 }
 
-/* User priority of the socket's frames, from the VLAN device's egress map. */
-u32 chimdrv_path_vlan_prio(const struct sock *sk, const struct dst_entry *dst)
-{
-	if (!is_vlan_dev(dst->dev))
-		return 0;
-	return vlan_dev_get_egress_qos_mask(dst->dev, sk->sk_priority) >> VLAN_PRIO_SHIFT;
-}
-
 /* A valid neighbor, or a push to resolve it and nothing for now. */
 static struct neighbour *resolve(struct dst_entry *dst, const void *daddr, u8 *mac)
 {

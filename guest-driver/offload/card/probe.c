@@ -62,7 +62,7 @@ static void expect(struct chimdrv_conn *conn)
 	struct chimdrv_probe *p = &conn->probe;
 
 	ether_addr_copy(p->mac, ng->mac);
-	p->tci = ng->vlan | chimdrv_path_vlan_prio(conn->sk, dst) << VLAN_PRIO_SHIFT;
+	p->tci = ng->vlan | chimdrv_route_vlan_prio(conn->sk, dst) << VLAN_PRIO_SHIFT;
 	p->ttl = chimdrv_state_ttl(conn->sk, dst);
 	p->tos = chimdrv_state_tos(conn->sk);
 }

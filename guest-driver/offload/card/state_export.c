@@ -139,7 +139,7 @@ static bool read_options(struct chimdrv_conn *conn)
 	} while (0)
 	TAKE(ttl, chimdrv_state_ttl(sk, dst));
 	TAKE(tos, chimdrv_state_tos(sk));
-	TAKE(prio, chimdrv_path_vlan_prio(sk, dst));
+	TAKE(prio, chimdrv_route_vlan_prio(sk, dst));
 	TAKE(flow_label, chimdrv_is_ipv6(sk) ? flow_label(sk) : 0);
 	if (changed)
 		set_bit(CHIMDRV_C_UNTOLD, &conn->bits);

@@ -114,7 +114,7 @@ static void dispose(struct sock *sk, struct sk_buff *skb, enum chimdrv_refusal t
 		to_kernel(sk, skb);
 		return;
 	}
-	chimdrv_fwd_hold(conn, skb);
+	chimdrv_held_add(conn, skb);
 	chimdrv_fwd_flush(conn);
 	heed_tracker(conn, tracked);
 }
@@ -249,7 +249,7 @@ int chimdrv_backlog_rcv(struct sock *sk, struct sk_buff *skb)
 	chimdrv_count(conn->cd, stragglers);
 	local_bh_disable();
 	spin_lock(&sk->sk_lock.slock);
-	chimdrv_fwd_hold(conn, skb);
+	chimdrv_held_add(conn, skb);
 	chimdrv_fwd_flush(conn);
 	spin_unlock(&sk->sk_lock.slock);
 	local_bh_enable();

@@ -131,6 +131,14 @@ void chimdrv_route_take(struct chimdrv_conn *conn, struct dst_entry *dst,
 	r->local6 = has_local6(conn->sk);
 }
 
+/* User priority of the socket's frames, from the VLAN device's egress map. */
+u32 chimdrv_route_vlan_prio(const struct sock *sk, const struct dst_entry *dst)
+{
+	if (!is_vlan_dev(dst->dev))
+		return 0;
+	return vlan_dev_get_egress_qos_mask(dst->dev, sk->sk_priority) >> VLAN_PRIO_SHIFT;
+}
+
 /* The way is nobody's any more. */
 void chimdrv_route_drop(struct chimdrv_conn *conn)
 {

@@ -338,7 +338,7 @@ void chimdrv_state_replay(struct chimdrv_conn *conn)
 		synth_fin(conn);
 	if (test_bit(CHIMDRV_C_PEER_RST, &conn->bits))
 		synth(conn, TCPHDR_RST);
-	while ((skb = chimdrv_fwd_dequeue(conn))) {
+	while ((skb = chimdrv_held_next(conn))) {
 		chimdrv_count(conn->cd, held_replayed);
 		if (sk->sk_state == TCP_CLOSE)
 			kfree_skb(skb);

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Segments that have come to the host for a connection that is not Linux TCP's: held in
+ * the order in which they came, each with the reason for which the host has it. While the
+ * target owns the connection forward.c takes them from here; what comes back from there,
+ * because of an upload, stands before everything held later.
+ *
+ * All of it under the socket's slock; the socket may be owned by a process.
+ */
+#include <linux/if_vlan.h>
+
+#include "offload/conn.h"
+
+/* The card's netdev, or a VLAN of it: what the target may have seen itself. */
+static bool on_card(const struct chimdrv_conn *conn, const struct sk_buff *skb)
+{
+	struct net_device *dev;
+	bool is;
+
+	rcu_read_lock();
+	dev = dev_get_by_index_rcu(sock_net(conn->sk), skb->skb_iif);
+	if (dev && is_vlan_dev(dev))
+		dev = vlan_dev_real_dev(dev);
+	is = !dev || dev->dev.parent == conn->cd->dev;
+	rcu_read_unlock();
+	return is;
+}
+
+static bool reassembled(const struct sk_buff *skb)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	if (skb->protocol == htons(ETH_P_IPV6))
+		return TCP_SKB_CB(skb)->header.h6.frag_max_size;
+#endif
+	return TCP_SKB_CB(skb)->header.h4.frag_max_size;
+}
+
+static bool has_ip_options(const struct sk_buff *skb)
+{
+	return skb_network_header_len(skb) > (skb->protocol == htons(ETH_P_IPV6) ?
+					      sizeof(struct ipv6hdr) : sizeof(struct iphdr));
+}
+
+/* Why the host has a segment that comes now (FWD-1); of several causes the smallest (OP-H7). */
+static enum chim_forward_cause cause_of(const struct chimdrv_conn *conn, const struct sk_buff *skb)
+{
+	if (reassembled(skb))
+		return CHIM_CAUSE_FRAGMENTS;
+	if (has_ip_options(skb))
+		return CHIM_CAUSE_OPTIONS;
+	if (!on_card(conn, skb))
+		return CHIM_CAUSE_INTERFACE;
+	if (conn->state == CHIMDRV_HOLDING || conn->state == CHIMDRV_INITIATING)
+		return CHIM_CAUSE_INITIATE;
+	return CHIM_CAUSE_OTHER;
+}
+
+/* slock. Takes the skb; bounded like the kernel's backlog: the peer sends again what is lost. */
+void chimdrv_held_add(struct chimdrv_conn *conn, struct sk_buff *skb)
+{
+	unsigned int limit = READ_ONCE(conn->sk->sk_rcvbuf) * 2 + 65536;
+
+	if ((u64)skb_queue_len(&conn->hold) * SKB_TRUESIZE(0) + conn->hold_truesize >= limit) {
+		chimdrv_count(conn->cd, held_dropped);
+		sk_drops_add(conn->sk, skb);
+		kfree_skb(skb);
+		return;
+	}
+	/* tcp_skb_cb leaves no room; no device is named while the segment is ours */
+	skb->dev_scratch = cause_of(conn, skb);
+	conn->hold_truesize += skb->truesize;
+	__skb_queue_tail(&conn->hold, skb);
+	chimdrv_count(conn->cd, held_segments);
+}
+
+/* slock. The oldest segment that is the host's again: first what came back, then what was held. */
+struct sk_buff *chimdrv_held_next(struct chimdrv_conn *conn)
+{
+	struct sk_buff *skb = __skb_dequeue(&conn->returned);
+
+	if (!skb)
+		skb = __skb_dequeue(&conn->hold);
+	if (skb)
+		skb->dev = NULL;
+	return skb;
+}
