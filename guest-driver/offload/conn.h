@@ -650,10 +650,18 @@ int chimdrv_stateop_exec(struct chimdrv_dev *cd, u8 op, struct chimdrv_blist *bl
 void chimdrv_stateop_void(struct chimdrv_dev *cd, struct chimdrv_blist *bl, u32 fence_id,
 			  u32 fences);
 
-/* ------------------------------------------------------------- state_export.c */
+/* ----------------------------------------------------------------- snapshot.c */
 
 /* Socket owned, valves open: the socket into conn->final. */
-void chimdrv_state_capture(struct chimdrv_conn *conn);
+void chimdrv_snapshot(struct chimdrv_conn *conn);
+/* slock or owner. Do the options differ from what the target knows? */
+bool chimdrv_snapshot_options(struct chimdrv_conn *conn);
+bool chimdrv_snapshot_changed(struct chimdrv_conn *conn);
+u8 chimdrv_snapshot_ttl(const struct sock *sk, struct dst_entry *dst);
+u8 chimdrv_snapshot_tos(const struct sock *sk);
+
+/* ------------------------------------------------------------- state_export.c */
+
 /* Socket owned, captured, valves closed. */
 int chimdrv_state_export(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u32 node,
 			 struct chimdrv_room **buffered);
@@ -664,9 +672,6 @@ void chimdrv_state_import(const struct chimdrv_dev *cd, struct chimdrv_tcp_state
 void chimdrv_state_age(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u32 node);
 /* slock or owner. */
 u32 chimdrv_state_cached(struct chimdrv_conn *conn, struct chim_tcp_cached *c, bool update);
-bool chimdrv_state_changed(struct chimdrv_conn *conn);
-u8 chimdrv_state_ttl(const struct sock *sk, struct dst_entry *dst);
-u8 chimdrv_state_tos(const struct sock *sk);
 
 /* ------------------------------------------------------------ state_restore.c */
 
@@ -831,16 +836,19 @@ u64 chimdrv_refusals_no_card(enum chimdrv_refusal why);	/* sockets, where no car
 void chimdrv_refusals_forget(struct chimdrv_offload *od);	/* the card goes */
 void chimdrv_refusals_exit(void);
 
-/* ------------------------------------------------------------------- policy.c */
+/* -------------------------------------------------------------------- check.c */
 
 /* Socket lock, or RCU for a first look: may it be offloaded, and by which card? */
-enum chimdrv_refusal chimdrv_policy_check(struct sock *sk, struct chimdrv_dev **cd);
+enum chimdrv_refusal chimdrv_check(struct sock *sk, struct chimdrv_dev **cd);
 /* Socket owned and ours: what may have changed since. */
-enum chimdrv_refusal chimdrv_policy_recheck(struct sock *sk);
-enum chimdrv_refusal chimdrv_policy_option(const struct sock *sk);
-bool chimdrv_policy_paced(const struct sock *sk);	/* a rate that the target does not keep */
+enum chimdrv_refusal chimdrv_check_again(struct sock *sk);
+enum chimdrv_refusal chimdrv_check_option(const struct sock *sk);
+bool chimdrv_check_paced(const struct sock *sk);	/* a rate that the target does not keep */
 /* Socket owned: the conditions that pass by themselves. */
-enum chimdrv_refusal chimdrv_policy_moment(struct sock *sk);
+enum chimdrv_refusal chimdrv_check_moment(struct sock *sk);
+
+/* ------------------------------------------------------------------- policy.c */
+
 void chimdrv_each_socket(struct net *net, bool (*fn)(struct sock *, void *), void *arg);
 int chimdrv_policy_set(u32 mode, u32 seed);
 u32 chimdrv_policy_get(void);

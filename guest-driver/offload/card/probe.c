@@ -63,8 +63,8 @@ static void expect(struct chimdrv_conn *conn)
 
 	ether_addr_copy(p->mac, ng->mac);
 	p->tci = ng->vlan | chimdrv_route_vlan_prio(conn->sk, dst) << VLAN_PRIO_SHIFT;
-	p->ttl = chimdrv_state_ttl(conn->sk, dst);
-	p->tos = chimdrv_state_tos(conn->sk);
+	p->ttl = chimdrv_snapshot_ttl(conn->sk, dst);
+	p->tos = chimdrv_snapshot_tos(conn->sk);
 }
 
 /*

@@ -1,171 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The kernel's TCP variables as state objects (04-state-objects.md): the snapshot
- * for INITIATE, the cached variables for UPDATE, and how the card's answer is read.
- * Reads struct tcp_sock (Linux 6.1.192 and 6.12.117) and writes nothing of it; the
- * way back into it is state_restore.c.
+ * A captured socket (snapshot.c) as state objects (04-state-objects.md): all of them for
+ * INITIATE, the cached variables for UPDATE; and how the card's answer is read.
  *
  * Socket owned, unless a function says that slock will do.
  */
-#include <net/ip.h>
-#include <net/ip6_route.h>
-#include <net/ipv6.h>
-#include <net/route.h>
-
 #include "compat.h"
 #include "nic/hw.h"
 #include "offload/conn.h"
 
 #define BUFFERED_MAX	262144u	/* bytes of unread data that travel; the rest stays in the socket */
 
-/* ----------------------------------------------------------------------------- snapshot */
-
-/* Where a retransmission after a timeout would start (M-32); else SND.NXT itself. */
-static u32 first_lost(struct sock *sk)
-{
-	struct sk_buff *skb;
-
-	if (inet_csk(sk)->icsk_ca_state != TCP_CA_Loss)
-		return tcp_sk(sk)->snd_nxt;
-	for (skb = tcp_rtx_queue_head(sk); skb; skb = skb_rb_next(skb))
-		if ((TCP_SKB_CB(skb)->sacked & TCPCB_LOST) &&
-		    !(TCP_SKB_CB(skb)->sacked & TCPCB_SACKED_RETRANS))
-			return TCP_SKB_CB(skb)->seq;
-	return tcp_sk(sk)->snd_nxt;
-}
-
-/* Socket owned, valves still open. */
-void chimdrv_state_capture(struct chimdrv_conn *conn)
-{
-	struct sock *sk = conn->sk;
-	const struct tcp_sock *tp = tcp_sk(sk);
-	struct chimdrv_tcp_state *s = &conn->final;
-
-	memset(s, 0, sizeof(*s));
-	s->state = sk->sk_state == TCP_CLOSE_WAIT ? CHIM_TCP_CLOSE_WAIT : CHIM_TCP_ESTABLISHED;
-	s->fin_received = sk->sk_state == TCP_CLOSE_WAIT;
-	s->rcv_nxt = tp->rcv_nxt;
-	s->rcv_wnd = tcp_receive_window(tp);
-	s->snd_una = tp->snd_una;
-	s->snd_max = tp->snd_nxt;
-	s->snd_nxt = first_lost(sk);
-	if (before(s->snd_nxt, s->snd_una))
-		s->snd_nxt = s->snd_una;
-	s->snd_wnd = tp->snd_wnd;
-	s->max_snd_wnd = tp->max_window;
-	s->snd_wl1 = tp->snd_wl1;
-	s->cwnd = tcp_snd_cwnd(tp) * tp->mss_cache;
-	s->ssthresh = tp->snd_ssthresh >= TCP_INFINITE_SSTHRESH ? U32_MAX :
-		      (u32)min_t(u64, (u64)tp->snd_ssthresh * tp->mss_cache, U32_MAX - 1);
-	s->srtt_us = tp->srtt_us;
-	s->rttvar_us = tp->rttvar_us;
-	if (tp->rx_opt.tstamp_ok) {
-		s->ts_recent = tp->rx_opt.ts_recent;
-		s->ts_recent_age = (u32)(ktime_get_seconds() - tp->rx_opt.ts_recent_stamp) *
-				   CHIMDRV_TICKS;
-		s->ts_time = chimdrv_compat_ts_clock(tp) + tp->tsoffset;
-		s->last_ts_val = s->ts_time;
-	}
-	chimdrv_timers_capture(sk, &s->timers);
-	chimdrv_tail_capture(conn);
-	conn->seen_rcv_nxt = tp->rcv_nxt;
-	conn->seen_snd_una = tp->snd_una;
-	/* where the received bytes end: a FIN is behind them */
-	conn->rx_seq = tp->rcv_nxt - s->fin_received;
-	conn->buffered_start = conn->rx_seq;
-	conn->buffered_end = conn->rx_seq;
-	conn->posted_seq = tp->snd_una;
-	conn->snd_up = tp->snd_up;
-}
-
-static u32 flow_label(const struct sock *sk)
-{
-#if IS_ENABLED(CONFIG_IPV6)
-	const struct ipv6_pinfo *np = inet6_sk(sk);
-	u32 label = be32_to_cpu(np->flow_label & IPV6_FLOWLABEL_MASK);
-	int mode = sock_net(sk)->ipv6.sysctl.auto_flowlabels;
-
-	if (label || mode == IP6_AUTO_FLOW_LABEL_OFF ||
-	    (mode != IP6_AUTO_FLOW_LABEL_FORCED && !chimdrv_compat_autolabel(sk)))
-		return label;
-	/* the kernel derives it from the flow's hash; go on with the same */
-	label = be32_to_cpu((__force __be32)rol32(sk->sk_txhash, 16) & IPV6_FLOWLABEL_MASK);
-	if (sock_net(sk)->ipv6.sysctl.flowlabel_state_ranges)
-		label |= be32_to_cpu(IPV6_FLOWLABEL_STATELESS_FLAG);
-	return label;
-#else
-	return 0;
-#endif
-}
-
-u8 chimdrv_state_ttl(const struct sock *sk, struct dst_entry *dst)
-{
-#if IS_ENABLED(CONFIG_IPV6)
-	if (chimdrv_is_ipv6(sk))
-		return inet6_sk(sk)->hop_limit >= 0 ? inet6_sk(sk)->hop_limit :
-						      ip6_dst_hoplimit(dst);
-#endif
-	return inet_sk(sk)->uc_ttl >= 0 ? inet_sk(sk)->uc_ttl : ip4_dst_hoplimit(dst);
-}
-
-u8 chimdrv_state_tos(const struct sock *sk)
-{
-#if IS_ENABLED(CONFIG_IPV6)
-	if (chimdrv_is_ipv6(sk))
-		return inet6_sk(sk)->tclass & ~INET_ECN_MASK;
-#endif
-	return inet_sk(sk)->tos & ~INET_ECN_MASK;
-}
-
-/*
- * Read the options of the socket; true if any differs from what the target knows. What
- * is sent after a change of the header has the new one with kernel TCP.
- */
-static bool read_options(struct chimdrv_conn *conn)
-{
-	struct sock *sk = conn->sk;
-	struct dst_entry *dst = conn->route.dst;	/* the socket's own may be gone for now */
-	const struct tcp_sock *tp = tcp_sk(sk);
-	u16 flags = (sock_flag(sk, SOCK_KEEPOPEN) ? CHIM_TCP_KEEPALIVE : 0) |
-		    (tp->nonagle & TCP_NAGLE_OFF ? 0 : CHIM_TCP_NAGLE);
-	bool changed = false;
-
-#define TAKE(field, value) do {					\
-		typeof(conn->field) v = (value);		\
-		if (conn->field != v) {				\
-			conn->field = v;			\
-			changed = true;				\
-		}						\
-	} while (0)
-	TAKE(ttl, chimdrv_state_ttl(sk, dst));
-	TAKE(tos, chimdrv_state_tos(sk));
-	TAKE(prio, chimdrv_route_vlan_prio(sk, dst));
-	TAKE(flow_label, chimdrv_is_ipv6(sk) ? flow_label(sk) : 0);
-	if (changed)
-		set_bit(CHIMDRV_C_UNTOLD, &conn->bits);
-	TAKE(opt_flags, flags);
-	TAKE(ka_probes, min_t(int, keepalive_probes(tp), 255));
-	TAKE(ka_time, jiffies_to_msecs(keepalive_time_when(tp)));
-	TAKE(ka_intvl, jiffies_to_msecs(keepalive_intvl_when(tp)));
-	TAKE(user_timeout, inet_csk(sk)->icsk_user_timeout);
-#undef TAKE
-	return changed;
-}
-
-/* slock or owner. Has the program changed something that the target must know? */
-bool chimdrv_state_changed(struct chimdrv_conn *conn)
-{
-	bool changed = read_options(conn);
-
-	return changed || test_bit(CHIMDRV_C_UNTOLD, &conn->bits) || chimdrv_window_changed(conn);
-}
+/* ---------------------------------------------------------------------- cached variables */
 
 /* slock or owner. Returns InitialRcvWnd as the target is told. */
 u32 chimdrv_state_cached(struct chimdrv_conn *conn, struct chim_tcp_cached *c, bool update)
 {
 	u32 old = conn->wnd_granted, wnd = chimdrv_window_tell(conn);
 
-	read_options(conn);
+	chimdrv_snapshot_options(conn);
 	c->hdr.length = cpu_to_le32(sizeof(*c));
 	c->flags = cpu_to_le16(conn->opt_flags |
 			       (update && wnd != old ? CHIM_TCP_UPDATE_RCV_WND : 0));

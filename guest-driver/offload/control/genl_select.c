@@ -24,7 +24,7 @@ static bool is_foreign(struct sock *sk)
 
 	if (chimdrv_is_ours(sk))
 		return false;
-	why = chimdrv_policy_check(sk, &cd);
+	why = chimdrv_check(sk, &cd);
 	return why == CHIMDRV_NO_DEVICE || why == CHIMDRV_NO_ROUTE;
 }
 

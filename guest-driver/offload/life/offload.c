@@ -58,7 +58,7 @@ void chimdrv_offload_note(const struct chimdrv_candidate *c, bool asked)
 	if (!c->err)
 		return;
 	rcu_read_lock();
-	chimdrv_policy_check(c->sk, &cd);
+	chimdrv_check(c->sk, &cd);
 	note(c->sk, cd, c->refusal, asked);
 	rcu_read_unlock();
 }
@@ -103,7 +103,7 @@ static struct chimdrv_conn *conn_for(struct chimdrv_candidate *c)
 		chimdrv_progress_init(conn);
 	rcu_read_lock();
 	if (conn)
-		why = chimdrv_policy_check(c->sk, &cd);
+		why = chimdrv_check(c->sk, &cd);
 	if (!why && !chimdrv_conn_join(conn, cd))
 		why = CHIMDRV_NO_DOWN;
 	if (why)
@@ -124,7 +124,7 @@ static bool offload_attach_owned(struct chimdrv_candidate *c, bool insist)
 	int err = 0;
 
 	/* a route that has gone stale, or was forgotten at a timeout, is looked up again */
-	if (chimdrv_policy_recheck(c->sk) == CHIMDRV_NO_NONE &&
+	if (chimdrv_check_again(c->sk) == CHIMDRV_NO_NONE &&
 	    inet_csk(c->sk)->icsk_af_ops->rebuild_header(c->sk)) {
 		refuse(c, CHIMDRV_NO_ROUTE);
 		return true;
@@ -204,9 +204,9 @@ static enum chimdrv_refusal offload_check(struct chimdrv_candidate *c, unsigned 
 	struct chimdrv_conn *conn = c->conn;
 	enum chimdrv_refusal why;
 
-	why = chimdrv_policy_recheck(c->sk);
+	why = chimdrv_check_again(c->sk);
 	if (!why)
-		why = chimdrv_policy_moment(c->sk);
+		why = chimdrv_check_moment(c->sk);
 	/* the card may have failed, and even work again, since the hook went in */
 	if (!why && (test_bit(CHIMDRV_C_GONE, &conn->bits) || !READ_ONCE(od->up)))
 		why = CHIMDRV_NO_DOWN;
@@ -235,7 +235,7 @@ static int offload_snapshot(struct chimdrv_candidate *c, struct chimdrv_blist *b
 	spin_lock_bh(&sk->sk_lock.slock);
 	chimdrv_conn_set_state(conn, CHIMDRV_INITIATING);
 	spin_unlock_bh(&sk->sk_lock.slock);
-	chimdrv_state_capture(conn);
+	chimdrv_snapshot(conn);
 	chimdrv_valves_close(conn);
 	path_node = chimdrv_path_node(od, conn->path, bl, root);
 	c->tcp_node = chimdrv_blist_node(bl, CHIM_ROLE_NEW, CHIM_TCP_ALL, 0, conn->cookie);
@@ -617,7 +617,7 @@ void chimdrv_offload_consider(struct sock *sk, enum chimdrv_refusal tracked)
 	enum chimdrv_refusal why;
 
 	rcu_read_lock();
-	why = chimdrv_policy_check(sk, &cd) ?: tracked;
+	why = chimdrv_check(sk, &cd) ?: tracked;
 	if (!why)
 		want(cd, sk);
 	else

@@ -41,10 +41,10 @@ static enum chimdrv_why must_leave(struct chimdrv_conn *conn)
 	}
 	if (rcu_access_pointer(sk->sk_filter))
 		return CHIMDRV_WHY_FILTER;
-	if (chimdrv_policy_paced(sk))
+	if (chimdrv_check_paced(sk))
 		return CHIMDRV_WHY_PACING;
 	/* mostly an option whose call had begun before the socket was ours */
-	if (chimdrv_policy_option(sk) || tp->repair || chimdrv_compat_signed(tp))
+	if (chimdrv_check_option(sk) || tp->repair || chimdrv_compat_signed(tp))
 		return CHIMDRV_WHY_SOCKOPT;
 	if ((sk->sk_state != TCP_ESTABLISHED && sk->sk_state != TCP_CLOSE_WAIT) ||
 	    (sk->sk_shutdown & SEND_SHUTDOWN))
@@ -77,7 +77,7 @@ static void heed_program(struct chimdrv_conn *conn)
 	if (!why)
 		why = must_leave_route(conn);
 	clear_bit(CHIMDRV_C_FRESH, &conn->bits);
-	changed = chimdrv_state_changed(conn);
+	changed = chimdrv_snapshot_changed(conn);
 	/* with kernel TCP it counts what has been waited already; an UPDATE begins anew (UPD-11) */
 	if (!why && conn->user_timeout != timeout && conn->nsends)
 		why = CHIMDRV_WHY_SOCKOPT;
