@@ -566,11 +566,16 @@ struct chimdrv_candidate {
 
 /* Process context, no lock. The module reference of each conn is taken here. */
 void chimdrv_offload_list(struct list_head *candidates);
-void chimdrv_offload_note(const struct chimdrv_candidate *c, bool asked);
+
+/* ---------------------------------------------------------------- candidate.c */
+
+void chimdrv_candidate_want(bool automatic);	/* the policy */
+bool chimdrv_candidate_wanted(struct sock *sk);	/* hook: a candidate of the automatic policy */
+void chimdrv_candidate_note(const struct chimdrv_candidate *c, bool asked);
 /* Any context: the policy looks at a socket, which becomes a candidate or is refused. */
-void chimdrv_offload_consider(struct sock *sk, enum chimdrv_refusal tracked);
-void chimdrv_offload_work_init(struct chimdrv_offload *od);
-void chimdrv_offload_work_end(struct chimdrv_offload *od);
+void chimdrv_candidate_consider(struct sock *sk, enum chimdrv_refusal tracked);
+void chimdrv_candidate_work_init(struct chimdrv_offload *od);
+void chimdrv_candidate_work_end(struct chimdrv_offload *od);
 
 /* ------------------------------------------------------------------- upload.c */
 
@@ -613,6 +618,11 @@ void chimdrv_update_work_init(struct chimdrv_offload *od);
 
 void chimdrv_params_tell(struct chimdrv_offload *od);	/* od->mutex held */
 
+/* --------------------------------------------------------------------- look.c */
+
+void chimdrv_look_soon(void);	/* any context: routes have changed */
+void chimdrv_look_end(void);
+
 /* ----------------------------------------------------------------- progress.c */
 
 void chimdrv_progress_init(struct chimdrv_conn *conn);	/* of a new connection */
@@ -649,6 +659,8 @@ int chimdrv_stateop_exec(struct chimdrv_dev *cd, u8 op, struct chimdrv_blist *bl
 /* od->mutex held. Instead of the command that the fences were posted for; @bl is empty then. */
 void chimdrv_stateop_void(struct chimdrv_dev *cd, struct chimdrv_blist *bl, u32 fence_id,
 			  u32 fences);
+/* No lock held. One operation on a connection that the target has; @state: what came back. */
+int chimdrv_stateop_one(struct chimdrv_conn *conn, u8 op, u8 type, u32 len, void *state);
 
 /* ----------------------------------------------------------------- snapshot.c */
 
@@ -852,7 +864,6 @@ enum chimdrv_refusal chimdrv_check_moment(struct sock *sk);
 void chimdrv_each_socket(struct net *net, bool (*fn)(struct sock *, void *), void *arg);
 int chimdrv_policy_set(u32 mode, u32 seed);
 u32 chimdrv_policy_get(void);
-bool chimdrv_policy_wants(struct sock *sk);	/* hook: a candidate of the automatic policy */
 int chimdrv_policy_init(void);
 void chimdrv_policy_exit(void);
 
@@ -882,7 +893,6 @@ enum chimdrv_why chimdrv_route_check(struct chimdrv_conn *conn);
 
 int chimdrv_route_watch_init(void);
 void chimdrv_route_watch_exit(void);
-void chimdrv_route_look_soon(void);	/* any context: routes have changed */
 
 /* -------------------------------------------------------------------- neigh.c */
 

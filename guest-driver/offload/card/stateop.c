@@ -94,3 +94,42 @@ void chimdrv_stateop_void(struct chimdrv_dev *cd, struct chimdrv_blist *bl, u32 
 	chimdrv_blist_node(bl, CHIM_ROLE_PLACEHOLDER, 0, 0, 0);
 	chimdrv_stateop_exec(cd, CHIM_OP_UPDATE, bl, fence_id, fences, &cmd);
 }
+
+/*
+ * A list with one node, for a connection that the target has; no lock held. @state: what
+ * the card has written, @len bytes.
+ */
+int chimdrv_stateop_one(struct chimdrv_conn *conn, u8 op, u8 type, u32 len, void *state)
+{
+	struct chimdrv_offload *od = chimdrv_od(conn->cd);
+	struct chimdrv_admin_cmd cmd = { };
+	struct chimdrv_blist bl;
+	struct chim_node *n;
+	int err, off = 0;
+
+	mutex_lock(&od->mutex);
+	chimdrv_blist_init(&bl, conn->cd, 1);
+	err = -ENOTCONN;
+	if (READ_ONCE(conn->state) != CHIMDRV_OFFLOADED)
+		goto out;
+	chimdrv_blist_node(&bl, CHIM_ROLE_OBJECT, type, conn->handle, conn->cookie);
+	if (len) {
+		off = chimdrv_blist_reserve(&bl, len);
+		err = off;
+		if (off < 0)
+			goto out;
+		((struct chim_state_hdr *)chimdrv_blist_ptr(&bl, off))->length = cpu_to_le32(len);
+		n = chimdrv_blist_at(&bl, 0);
+		n->state_off = cpu_to_le32(off);
+		n->state_len = cpu_to_le32(len);
+	}
+	err = chimdrv_stateop_exec(conn->cd, op, &bl, 0, 0, &cmd);
+	if (!err)
+		err = chimdrv_admin_errno(le32_to_cpu(chimdrv_blist_at(&bl, 0)->status));
+	if (!err && len)
+		memcpy(state, chimdrv_blist_ptr(&bl, off), len);
+out:
+	chimdrv_blist_fini(&bl);
+	mutex_unlock(&od->mutex);
+	return err;
+}

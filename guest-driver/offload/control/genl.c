@@ -7,7 +7,6 @@
  * Commands run in parallel, in process context, with no lock held.
  */
 #include "offload/control/genl.h"
-#include "nic/adminq.h"
 
 #define OFFLOAD_TRIES	10	/* for conditions that pass by themselves */
 #define UPLOAD_MS	20000	/* for one more socket: the card's deadlines, and an owner's time */
@@ -85,7 +84,7 @@ static int cmd_offload(struct sk_buff *skb, struct genl_info *info)
 	}
 	list_splice_tail_init(&s.list, &end);
 	list_for_each_entry(c, &end, node) {
-		chimdrv_offload_note(c, true);
+		chimdrv_candidate_note(c, true);
 		if (!c->err) {
 			done++;
 			continue;
@@ -202,42 +201,6 @@ static int cmd_update(struct sk_buff *skb, struct genl_info *info)
 	return reply_counts(info, CHIMNEY_CMD_UPDATE, 1, 0, NULL, 0);
 }
 
-/* A list with one node, run under od->mutex while the target owns the connection. */
-static int one_node(struct chimdrv_conn *conn, u8 op, u8 type, u32 len, void *state)
-{
-	struct chimdrv_offload *od = chimdrv_od(conn->cd);
-	struct chimdrv_admin_cmd cmd = { };
-	struct chimdrv_blist bl;
-	struct chim_node *n;
-	int err, off = 0;
-
-	mutex_lock(&od->mutex);
-	chimdrv_blist_init(&bl, conn->cd, 1);
-	err = -ENOTCONN;
-	if (READ_ONCE(conn->state) != CHIMDRV_OFFLOADED)
-		goto out;
-	chimdrv_blist_node(&bl, CHIM_ROLE_OBJECT, type, conn->handle, conn->cookie);
-	if (len) {
-		off = chimdrv_blist_reserve(&bl, len);
-		err = off;
-		if (off < 0)
-			goto out;
-		((struct chim_state_hdr *)chimdrv_blist_ptr(&bl, off))->length = cpu_to_le32(len);
-		n = chimdrv_blist_at(&bl, 0);
-		n->state_off = cpu_to_le32(off);
-		n->state_len = cpu_to_le32(len);
-	}
-	err = chimdrv_stateop_exec(conn->cd, op, &bl, 0, 0, &cmd);
-	if (!err)
-		err = chimdrv_admin_errno(le32_to_cpu(chimdrv_blist_at(&bl, 0)->status));
-	if (!err && len)
-		memcpy(state, chimdrv_blist_ptr(&bl, off), len);
-out:
-	chimdrv_blist_fini(&bl);
-	mutex_unlock(&od->mutex);
-	return err;
-}
-
 static int put_query(struct sk_buff *msg, const struct chimdrv_tcp_state *s)
 {
 	return nla_put_u32(msg, CHIMNEY_A_Q_STATE, s->state) ?:
@@ -266,7 +229,7 @@ static int cmd_query(struct sk_buff *skb, struct genl_info *info)
 	conn = conn_by_info(info, &err);
 	if (!conn)
 		return err ?: -ENOTCONN;
-	err = one_node(conn, CHIM_OP_QUERY, CHIM_TCP_DELEGATED, sizeof(d), &d);
+	err = chimdrv_stateop_one(conn, CHIM_OP_QUERY, CHIM_TCP_DELEGATED, sizeof(d), &d);
 	if (err)
 		goto out;
 	chimdrv_state_import(conn->cd, &s, &d);
@@ -295,7 +258,7 @@ static int cmd_invalidate(struct sk_buff *skb, struct genl_info *info)
 	conn = conn_by_info(info, &err);
 	if (!conn)
 		return err ?: -ENOTCONN;
-	err = one_node(conn, CHIM_OP_INVALIDATE, CHIM_TCP_DELEGATED, 0, NULL);
+	err = chimdrv_stateop_one(conn, CHIM_OP_INVALIDATE, CHIM_TCP_DELEGATED, 0, NULL);
 	chimdrv_conn_put(conn);
 	return err ?: reply_counts(info, CHIMNEY_CMD_INVALIDATE, 1, 0, NULL, 0);
 }

@@ -60,7 +60,7 @@ int chimdrv_half_add(struct chimdrv_dev *cd)
 	init_waitqueue_head(&od->idle);
 	chimdrv_upload_work_init(od);
 	chimdrv_update_work_init(od);
-	chimdrv_offload_work_init(od);
+	chimdrv_candidate_work_init(od);
 	INIT_DELAYED_WORK(&od->retry_work, retry_work);
 	chimdrv_neigh_watch_work_init(od);
 	chimdrv_frag_work_init(od);
@@ -93,7 +93,7 @@ void chimdrv_half_del(struct chimdrv_dev *cd)
 		return;
 	set_up(od, false);
 	synchronize_rcu();		/* who has seen it up has added its candidate */
-	chimdrv_offload_work_end(od);
+	chimdrv_candidate_work_end(od);
 	chimdrv_ask_upload_all(cd, CHIMDRV_WHY_CARD_DOWN, true);
 	wait_for_owners(od);
 	chimdrv_frag_fini(od);

@@ -183,7 +183,7 @@ static int netevent(struct notifier_block *nb, unsigned long event, void *ptr)
 	if (event == NETEVENT_NEIGH_UPDATE)
 		look_soon(n->dev);
 	else if (event == NETEVENT_REDIRECT)
-		chimdrv_route_look_soon();
+		chimdrv_look_soon();
 	return NOTIFY_DONE;
 }
 
@@ -233,7 +233,7 @@ static struct notifier_block netdev_nb = { .notifier_call = netdev_event };
 static int inet6addr_event(struct notifier_block *nb, unsigned long event, void *ptr)
 {
 	if (event == NETDEV_DOWN)
-		chimdrv_route_look_soon();
+		chimdrv_look_soon();
 	return NOTIFY_DONE;
 }
 

@@ -21,14 +21,6 @@ static struct {
 
 /* ------------------------------------------------------------------------------ policy */
 
-/* In the hook, without a lock: is it worth a closer look? */
-bool chimdrv_policy_wants(struct sock *sk)
-{
-	if (likely(READ_ONCE(policy.mode) != CHIMNEY_POLICY_AUTO))
-		return false;
-	return sk->sk_state == TCP_ESTABLISHED && READ_ONCE(sk->sk_socket);
-}
-
 static u32 roll(void)
 {
 	u32 v;
@@ -60,7 +52,7 @@ static void random_card(struct chimdrv_dev *cd)
 static bool random_socket(struct sock *sk, void *arg)
 {
 	if (!chimdrv_is_ours(sk) && (roll() & 1))
-		chimdrv_offload_consider(sk, CHIMDRV_NO_NONE);
+		chimdrv_candidate_consider(sk, CHIMDRV_NO_NONE);
 	return true;
 }
 
@@ -90,6 +82,7 @@ int chimdrv_policy_set(u32 mode, u32 seed)
 	policy.seed = seed;
 	prandom_seed_state(&policy.rnd, seed);
 	WRITE_ONCE(policy.mode, mode);
+	chimdrv_candidate_want(mode == CHIMNEY_POLICY_AUTO);
 	spin_unlock_bh(&policy.lock);
 	chimdrv_backoff_forget();
 	if (mode == CHIMNEY_POLICY_RANDOM)
@@ -145,5 +138,6 @@ int chimdrv_policy_init(void)
 void chimdrv_policy_exit(void)
 {
 	WRITE_ONCE(policy.mode, CHIMNEY_POLICY_NONE);
+	chimdrv_candidate_want(false);
 	cancel_delayed_work_sync(&policy.work);
 }

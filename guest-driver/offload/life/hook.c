@@ -149,8 +149,8 @@ static bool is_ours(struct sock *sk, const struct sk_buff *skb)
 {
 	if (chimdrv_is_ours(sk))
 		return true;
-	if (chimdrv_policy_wants(sk) && !chimdrv_backoff_waits(sk))
-		chimdrv_offload_consider(sk, chimdrv_ct_look(skb));
+	if (chimdrv_candidate_wanted(sk) && !chimdrv_backoff_waits(sk))
+		chimdrv_candidate_consider(sk, chimdrv_ct_look(skb));
 	return false;
 }
 

@@ -57,7 +57,7 @@ void chimdrv_pmtu_icmp(struct sk_buff *skb, unsigned int offset,
 
 	icmp = skb_header_pointer(skb, offset, sizeof(icmp_buf), &icmp_buf);
 	if (icmp && icmp->type == ICMP_REDIRECT)	/* that of IPv6 the kernel reports */
-		chimdrv_route_look_soon();
+		chimdrv_look_soon();
 	if (!icmp || icmp->type != ICMP_DEST_UNREACH || icmp->code != ICMP_FRAG_NEEDED)
 		return;
 	offset += sizeof(*icmp);
