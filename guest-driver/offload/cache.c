@@ -6,23 +6,8 @@
  *
  * Any context.
  */
-#include "offload/card/neigh.h"
-
-#define KIND(kind, type)	\
-	[CHIMDRV_CACHE_##kind] = { "chimney_" #type, sizeof(struct chimdrv_##type) }
-
-static const struct {
-	const char *name;
-	unsigned int size;
-} kinds[CHIMDRV_CACHES] = {
-	KIND(CONN, conn),
-	KIND(SEND, send),
-	KIND(RECV, recv),
-	KIND(FWD, fwd),
-	KIND(NEIGH, neigh),
-	KIND(PATH, path),
-	KIND(CANDIDATE, candidate),
-};
+#include "compat.h"
+#include "offload/conn.h"
 
 static struct kmem_cache *caches[CHIMDRV_CACHES];
 
@@ -36,7 +21,8 @@ void chimdrv_cache_free(enum chimdrv_cache kind, void *object)
 	kmem_cache_free(caches[kind], object);
 }
 
-int chimdrv_cache_init(void)
+/* @kinds: of each kind, in their order. */
+int chimdrv_cache_init(const struct chimdrv_cache_kind *kinds)
 {
 	unsigned int i;
 

@@ -618,6 +618,11 @@ void chimdrv_update_work_init(struct chimdrv_offload *od);
 
 void chimdrv_params_tell(struct chimdrv_offload *od);	/* od->mutex held */
 
+/* ------------------------------------------------------------------- notify.c */
+
+void chimdrv_notify_register(void (*fn)(struct chimdrv_conn *conn, u32 event));
+void chimdrv_notify(struct chimdrv_conn *conn, u32 event);	/* slock */
+
 /* --------------------------------------------------------------------- look.c */
 
 void chimdrv_look_soon(void);	/* any context: routes have changed */
@@ -740,7 +745,12 @@ enum chimdrv_cache {
 	CHIMDRV_CACHES
 };
 
-int chimdrv_cache_init(void);
+struct chimdrv_cache_kind {
+	const char *name;
+	unsigned int size;
+};
+
+int chimdrv_cache_init(const struct chimdrv_cache_kind *kinds);	/* CHIMDRV_CACHES of them */
 void chimdrv_cache_exit(void);	/* behind rcu_barrier(): connections are freed by RCU */
 void *chimdrv_cache_alloc(enum chimdrv_cache kind, gfp_t gfp);
 void chimdrv_cache_free(enum chimdrv_cache kind, void *object);
@@ -922,6 +932,5 @@ void chimdrv_neigh_watch_work_init(struct chimdrv_offload *od);
 
 int chimdrv_genl_init(void);
 void chimdrv_genl_exit(void);
-void chimdrv_genl_event(struct chimdrv_conn *conn, u32 event);
 
 #endif /* CHIMDRV_CONN_H */

@@ -290,7 +290,7 @@ static int cmd_policy(struct sk_buff *skb, struct genl_info *info)
 /* ------------------------------------------------------------------------------- events */
 
 /* Any context but hard interrupt. Nobody listens: nothing is built. */
-void chimdrv_genl_event(struct chimdrv_conn *conn, u32 event)
+static void tell(struct chimdrv_conn *conn, u32 event)
 {
 	struct net *net = sock_net(conn->sk);
 	struct sk_buff *msg;
@@ -350,10 +350,15 @@ struct genl_family chimdrv_genl_family = {
 
 int chimdrv_genl_init(void)
 {
-	return genl_register_family(&chimdrv_genl_family);
+	int err = genl_register_family(&chimdrv_genl_family);
+
+	if (!err)
+		chimdrv_notify_register(tell);
+	return err;
 }
 
 void chimdrv_genl_exit(void)
 {
+	chimdrv_notify_register(NULL);
 	genl_unregister_family(&chimdrv_genl_family);
 }

@@ -216,6 +216,19 @@ static void half_show(struct seq_file *m, struct chimdrv_dev *cd)
 
 /* -------------------------------------------------------------------------- module life */
 
+#define KIND(kind, type)	\
+	[CHIMDRV_CACHE_##kind] = { "chimney_" #type, sizeof(struct chimdrv_##type) }
+
+static const struct chimdrv_cache_kind kinds[CHIMDRV_CACHES] = {
+	KIND(CONN, conn),
+	KIND(SEND, send),
+	KIND(RECV, recv),
+	KIND(FWD, fwd),
+	KIND(NEIGH, neigh),
+	KIND(PATH, path),
+	KIND(CANDIDATE, candidate),
+};
+
 static const struct chimdrv_upcalls upcalls = {
 	.entry		= chimdrv_events_entry,
 	.cutover	= chimdrv_events_cutover,
@@ -236,7 +249,7 @@ static const struct chimdrv_upcalls upcalls = {
 
 int __init chimdrv_half_init(void)
 {
-	int err = chimdrv_cache_init();
+	int err = chimdrv_cache_init(kinds);
 
 	if (err)
 		return err;

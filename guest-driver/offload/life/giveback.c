@@ -216,5 +216,5 @@ void chimdrv_handback_finish(struct chimdrv_conn *conn)
 	} else {
 		chimdrv_handback_restore(conn);
 	}
-	chimdrv_genl_event(conn, CHIMNEY_EVENT_UPLOADED);
+	chimdrv_notify(conn, CHIMNEY_EVENT_UPLOADED);
 }

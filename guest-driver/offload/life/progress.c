@@ -21,7 +21,7 @@ static void go(struct chimdrv_conn *conn)
 	set_bit(CHIMDRV_C_FRESH, &conn->bits);
 	chimdrv_recv_post(conn);
 	chimdrv_fwd_flush(conn);
-	chimdrv_genl_event(conn, CHIMNEY_EVENT_OFFLOADED);
+	chimdrv_notify(conn, CHIMNEY_EVENT_OFFLOADED);
 	if (test_bit(CHIMDRV_C_UPLOAD, &conn->bits))
 		chimdrv_ask_upload_again(conn);
 }
