@@ -47,7 +47,7 @@ static inline void chimdrv_compat_pool_netdev(struct page_pool_params *params,
 #endif
 }
 
-/* Memory for a window, by which kernel TCP makes a window of memory. 6.6 brought the ratio. */
+/* Memory for a window, by which Linux TCP makes a window of memory. 6.6 brought the ratio. */
 static inline u32 chimdrv_compat_space_from_win(const struct sock *sk, u32 win)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
@@ -74,7 +74,7 @@ static inline bool chimdrv_compat_autolabel(const struct sock *sk)
 }
 #endif
 
-/* How many bytes kernel TCP lets in that nobody reads: since 6.6, as many as find memory. */
+/* How many bytes Linux TCP lets in that nobody reads: since 6.6, as many as find memory. */
 static inline u32 chimdrv_compat_most_unread(const struct sock *sk)
 {
 	int rcvbuf = READ_ONCE(sk->sk_rcvbuf);

@@ -13,7 +13,7 @@
 /* ------------------------------------------------------------------------------- upload */
 
 /* od->lock. */
-void chimdrv_ask_upload_locked(struct chimdrv_offload *od, struct chimdrv_conn *conn,
+void chimdrv_ask_upload_locked(struct chimdrv_od *od, struct chimdrv_conn *conn,
 			       enum chimdrv_why why)
 {
 	if (test_and_set_bit(CHIMDRV_C_UPLOAD, &conn->bits) || !chimdrv_conn_get(conn))
@@ -24,7 +24,7 @@ void chimdrv_ask_upload_locked(struct chimdrv_offload *od, struct chimdrv_conn *
 
 void chimdrv_ask_upload(struct chimdrv_conn *conn, enum chimdrv_why why)
 {
-	struct chimdrv_offload *od = chimdrv_od(conn->cd);
+	struct chimdrv_od *od = chimdrv_od(conn->cd);
 
 	if (test_bit(CHIMDRV_C_UPLOAD, &conn->bits))
 		return;
@@ -37,7 +37,7 @@ void chimdrv_ask_upload(struct chimdrv_conn *conn, enum chimdrv_why why)
 /* It has gone over with an upload asked for, and stands in that list. */
 void chimdrv_ask_upload_again(struct chimdrv_conn *conn)
 {
-	struct chimdrv_offload *od = chimdrv_od(conn->cd);
+	struct chimdrv_od *od = chimdrv_od(conn->cd);
 
 	spin_lock_bh(&od->lock);
 	conn->upload_due = jiffies;
@@ -45,7 +45,7 @@ void chimdrv_ask_upload_again(struct chimdrv_conn *conn)
 	mod_delayed_work(od->wq, &od->upload_again, 0);
 }
 
-static bool card_has_none(struct chimdrv_offload *od)
+static bool card_has_none(struct chimdrv_od *od)
 {
 	struct chimdrv_conn *conn;
 	bool none = true;
@@ -62,7 +62,7 @@ static bool card_has_none(struct chimdrv_offload *od)
 /* Every connection of the card; with @wait, until it has none any more or has failed. */
 void chimdrv_ask_upload_all(struct chimdrv_dev *cd, enum chimdrv_why why, bool wait)
 {
-	struct chimdrv_offload *od = chimdrv_od(cd);
+	struct chimdrv_od *od = chimdrv_od(cd);
 	struct chimdrv_conn *conn;
 
 	do {
@@ -101,7 +101,7 @@ void chimdrv_ask_wait_end(struct chimdrv_conn *conn)
 /* The same once @delay jiffies have gone by. */
 void chimdrv_ask_update_later(struct chimdrv_conn *conn, unsigned long delay)
 {
-	struct chimdrv_offload *od = chimdrv_od(conn->cd);
+	struct chimdrv_od *od = chimdrv_od(conn->cd);
 
 	if (test_and_set_bit(CHIMDRV_C_UPDATE, &conn->bits))
 		return;

@@ -50,7 +50,7 @@ static void conn_free(struct rcu_head *rcu)
 /* The last to leave: nothing is mapped, nothing is queued. */
 void chimdrv_conn_put(struct chimdrv_conn *conn)
 {
-	struct chimdrv_offload *od = chimdrv_od(conn->cd);
+	struct chimdrv_od *od = chimdrv_od(conn->cd);
 
 	if (!refcount_dec_and_test(&conn->refs))
 		return;
@@ -164,7 +164,7 @@ void chimdrv_conn_discard(struct chimdrv_conn *conn)
  */
 bool chimdrv_conn_join(struct chimdrv_conn *conn, struct chimdrv_dev *cd)
 {
-	struct chimdrv_offload *od = chimdrv_od(cd);
+	struct chimdrv_od *od = chimdrv_od(cd);
 	bool up;
 
 	if (!od)

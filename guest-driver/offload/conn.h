@@ -31,7 +31,7 @@ struct nf_hook_state;
 #define CHIMDRV_SEND_LEN	65536	/* bytes of one send request at most */
 #define CHIMDRV_RECV_PARTS	2
 #define CHIMDRV_BULK_BYTES	(32 * 1024)	/* received at once, that counts as large */
-#define CHIMDRV_FRAGS		64	/* pages to be written into that a pair keeps (lend.c) */
+#define CHIMDRV_LEND_PAGES	64	/* pages to be written into that a pair keeps (lend.c) */
 #define CHIMDRV_BORROWERS	64	/* sockets of a card that write into such pages */
 #define CHIMDRV_BATCH		64	/* connections in one block list */
 #define CHIMDRV_NCES		64	/* questions about neighbors that wait for their answer */
@@ -39,9 +39,9 @@ struct nf_hook_state;
 #define CHIMDRV_LATE_MS		8000	/* what the card owes a connection is late after that */
 
 enum chimdrv_state {
-	CHIMDRV_HOST,		/* kernel TCP owns the connection */
-	CHIMDRV_HOLDING,	/* hook installed, kernel TCP runs and gets arrivals from it */
-	CHIMDRV_INITIATING,	/* kernel TCP stands still, arrivals are held */
+	CHIMDRV_HOST,		/* Linux TCP owns the connection */
+	CHIMDRV_HOLDING,	/* hook installed, Linux TCP runs and gets arrivals from it */
+	CHIMDRV_INITIATING,	/* Linux TCP stands still, arrivals are held */
 	CHIMDRV_OFFLOADED,	/* the target owns it, arrivals are forwarded */
 	CHIMDRV_TERMINATING,	/* on the way back, arrivals are held */
 };
@@ -62,10 +62,10 @@ enum chimdrv_conn_bit {
 	CHIMDRV_C_UPDATE,	/* cached variables have changed */
 	CHIMDRV_C_UNTOLD,	/* some stand in each header: no sends before the target knows */
 	CHIMDRV_C_BULK,		/* receives large amounts: keep receive requests posted */
-	CHIMDRV_C_DETACHED,	/* the socket is with kernel TCP again */
+	CHIMDRV_C_DETACHED,	/* the socket is with Linux TCP again */
 	CHIMDRV_C_TARGET,	/* the target holds a reference */
 	CHIMDRV_C_LOST,		/* received bytes could not be kept: end with an error */
-	CHIMDRV_C_UNDO,		/* did not go over: with kernel TCP again once nobody owns it */
+	CHIMDRV_C_UNDO,		/* did not go over: with Linux TCP again once nobody owns it */
 	CHIMDRV_C_FRESH,	/* just OFFLOADED: what programs did meanwhile has not been seen */
 	CHIMDRV_C_LET_GO,	/* the card has nothing of it; its owner may be waited for */
 	CHIMDRV_C_RESET,	/* the target has been told to send an RST */
@@ -183,7 +183,7 @@ struct chimdrv_af {		/* a prebuilt copy of the address family's operations */
 
 struct chimdrv_path;
 
-/* The way that the target was given; kernel TCP may have another by now (route.c). */
+/* The way that the target was given; Linux TCP may have another by now (route.c). */
 struct chimdrv_route {
 	struct dst_entry *dst;		/* with a reference; the socket's, unless it is stale */
 	const struct net_device *dev;	/* these two are compared only */
@@ -286,7 +286,7 @@ struct chimdrv_conn {
 	struct list_head fwds;
 	unsigned int nfwds;
 	unsigned long fwd_since;	/* when the oldest of them was posted; 0: none is due */
-	struct sk_buff *synth;	/* to tell the kernel's TCP of a FIN or RST that the target took */
+	struct sk_buff *synth;	/* to tell Linux TCP of a FIN or RST that the target took */
 
 	/* as told to the target, for updates */
 	u16 opt_flags;
@@ -356,15 +356,15 @@ struct chimdrv_counters {
 };
 
 /* Pages that programs write into: ours by one reference, others may still read them. */
-struct chimdrv_frags {
+struct chimdrv_lend_pages {
 	spinlock_t lock;	/* leaf; bottom halves disabled */
 	unsigned int count;
 	unsigned int taken;	/* since the last tick */
-	struct page *page[CHIMDRV_FRAGS];	/* oldest first */
+	struct page *page[CHIMDRV_LEND_PAGES];	/* oldest first */
 };
 
 /* The offload half's part of a card: cd->offload. */
-struct chimdrv_offload {
+struct chimdrv_od {
 	struct chimdrv_dev *cd;
 	struct workqueue_struct *wq;
 	/*
@@ -388,7 +388,7 @@ struct chimdrv_offload {
 	u32 full_level;
 	u32 full_epoch;			/* backoff.c: it counts only until all is forgotten */
 	unsigned int nconns;
-	struct list_head borrowers;	/* connections with a page of frags, or on their way out */
+	struct list_head borrowers;	/* connections with a page of lent, or on their way out */
 	unsigned int nborrowers;
 	bool up;			/* offloads are welcome; written under lock */
 	wait_queue_head_t idle;		/* conns, and what the card has of them */
@@ -426,12 +426,12 @@ struct chimdrv_offload {
 	unsigned int nnces;
 	u64 neigh_id;			/* mutex: the name of the last neighbor */
 	struct work_struct nce_work;
-	struct delayed_work frag_work;		/* each second, while there are pages */
-	struct chimdrv_frags frags[CHIMDRV_MAX_PAIRS];
+	struct delayed_work lend_work;		/* each second, while there are pages */
+	struct chimdrv_lend_pages lent[CHIMDRV_MAX_PAIRS];
 	struct chimdrv_counters count;
 };
 
-static inline struct chimdrv_offload *chimdrv_od(const struct chimdrv_dev *cd)
+static inline struct chimdrv_od *chimdrv_od(const struct chimdrv_dev *cd)
 {
 	return READ_ONCE(cd->offload);
 }
@@ -456,8 +456,8 @@ static inline bool chimdrv_is_ipv6(const struct sock *sk)
  * in memory that the card's offload half has for one list, so there is one at a
  * time, under od->mutex from init to fini, and no memory can be missing.
  */
-struct chimdrv_blist {
-	struct chimdrv_offload *od;
+struct chimdrv_blocklist {
+	struct chimdrv_od *od;
 	u8 *buf;
 	u32 len;
 	u32 max_len;		/* of the memory, and the card takes no longer ones */
@@ -465,17 +465,19 @@ struct chimdrv_blist {
 	u32 max_nodes;
 };
 
-int chimdrv_blist_memory(struct chimdrv_offload *od);	/* once per card */
-void chimdrv_blist_memory_free(struct chimdrv_offload *od);
-void chimdrv_blist_init(struct chimdrv_blist *bl, struct chimdrv_dev *cd, u32 max_nodes);
-void chimdrv_blist_fini(struct chimdrv_blist *bl);
+int chimdrv_blocklist_memory(struct chimdrv_od *od);	/* once per card */
+void chimdrv_blocklist_memory_free(struct chimdrv_od *od);
+void chimdrv_blocklist_init(struct chimdrv_blocklist *bl, struct chimdrv_dev *cd, u32 max_nodes);
+void chimdrv_blocklist_fini(struct chimdrv_blocklist *bl);
 /* Offset of @len zero bytes, aligned to 8; -EMSGSIZE: the list is full. */
-int chimdrv_blist_reserve(struct chimdrv_blist *bl, u32 len);
-void chimdrv_blist_cut(struct chimdrv_blist *bl, u32 len);	/* what is behind goes */
+int chimdrv_blocklist_reserve(struct chimdrv_blocklist *bl, u32 len);
+void chimdrv_blocklist_cut(struct chimdrv_blocklist *bl, u32 len);	/* what is behind goes */
 /* Index of a new node. Never fails below max_nodes. */
-u32 chimdrv_blist_node(struct chimdrv_blist *bl, u8 role, u8 type, u32 handle, u64 cookie);
-struct chim_node *chimdrv_blist_at(struct chimdrv_blist *bl, u32 node);
-void *chimdrv_blist_ptr(struct chimdrv_blist *bl, u32 off);
+u32 chimdrv_blocklist_node(struct chimdrv_blocklist *bl, u8 role, u8 type, u32 handle, u64 cookie);
+/* A new node becomes a dependent of @object. */
+void chimdrv_blocklist_hang(struct chimdrv_blocklist *bl, u32 object, u32 node);
+struct chim_node *chimdrv_blocklist_at(struct chimdrv_blocklist *bl, u32 node);
+void *chimdrv_blocklist_ptr(struct chimdrv_blocklist *bl, u32 off);
 
 struct chimdrv_chunk {
 	struct page *page;
@@ -526,9 +528,10 @@ const char *chimdrv_conn_state_name(enum chimdrv_state state);
 /* Any context. Ask for the connection to go back; the worker does it. */
 void chimdrv_ask_upload(struct chimdrv_conn *conn, enum chimdrv_why why);
 /* od->lock; the caller queues od->upload_work afterwards. */
-void chimdrv_ask_upload_locked(struct chimdrv_offload *od, struct chimdrv_conn *conn,
+void chimdrv_ask_upload_locked(struct chimdrv_od *od, struct chimdrv_conn *conn,
 			       enum chimdrv_why why);
-void chimdrv_ask_upload_again(struct chimdrv_conn *conn);	/* slock: asked before it went over */
+/* slock: it was asked for before the connection went over. */
+void chimdrv_ask_upload_again(struct chimdrv_conn *conn);
 /* Any context, unless @wait, which sleeps; sockets that are owned may still be on their way. */
 void chimdrv_ask_upload_all(struct chimdrv_dev *cd, enum chimdrv_why why, bool wait);
 /*
@@ -574,12 +577,12 @@ bool chimdrv_candidate_wanted(struct sock *sk);	/* hook: a candidate of the auto
 void chimdrv_candidate_note(const struct chimdrv_candidate *c, bool asked);
 /* Any context: the policy looks at a socket, which becomes a candidate or is refused. */
 void chimdrv_candidate_consider(struct sock *sk, enum chimdrv_refusal tracked);
-void chimdrv_candidate_work_init(struct chimdrv_offload *od);
-void chimdrv_candidate_work_end(struct chimdrv_offload *od);
+void chimdrv_candidate_work_init(struct chimdrv_od *od);
+void chimdrv_candidate_work_end(struct chimdrv_od *od);
 
 /* ------------------------------------------------------------------- upload.c */
 
-void chimdrv_upload_work_init(struct chimdrv_offload *od);
+void chimdrv_upload_work_init(struct chimdrv_od *od);
 
 /* ---------------------------------------------------------------- terminate.c */
 
@@ -612,11 +615,11 @@ unsigned int chimdrv_terminate(struct chimdrv_dev *cd, struct chimdrv_upload *up
 
 /* ------------------------------------------------------------------- update.c */
 
-void chimdrv_update_work_init(struct chimdrv_offload *od);
+void chimdrv_update_work_init(struct chimdrv_od *od);
 
 /* ------------------------------------------------------------------- params.c */
 
-void chimdrv_params_tell(struct chimdrv_offload *od);	/* od->mutex held */
+void chimdrv_params_tell(struct chimdrv_od *od);	/* od->mutex held */
 
 /* ------------------------------------------------------------------- notify.c */
 
@@ -641,28 +644,28 @@ void chimdrv_progress_released(struct chimdrv_conn *conn);
 /* ----------------------------------------------------------------- giveback.c */
 
 /* slock, queues ours: LAST and the completion of the TERMINATE have been processed. */
-void chimdrv_handback_finish(struct chimdrv_conn *conn);
-/* slock, queues ours: conn->final into the socket, the socket to kernel TCP. */
-void chimdrv_handback_restore(struct chimdrv_conn *conn);
+void chimdrv_giveback_finish(struct chimdrv_conn *conn);
+/* slock, queues ours: conn->final into the socket, the socket to Linux TCP. */
+void chimdrv_giveback_restore(struct chimdrv_conn *conn);
 /* slock, queues ours: it ends with conn->end_err. Both drop the socket's hold. */
-void chimdrv_handback_die(struct chimdrv_conn *conn);
+void chimdrv_giveback_die(struct chimdrv_conn *conn);
 /* slock, queues ours: it ends, but the card may still touch its memory. */
-void chimdrv_handback_abandon(struct chimdrv_conn *conn);
+void chimdrv_giveback_abandon(struct chimdrv_conn *conn);
 /* slock: of an abandoned one, now that the card touches nothing any more. */
-void chimdrv_handback_release(struct chimdrv_conn *conn);
+void chimdrv_giveback_release(struct chimdrv_conn *conn);
 /* slock, queues ours: HOLDING or INITIATING, and the card does not take it. */
-void chimdrv_handback_undo(struct chimdrv_conn *conn);
+void chimdrv_giveback_undo(struct chimdrv_conn *conn);
 /* slock. The card touches no memory of the connection any more. */
-void chimdrv_handback_drop_requests(struct chimdrv_conn *conn);
+void chimdrv_giveback_drop_requests(struct chimdrv_conn *conn);
 
 /* ------------------------------------------------------------------ stateop.c */
 
 /* od->mutex held. */
-u32 chimdrv_stateop_fence_id(struct chimdrv_offload *od);
-int chimdrv_stateop_exec(struct chimdrv_dev *cd, u8 op, struct chimdrv_blist *bl, u32 fence_id,
+u32 chimdrv_stateop_fence_id(struct chimdrv_od *od);
+int chimdrv_stateop_exec(struct chimdrv_dev *cd, u8 op, struct chimdrv_blocklist *bl, u32 fence_id,
 			 u32 fences, struct chimdrv_admin_cmd *cmd);
 /* od->mutex held. Instead of the command that the fences were posted for; @bl is empty then. */
-void chimdrv_stateop_void(struct chimdrv_dev *cd, struct chimdrv_blist *bl, u32 fence_id,
+void chimdrv_stateop_void(struct chimdrv_dev *cd, struct chimdrv_blocklist *bl, u32 fence_id,
 			  u32 fences);
 /* No lock held. One operation on a connection that the target has; @state: what came back. */
 int chimdrv_stateop_one(struct chimdrv_conn *conn, u8 op, u8 type, u32 len, void *state);
@@ -680,13 +683,13 @@ u8 chimdrv_snapshot_tos(const struct sock *sk);
 /* ------------------------------------------------------------- state_export.c */
 
 /* Socket owned, captured, valves closed. */
-int chimdrv_state_export(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u32 node,
+int chimdrv_state_export(struct chimdrv_conn *conn, struct chimdrv_blocklist *bl, u32 node,
 			 struct chimdrv_room **buffered);
 u32 chimdrv_state_size(struct chimdrv_conn *conn);	/* owned: what that takes at most */
 void chimdrv_state_import(const struct chimdrv_dev *cd, struct chimdrv_tcp_state *s,
 			  const struct chim_tcp_delegated *d);
 /* Of a connection in a list: what has gone by since the snapshot is taken off its timers. */
-void chimdrv_state_age(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u32 node);
+void chimdrv_state_age(struct chimdrv_conn *conn, struct chimdrv_blocklist *bl, u32 node);
 /* slock or owner. */
 u32 chimdrv_state_cached(struct chimdrv_conn *conn, struct chim_tcp_cached *c, bool update);
 
@@ -762,7 +765,7 @@ void chimdrv_cache_free(enum chimdrv_cache kind, void *object);
 /* --------------------------------------------------------------------- late.c */
 
 void chimdrv_late_watch(struct chimdrv_conn *conn, unsigned long since);	/* slock */
-void chimdrv_late_work_init(struct chimdrv_offload *od);
+void chimdrv_late_work_init(struct chimdrv_od *od);
 
 /* --------------------------------------------------------------------- held.c */
 
@@ -772,9 +775,9 @@ struct sk_buff *chimdrv_held_next(struct chimdrv_conn *conn);
 
 /* ------------------------------------------------------------------ forward.c */
 
-void chimdrv_fwd_flush(struct chimdrv_conn *conn);	/* hold list to the target */
-void chimdrv_fwd_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe);
-void chimdrv_fwd_drop(struct chimdrv_conn *conn);
+void chimdrv_forward_flush(struct chimdrv_conn *conn);	/* hold list to the target */
+void chimdrv_forward_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe);
+void chimdrv_forward_drop(struct chimdrv_conn *conn);
 
 /* --------------------------------------------------------------------- sendback.c */
 
@@ -785,7 +788,7 @@ void chimdrv_sendback_end(struct chimdrv_conn *conn);	/* LAST has been seen */
 
 /* ---------------------------------------------------------------------- bar.c */
 
-/* On the stack of a call that must find the socket with kernel TCP from now to its end. */
+/* On the stack of a call that must find the socket with Linux TCP from now to its end. */
 struct chimdrv_bar {
 	struct hlist_node node;
 	const struct sock *sk;
@@ -813,7 +816,7 @@ struct chimdrv_conn *chimdrv_attach_conn(const struct sock *sk);	/* slock or own
 struct chimdrv_conn *chimdrv_attach_conn_get(const struct sock *sk);	/* any context */
 /*
  * Socket owned. Install everything; the socket becomes HOLDING. -EBUSY: a call bars it.
- * -EAGAIN, unless @insist: somebody waits for it, with kernel TCP's operation in hand.
+ * -EAGAIN, unless @insist: somebody waits for it, with Linux TCP's operation in hand.
  */
 int chimdrv_attach(struct chimdrv_conn *conn, bool insist);
 /* slock, queues ours. Everything back. */
@@ -834,9 +837,9 @@ int chimdrv_backlog_rcv(struct sock *sk, struct sk_buff *skb);
 /* ---------------------------------------------------------------- conntrack.c */
 
 /* RCU. Why a connection whose segment this is cannot be the target's. */
-enum chimdrv_refusal chimdrv_ct_look(const struct sk_buff *skb);
+enum chimdrv_refusal chimdrv_conntrack_look(const struct sk_buff *skb);
 /* RCU. The tracker of whose connection this is a segment takes gaps for what they are. */
-void chimdrv_ct_liberal(const struct sk_buff *skb);
+void chimdrv_conntrack_liberal(const struct sk_buff *skb);
 
 /* --------------------------------------------------------------------- pmtu.c */
 
@@ -851,11 +854,11 @@ void chimdrv_pmtu_icmp6(struct sk_buff *skb, unsigned int offset,
  * Any context but hard interrupt. @od NULL: no card of ours is meant. A socket is counted
  * once, by its last reason, until it is carried.
  */
-void chimdrv_refusals_note(const struct sock *sk, struct chimdrv_offload *od,
+void chimdrv_refusals_note(const struct sock *sk, struct chimdrv_od *od,
 			   enum chimdrv_refusal why);
 void chimdrv_refusals_carried(const struct sock *sk);	/* it has gone over after all */
 u64 chimdrv_refusals_no_card(enum chimdrv_refusal why);	/* sockets, where no card was meant */
-void chimdrv_refusals_forget(struct chimdrv_offload *od);	/* the card goes */
+void chimdrv_refusals_forget(struct chimdrv_od *od);	/* the card goes */
 void chimdrv_refusals_exit(void);
 
 /* -------------------------------------------------------------------- check.c */
@@ -880,8 +883,8 @@ void chimdrv_policy_exit(void);
 /* ------------------------------------------------------------------ backoff.c */
 
 bool chimdrv_backoff_waits(const struct sock *sk);	/* any context */
-bool chimdrv_backoff_card_full(const struct chimdrv_offload *od);	/* any context */
-void chimdrv_backoff_answer(struct chimdrv_offload *od, const struct chimdrv_candidate *c);
+bool chimdrv_backoff_card_full(const struct chimdrv_od *od);	/* any context */
+void chimdrv_backoff_answer(struct chimdrv_od *od, const struct chimdrv_candidate *c);
 void chimdrv_backoff_over(const struct sock *sk);
 void chimdrv_backoff_came_back(const struct sock *sk);
 void chimdrv_backoff_forget(void);
@@ -910,23 +913,23 @@ void chimdrv_route_watch_exit(void);
  * od->mutex held, socket owned: the path of the connection, with a dependent counted.
  * New objects have handle 0.
  */
-struct chimdrv_path *chimdrv_path_get(struct chimdrv_offload *od, struct chimdrv_conn *conn,
+struct chimdrv_path *chimdrv_path_get(struct chimdrv_od *od, struct chimdrv_conn *conn,
 				      enum chimdrv_refusal *why);
-void chimdrv_path_put(struct chimdrv_offload *od, struct chimdrv_path *path);
+void chimdrv_path_put(struct chimdrv_od *od, struct chimdrv_path *path);
 /* The node of the path in an INITIATE list, below its neighbor's. */
-u32 chimdrv_path_node(struct chimdrv_offload *od, struct chimdrv_path *path,
-		      struct chimdrv_blist *bl, u32 *root);
-void chimdrv_path_results(struct chimdrv_offload *od, struct chimdrv_blist *bl);
+u32 chimdrv_path_node(struct chimdrv_od *od, struct chimdrv_path *path,
+		      struct chimdrv_blocklist *bl, u32 *root);
+void chimdrv_path_results(struct chimdrv_od *od, struct chimdrv_blocklist *bl);
 u32 chimdrv_path_refused(const struct chimdrv_path *path);
-void chimdrv_neigh_idle_soon(struct chimdrv_offload *od);
-void chimdrv_neigh_idle(struct chimdrv_offload *od);	/* terminate what has no dependents */
-void chimdrv_neigh_forget(struct chimdrv_offload *od);	/* the card has lost them all */
+void chimdrv_neigh_idle_soon(struct chimdrv_od *od);
+void chimdrv_neigh_idle(struct chimdrv_od *od);	/* terminate what has no dependents */
+void chimdrv_neigh_forget(struct chimdrv_od *od);	/* the card has lost them all */
 
 /* -------------------------------------------------------------- neigh_watch.c */
 
 int chimdrv_neigh_watch_init(void);
 void chimdrv_neigh_watch_exit(void);
-void chimdrv_neigh_watch_work_init(struct chimdrv_offload *od);
+void chimdrv_neigh_watch_work_init(struct chimdrv_od *od);
 
 /* --------------------------------------------------------------------- genl.c */
 

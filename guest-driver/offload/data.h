@@ -31,7 +31,8 @@ void chimdrv_send_post(struct chimdrv_conn *conn);	/* socket queues must be ours
 /* Socket owned: what the chain takes of a block list at most. */
 u32 chimdrv_send_chain_size(struct chimdrv_conn *conn);
 /* Socket owned, valves closed. */
-int chimdrv_send_chain(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u32 *off, u32 *count);
+int chimdrv_send_chain(struct chimdrv_conn *conn, struct chimdrv_blocklist *bl, u32 *off,
+		       u32 *count);
 void chimdrv_send_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe);	/* slock */
 void chimdrv_send_drop(struct chimdrv_conn *conn);	/* slock; the card reads them no more */
 
@@ -49,10 +50,10 @@ void chimdrv_tail_stop(struct chimdrv_conn *conn);	/* slock; the target has noth
 
 /* --------------------------------------------------------------------- lend.c */
 
-void chimdrv_frag_provide(struct chimdrv_conn *conn);	/* release_cb, slock held */
-void chimdrv_frag_end(struct chimdrv_conn *conn);	/* slock, queues ours */
-void chimdrv_frag_work_init(struct chimdrv_offload *od);
-void chimdrv_frag_fini(struct chimdrv_offload *od);
+void chimdrv_lend_provide(struct chimdrv_conn *conn);	/* release_cb, slock held */
+void chimdrv_lend_end(struct chimdrv_conn *conn);	/* slock, queues ours */
+void chimdrv_lend_work_init(struct chimdrv_od *od);
+void chimdrv_lend_fini(struct chimdrv_od *od);
 
 /* --------------------------------------------------------------------- recv.c */
 

@@ -13,7 +13,7 @@
 #define LIST_LEAST	(128 * 1024)
 
 /* The longest list is what can be had in one piece; longer batches go in several. */
-int chimdrv_blist_memory(struct chimdrv_offload *od)
+int chimdrv_blocklist_memory(struct chimdrv_od *od)
 {
 	const gfp_t gfp = GFP_KERNEL | __GFP_NOWARN;
 	u32 len;
@@ -27,11 +27,11 @@ int chimdrv_blist_memory(struct chimdrv_offload *od)
 		od->list = kvzalloc(od->list_len, GFP_KERNEL);
 	if (od->list || !od->cd->limits.block_len)
 		return 0;
-	chimdrv_blist_memory_free(od);
+	chimdrv_blocklist_memory_free(od);
 	return -ENOMEM;
 }
 
-void chimdrv_blist_memory_free(struct chimdrv_offload *od)
+void chimdrv_blocklist_memory_free(struct chimdrv_od *od)
 {
 	if (od->list_mem)
 		dma_free_coherent(od->cd->dev, od->list_len, od->list_mem, od->list_dma);
@@ -40,9 +40,9 @@ void chimdrv_blist_memory_free(struct chimdrv_offload *od)
 	od->list = NULL;
 }
 
-void chimdrv_blist_init(struct chimdrv_blist *bl, struct chimdrv_dev *cd, u32 max_nodes)
+void chimdrv_blocklist_init(struct chimdrv_blocklist *bl, struct chimdrv_dev *cd, u32 max_nodes)
 {
-	struct chimdrv_offload *od = chimdrv_od(cd);
+	struct chimdrv_od *od = chimdrv_od(cd);
 	struct chim_block_list *head;
 
 	lockdep_assert_held(&od->mutex);
@@ -59,13 +59,13 @@ void chimdrv_blist_init(struct chimdrv_blist *bl, struct chimdrv_dev *cd, u32 ma
 }
 
 /* The memory is zero for the next one. */
-void chimdrv_blist_fini(struct chimdrv_blist *bl)
+void chimdrv_blocklist_fini(struct chimdrv_blocklist *bl)
 {
 	memset(bl->buf, 0, bl->len);
 	bl->od->list_busy = false;
 }
 
-int chimdrv_blist_reserve(struct chimdrv_blist *bl, u32 len)
+int chimdrv_blocklist_reserve(struct chimdrv_blocklist *bl, u32 len)
 {
 	u32 off = ALIGN(bl->len, 8);
 
@@ -75,26 +75,26 @@ int chimdrv_blist_reserve(struct chimdrv_blist *bl, u32 len)
 	return off;
 }
 
-void chimdrv_blist_cut(struct chimdrv_blist *bl, u32 len)
+void chimdrv_blocklist_cut(struct chimdrv_blocklist *bl, u32 len)
 {
 	memset(bl->buf + len, 0, bl->len - len);
 	bl->len = len;
 }
 
-struct chim_node *chimdrv_blist_at(struct chimdrv_blist *bl, u32 node)
+struct chim_node *chimdrv_blocklist_at(struct chimdrv_blocklist *bl, u32 node)
 {
 	return (struct chim_node *)(bl->buf + sizeof(struct chim_block_list)) + node;
 }
 
-void *chimdrv_blist_ptr(struct chimdrv_blist *bl, u32 off)
+void *chimdrv_blocklist_ptr(struct chimdrv_blocklist *bl, u32 off)
 {
 	return bl->buf + off;
 }
 
-u32 chimdrv_blist_node(struct chimdrv_blist *bl, u8 role, u8 type, u32 handle, u64 cookie)
+u32 chimdrv_blocklist_node(struct chimdrv_blocklist *bl, u8 role, u8 type, u32 handle, u64 cookie)
 {
 	u32 i = bl->nodes++;
-	struct chim_node *n = chimdrv_blist_at(bl, i);
+	struct chim_node *n = chimdrv_blocklist_at(bl, i);
 
 	WARN_ON_ONCE(bl->nodes > bl->max_nodes);
 	n->role = role;
@@ -104,4 +104,11 @@ u32 chimdrv_blist_node(struct chimdrv_blist *bl, u8 role, u8 type, u32 handle, u
 	n->handle = cpu_to_le32(handle);
 	n->cookie = cpu_to_le64(cookie);
 	return i;
+}
+
+/* First among the dependents of @object. */
+void chimdrv_blocklist_hang(struct chimdrv_blocklist *bl, u32 object, u32 node)
+{
+	chimdrv_blocklist_at(bl, node)->next = chimdrv_blocklist_at(bl, object)->dependent;
+	chimdrv_blocklist_at(bl, object)->dependent = cpu_to_le32(node);
 }

@@ -163,7 +163,7 @@ static int fwd_frame(struct chimdrv_conn *conn, struct sk_buff *skb)
 }
 
 /* slock. Forward what is held, in order, as far as ring and memory go. */
-void chimdrv_fwd_flush(struct chimdrv_conn *conn)
+void chimdrv_forward_flush(struct chimdrv_conn *conn)
 {
 	struct sk_buff *skb;
 	int err;
@@ -198,7 +198,7 @@ static bool has_returned(const struct chimdrv_conn *conn, const struct sk_buff *
 }
 
 /* slock. FORWARD completed: processed, or ours again (FWD-9). */
-void chimdrv_fwd_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
+void chimdrv_forward_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 {
 	struct chimdrv_fwd *fwd;
 
@@ -215,14 +215,14 @@ void chimdrv_fwd_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 				__skb_queue_tail(&conn->returned, skb_get(fwd->skb));
 		}
 		fwd_free(conn, fwd);
-		chimdrv_fwd_flush(conn);
+		chimdrv_forward_flush(conn);
 		return;
 	}
 	chimdrv_count(conn->cd, bad_entries);
 }
 
 /* slock. The card touches no memory of the connection any more. */
-void chimdrv_fwd_drop(struct chimdrv_conn *conn)
+void chimdrv_forward_drop(struct chimdrv_conn *conn)
 {
 	struct chimdrv_fwd *fwd, *next;
 

@@ -15,7 +15,7 @@
 /* slock. An answer is due from @since on. */
 void chimdrv_late_watch(struct chimdrv_conn *conn, unsigned long since)
 {
-	struct chimdrv_offload *od = chimdrv_od(conn->cd);
+	struct chimdrv_od *od = chimdrv_od(conn->cd);
 
 	WRITE_ONCE(conn->fwd_since, since);
 	if (!delayed_work_pending(&od->late_work))
@@ -23,7 +23,7 @@ void chimdrv_late_watch(struct chimdrv_conn *conn, unsigned long since)
 }
 
 /* One that is overdue, with a reference; *due: there are others to look at again. */
-static struct chimdrv_conn *overdue(struct chimdrv_offload *od, bool *due)
+static struct chimdrv_conn *overdue(struct chimdrv_od *od, bool *due)
 {
 	struct chimdrv_conn *conn, *found = NULL;
 	unsigned long since;
@@ -47,7 +47,7 @@ static struct chimdrv_conn *overdue(struct chimdrv_offload *od, bool *due)
 
 static void late_work(struct work_struct *work)
 {
-	struct chimdrv_offload *od = container_of(work, struct chimdrv_offload, late_work.work);
+	struct chimdrv_od *od = container_of(work, struct chimdrv_od, late_work.work);
 	struct chimdrv_conn *conn;
 	bool due;
 
@@ -65,7 +65,7 @@ static void late_work(struct work_struct *work)
 }
 
 /* Once per card, before anybody can ask. */
-void chimdrv_late_work_init(struct chimdrv_offload *od)
+void chimdrv_late_work_init(struct chimdrv_od *od)
 {
 	INIT_DELAYED_WORK(&od->late_work, late_work);
 }

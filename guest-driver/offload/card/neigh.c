@@ -38,7 +38,7 @@ static struct neighbour *resolve(struct dst_entry *dst, const void *daddr, u8 *m
 	return n;
 }
 
-static struct chimdrv_neigh *neigh_get(struct chimdrv_offload *od, struct dst_entry *dst,
+static struct chimdrv_neigh *neigh_get(struct chimdrv_od *od, struct dst_entry *dst,
 				       const void *daddr)
 {
 	struct chimdrv_neigh *ng;
@@ -68,7 +68,7 @@ static struct chimdrv_neigh *neigh_get(struct chimdrv_offload *od, struct dst_en
 }
 
 /* The socket's route as it is now, if it still leads to this card. */
-static struct dst_entry *route_of(struct chimdrv_offload *od, struct sock *sk,
+static struct dst_entry *route_of(struct chimdrv_od *od, struct sock *sk,
 				  enum chimdrv_refusal *why)
 {
 	struct chimdrv_dev *cd = NULL;
@@ -82,7 +82,7 @@ static struct dst_entry *route_of(struct chimdrv_offload *od, struct sock *sk,
 	return *why ? NULL : __sk_dst_get(sk);
 }
 
-struct chimdrv_path *chimdrv_path_get(struct chimdrv_offload *od, struct chimdrv_conn *conn,
+struct chimdrv_path *chimdrv_path_get(struct chimdrv_od *od, struct chimdrv_conn *conn,
 				      enum chimdrv_refusal *why)
 {
 	struct in6_addr src = { }, dst_addr = { };
@@ -135,7 +135,7 @@ struct chimdrv_path *chimdrv_path_get(struct chimdrv_offload *od, struct chimdrv
 	return p;
 }
 
-void chimdrv_path_put(struct chimdrv_offload *od, struct chimdrv_path *path)
+void chimdrv_path_put(struct chimdrv_od *od, struct chimdrv_path *path)
 {
 	lockdep_assert_held(&od->mutex);
 	path->conns--;
@@ -149,18 +149,18 @@ u32 chimdrv_neigh_age(const struct neighbour *n)
 	return jiffies_to_msecs(jiffies - READ_ONCE(n->confirmed));
 }
 
-static void neigh_state(struct chimdrv_neigh *ng, struct chimdrv_blist *bl, u32 node)
+static void neigh_state(struct chimdrv_neigh *ng, struct chimdrv_blocklist *bl, u32 node)
 {
 	const u32 len = sizeof(struct chim_neighbor_const) + sizeof(struct chim_neighbor_cached) +
 			sizeof(struct chim_neighbor_delegated);
-	int off = chimdrv_blist_reserve(bl, len);
+	int off = chimdrv_blocklist_reserve(bl, len);
 	struct chim_neighbor_delegated *d;
 	struct chim_neighbor_cached *k;
 	struct chim_neighbor_const *c;
 
 	if (off < 0)
 		return;		/* a node without state: the card refuses the list */
-	c = chimdrv_blist_ptr(bl, off);
+	c = chimdrv_blocklist_ptr(bl, off);
 	c->hdr.length = cpu_to_le32(sizeof(*c));
 	c->vlan_id = cpu_to_le16(ng->vlan);
 	k = (void *)(c + 1);
@@ -170,22 +170,22 @@ static void neigh_state(struct chimdrv_neigh *ng, struct chimdrv_blist *bl, u32 
 	d = (void *)(k + 1);
 	d->hdr.length = cpu_to_le32(sizeof(*d));
 	d->nrd = k->hrd;		/* NCE-3 */
-	chimdrv_blist_at(bl, node)->state_off = cpu_to_le32(off);
-	chimdrv_blist_at(bl, node)->state_len = cpu_to_le32(len);
+	chimdrv_blocklist_at(bl, node)->state_off = cpu_to_le32(off);
+	chimdrv_blocklist_at(bl, node)->state_len = cpu_to_le32(len);
 }
 
-static void path_state(struct chimdrv_path *p, struct chimdrv_blist *bl, u32 node)
+static void path_state(struct chimdrv_path *p, struct chimdrv_blocklist *bl, u32 node)
 {
 	const u32 len = sizeof(struct chim_path_const) + sizeof(struct chim_path_cached) +
 			sizeof(struct chim_path_delegated);
-	int off = chimdrv_blist_reserve(bl, len);
+	int off = chimdrv_blocklist_reserve(bl, len);
 	struct chim_path_delegated *d;
 	struct chim_path_cached *k;
 	struct chim_path_const *c;
 
 	if (off < 0)
 		return;
-	c = chimdrv_blist_ptr(bl, off);
+	c = chimdrv_blocklist_ptr(bl, off);
 	c->hdr.length = cpu_to_le32(sizeof(*c));
 	memcpy(c->src, &p->src, 16);
 	memcpy(c->dst, &p->dst, 16);
@@ -194,39 +194,41 @@ static void path_state(struct chimdrv_path *p, struct chimdrv_blist *bl, u32 nod
 	k->path_mtu = cpu_to_le32(p->mtu);
 	d = (void *)(k + 1);
 	d->hdr.length = cpu_to_le32(sizeof(*d));
-	chimdrv_blist_at(bl, node)->state_off = cpu_to_le32(off);
-	chimdrv_blist_at(bl, node)->state_len = cpu_to_le32(len);
+	chimdrv_blocklist_at(bl, node)->state_off = cpu_to_le32(off);
+	chimdrv_blocklist_at(bl, node)->state_len = cpu_to_le32(len);
 }
 
-u32 chimdrv_path_node(struct chimdrv_offload *od, struct chimdrv_path *p,
-		      struct chimdrv_blist *bl, u32 *root)
+u32 chimdrv_path_node(struct chimdrv_od *od, struct chimdrv_path *p,
+		      struct chimdrv_blocklist *bl, u32 *root)
 {
 	struct chimdrv_neigh *ng = p->neigh;
+	u8 role;
 
 	lockdep_assert_held(&od->mutex);
 	if (p->bl_node != CHIM_NODE_NONE)
 		return p->bl_node;
 	if (ng->bl_node == CHIM_NODE_NONE) {
-		ng->bl_node = chimdrv_blist_node(bl, ng->handle ? CHIM_ROLE_LINKER : CHIM_ROLE_NEW,
-						 CHIM_NEIGHBOR_ALL, ng->handle, ng->cookie);
+		role = ng->handle ? CHIM_ROLE_LINKER : CHIM_ROLE_NEW;
+		ng->bl_node = chimdrv_blocklist_node(bl, role, CHIM_NEIGHBOR_ALL, ng->handle,
+						     ng->cookie);
 		if (!ng->handle)
 			neigh_state(ng, bl, ng->bl_node);
-		chimdrv_blist_at(bl, ng->bl_node)->next = cpu_to_le32(*root);
+		chimdrv_blocklist_at(bl, ng->bl_node)->next = cpu_to_le32(*root);
 		*root = ng->bl_node;
 	}
-	p->bl_node = chimdrv_blist_node(bl, p->handle ? CHIM_ROLE_LINKER : CHIM_ROLE_NEW,
-					p->ipv6 ? CHIM_PATH6_ALL : CHIM_PATH4_ALL, p->handle, 0);
+	role = p->handle ? CHIM_ROLE_LINKER : CHIM_ROLE_NEW;
+	p->bl_node = chimdrv_blocklist_node(bl, role, p->ipv6 ? CHIM_PATH6_ALL : CHIM_PATH4_ALL,
+					    p->handle, 0);
 	if (!p->handle)
 		path_state(p, bl, p->bl_node);
-	chimdrv_blist_at(bl, p->bl_node)->next = chimdrv_blist_at(bl, ng->bl_node)->dependent;
-	chimdrv_blist_at(bl, ng->bl_node)->dependent = cpu_to_le32(p->bl_node);
+	chimdrv_blocklist_hang(bl, ng->bl_node, p->bl_node);
 	return p->bl_node;
 }
 
 /* Only a new object can be refused; a linker says no more than its dependents. */
-static u32 result_handle(struct chimdrv_blist *bl, u32 node, u32 old, u32 *refused)
+static u32 result_handle(struct chimdrv_blocklist *bl, u32 node, u32 old, u32 *refused)
 {
-	const struct chim_node *n = chimdrv_blist_at(bl, node);
+	const struct chim_node *n = chimdrv_blocklist_at(bl, node);
 	u32 status = le32_to_cpu(n->status);
 
 	*refused = 0;
@@ -245,7 +247,7 @@ u32 chimdrv_path_refused(const struct chimdrv_path *path)
 }
 
 /* The list was processed, or (@bl NULL) never reached the card. */
-void chimdrv_path_results(struct chimdrv_offload *od, struct chimdrv_blist *bl)
+void chimdrv_path_results(struct chimdrv_od *od, struct chimdrv_blocklist *bl)
 {
 	struct chimdrv_neigh *ng;
 	struct chimdrv_path *p;
@@ -265,28 +267,28 @@ void chimdrv_path_results(struct chimdrv_offload *od, struct chimdrv_blist *bl)
 /* --------------------------------------------------------------------- end of an object */
 
 /* TERMINATE of one idle object; paths and neighbors need no fence. */
-static int object_terminate(struct chimdrv_offload *od, u32 handle, u8 type, u32 len, u64 cookie)
+static int object_terminate(struct chimdrv_od *od, u32 handle, u8 type, u32 len, u64 cookie)
 {
 	struct chimdrv_admin_cmd cmd = { };
 	struct chim_state_hdr *hdr;
-	struct chimdrv_blist bl;
+	struct chimdrv_blocklist bl;
 	struct chim_node *n;
 	int err, off;
 
-	chimdrv_blist_init(&bl, od->cd, 1);
-	chimdrv_blist_node(&bl, CHIM_ROLE_OBJECT, type, handle, cookie);
-	off = chimdrv_blist_reserve(&bl, len);
+	chimdrv_blocklist_init(&bl, od->cd, 1);
+	chimdrv_blocklist_node(&bl, CHIM_ROLE_OBJECT, type, handle, cookie);
+	off = chimdrv_blocklist_reserve(&bl, len);
 	if (off >= 0) {
-		hdr = chimdrv_blist_ptr(&bl, off);
+		hdr = chimdrv_blocklist_ptr(&bl, off);
 		hdr->length = cpu_to_le32(len);
-		n = chimdrv_blist_at(&bl, 0);
+		n = chimdrv_blocklist_at(&bl, 0);
 		n->state_off = cpu_to_le32(off);
 		n->state_len = cpu_to_le32(len);
 		err = chimdrv_stateop_exec(od->cd, CHIM_OP_TERMINATE, &bl, 0, 0, &cmd);
 	} else {
 		err = off;
 	}
-	chimdrv_blist_fini(&bl);
+	chimdrv_blocklist_fini(&bl);
 	return err;
 }
 
@@ -305,7 +307,7 @@ static void neigh_free(struct chimdrv_neigh *ng)
 }
 
 /* od->mutex. Some object may have lost its last dependent; see to it in a while. */
-void chimdrv_neigh_idle_soon(struct chimdrv_offload *od)
+void chimdrv_neigh_idle_soon(struct chimdrv_od *od)
 {
 	chimdrv_path_results(od, NULL);
 	set_bit(CHIMDRV_NEIGH_IDLE, &od->neigh_flags);
@@ -313,7 +315,7 @@ void chimdrv_neigh_idle_soon(struct chimdrv_offload *od)
 }
 
 /* od->mutex. Terminate what has no dependents (TRM-3). */
-void chimdrv_neigh_idle(struct chimdrv_offload *od)
+void chimdrv_neigh_idle(struct chimdrv_od *od)
 {
 	struct chimdrv_neigh *ng, *ng2;
 	struct chimdrv_path *p, *p2;
@@ -341,7 +343,7 @@ void chimdrv_neigh_idle(struct chimdrv_offload *od)
 }
 
 /* od->mutex. A reset has taken all objects away; a connection may wait for its socket's owner. */
-void chimdrv_neigh_forget(struct chimdrv_offload *od)
+void chimdrv_neigh_forget(struct chimdrv_od *od)
 {
 	struct chimdrv_neigh *ng, *ng2;
 	struct chimdrv_path *p, *p2;

@@ -14,7 +14,7 @@
 #include "offload/conn.h"
 
 #define SWS_TICKS	200
-#define PUSH_TICKS	500	/* the card's own default: kernel TCP has no such timer */
+#define PUSH_TICKS	500	/* the card's own default: Linux TCP has no such timer */
 #define STALE_TICKS	30000
 
 static u32 reachable_ms(const struct neigh_parms *parms)
@@ -59,7 +59,7 @@ static struct chim_params wanted(const struct chimdrv_dev *cd)
 }
 
 /* While one is there the card takes no parameters (OP-D24). */
-static bool card_has_connections(struct chimdrv_offload *od)
+static bool card_has_connections(struct chimdrv_od *od)
 {
 	struct chimdrv_conn *conn;
 	bool has = false;
@@ -74,7 +74,7 @@ static bool card_has_connections(struct chimdrv_offload *od)
 	return has;
 }
 
-void chimdrv_params_tell(struct chimdrv_offload *od)
+void chimdrv_params_tell(struct chimdrv_od *od)
 {
 	const struct chim_params p = wanted(od->cd);
 	int err;

@@ -174,11 +174,11 @@ void chimdrv_probe_take(const struct sk_buff *skb, const struct net_device *netd
 	rcu_read_lock();
 	conn = chimdrv_attach_conn(skb->sk);
 	if (conn && READ_ONCE(conn->probe.skb) == skb) {
-		why = chimdrv_ct_look(skb);
+		why = chimdrv_conntrack_look(skb);
 		if (!why && (conn->cd->net->netdev != netdev || !same_frame(conn, skb, netdev)))
 			why = CHIMDRV_NO_REWRITTEN;
 		if (!why)
-			chimdrv_ct_liberal(skb);
+			chimdrv_conntrack_liberal(skb);
 		WRITE_ONCE(conn->probe.verdict, why);
 	}
 	rcu_read_unlock();

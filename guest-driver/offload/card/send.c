@@ -105,7 +105,8 @@ u32 chimdrv_send_chain_size(struct chimdrv_conn *conn)
  * At initiate, socket owned: [SND.UNA, write_seq) as a chain of requests (OSD-1),
  * each with its scatter list in the block list. What does not fit is sent later.
  */
-int chimdrv_send_chain(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u32 *off, u32 *count)
+int chimdrv_send_chain(struct chimdrv_conn *conn, struct chimdrv_blocklist *bl, u32 *off,
+		       u32 *count)
 {
 	const struct chimdrv_tcp_state *s = &conn->final;
 	u32 all = chimdrv_write_end(conn->sk), n = 0, end, i, len;
@@ -135,19 +136,19 @@ int chimdrv_send_chain(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u32 
 	*off = 0;
 	if (!conn->nsends)
 		return 0;
-	refs = chimdrv_blist_reserve(bl, conn->nsends * sizeof(*ref));
+	refs = chimdrv_blocklist_reserve(bl, conn->nsends * sizeof(*ref));
 	if (refs < 0)
 		return refs;
 	list_for_each_entry(send, &conn->sends, node) {
-		sges = chimdrv_blist_reserve(bl, send->nsge * sizeof(*sge));
+		sges = chimdrv_blocklist_reserve(bl, send->nsge * sizeof(*sge));
 		if (sges < 0)
 			return sges;
-		sge = chimdrv_blist_ptr(bl, sges);
+		sge = chimdrv_blocklist_ptr(bl, sges);
 		for (i = 0; i < send->nsge; i++) {
 			sge[i].addr = cpu_to_le64(send->sge[i].addr);
 			sge[i].len = cpu_to_le32(send->sge[i].len);
 		}
-		ref = (struct chim_send_ref *)chimdrv_blist_ptr(bl, refs) + n++;
+		ref = (struct chim_send_ref *)chimdrv_blocklist_ptr(bl, refs) + n++;
 		ref->cookie = cpu_to_le64(send->cookie);
 		ref->len = cpu_to_le32(send->len);
 		ref->sge_off = cpu_to_le32(sges);

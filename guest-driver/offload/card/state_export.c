@@ -96,12 +96,12 @@ static void export_delegated(struct chimdrv_conn *conn, struct chim_tcp_delegate
 /* ------------------------------------------------------------------------- BufferedData */
 
 /* The newest unread bytes, copied; they stay readable in the socket (BRD-1, BRD-2). */
-static int export_buffered(struct chimdrv_conn *conn, struct chimdrv_blist *bl,
+static int export_buffered(struct chimdrv_conn *conn, struct chimdrv_blocklist *bl,
 			   struct chim_tcp_delegated **d, u32 d_off, struct chimdrv_room **out)
 {
 	struct sock *sk = conn->sk;
 	const struct tcp_sock *tp = tcp_sk(sk);
-	u32 end = conn->buffered_end, start, from, to;
+	u32 end = conn->buffered_end, start, from, to, n;
 	u32 len = before(tp->copied_seq, end) ? end - tp->copied_seq : 0;
 	struct chimdrv_room *room;
 	struct sk_buff *skb;
@@ -129,14 +129,15 @@ static int export_buffered(struct chimdrv_conn *conn, struct chimdrv_blist *bl,
 			return 0;
 		}
 	}
-	off = chimdrv_blist_reserve(bl, room->count * sizeof(struct chim_sge));
+	off = chimdrv_blocklist_reserve(bl, room->count * sizeof(struct chim_sge));
 	if (off < 0) {
 		chimdrv_room_destroy(room);
 		return off;
 	}
-	*d = chimdrv_blist_ptr(bl, d_off);
+	*d = chimdrv_blocklist_ptr(bl, d_off);
 	(*d)->buffered_off = cpu_to_le32(off);
-	(*d)->buffered_sges = cpu_to_le32(chimdrv_room_sges(room, chimdrv_blist_ptr(bl, off), len));
+	n = chimdrv_room_sges(room, chimdrv_blocklist_ptr(bl, off), len);
+	(*d)->buffered_sges = cpu_to_le32(n);
 	(*d)->buffered_len = cpu_to_le32(len);
 	conn->refused_bytes = len;	/* waits in the card for receive requests (BRD-6) */
 	conn->buffered = len;
@@ -152,12 +153,12 @@ static int export_buffered(struct chimdrv_conn *conn, struct chimdrv_blist *bl,
  * Socket owned, captured, valves closed: node @node of the list gets the whole
  * state. Send requests of the chain are then in conn->sends, mapped.
  */
-int chimdrv_state_export(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u32 node,
+int chimdrv_state_export(struct chimdrv_conn *conn, struct chimdrv_blocklist *bl, u32 node,
 			 struct chimdrv_room **buffered)
 {
 	const u32 len = sizeof(struct chim_tcp_const) + sizeof(struct chim_tcp_cached) +
 			sizeof(struct chim_tcp_delegated);
-	int off = chimdrv_blist_reserve(bl, len), err;
+	int off = chimdrv_blocklist_reserve(bl, len), err;
 	struct chim_tcp_delegated *d;
 	u32 d_off, chain, count;
 
@@ -165,15 +166,15 @@ int chimdrv_state_export(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u3
 		return off;
 	d_off = off + sizeof(struct chim_tcp_const) + sizeof(struct chim_tcp_cached);
 	chimdrv_window_begin(conn, conn->final.rcv_wnd);
-	export_const(conn, chimdrv_blist_ptr(bl, off));
-	chimdrv_state_cached(conn, chimdrv_blist_ptr(bl, off + sizeof(struct chim_tcp_const)),
+	export_const(conn, chimdrv_blocklist_ptr(bl, off));
+	chimdrv_state_cached(conn, chimdrv_blocklist_ptr(bl, off + sizeof(struct chim_tcp_const)),
 			     false);
 	clear_bit(CHIMDRV_C_UNTOLD, &conn->bits);
-	export_delegated(conn, chimdrv_blist_ptr(bl, d_off));
+	export_delegated(conn, chimdrv_blocklist_ptr(bl, d_off));
 	err = chimdrv_send_chain(conn, bl, &chain, &count);
 	if (err)
 		return err;
-	d = chimdrv_blist_ptr(bl, d_off);
+	d = chimdrv_blocklist_ptr(bl, d_off);
 	if (count) {
 		d->send_off = cpu_to_le32(chain);
 		d->send_count = cpu_to_le32(count);
@@ -182,18 +183,18 @@ int chimdrv_state_export(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u3
 	err = export_buffered(conn, bl, &d, d_off, buffered);
 	if (err)
 		return err;
-	chimdrv_blist_at(bl, node)->state_off = cpu_to_le32(off);
-	chimdrv_blist_at(bl, node)->state_len = cpu_to_le32(len);
-	chimdrv_blist_at(bl, node)->pair = cpu_to_le16(conn->pair->number);
+	chimdrv_blocklist_at(bl, node)->state_off = cpu_to_le32(off);
+	chimdrv_blocklist_at(bl, node)->state_len = cpu_to_le32(len);
+	chimdrv_blocklist_at(bl, node)->pair = cpu_to_le16(conn->pair->number);
 	return 0;
 }
 
-void chimdrv_state_age(struct chimdrv_conn *conn, struct chimdrv_blist *bl, u32 node)
+void chimdrv_state_age(struct chimdrv_conn *conn, struct chimdrv_blocklist *bl, u32 node)
 {
-	u32 off = le32_to_cpu(chimdrv_blist_at(bl, node)->state_off);
+	u32 off = le32_to_cpu(chimdrv_blocklist_at(bl, node)->state_off);
 
 	off += sizeof(struct chim_tcp_const) + sizeof(struct chim_tcp_cached);
-	chimdrv_timers_put(conn->cd, &conn->final.timers, chimdrv_blist_ptr(bl, off));
+	chimdrv_timers_put(conn->cd, &conn->final.timers, chimdrv_blocklist_ptr(bl, off));
 }
 
 u32 chimdrv_state_size(struct chimdrv_conn *conn)

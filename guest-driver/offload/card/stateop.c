@@ -13,7 +13,7 @@
 
 #define EXEC_MS		14000	/* fences may take the card 10 s (OP-D2) */
 
-u32 chimdrv_stateop_fence_id(struct chimdrv_offload *od)
+u32 chimdrv_stateop_fence_id(struct chimdrv_od *od)
 {
 	if (!++od->fence_id)
 		od->fence_id++;
@@ -53,11 +53,11 @@ static void count_completion(struct chimdrv_dev *cd, u8 op)
 }
 
 /* The list goes to memory that the card sees, and what the card makes of it comes back. */
-int chimdrv_stateop_exec(struct chimdrv_dev *cd, u8 op, struct chimdrv_blist *bl, u32 fence_id,
+int chimdrv_stateop_exec(struct chimdrv_dev *cd, u8 op, struct chimdrv_blocklist *bl, u32 fence_id,
 			 u32 fences, struct chimdrv_admin_cmd *cmd)
 {
 	struct chim_block_list *head = (struct chim_block_list *)bl->buf;
-	struct chimdrv_offload *od = chimdrv_od(cd);
+	struct chimdrv_od *od = chimdrv_od(cd);
 	struct chim_sqe sqe = { };
 	int err;
 
@@ -84,14 +84,14 @@ int chimdrv_stateop_exec(struct chimdrv_dev *cd, u8 op, struct chimdrv_blist *bl
  * an object: the card holds a limited number that belong to no command (OP-H1).
  * The list of the command itself is given up for it.
  */
-void chimdrv_stateop_void(struct chimdrv_dev *cd, struct chimdrv_blist *bl, u32 fence_id,
+void chimdrv_stateop_void(struct chimdrv_dev *cd, struct chimdrv_blocklist *bl, u32 fence_id,
 			  u32 fences)
 {
 	struct chimdrv_admin_cmd cmd = { };
 
-	chimdrv_blist_fini(bl);
-	chimdrv_blist_init(bl, cd, 1);
-	chimdrv_blist_node(bl, CHIM_ROLE_PLACEHOLDER, 0, 0, 0);
+	chimdrv_blocklist_fini(bl);
+	chimdrv_blocklist_init(bl, cd, 1);
+	chimdrv_blocklist_node(bl, CHIM_ROLE_PLACEHOLDER, 0, 0, 0);
 	chimdrv_stateop_exec(cd, CHIM_OP_UPDATE, bl, fence_id, fences, &cmd);
 }
 
@@ -101,35 +101,37 @@ void chimdrv_stateop_void(struct chimdrv_dev *cd, struct chimdrv_blist *bl, u32 
  */
 int chimdrv_stateop_one(struct chimdrv_conn *conn, u8 op, u8 type, u32 len, void *state)
 {
-	struct chimdrv_offload *od = chimdrv_od(conn->cd);
+	struct chimdrv_od *od = chimdrv_od(conn->cd);
 	struct chimdrv_admin_cmd cmd = { };
-	struct chimdrv_blist bl;
+	struct chimdrv_blocklist bl;
+	struct chim_state_hdr *hdr;
 	struct chim_node *n;
 	int err, off = 0;
 
 	mutex_lock(&od->mutex);
-	chimdrv_blist_init(&bl, conn->cd, 1);
+	chimdrv_blocklist_init(&bl, conn->cd, 1);
 	err = -ENOTCONN;
 	if (READ_ONCE(conn->state) != CHIMDRV_OFFLOADED)
 		goto out;
-	chimdrv_blist_node(&bl, CHIM_ROLE_OBJECT, type, conn->handle, conn->cookie);
+	chimdrv_blocklist_node(&bl, CHIM_ROLE_OBJECT, type, conn->handle, conn->cookie);
 	if (len) {
-		off = chimdrv_blist_reserve(&bl, len);
+		off = chimdrv_blocklist_reserve(&bl, len);
 		err = off;
 		if (off < 0)
 			goto out;
-		((struct chim_state_hdr *)chimdrv_blist_ptr(&bl, off))->length = cpu_to_le32(len);
-		n = chimdrv_blist_at(&bl, 0);
+		hdr = chimdrv_blocklist_ptr(&bl, off);
+		hdr->length = cpu_to_le32(len);
+		n = chimdrv_blocklist_at(&bl, 0);
 		n->state_off = cpu_to_le32(off);
 		n->state_len = cpu_to_le32(len);
 	}
 	err = chimdrv_stateop_exec(conn->cd, op, &bl, 0, 0, &cmd);
 	if (!err)
-		err = chimdrv_admin_errno(le32_to_cpu(chimdrv_blist_at(&bl, 0)->status));
+		err = chimdrv_admin_errno(le32_to_cpu(chimdrv_blocklist_at(&bl, 0)->status));
 	if (!err && len)
-		memcpy(state, chimdrv_blist_ptr(&bl, off), len);
+		memcpy(state, chimdrv_blocklist_ptr(&bl, off), len);
 out:
-	chimdrv_blist_fini(&bl);
+	chimdrv_blocklist_fini(&bl);
 	mutex_unlock(&od->mutex);
 	return err;
 }

@@ -69,7 +69,7 @@ static int put_reason(struct sk_buff *msg, const char *group, const char *name, 
 }
 
 /* Why sockets were refused, and why connections went back: those that happened. */
-static int fill_reasons(struct sk_buff *msg, struct chimdrv_offload *od)
+static int fill_reasons(struct sk_buff *msg, struct chimdrv_od *od)
 {
 	unsigned int i;
 	int err = 0;
@@ -85,7 +85,7 @@ static int fill_reasons(struct sk_buff *msg, struct chimdrv_offload *od)
 
 static int fill_status(struct sk_buff *msg, struct chimdrv_dev *cd)
 {
-	struct chimdrv_offload *od = chimdrv_od(cd);
+	struct chimdrv_od *od = chimdrv_od(cd);
 
 	if ((test_bit(CHIMDRV_DEV_PAUSED, &cd->bits) && nla_put_flag(msg, CHIMNEY_A_PAUSED)) ||
 	    (!od->up && nla_put_flag(msg, CHIMNEY_A_DOWN)))

@@ -20,7 +20,7 @@
 /* Connections whose posting failed for want of memory, and those of a full ring. */
 static void retry_work(struct work_struct *work)
 {
-	struct chimdrv_offload *od = container_of(work, struct chimdrv_offload, retry_work.work);
+	struct chimdrv_od *od = container_of(work, struct chimdrv_od, retry_work.work);
 	struct chimdrv_net *net = od->cd->net;
 	unsigned int i;
 
@@ -34,7 +34,7 @@ static void retry_work(struct work_struct *work)
 
 int chimdrv_half_add(struct chimdrv_dev *cd)
 {
-	struct chimdrv_offload *od = kzalloc(sizeof(*od), GFP_KERNEL);
+	struct chimdrv_od *od = kzalloc(sizeof(*od), GFP_KERNEL);
 
 	if (!od)
 		return -ENOMEM;
@@ -46,7 +46,7 @@ int chimdrv_half_add(struct chimdrv_dev *cd)
 		return -ENOMEM;
 	}
 	od->cd = cd;
-	if (chimdrv_blist_memory(od)) {
+	if (chimdrv_blocklist_memory(od)) {
 		dev_err(cd->dev, "no %u bytes in one piece for a block list\n", od->list_len);
 		destroy_workqueue(od->wq);
 		kfree(od);
@@ -63,14 +63,14 @@ int chimdrv_half_add(struct chimdrv_dev *cd)
 	chimdrv_candidate_work_init(od);
 	INIT_DELAYED_WORK(&od->retry_work, retry_work);
 	chimdrv_neigh_watch_work_init(od);
-	chimdrv_frag_work_init(od);
+	chimdrv_lend_work_init(od);
 	chimdrv_late_work_init(od);
 	cd->offload = od;
 	return 0;
 }
 
 /* Under the lock: who joined before is seen by whoever looks for connections from now on. */
-static void set_up(struct chimdrv_offload *od, bool up)
+static void set_up(struct chimdrv_od *od, bool up)
 {
 	spin_lock_bh(&od->lock);
 	WRITE_ONCE(od->up, up);
@@ -78,7 +78,7 @@ static void set_up(struct chimdrv_offload *od, bool up)
 }
 
 /* Connections map the card's memory and count in its counters: it stays for the last one. */
-static void wait_for_owners(struct chimdrv_offload *od)
+static void wait_for_owners(struct chimdrv_od *od)
 {
 	while (!wait_event_timeout(od->idle, !READ_ONCE(od->nconns), 10 * HZ))
 		dev_warn(od->cd->dev, "waiting for programs to let go of %u sockets\n",
@@ -87,7 +87,7 @@ static void wait_for_owners(struct chimdrv_offload *od)
 
 void chimdrv_half_del(struct chimdrv_dev *cd)
 {
-	struct chimdrv_offload *od = chimdrv_od(cd);
+	struct chimdrv_od *od = chimdrv_od(cd);
 
 	if (!od)
 		return;
@@ -96,7 +96,7 @@ void chimdrv_half_del(struct chimdrv_dev *cd)
 	chimdrv_candidate_work_end(od);
 	chimdrv_ask_upload_all(cd, CHIMDRV_WHY_CARD_DOWN, true);
 	wait_for_owners(od);
-	chimdrv_frag_fini(od);
+	chimdrv_lend_fini(od);
 	mutex_lock(&od->mutex);
 	chimdrv_neigh_idle(od);
 	chimdrv_neigh_forget(od);
@@ -114,7 +114,7 @@ void chimdrv_half_del(struct chimdrv_dev *cd)
 	cancel_delayed_work_sync(&od->retry_work);
 	cancel_delayed_work_sync(&od->neigh_work);
 	destroy_workqueue(od->wq);
-	chimdrv_blist_memory_free(od);
+	chimdrv_blocklist_memory_free(od);
 	kfree(od);
 }
 
@@ -126,7 +126,7 @@ void chimdrv_half_reset(struct chimdrv_dev *cd)
 
 static bool half_busy(struct chimdrv_dev *cd)
 {
-	struct chimdrv_offload *od;
+	struct chimdrv_od *od;
 	bool busy;
 
 	rcu_read_lock();
@@ -138,7 +138,7 @@ static bool half_busy(struct chimdrv_dev *cd)
 
 static void half_up(struct chimdrv_net *net)
 {
-	struct chimdrv_offload *od = chimdrv_od(net->cd);
+	struct chimdrv_od *od = chimdrv_od(net->cd);
 
 	chimdrv_backoff_forget();
 	mutex_lock(&od->mutex);
@@ -151,7 +151,7 @@ static void half_up(struct chimdrv_net *net)
 
 static void half_down(struct chimdrv_net *net)
 {
-	struct chimdrv_offload *od = chimdrv_od(net->cd);
+	struct chimdrv_od *od = chimdrv_od(net->cd);
 
 	set_up(od, false);
 	flush_work(&od->offload_work);
@@ -165,7 +165,7 @@ static void half_down(struct chimdrv_net *net)
 
 static void half_gone(struct chimdrv_dev *cd)
 {
-	struct chimdrv_offload *od = chimdrv_od(cd);
+	struct chimdrv_od *od = chimdrv_od(cd);
 	struct chimdrv_conn *conn, **all;
 	unsigned int n = 0, i, max;
 
@@ -200,7 +200,7 @@ static void half_gone(struct chimdrv_dev *cd)
 /* What is in the lists; what is in the caches and not here is left over. */
 static void half_show(struct seq_file *m, struct chimdrv_dev *cd)
 {
-	struct chimdrv_offload *od = chimdrv_od(cd);
+	struct chimdrv_od *od = chimdrv_od(cd);
 	unsigned int neighs = 0, paths = 0;
 	struct chimdrv_neigh *ng;
 	struct chimdrv_path *p;

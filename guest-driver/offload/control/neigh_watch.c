@@ -18,7 +18,7 @@
 
 /* -------------------------------------------------------------------------------- works */
 
-static void conns_of_neigh(struct chimdrv_offload *od, struct chimdrv_neigh *ng,
+static void conns_of_neigh(struct chimdrv_od *od, struct chimdrv_neigh *ng,
 			   enum chimdrv_why why)
 {
 	struct chimdrv_conn *conn, *list[CHIMDRV_BATCH];
@@ -40,37 +40,37 @@ static void conns_of_neigh(struct chimdrv_offload *od, struct chimdrv_neigh *ng,
 }
 
 /* The neighbor has another hardware address (UPD-4). */
-static void neigh_new_mac(struct chimdrv_offload *od, struct chimdrv_neigh *ng, const u8 *mac)
+static void neigh_new_mac(struct chimdrv_od *od, struct chimdrv_neigh *ng, const u8 *mac)
 {
 	struct chimdrv_admin_cmd cmd = { };
 	struct chim_neighbor_cached *k;
-	struct chimdrv_blist bl;
+	struct chimdrv_blocklist bl;
 	struct chim_node *n;
 	int off, err = -EMSGSIZE;
 
 	ether_addr_copy(ng->mac, mac);
 	if (!ng->handle)
 		return;
-	chimdrv_blist_init(&bl, od->cd, 1);
-	chimdrv_blist_node(&bl, CHIM_ROLE_OBJECT, CHIM_NEIGHBOR_CACHED, ng->handle, ng->cookie);
-	off = chimdrv_blist_reserve(&bl, sizeof(*k));
+	chimdrv_blocklist_init(&bl, od->cd, 1);
+	chimdrv_blocklist_node(&bl, CHIM_ROLE_OBJECT, CHIM_NEIGHBOR_CACHED, ng->handle, ng->cookie);
+	off = chimdrv_blocklist_reserve(&bl, sizeof(*k));
 	if (off >= 0) {
-		k = chimdrv_blist_ptr(&bl, off);
+		k = chimdrv_blocklist_ptr(&bl, off);
 		k->hdr.length = cpu_to_le32(sizeof(*k));
 		ether_addr_copy(k->dst_mac, mac);
 		k->hrd = cpu_to_le32(chimdrv_neigh_age(ng->n));
-		n = chimdrv_blist_at(&bl, 0);
+		n = chimdrv_blocklist_at(&bl, 0);
 		n->state_off = cpu_to_le32(off);
 		n->state_len = cpu_to_le32(sizeof(*k));
 		err = chimdrv_stateop_exec(od->cd, CHIM_OP_UPDATE, &bl, 0, 0, &cmd);
 	}
-	chimdrv_blist_fini(&bl);
+	chimdrv_blocklist_fini(&bl);
 	if (err || cmd.status)
 		conns_of_neigh(od, ng, CHIMDRV_WHY_NEIGHBOR);	/* UPD-15 */
 }
 
 /* The card's own progress counts as confirmation (NCE-10); a stale entry without any is probed. */
-static void neigh_look(struct chimdrv_offload *od, struct chimdrv_neigh *ng)
+static void neigh_look(struct chimdrv_od *od, struct chimdrv_neigh *ng)
 {
 	u8 state = READ_ONCE(ng->n->nud_state);
 	u8 mac[MAX_ADDR_LEN];
@@ -89,7 +89,7 @@ static void neigh_look(struct chimdrv_offload *od, struct chimdrv_neigh *ng)
 
 static void neigh_work(struct work_struct *work)
 {
-	struct chimdrv_offload *od = container_of(work, struct chimdrv_offload, neigh_work.work);
+	struct chimdrv_od *od = container_of(work, struct chimdrv_od, neigh_work.work);
 	struct chimdrv_neigh *ng;
 
 	mutex_lock(&od->mutex);
@@ -102,7 +102,7 @@ static void neigh_work(struct work_struct *work)
 }
 
 /* The card asks how old our confirmation is (NCE-8); 0 when the entry is stale. */
-static void nce_answer(struct chimdrv_offload *od, struct chimdrv_neigh *ng, u32 nrd)
+static void nce_answer(struct chimdrv_od *od, struct chimdrv_neigh *ng, u32 nrd)
 {
 	struct chim_sqe sqe = { };
 
@@ -120,7 +120,7 @@ static void nce_answer(struct chimdrv_offload *od, struct chimdrv_neigh *ng, u32
 	chimdrv_admin_exec(od->cd, &sqe, NULL, CHIMDRV_ADMIN_MS);
 }
 
-static bool nce_next(struct chimdrv_offload *od, struct chimdrv_nce *q)
+static bool nce_next(struct chimdrv_od *od, struct chimdrv_nce *q)
 {
 	bool any;
 
@@ -134,7 +134,7 @@ static bool nce_next(struct chimdrv_offload *od, struct chimdrv_nce *q)
 
 static void nce_work(struct work_struct *work)
 {
-	struct chimdrv_offload *od = container_of(work, struct chimdrv_offload, nce_work);
+	struct chimdrv_od *od = container_of(work, struct chimdrv_od, nce_work);
 	struct chimdrv_neigh *ng;
 	struct chimdrv_nce q;
 
@@ -150,7 +150,7 @@ static void nce_work(struct work_struct *work)
 	mutex_unlock(&od->mutex);
 }
 
-void chimdrv_neigh_watch_work_init(struct chimdrv_offload *od)
+void chimdrv_neigh_watch_work_init(struct chimdrv_od *od)
 {
 	INIT_DELAYED_WORK(&od->neigh_work, neigh_work);
 	INIT_WORK(&od->nce_work, nce_work);
@@ -161,7 +161,7 @@ void chimdrv_neigh_watch_work_init(struct chimdrv_offload *od)
 /* Any context. Every card looks at its neighbors soon. */
 static void look_soon(struct net_device *dev)
 {
-	struct chimdrv_offload *od;
+	struct chimdrv_od *od;
 
 	if (!dev)
 		return;

@@ -37,7 +37,7 @@ static u32 roll(void)
  */
 static void random_card(struct chimdrv_dev *cd)
 {
-	struct chimdrv_offload *od = chimdrv_od(cd);
+	struct chimdrv_od *od = chimdrv_od(cd);
 	struct chimdrv_conn *conn;
 
 	spin_lock_bh(&od->lock);

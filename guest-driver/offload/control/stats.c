@@ -52,7 +52,7 @@ const char *chimdrv_stats_name(unsigned int i)
 
 void chimdrv_stats_read(struct chimdrv_dev *cd, u64 *values)
 {
-	struct chimdrv_offload *od = chimdrv_od(cd);
+	struct chimdrv_od *od = chimdrv_od(cd);
 	unsigned int i;
 
 	if (!od) {

@@ -7,7 +7,7 @@
  * A table of fixed size that forgets: a socket has the slot that its hash names, the
  * newest owner of a slot has it, and whoever finds nothing may try. A tag of another
  * connection fits with a chance of one in 2^32, which costs that one a while with
- * kernel TCP. Reading takes no lock, in the hook with each segment; `lock` for writing.
+ * Linux TCP. Reading takes no lock, in the hook with each segment; `lock` for writing.
  */
 #include <linux/hash.h>
 #include <linux/jhash.h>
@@ -122,14 +122,14 @@ static const struct pace *pace_of(const struct chimdrv_candidate *c)
 	}
 }
 
-static bool card_waits(const struct chimdrv_offload *od)
+static bool card_waits(const struct chimdrv_od *od)
 {
 	return READ_ONCE(od->full_epoch) == READ_ONCE(epoch) &&
 	       time_before(jiffies, READ_ONCE(od->full_until));
 }
 
 /* The answer to a candidate of the policy. The candidate's card, if any, is @od's. */
-void chimdrv_backoff_answer(struct chimdrv_offload *od, const struct chimdrv_candidate *c)
+void chimdrv_backoff_answer(struct chimdrv_od *od, const struct chimdrv_candidate *c)
 {
 	const struct pace *pace = pace_of(c);
 
@@ -165,7 +165,7 @@ void chimdrv_backoff_came_back(const struct sock *sk)
 }
 
 /* Any context. Has the card, as it has said, no room for another one now? */
-bool chimdrv_backoff_card_full(const struct chimdrv_offload *od)
+bool chimdrv_backoff_card_full(const struct chimdrv_od *od)
 {
 	return card_waits(od) ||
 	       READ_ONCE(od->nconns) + READ_ONCE(od->ncandidates) >= od->cd->limits.conns;

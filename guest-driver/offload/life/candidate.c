@@ -31,7 +31,7 @@ bool chimdrv_candidate_wanted(struct sock *sk)
  */
 static void note(struct sock *sk, struct chimdrv_dev *cd, enum chimdrv_refusal why, bool asked)
 {
-	struct chimdrv_offload *od = cd ? chimdrv_od(cd) : NULL;
+	struct chimdrv_od *od = cd ? chimdrv_od(cd) : NULL;
 
 	if (why == CHIMDRV_NO_ALREADY)
 		return;
@@ -57,7 +57,7 @@ void chimdrv_candidate_note(const struct chimdrv_candidate *c, bool asked)
 /* The automatic policy's candidates. Any context, RCU. */
 static void want(struct chimdrv_dev *cd, struct sock *sk)
 {
-	struct chimdrv_offload *od = chimdrv_od(cd);
+	struct chimdrv_od *od = chimdrv_od(cd);
 	struct chimdrv_candidate *c;
 
 	if (!od || !od->up || READ_ONCE(od->ncandidates) >= 4 * CHIMDRV_BATCH ||
@@ -96,7 +96,7 @@ void chimdrv_candidate_consider(struct sock *sk, enum chimdrv_refusal tracked)
 
 static void offload_work(struct work_struct *work)
 {
-	struct chimdrv_offload *od = container_of(work, struct chimdrv_offload, offload_work);
+	struct chimdrv_od *od = container_of(work, struct chimdrv_od, offload_work);
 	struct chimdrv_candidate *c, *next;
 	LIST_HEAD(list);
 
@@ -114,7 +114,7 @@ static void offload_work(struct work_struct *work)
 }
 
 /* No work runs and none comes any more: those that still wait are let off. */
-void chimdrv_candidate_work_end(struct chimdrv_offload *od)
+void chimdrv_candidate_work_end(struct chimdrv_od *od)
 {
 	struct chimdrv_candidate *c, *next;
 
@@ -128,7 +128,7 @@ void chimdrv_candidate_work_end(struct chimdrv_offload *od)
 }
 
 /* Once per card, before anybody can ask. */
-void chimdrv_candidate_work_init(struct chimdrv_offload *od)
+void chimdrv_candidate_work_init(struct chimdrv_od *od)
 {
 	INIT_LIST_HEAD(&od->candidates);
 	INIT_WORK(&od->offload_work, offload_work);

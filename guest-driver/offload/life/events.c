@@ -29,7 +29,7 @@ static void event(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 		conn->backlog = info2;
 		break;
 	case CHIM_EV_DISCONNECT:
-		/* the kernel's TCP takes the FIN: it comes back in the state */
+		/* Linux TCP takes the FIN: it comes back in the state */
 		chimdrv_ask_upload(conn, CHIMDRV_WHY_PEER_FIN);
 		break;
 	case CHIM_EV_RETRIEVE:
@@ -76,7 +76,7 @@ static void entry(struct chimdrv_conn *conn, u32 type, const struct chim_cqe *cq
 		chimdrv_recv_done(conn, cqe);
 		break;
 	case CHIM_CQ_FORWARD:
-		chimdrv_fwd_done(conn, cqe);
+		chimdrv_forward_done(conn, cqe);
 		break;
 	case CHIM_CQ_DISCONNECT:
 		disconnected(conn, cqe);
@@ -183,7 +183,7 @@ void chimdrv_events_upload_all(struct chimdrv_dev *cd)
 /* NCE-6: the answer needs the neighbor's lock and an admin command, so a work gives it. */
 void chimdrv_events_nce(struct chimdrv_dev *cd, const struct chim_cqe *cqe)
 {
-	struct chimdrv_offload *od = chimdrv_od(cd);
+	struct chimdrv_od *od = chimdrv_od(cd);
 	u64 cookie = le64_to_cpu(cqe->conn_cookie);
 	unsigned int i;
 

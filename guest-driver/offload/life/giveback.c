@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The last step of every way back: the target has let go, and what it handed over
- * goes into the socket, which is kernel TCP's again; or the connection cannot go on
+ * goes into the socket, which is Linux TCP's again; or the connection cannot go on
  * and ends with an error.
  *
  * All of it under the socket's slock, with the socket's queues ours: nobody owns
@@ -24,7 +24,7 @@ static bool window_has_opened(struct chimdrv_conn *conn)
 }
 
 /*
- * Let the kernel's TCP send what it may; it exports no direct way. An ACK that is
+ * Let Linux TCP send what it may; it exports no direct way. An ACK that is
  * owed has its timer; without need none is sent. slock held.
  */
 static void kick(struct chimdrv_conn *conn)
@@ -42,13 +42,13 @@ static void kick(struct chimdrv_conn *conn)
 		chimdrv_attach_base(sk)->release_cb(sk);
 }
 
-void chimdrv_handback_drop_requests(struct chimdrv_conn *conn)
+void chimdrv_giveback_drop_requests(struct chimdrv_conn *conn)
 {
 	chimdrv_tail_stop(conn);
 	chimdrv_send_drop(conn);
 	chimdrv_recv_drop(conn);
-	chimdrv_fwd_drop(conn);
-	chimdrv_frag_end(conn);
+	chimdrv_forward_drop(conn);
+	chimdrv_lend_end(conn);
 	__skb_queue_purge(&conn->kept);
 }
 
@@ -71,9 +71,9 @@ static void end_socket(struct chimdrv_conn *conn)
  * The connection cannot go on: the card is gone, or bytes are, or the target has
  * closed it for good. slock, queues ours.
  */
-void chimdrv_handback_die(struct chimdrv_conn *conn)
+void chimdrv_giveback_die(struct chimdrv_conn *conn)
 {
-	chimdrv_handback_drop_requests(conn);
+	chimdrv_giveback_drop_requests(conn);
 	chimdrv_conn_put_target(conn);
 	if (test_bit(CHIMDRV_C_GONE, &conn->bits))
 		chimdrv_count(conn->cd, lost_connections);	/* which is no upload */
@@ -86,9 +86,9 @@ void chimdrv_handback_die(struct chimdrv_conn *conn)
 }
 
 /* slock. The card has been reset, or is gone. */
-void chimdrv_handback_release(struct chimdrv_conn *conn)
+void chimdrv_giveback_release(struct chimdrv_conn *conn)
 {
-	chimdrv_handback_drop_requests(conn);
+	chimdrv_giveback_drop_requests(conn);
 	chimdrv_conn_put_target(conn);
 }
 
@@ -96,12 +96,12 @@ void chimdrv_handback_release(struct chimdrv_conn *conn)
  * The card neither gives it back nor is dead: the program is told, and all that the
  * card may still read or write stays where it is. slock, queues ours.
  */
-void chimdrv_handback_abandon(struct chimdrv_conn *conn)
+void chimdrv_giveback_abandon(struct chimdrv_conn *conn)
 {
 	if (conn->state == CHIMDRV_HOST)
 		return;
 	chimdrv_tail_stop(conn);
-	chimdrv_frag_end(conn);
+	chimdrv_lend_end(conn);
 	if (!test_bit(CHIMDRV_C_DETACHED, &conn->bits)) {
 		chimdrv_write_reap(conn);
 		chimdrv_deliver_drain(conn);
@@ -112,7 +112,7 @@ void chimdrv_handback_abandon(struct chimdrv_conn *conn)
 		chimdrv_conn_set_state(conn, CHIMDRV_HOST);
 	}
 	if (test_bit(CHIMDRV_C_GONE, &conn->bits))
-		chimdrv_handback_release(conn);
+		chimdrv_giveback_release(conn);
 }
 
 /* What was under way when a connection went back: each is a case of its own to get right. */
@@ -134,7 +134,7 @@ static void count_cargo(struct chimdrv_conn *conn)
 }
 
 /* conn->final into the socket and everything back. slock, queues ours. */
-void chimdrv_handback_restore(struct chimdrv_conn *conn)
+void chimdrv_giveback_restore(struct chimdrv_conn *conn)
 {
 	chimdrv_state_restore(conn);
 	count_cargo(conn);
@@ -145,21 +145,21 @@ void chimdrv_handback_restore(struct chimdrv_conn *conn)
 }
 
 /*
- * It did not go over, and all is as if nothing had been. HOLDING: kernel TCP has run
+ * It did not go over, and all is as if nothing had been. HOLDING: Linux TCP has run
  * all the time; else it goes on from where it was stopped.
  */
-void chimdrv_handback_undo(struct chimdrv_conn *conn)
+void chimdrv_giveback_undo(struct chimdrv_conn *conn)
 {
 	if (test_bit(CHIMDRV_C_DETACHED, &conn->bits)) {	/* the socket died meanwhile */
-		chimdrv_handback_drop_requests(conn);
+		chimdrv_giveback_drop_requests(conn);
 		chimdrv_conn_set_state(conn, CHIMDRV_HOST);
 	} else if (conn->state == CHIMDRV_HOLDING) {
 		chimdrv_detach(conn);
 		chimdrv_state_replay(conn);
 		chimdrv_conn_put(conn);		/* the socket's */
 	} else {
-		chimdrv_handback_drop_requests(conn);
-		chimdrv_handback_restore(conn);
+		chimdrv_giveback_drop_requests(conn);
+		chimdrv_giveback_restore(conn);
 	}
 }
 
@@ -187,22 +187,22 @@ static bool fits(struct chimdrv_conn *conn)
 }
 
 /* LAST and the admin completion have been processed (OP-H6). slock, queues ours. */
-void chimdrv_handback_finish(struct chimdrv_conn *conn)
+void chimdrv_giveback_finish(struct chimdrv_conn *conn)
 {
 	const struct chimdrv_tcp_state *s = &conn->final;
 	struct sock *sk = conn->sk;
 
 	chimdrv_indicate_settle(conn, conn->back_start);
 	if (test_bit(CHIMDRV_C_DETACHED, &conn->bits)) {	/* the socket died meanwhile */
-		chimdrv_handback_drop_requests(conn);
+		chimdrv_giveback_drop_requests(conn);
 		chimdrv_conn_set_state(conn, CHIMDRV_HOST);
 		return;
 	}
 	chimdrv_deliver_merge_back(conn);
 	chimdrv_write_reap(conn);
-	chimdrv_handback_drop_requests(conn);
+	chimdrv_giveback_drop_requests(conn);
 	if (sk->sk_state == TCP_CLOSE || !fits(conn)) {
-		chimdrv_handback_die(conn);
+		chimdrv_giveback_die(conn);
 		return;
 	}
 	if (conn->reason == CHIMDRV_WHY_CARD || conn->reason == CHIMDRV_WHY_LATE)
@@ -212,9 +212,9 @@ void chimdrv_handback_finish(struct chimdrv_conn *conn)
 			sock_set_flag(sk, SOCK_DONE);	/* readers find the end before the error */
 		if (s->snd_una == tcp_sk(sk)->write_seq + 1)
 			conn->end_err = 0;	/* both FINs acknowledged */
-		chimdrv_handback_die(conn);
+		chimdrv_giveback_die(conn);
 	} else {
-		chimdrv_handback_restore(conn);
+		chimdrv_giveback_restore(conn);
 	}
 	chimdrv_notify(conn, CHIMNEY_EVENT_UPLOADED);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Segments of connections that are not with the kernel's TCP, arriving by the raw
+ * Segments of connections that are not with Linux TCP, arriving by the raw
  * path: during a hand-over, over another interface, reassembled from fragments,
  * or with IP options. A netfilter hook at the end of LOCAL_IN takes them before
  * TCP does; they are held or forwarded. The same hook is where the automatic
@@ -47,7 +47,7 @@ static void fill_cb(struct sk_buff *skb, const struct tcphdr *th, bool ipv6)
 }
 
 /*
- * The segment as the kernel's TCP would see it: data at its TCP header, checksum
+ * The segment as Linux TCP would see it: data at its TCP header, checksum
  * verified, control block filled. False: it is no good and the caller drops it.
  */
 static bool dress(struct sk_buff *skb, unsigned int offset, bool ipv6)
@@ -77,7 +77,7 @@ static bool dress(struct sk_buff *skb, unsigned int offset, bool ipv6)
 	return true;
 }
 
-/* The kernel's TCP, as it takes a segment itself: now, or when the owner lets go. */
+/* Linux TCP, as it takes a segment itself: now, or when the owner lets go. */
 static void to_kernel(struct sock *sk, struct sk_buff *skb)
 {
 	tcp_segs_in(tcp_sk(sk), skb);
@@ -102,7 +102,7 @@ static void heed_tracker(struct chimdrv_conn *conn, enum chimdrv_refusal why)
 
 /*
  * slock held. What becomes of a dressed segment, by the one word that decides. As
- * long as the valves are open the kernel's TCP gets it, so that the peer never
+ * long as the valves are open Linux TCP gets it, so that the peer never
  * waits for a fence; and nothing overtakes what is still in the backlog.
  */
 static void dispose(struct sock *sk, struct sk_buff *skb, enum chimdrv_refusal tracked)
@@ -115,19 +115,19 @@ static void dispose(struct sock *sk, struct sk_buff *skb, enum chimdrv_refusal t
 		return;
 	}
 	chimdrv_held_add(conn, skb);
-	chimdrv_fwd_flush(conn);
+	chimdrv_forward_flush(conn);
 	heed_tracker(conn, tracked);
 }
 
 /*
  * RCU is held off, bottom halves mostly. NF_STOLEN once the control block is
- * changed; ours never goes on to the kernel's TCP from here.
+ * changed; ours never goes on to Linux TCP from here.
  */
 static unsigned int take(struct sock *sk, struct sk_buff *skb, unsigned int offset, bool ipv6)
 {
-	enum chimdrv_refusal tracked = chimdrv_ct_look(skb);
+	enum chimdrv_refusal tracked = chimdrv_conntrack_look(skb);
 
-	chimdrv_ct_liberal(skb);
+	chimdrv_conntrack_liberal(skb);
 	if (!dress(skb, offset, ipv6)) {
 		sk_drops_add(sk, skb);
 		kfree_skb(skb);
@@ -150,7 +150,7 @@ static bool is_ours(struct sock *sk, const struct sk_buff *skb)
 	if (chimdrv_is_ours(sk))
 		return true;
 	if (chimdrv_candidate_wanted(sk) && !chimdrv_backoff_waits(sk))
-		chimdrv_candidate_consider(sk, chimdrv_ct_look(skb));
+		chimdrv_candidate_consider(sk, chimdrv_conntrack_look(skb));
 	return false;
 }
 
@@ -250,7 +250,7 @@ int chimdrv_backlog_rcv(struct sock *sk, struct sk_buff *skb)
 	local_bh_disable();
 	spin_lock(&sk->sk_lock.slock);
 	chimdrv_held_add(conn, skb);
-	chimdrv_fwd_flush(conn);
+	chimdrv_forward_flush(conn);
 	spin_unlock(&sk->sk_lock.slock);
 	local_bh_enable();
 	return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Offload: sockets go over to the target in batches. HOST -> HOLDING (hook in,
- * arrivals pass it to the kernel's TCP) -> one RCU fence -> INITIATING (arrivals
+ * arrivals pass it to Linux TCP) -> one RCU fence -> INITIATING (arrivals
  * held, valves closed, snapshot taken) -> INITIATE -> OFFLOADED; or back to HOST
  * as if nothing had been, with the reason.
  *
@@ -86,7 +86,7 @@ static struct chimdrv_conn *conn_for(struct chimdrv_candidate *c)
 	return NULL;
 }
 
-/* (a) Hook in, kernel TCP still whole. Owned. False: somebody waits for the socket. */
+/* (a) Hook in, Linux TCP still whole. Owned. False: somebody waits for the socket. */
 static bool offload_attach_owned(struct chimdrv_candidate *c, bool insist)
 {
 	enum chimdrv_refusal why = CHIMDRV_NO_MEMORY;
@@ -139,7 +139,7 @@ static void offload_attach(struct chimdrv_candidate *c, unsigned long end)
  */
 static void offload_undo(struct chimdrv_candidate *c, enum chimdrv_refusal why)
 {
-	struct chimdrv_offload *od = chimdrv_od(c->cd);
+	struct chimdrv_od *od = chimdrv_od(c->cd);
 	struct chimdrv_conn *conn = c->conn;
 
 	if (conn->path)
@@ -170,7 +170,7 @@ static bool drained(struct sock *sk, unsigned long end)
 /* Owned. May it still go? Then it has its path, and the way to the card is straight. */
 static enum chimdrv_refusal offload_check(struct chimdrv_candidate *c, unsigned long end)
 {
-	struct chimdrv_offload *od = chimdrv_od(c->cd);
+	struct chimdrv_od *od = chimdrv_od(c->cd);
 	struct chimdrv_conn *conn = c->conn;
 	enum chimdrv_refusal why;
 
@@ -194,9 +194,9 @@ static enum chimdrv_refusal offload_check(struct chimdrv_candidate *c, unsigned 
 }
 
 /* Owned and checked. (c) Valves closed, snapshot into the list. */
-static int offload_snapshot(struct chimdrv_candidate *c, struct chimdrv_blist *bl, u32 *root)
+static int offload_snapshot(struct chimdrv_candidate *c, struct chimdrv_blocklist *bl, u32 *root)
 {
-	struct chimdrv_offload *od = chimdrv_od(c->cd);
+	struct chimdrv_od *od = chimdrv_od(c->cd);
 	struct chimdrv_conn *conn = c->conn;
 	struct sock *sk = c->sk;
 	u32 path_node, len;
@@ -208,21 +208,20 @@ static int offload_snapshot(struct chimdrv_candidate *c, struct chimdrv_blist *b
 	chimdrv_snapshot(conn);
 	chimdrv_valves_close(conn);
 	path_node = chimdrv_path_node(od, conn->path, bl, root);
-	c->tcp_node = chimdrv_blist_node(bl, CHIM_ROLE_NEW, CHIM_TCP_ALL, 0, conn->cookie);
+	c->tcp_node = chimdrv_blocklist_node(bl, CHIM_ROLE_NEW, CHIM_TCP_ALL, 0, conn->cookie);
 	len = bl->len;
 	err = chimdrv_state_export(conn, bl, c->tcp_node, &c->buffered);
 	if (err) {
 		bl->nodes--;			/* the node was the last and is not linked yet */
-		chimdrv_blist_cut(bl, len);
+		chimdrv_blocklist_cut(bl, len);
 		return err;
 	}
-	chimdrv_blist_at(bl, c->tcp_node)->next = chimdrv_blist_at(bl, path_node)->dependent;
-	chimdrv_blist_at(bl, path_node)->dependent = cpu_to_le32(c->tcp_node);
+	chimdrv_blocklist_hang(bl, path_node, c->tcp_node);
 	return 0;
 }
 
 /* Owned. Nobody is too large for an empty list, that is for the export to find out. */
-static bool offload_fits(struct chimdrv_candidate *c, const struct chimdrv_blist *bl)
+static bool offload_fits(struct chimdrv_candidate *c, const struct chimdrv_blocklist *bl)
 {
 	const u32 path = sizeof(struct chim_neighbor_const) + sizeof(struct chim_neighbor_cached) +
 			 sizeof(struct chim_neighbor_delegated) + sizeof(struct chim_path_const) +
@@ -240,7 +239,7 @@ static enum chimdrv_refusal export_refusal(int err)
 }
 
 /* One more into the list, or refused. False: the list is full, it has to wait for the next. */
-static bool offload_add(struct chimdrv_candidate *c, struct chimdrv_blist *bl, u32 *root,
+static bool offload_add(struct chimdrv_candidate *c, struct chimdrv_blocklist *bl, u32 *root,
 			unsigned long end)
 {
 	enum chimdrv_refusal why;
@@ -321,17 +320,18 @@ static void count_initiated(struct chimdrv_conn *conn)
 }
 
 /* The card's word on one connection. */
-static void offload_result(struct chimdrv_candidate *c, struct chimdrv_blist *bl, int err)
+static void offload_result(struct chimdrv_candidate *c, struct chimdrv_blocklist *bl, int err)
 {
 	struct chimdrv_conn *conn = c->conn;
-	u32 status = err ? CHIM_ST_FAILURE : le32_to_cpu(chimdrv_blist_at(bl, c->tcp_node)->status);
+	const struct chim_node *node = chimdrv_blocklist_at(bl, c->tcp_node);
+	u32 status = err ? CHIM_ST_FAILURE : le32_to_cpu(node->status);
 
 	if (!err && status == CHIM_ST_SUCCESS) {
 		count_initiated(conn);
 		spin_lock_bh(&c->sk->sk_lock.slock);
 		if (conn->state == CHIMDRV_INITIATING) {	/* else it ended with the card */
 			refcount_inc(&conn->refs);
-			c->handle = le32_to_cpu(chimdrv_blist_at(bl, c->tcp_node)->handle);
+			c->handle = le32_to_cpu(node->handle);
 			set_bit(CHIMDRV_C_TARGET, &conn->bits);
 			set_bit(CHIMDRV_C_ADMIN, &conn->bits);
 			chimdrv_progress_check(conn);
@@ -424,9 +424,9 @@ static void offload_wait_all(struct list_head *done)
 
 /* (d), (e) for those of the batch that are in the list. */
 static void offload_run(struct chimdrv_dev *cd, struct list_head *batch, unsigned int live,
-			struct chimdrv_blist *bl)
+			struct chimdrv_blocklist *bl)
 {
-	struct chimdrv_offload *od = chimdrv_od(cd);
+	struct chimdrv_od *od = chimdrv_od(cd);
 	struct chimdrv_admin_cmd cmd = { };
 	struct chimdrv_candidate *c;
 	u32 fences = 0, fence;
@@ -460,17 +460,17 @@ static void offload_run(struct chimdrv_dev *cd, struct list_head *batch, unsigne
 static void offload_batch(struct chimdrv_dev *cd, struct list_head *batch, unsigned int n,
 			  struct list_head *later)
 {
-	struct chimdrv_offload *od = chimdrv_od(cd);
+	struct chimdrv_od *od = chimdrv_od(cd);
 	u32 root = CHIM_NODE_NONE, live = 0;
 	struct chimdrv_candidate *c, *next;
-	struct chimdrv_blist bl;
+	struct chimdrv_blocklist bl;
 	unsigned long end;
 	bool moves;
 
 	mutex_lock(&od->mutex);
 	chimdrv_params_tell(od);
 	end = jiffies + msecs_to_jiffies(STILL_MS);
-	chimdrv_blist_init(&bl, cd, 3 * n);
+	chimdrv_blocklist_init(&bl, cd, 3 * n);
 	moves = offload_wire_moves(cd, end);
 	list_for_each_entry_safe(c, next, batch, node) {
 		if (!moves)
@@ -488,7 +488,7 @@ static void offload_batch(struct chimdrv_dev *cd, struct list_head *batch, unsig
 		chimdrv_room_destroy(c->buffered);
 		c->buffered = NULL;
 	}
-	chimdrv_blist_fini(&bl);
+	chimdrv_blocklist_fini(&bl);
 	chimdrv_neigh_idle_soon(od);
 	mutex_unlock(&od->mutex);
 }
@@ -514,7 +514,7 @@ static void offload_pass(struct list_head *candidates, unsigned int most)
 		if (!c->conn)
 			list_move_tail(&c->node, &done);
 	}
-	/* segments already past the hook reach kernel TCP before the valves close */
+	/* segments already past the hook reach Linux TCP before the valves close */
 	if (!list_empty(candidates) && !READ_ONCE(no_fence))
 		synchronize_rcu_expedited();
 	while (!list_empty(candidates)) {

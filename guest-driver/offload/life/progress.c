@@ -20,7 +20,7 @@ static void go(struct chimdrv_conn *conn)
 	chimdrv_conn_set_state(conn, CHIMDRV_OFFLOADED);
 	set_bit(CHIMDRV_C_FRESH, &conn->bits);
 	chimdrv_recv_post(conn);
-	chimdrv_fwd_flush(conn);
+	chimdrv_forward_flush(conn);
 	chimdrv_notify(conn, CHIMNEY_EVENT_OFFLOADED);
 	if (test_bit(CHIMDRV_C_UPLOAD, &conn->bits))
 		chimdrv_ask_upload_again(conn);
@@ -54,7 +54,7 @@ static enum chimdrv_why must_leave(struct chimdrv_conn *conn)
 
 /*
  * Options and routes that have changed: the way may be another, or closed. Then the
- * target gets no more to send, as kernel TCP would send no more that way.
+ * target gets no more to send, as Linux TCP would send no more that way.
  */
 static enum chimdrv_why must_leave_route(struct chimdrv_conn *conn)
 {
@@ -78,7 +78,7 @@ static void heed_program(struct chimdrv_conn *conn)
 		why = must_leave_route(conn);
 	clear_bit(CHIMDRV_C_FRESH, &conn->bits);
 	changed = chimdrv_snapshot_changed(conn);
-	/* with kernel TCP it counts what has been waited already; an UPDATE begins anew (UPD-11) */
+	/* with Linux TCP it counts what has been waited already; an UPDATE begins anew (UPD-11) */
 	if (!why && conn->user_timeout != timeout && conn->nsends)
 		why = CHIMDRV_WHY_SOCKOPT;
 	if (why)
@@ -98,17 +98,17 @@ static bool handed_over(const struct chimdrv_conn *conn)
 static void run(struct chimdrv_conn *conn)
 {
 	if (test_bit(CHIMDRV_C_ABANDONED, &conn->bits)) {
-		chimdrv_handback_abandon(conn);
+		chimdrv_giveback_abandon(conn);
 		return;
 	}
 	if (test_bit(CHIMDRV_C_UNDO, &conn->bits) && conn->state != CHIMDRV_HOST) {
-		chimdrv_handback_undo(conn);
+		chimdrv_giveback_undo(conn);
 		return;
 	}
 	if (conn->state <= CHIMDRV_HOLDING)
 		return;
 	if (test_bit(CHIMDRV_C_GONE, &conn->bits) && !handed_over(conn)) {
-		chimdrv_handback_die(conn);
+		chimdrv_giveback_die(conn);
 		return;
 	}
 	if (!test_bit(CHIMDRV_C_DETACHED, &conn->bits)) {
@@ -120,12 +120,12 @@ static void run(struct chimdrv_conn *conn)
 		if (test_bit(CHIMDRV_C_FRESH, &conn->bits) ||
 		    (!test_bit(CHIMDRV_C_UPLOAD, &conn->bits) && chimdrv_route_stale(conn)))
 			heed_program(conn);
-		chimdrv_fwd_flush(conn);
+		chimdrv_forward_flush(conn);
 		chimdrv_recv_post(conn);
 		if (!test_bit(CHIMDRV_C_QUIET, &conn->bits))
 			chimdrv_send_post(conn);
 	} else if (handed_over(conn)) {
-		chimdrv_handback_finish(conn);
+		chimdrv_giveback_finish(conn);
 	}
 }
 
@@ -135,7 +135,7 @@ void chimdrv_progress_check(struct chimdrv_conn *conn)
 	go(conn);
 	if (test_bit(CHIMDRV_C_ABANDONED, &conn->bits) && conn->state == CHIMDRV_HOST) {
 		if (test_bit(CHIMDRV_C_GONE, &conn->bits))
-			chimdrv_handback_release(conn);
+			chimdrv_giveback_release(conn);
 		return;
 	}
 	if (!sock_owned_by_user(conn->sk))
@@ -151,13 +151,13 @@ void chimdrv_progress_look(struct chimdrv_conn *conn)
 	spin_unlock_bh(&conn->sk->sk_lock.slock);
 }
 
-/* What the owner has done with a socket that is not kernel TCP's. */
+/* What the owner has done with a socket that is not Linux TCP's. */
 static void look_after_owner(struct chimdrv_conn *conn)
 {
 	struct tcp_sock *tp = tcp_sk(conn->sk);
 
 	if (tp->rcv_nxt != conn->seen_rcv_nxt || tp->snd_una != conn->seen_snd_una) {
-		chimdrv_count(conn->cd, leaks);	/* kernel TCP has processed a segment */
+		chimdrv_count(conn->cd, leaks);	/* Linux TCP has processed a segment */
 		conn->seen_rcv_nxt = tp->rcv_nxt;
 		conn->seen_snd_una = tp->snd_una;
 	}
@@ -176,7 +176,7 @@ void chimdrv_progress_released(struct chimdrv_conn *conn)
 	conn->releasing = false;
 	if (conn->state == CHIMDRV_OFFLOADED && !test_bit(CHIMDRV_C_QUIET, &conn->bits) &&
 	    !test_bit(CHIMDRV_C_DETACHED, &conn->bits))
-		chimdrv_frag_provide(conn);
+		chimdrv_lend_provide(conn);
 }
 
 /*

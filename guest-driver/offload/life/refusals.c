@@ -27,7 +27,7 @@ struct refused {
 	unsigned long ino;	/* sockets' addresses and tuples come again; 0: it had none left */
 	u32 tuple;
 	u32 why;		/* enum chimdrv_refusal */
-	struct chimdrv_offload *od;	/* where it is counted; NULL: in no_card */
+	struct chimdrv_od *od;	/* where it is counted; NULL: in no_card */
 	bool recent;		/* looked at since it was put at the end of the line */
 	struct rcu_head rcu;
 };
@@ -104,7 +104,7 @@ static struct refused *add(const struct sock *sk, unsigned long ino)
 	return r;
 }
 
-void chimdrv_refusals_note(const struct sock *sk, struct chimdrv_offload *od,
+void chimdrv_refusals_note(const struct sock *sk, struct chimdrv_od *od,
 			   enum chimdrv_refusal why)
 {
 	unsigned long ino = sock_i_ino((struct sock *)sk);
@@ -156,7 +156,7 @@ u64 chimdrv_refusals_no_card(enum chimdrv_refusal why)
 	return atomic64_read(&book.no_card[why]);
 }
 
-void chimdrv_refusals_forget(struct chimdrv_offload *od)
+void chimdrv_refusals_forget(struct chimdrv_od *od)
 {
 	struct refused *r, *next;
 

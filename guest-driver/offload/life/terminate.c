@@ -33,7 +33,7 @@ static u32 terminate_send_room(struct chimdrv_conn *conn)
 
 /*
  * More than this the card cannot have taken from the peer. Where the right edge stays the
- * target rounds it to the scale with each ACK, as kernel TCP does, so that in sum it may
+ * target rounds it to the scale with each ACK, as Linux TCP does, so that in sum it may
  * pass the one that is owed by as much as the target has memory for.
  */
 static u32 terminate_most(const struct chimdrv_conn *conn)
@@ -84,7 +84,7 @@ static struct chimdrv_room *terminate_room(const struct chimdrv_conn *conn, u32 
 }
 
 /* The node of one connection, with room for all that can come back (OP-D9). */
-static int terminate_node(struct chimdrv_upload *u, struct chimdrv_blist *bl, bool must)
+static int terminate_node(struct chimdrv_upload *u, struct chimdrv_blocklist *bl, bool must)
 {
 	u32 sends = terminate_send_room(u->conn), len;
 	struct chim_tcp_delegated *d;
@@ -94,36 +94,36 @@ static int terminate_node(struct chimdrv_upload *u, struct chimdrv_blist *bl, bo
 	u->room = terminate_room(u->conn, &len, must);
 	if (!u->room)
 		return -ENOMEM;
-	off = chimdrv_blist_reserve(bl, sizeof(*d));
-	refs = chimdrv_blist_reserve(bl, sends * sizeof(struct chim_send_ref));
-	sges = chimdrv_blist_reserve(bl, u->room->count * sizeof(struct chim_sge));
+	off = chimdrv_blocklist_reserve(bl, sizeof(*d));
+	refs = chimdrv_blocklist_reserve(bl, sends * sizeof(struct chim_send_ref));
+	sges = chimdrv_blocklist_reserve(bl, u->room->count * sizeof(struct chim_sge));
 	if (off < 0 || refs < 0 || sges < 0)
 		return -EMSGSIZE;
 	u->len = len;
 	u->d_off = off;
 	u->refs_off = refs;
 	u->room_off = sges;
-	d = chimdrv_blist_ptr(bl, off);
+	d = chimdrv_blocklist_ptr(bl, off);
 	d->hdr.length = cpu_to_le32(sizeof(*d));
 	d->send_off = cpu_to_le32(refs);
 	d->send_count = cpu_to_le32(sends);
 	d->buffered_off = cpu_to_le32(sges);
-	d->buffered_sges = cpu_to_le32(chimdrv_room_sges(u->room, chimdrv_blist_ptr(bl, sges),
+	d->buffered_sges = cpu_to_le32(chimdrv_room_sges(u->room, chimdrv_blocklist_ptr(bl, sges),
 							 len));
 	d->buffered_len = cpu_to_le32(len);
-	u->node = chimdrv_blist_node(bl, CHIM_ROLE_OBJECT, CHIM_TCP_DELEGATED, u->conn->handle,
-				     u->conn->cookie);
-	n = chimdrv_blist_at(bl, u->node);
+	u->node = chimdrv_blocklist_node(bl, CHIM_ROLE_OBJECT, CHIM_TCP_DELEGATED, u->conn->handle,
+					 u->conn->cookie);
+	n = chimdrv_blocklist_at(bl, u->node);
 	n->state_off = cpu_to_le32(off);
 	n->state_len = cpu_to_le32(sizeof(*d));
 	if (u->node)
-		chimdrv_blist_at(bl, u->node - 1)->next = cpu_to_le32(u->node);
+		chimdrv_blocklist_at(bl, u->node - 1)->next = cpu_to_le32(u->node);
 	return 0;
 }
 
 /* As many of the @n as list and memory take; the first in any case, if it can be mapped. */
 static unsigned int terminate_list(struct chimdrv_upload *up, unsigned int n,
-				   struct chimdrv_blist *bl)
+				   struct chimdrv_blocklist *bl)
 {
 	unsigned int i;
 	u32 bytes = 0, len;
@@ -135,7 +135,7 @@ static unsigned int terminate_list(struct chimdrv_upload *up, unsigned int n,
 		if (err) {
 			chimdrv_room_destroy(up[i].room);
 			up[i].room = NULL;
-			chimdrv_blist_cut(bl, len);
+			chimdrv_blocklist_cut(bl, len);
 			break;
 		}
 		bytes += up[i].room->size;
@@ -144,9 +144,9 @@ static unsigned int terminate_list(struct chimdrv_upload *up, unsigned int n,
 }
 
 /* The card has let go: what it handed back waits in the connection for LAST and the socket. */
-static void terminate_take(struct chimdrv_upload *u, struct chimdrv_blist *bl)
+static void terminate_take(struct chimdrv_upload *u, struct chimdrv_blocklist *bl)
 {
-	const struct chim_tcp_delegated *d = chimdrv_blist_ptr(bl, u->d_off);
+	const struct chim_tcp_delegated *d = chimdrv_blocklist_ptr(bl, u->d_off);
 	struct chimdrv_conn *conn = u->conn;
 	u32 len = le32_to_cpu(d->buffered_len), seq;
 	struct chimdrv_tcp_state final;
@@ -164,7 +164,7 @@ static void terminate_take(struct chimdrv_upload *u, struct chimdrv_blist *bl)
 	chimdrv_count_add(conn->cd, buffered_out_bytes, len);
 	spin_lock_bh(&conn->sk->sk_lock.slock);
 	conn->final = final;
-	chimdrv_sendback_take(conn, d, chimdrv_blist_ptr(bl, u->refs_off));
+	chimdrv_sendback_take(conn, d, chimdrv_blocklist_ptr(bl, u->refs_off));
 	skb_queue_splice_tail_init(&back, &conn->back);
 	conn->back_start = seq;
 	if (lost)
@@ -177,7 +177,7 @@ static void terminate_take(struct chimdrv_upload *u, struct chimdrv_blist *bl)
 
 /* -------------------------------------------------------------------------- the command */
 
-/* The kernel's TCP has ended it and the gate has kept its reset: the target sends one. */
+/* Linux TCP has ended it and the gate has kept its reset: the target sends one. */
 static bool died(const struct chimdrv_conn *conn)
 {
 	return test_bit(CHIMDRV_C_DETACHED, &conn->bits) || conn->sk->sk_state == TCP_CLOSE;
@@ -219,7 +219,7 @@ static int terminate_fence(struct chimdrv_conn *conn, u32 fence_id, unsigned lon
 
 /* Those whose fence finds no place stay out of the command. Returns how many are in. */
 static unsigned int terminate_fences(struct chimdrv_upload *up, unsigned int n,
-				     struct chimdrv_blist *bl, u32 id)
+				     struct chimdrv_blocklist *bl, u32 id)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(FENCE_MS);
 	unsigned int i, in = 0;
@@ -232,7 +232,7 @@ static unsigned int terminate_fences(struct chimdrv_upload *up, unsigned int n,
 			continue;
 		}
 		up[i].result = UPLOAD_AGAIN;
-		node = chimdrv_blist_at(bl, up[i].node);
+		node = chimdrv_blocklist_at(bl, up[i].node);
 		node->role = CHIM_ROLE_PLACEHOLDER;
 		node->type = 0;
 		node->handle = 0;
@@ -272,10 +272,10 @@ static enum chimdrv_upload_result result_of(u32 status)
 }
 
 /* What the card says of one connection of the list. */
-static void terminate_word(struct chimdrv_upload *u, struct chimdrv_blist *bl,
+static void terminate_word(struct chimdrv_upload *u, struct chimdrv_blocklist *bl,
 			   enum chimdrv_upload_result list)
 {
-	const struct chim_node *node = chimdrv_blist_at(bl, u->node);
+	const struct chim_node *node = chimdrv_blocklist_at(bl, u->node);
 	u32 info = le32_to_cpu(node->info);
 	struct chimdrv_conn *conn = u->conn;
 
@@ -299,15 +299,15 @@ unsigned int chimdrv_terminate(struct chimdrv_dev *cd, struct chimdrv_upload *up
 	u32 id = chimdrv_stateop_fence_id(chimdrv_od(cd));
 	struct chimdrv_admin_cmd cmd = { };
 	enum chimdrv_upload_result list;
-	struct chimdrv_blist bl;
+	struct chimdrv_blocklist bl;
 	unsigned int i, in;
 	int err = 0;
 
-	chimdrv_blist_init(&bl, cd, n);
+	chimdrv_blocklist_init(&bl, cd, n);
 	n = terminate_list(up, n, &bl);
 	if (!n) {
 		up[0].result = UPLOAD_AGAIN;
-		chimdrv_blist_fini(&bl);
+		chimdrv_blocklist_fini(&bl);
 		return 1;
 	}
 	in = terminate_fences(up, n, &bl, id);
@@ -321,6 +321,6 @@ unsigned int chimdrv_terminate(struct chimdrv_dev *cd, struct chimdrv_upload *up
 		chimdrv_count(cd, bulk_lists);
 	for (i = 0; i < n; i++)
 		terminate_word(&up[i], &bl, list);
-	chimdrv_blist_fini(&bl);
+	chimdrv_blocklist_fini(&bl);
 	return n;
 }

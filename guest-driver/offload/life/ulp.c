@@ -57,7 +57,7 @@ static int upload_owned(struct sock *sk, enum chimdrv_why why)
 	return err;
 }
 
-/* A call that needs the socket with kernel TCP begins; until its end nothing takes it there. */
+/* A call that needs the socket with Linux TCP begins; until its end nothing takes it there. */
 static void op_begin(struct chimdrv_bar *bar, struct sock *sk)
 {
 	__module_get(THIS_MODULE);	/* the socket's reference goes away inside */

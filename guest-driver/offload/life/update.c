@@ -20,9 +20,9 @@ struct update {
 	u32 wnd;		/* what it is told */
 };
 
-static int update_node(struct update *u, struct chimdrv_blist *bl)
+static int update_node(struct update *u, struct chimdrv_blocklist *bl)
 {
-	int off = chimdrv_blist_reserve(bl, sizeof(struct chim_tcp_cached));
+	int off = chimdrv_blocklist_reserve(bl, sizeof(struct chim_tcp_cached));
 	struct chimdrv_conn *conn = u->conn;
 	struct chim_node *n;
 	u32 node;
@@ -31,20 +31,20 @@ static int update_node(struct update *u, struct chimdrv_blist *bl)
 		return off;
 	spin_lock_bh(&conn->sk->sk_lock.slock);
 	u->granted = conn->wnd_granted;
-	u->wnd = chimdrv_state_cached(conn, chimdrv_blist_ptr(bl, off), true);
+	u->wnd = chimdrv_state_cached(conn, chimdrv_blocklist_ptr(bl, off), true);
 	spin_unlock_bh(&conn->sk->sk_lock.slock);
-	node = chimdrv_blist_node(bl, CHIM_ROLE_OBJECT, CHIM_TCP_CACHED, conn->handle,
-				  conn->cookie);
-	n = chimdrv_blist_at(bl, node);
+	node = chimdrv_blocklist_node(bl, CHIM_ROLE_OBJECT, CHIM_TCP_CACHED, conn->handle,
+				      conn->cookie);
+	n = chimdrv_blocklist_at(bl, node);
 	n->state_off = cpu_to_le32(off);
 	n->state_len = cpu_to_le32(sizeof(struct chim_tcp_cached));
 	if (node)
-		chimdrv_blist_at(bl, node - 1)->next = cpu_to_le32(node);
+		chimdrv_blocklist_at(bl, node - 1)->next = cpu_to_le32(node);
 	u->node = node;
 	return 0;
 }
 
-static struct chimdrv_conn *next_conn(struct chimdrv_offload *od)
+static struct chimdrv_conn *next_conn(struct chimdrv_od *od)
 {
 	struct chimdrv_conn *conn;
 
@@ -57,8 +57,8 @@ static struct chimdrv_conn *next_conn(struct chimdrv_offload *od)
 }
 
 /* The next ones that wait, into the list as far as it goes. */
-static unsigned int update_collect(struct chimdrv_offload *od, struct update *up, unsigned int max,
-				   struct chimdrv_blist *bl)
+static unsigned int update_collect(struct chimdrv_od *od, struct update *up, unsigned int max,
+				   struct chimdrv_blocklist *bl)
 {
 	struct chimdrv_conn *conn;
 	unsigned int n = 0;
@@ -111,12 +111,12 @@ static void update_told(struct update *u)
  * The word on one connection. What the card has no room to hear is asked for again;
  * what it refuses goes back (UPD-15).
  */
-static void update_end(struct update *u, struct chimdrv_blist *bl, int err, u32 status)
+static void update_end(struct update *u, struct chimdrv_blocklist *bl, int err, u32 status)
 {
 	struct chimdrv_conn *conn = u->conn;
 
 	if (!err)
-		status = le32_to_cpu(chimdrv_blist_at(bl, u->node)->status);
+		status = le32_to_cpu(chimdrv_blocklist_at(bl, u->node)->status);
 	if (!err && status == CHIM_ST_SUCCESS) {
 		conn->update_tries = 0;
 		update_told(u);
@@ -135,15 +135,15 @@ static void update_end(struct update *u, struct chimdrv_blist *bl, int err, u32 
  * One UPDATE. Returns how many have waited for it; *split: the card has refused it as a
  * whole, and they wait again, each for one of its own.
  */
-static unsigned int update_some(struct chimdrv_offload *od, unsigned int most, bool *split)
+static unsigned int update_some(struct chimdrv_od *od, unsigned int most, bool *split)
 {
 	struct update up[UPDATE_BATCH];
 	struct chimdrv_admin_cmd cmd = { };
-	struct chimdrv_blist bl;
+	struct chimdrv_blocklist bl;
 	unsigned int n, i;
 	int err;
 
-	chimdrv_blist_init(&bl, od->cd, most);
+	chimdrv_blocklist_init(&bl, od->cd, most);
 	n = update_collect(od, up, most, &bl);
 	err = bl.nodes ? chimdrv_stateop_exec(od->cd, CHIM_OP_UPDATE, &bl, 0, 0, &cmd) : 0;
 	if (bl.nodes > 1 && !err)
@@ -156,13 +156,13 @@ static unsigned int update_some(struct chimdrv_offload *od, unsigned int most, b
 			update_end(&up[i], &bl, err, cmd.status);
 		chimdrv_conn_put(up[i].conn);
 	}
-	chimdrv_blist_fini(&bl);
+	chimdrv_blocklist_fini(&bl);
 	return n;
 }
 
 static void update_work(struct work_struct *work)
 {
-	struct chimdrv_offload *od = container_of(work, struct chimdrv_offload, update_work.work);
+	struct chimdrv_od *od = container_of(work, struct chimdrv_od, update_work.work);
 	unsigned int n, alone = 0;
 	bool split;
 
@@ -175,7 +175,7 @@ static void update_work(struct work_struct *work)
 }
 
 /* Once per card, before anybody can ask. */
-void chimdrv_update_work_init(struct chimdrv_offload *od)
+void chimdrv_update_work_init(struct chimdrv_od *od)
 {
 	INIT_LIST_HEAD(&od->updates);
 	INIT_DELAYED_WORK(&od->update_work, update_work);

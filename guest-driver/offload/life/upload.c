@@ -18,7 +18,7 @@
 #define MARKER_MS	10	/* and one that owes a marker is looked at so often */
 
 /* One that could not be run now, with the list's reference. */
-static void upload_later(struct chimdrv_offload *od, struct chimdrv_conn *conn, unsigned int ms)
+static void upload_later(struct chimdrv_od *od, struct chimdrv_conn *conn, unsigned int ms)
 {
 	spin_lock_bh(&od->lock);
 	conn->upload_due = jiffies + msecs_to_jiffies(ms);
@@ -27,7 +27,7 @@ static void upload_later(struct chimdrv_offload *od, struct chimdrv_conn *conn, 
 	mod_delayed_work(od->wq, &od->upload_again, 0);		/* which finds out when */
 }
 
-static struct chimdrv_conn *upload_next(struct chimdrv_offload *od)
+static struct chimdrv_conn *upload_next(struct chimdrv_od *od)
 {
 	struct chimdrv_conn *conn;
 
@@ -43,7 +43,7 @@ static struct chimdrv_conn *upload_next(struct chimdrv_offload *od)
  * Those asked for that the target really has. One that it has taken and not announced is
  * looked at again; the others are on their way back already.
  */
-static unsigned int upload_collect(struct chimdrv_offload *od, struct chimdrv_upload *up)
+static unsigned int upload_collect(struct chimdrv_od *od, struct chimdrv_upload *up)
 {
 	struct chimdrv_conn *conn;
 	unsigned int n = 0;
@@ -67,7 +67,7 @@ static unsigned int upload_collect(struct chimdrv_offload *od, struct chimdrv_up
 }
 
 /* The card owes it nothing more, or never will. */
-static void upload_over(struct chimdrv_offload *od, struct chimdrv_conn *conn)
+static void upload_over(struct chimdrv_od *od, struct chimdrv_conn *conn)
 {
 	set_bit(CHIMDRV_C_LET_GO, &conn->bits);
 	wake_up_all(&od->idle);
@@ -91,7 +91,7 @@ static void upload_without_last(struct chimdrv_conn *conn)
 }
 
 /* Taken: both markers are in, or the target's hold ends without. Lost with the card. */
-static void upload_end(struct chimdrv_offload *od, struct chimdrv_conn *conn, bool taken)
+static void upload_end(struct chimdrv_od *od, struct chimdrv_conn *conn, bool taken)
 {
 	chimdrv_sendback_end(conn);
 	if (conn->path)
@@ -109,7 +109,7 @@ static bool handed_over(const struct chimdrv_conn *conn)
 }
 
 /* LAST comes with the card's answer as a rule. */
-static void upload_taken(struct chimdrv_offload *od, struct chimdrv_conn *conn, unsigned long soon)
+static void upload_taken(struct chimdrv_od *od, struct chimdrv_conn *conn, unsigned long soon)
 {
 	long left = (long)(soon - jiffies);
 
@@ -127,7 +127,7 @@ static void upload_taken(struct chimdrv_offload *od, struct chimdrv_conn *conn, 
 /* Those for whose LAST one waits: what has come, and what is late. */
 static void upload_ends(struct work_struct *work)
 {
-	struct chimdrv_offload *od = container_of(work, struct chimdrv_offload, upload_ends.work);
+	struct chimdrv_od *od = container_of(work, struct chimdrv_od, upload_ends.work);
 	struct chimdrv_conn *conn, *next;
 	LIST_HEAD(list);
 
@@ -153,7 +153,7 @@ static void upload_ends(struct work_struct *work)
 }
 
 /* The program's connection ends; what the card may still touch waits for its reset. */
-static void upload_give_up(struct chimdrv_offload *od, struct chimdrv_conn *conn)
+static void upload_give_up(struct chimdrv_od *od, struct chimdrv_conn *conn)
 {
 	dev_warn_ratelimited(od->cd->dev,
 			     "a connection is not given back and ends; "
@@ -170,7 +170,7 @@ static void upload_give_up(struct chimdrv_offload *od, struct chimdrv_conn *conn
 }
 
 /* Not now. Others go first. */
-static void upload_retry(struct chimdrv_offload *od, struct chimdrv_conn *conn)
+static void upload_retry(struct chimdrv_od *od, struct chimdrv_conn *conn)
 {
 	unsigned int ms = 10u << min_t(u8, conn->upload_tries, 5);
 
@@ -180,7 +180,7 @@ static void upload_retry(struct chimdrv_offload *od, struct chimdrv_conn *conn)
 }
 
 /* One that was alone in its list, or was told so itself. */
-static void upload_failed(struct chimdrv_offload *od, struct chimdrv_upload *u)
+static void upload_failed(struct chimdrv_od *od, struct chimdrv_upload *u)
 {
 	if (!u->conn->upload_end)
 		u->conn->upload_end = (jiffies + msecs_to_jiffies(UPLOAD_MS)) | 1;
@@ -214,7 +214,7 @@ static bool upload_once_more(const struct chimdrv_upload *up, unsigned int n, un
 }
 
 /* What has come of a list: to its end, or on to the next time. */
-static void upload_results(struct chimdrv_offload *od, struct chimdrv_upload *up, unsigned int n)
+static void upload_results(struct chimdrv_od *od, struct chimdrv_upload *up, unsigned int n)
 {
 	unsigned long soon = jiffies + msecs_to_jiffies(MARKER_MS);
 	unsigned int i;
@@ -230,7 +230,7 @@ static void upload_results(struct chimdrv_offload *od, struct chimdrv_upload *up
 }
 
 /* All of the @n, in as few lists as the card takes. */
-static void upload_batch(struct chimdrv_offload *od, struct chimdrv_upload *up, unsigned int n)
+static void upload_batch(struct chimdrv_od *od, struct chimdrv_upload *up, unsigned int n)
 {
 	unsigned int most = n, now, asks;
 
@@ -246,7 +246,7 @@ static void upload_batch(struct chimdrv_offload *od, struct chimdrv_upload *up, 
 
 static void upload_work(struct work_struct *work)
 {
-	struct chimdrv_offload *od = container_of(work, struct chimdrv_offload, upload_work);
+	struct chimdrv_od *od = container_of(work, struct chimdrv_od, upload_work);
 	struct chimdrv_upload *up = kcalloc(CHIMDRV_BATCH, sizeof(*up), GFP_KERNEL | __GFP_NOFAIL);
 	unsigned int n;
 
@@ -263,7 +263,7 @@ static void upload_work(struct work_struct *work)
 /* Those whose time has come, and again when the next one's does. */
 static void upload_again(struct work_struct *work)
 {
-	struct chimdrv_offload *od = container_of(work, struct chimdrv_offload, upload_again.work);
+	struct chimdrv_od *od = container_of(work, struct chimdrv_od, upload_again.work);
 	unsigned long now = jiffies, wait = ULONG_MAX;
 	struct chimdrv_conn *conn, *next;
 
@@ -281,7 +281,7 @@ static void upload_again(struct work_struct *work)
 }
 
 /* Once per card, before anybody can ask. */
-void chimdrv_upload_work_init(struct chimdrv_offload *od)
+void chimdrv_upload_work_init(struct chimdrv_od *od)
 {
 	INIT_LIST_HEAD(&od->uploads);
 	INIT_LIST_HEAD(&od->uploads_later);

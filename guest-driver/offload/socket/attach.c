@@ -73,7 +73,7 @@ struct chimdrv_conn *chimdrv_attach_conn_get(const struct sock *sk)
 /* --------------------------------------------------- address family operations */
 
 /*
- * Every transmission of the kernel's TCP passes here. While it stands still none
+ * Every transmission of Linux TCP passes here. While it stands still none
  * may: a segment that shows up is a valve left open, is not sent, and counts. The
  * error leaves it in the write queue as not sent. A reset is the last act of a TCP that
  * throws the write queue away next, from which the card may be reading.
@@ -127,7 +127,7 @@ static struct chimdrv_af *af_get(const struct inet_connection_sock_af_ops *base)
 
 /*
  * The socket is owned and has been checked. From here on arrivals are ours to pass on.
- * Who waits for the socket has chosen kernel TCP's operation, TCP_ULP perhaps, which
+ * Who waits for the socket has chosen Linux TCP's operation, TCP_ULP perhaps, which
  * would find the slot taken: such a moment is passed by, unless we @insist.
  */
 int chimdrv_attach(struct chimdrv_conn *conn, bool insist)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Bars: sockets that nothing may take from the kernel's TCP, because a call that must
+ * Bars: sockets that nothing may take from Linux TCP, because a call that must
  * find them there (close, shutdown, TCP_ULP ...) is between its upload and its end. The
  * connection is gone by then, so the bar stands in a table of its own, by the socket's
  * address, and lives on the stack of the call.

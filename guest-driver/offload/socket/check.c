@@ -42,7 +42,7 @@ enum chimdrv_refusal chimdrv_check_option(const struct sock *sk)
 }
 
 /*
- * SO_MAX_PACING_RATE, or a congestion control that paces: kept by kernel TCP, or by
+ * SO_MAX_PACING_RATE, or a congestion control that paces: kept by Linux TCP, or by
  * sch_fq, which the target's segments do not pass.
  */
 bool chimdrv_check_paced(const struct sock *sk)
@@ -62,7 +62,7 @@ static bool good_congestion_control(const struct sock *sk)
 }
 
 /*
- * Its last descriptor is closed: the close may have chosen kernel TCP's operation before
+ * Its last descriptor is closed: the close may have chosen Linux TCP's operation before
  * the socket was ours, and not have come as far as the socket lock. RCU or owner.
  */
 static bool closing(const struct sock *sk)

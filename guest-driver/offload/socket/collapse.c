@@ -3,7 +3,7 @@
  * Received bytes that wait in the socket in frames much larger than they are: copied
  * into compact ones, before the card is told that there is no room. So a reader that
  * waits for more without taking what is there (MSG_PEEK with MSG_WAITALL, SO_RCVLOWAT,
- * FIONREAD) gets as much as kernel TCP, which collapses its queue too, would hold.
+ * FIONREAD) gets as much as Linux TCP, which collapses its queue too, would hold.
  *
  * All of it under the socket's slock, with the socket's queues ours.
  */

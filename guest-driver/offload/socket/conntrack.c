@@ -50,7 +50,7 @@ static bool has_synproxy(const struct nf_conn *ct)
 }
 
 /* Any context, RCU. Why a connection whose segment this is cannot be the target's. */
-enum chimdrv_refusal chimdrv_ct_look(const struct sk_buff *skb)
+enum chimdrv_refusal chimdrv_conntrack_look(const struct sk_buff *skb)
 {
 	enum ip_conntrack_info info;
 	struct nf_conn *ct = nf_ct_get(skb, &info);
@@ -69,7 +69,7 @@ enum chimdrv_refusal chimdrv_ct_look(const struct sk_buff *skb)
 }
 
 /* Any context, RCU. From here on the tracker does not see all segments of the connection. */
-void chimdrv_ct_liberal(const struct sk_buff *skb)
+void chimdrv_conntrack_liberal(const struct sk_buff *skb)
 {
 	enum ip_conntrack_info info;
 	struct nf_conn *ct = nf_ct_get(skb, &info);
@@ -78,11 +78,11 @@ void chimdrv_ct_liberal(const struct sk_buff *skb)
 		be_liberal(ct);
 }
 #else
-void chimdrv_ct_liberal(const struct sk_buff *skb)
+void chimdrv_conntrack_liberal(const struct sk_buff *skb)
 {
 }
 
-enum chimdrv_refusal chimdrv_ct_look(const struct sk_buff *skb)
+enum chimdrv_refusal chimdrv_conntrack_look(const struct sk_buff *skb)
 {
 	return CHIMDRV_NO_NONE;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The route of a socket: which card it leads to, whether the target can send that way,
- * and whether it is still the way that the target was given. Kernel TCP asks for a new
+ * and whether it is still the way that the target was given. Linux TCP asks for a new
  * route before it sends whenever the one that it holds has become invalid; the target
  * cannot, so the driver asks in its place, by the kernel's own function. Who tells it
  * that routes have changed is route_watch.c.
@@ -47,7 +47,7 @@ static enum chimdrv_refusal treatment(const struct dst_entry *dst)
 }
 
 /*
- * Metrics by which kernel TCP goes and the target does not, and packets that routers may
+ * Metrics by which Linux TCP goes and the target does not, and packets that routers may
  * cut: the target's have DF.
  */
 static enum chimdrv_refusal habits(const struct sock *sk, const struct dst_entry *dst)
@@ -177,7 +177,7 @@ static enum chimdrv_why another_way(const struct chimdrv_conn *conn, const struc
 	return dst_mtu(dst) == conn->route.mtu ? CHIMDRV_WHY_NONE : CHIMDRV_WHY_MTU;
 }
 
-/* slock, queues ours. Would kernel TCP look for another route before it sends? */
+/* slock, queues ours. Would Linux TCP look for another route before it sends? */
 bool chimdrv_route_stale(const struct chimdrv_conn *conn)
 {
 	struct dst_entry *dst = __sk_dst_get(conn->sk);
@@ -193,7 +193,7 @@ bool chimdrv_route_stale(const struct chimdrv_conn *conn)
 }
 
 /*
- * slock, queues ours, OFFLOADED. The route as kernel TCP would have it now. Why the
+ * slock, queues ours, OFFLOADED. The route as Linux TCP would have it now. Why the
  * connection cannot stay: there is none, or it is another way than the target's.
  */
 enum chimdrv_why chimdrv_route_check(struct chimdrv_conn *conn)

@@ -117,8 +117,8 @@ u8 chimdrv_snapshot_tos(const struct sock *sk)
 }
 
 /*
- * slock or owner. Read the options of the socket; true if any differs from what the target knows. What
- * is sent after a change of the header has the new one with kernel TCP.
+ * slock or owner. Read the options of the socket; true if any differs from what the target
+ * knows. What is sent after a change of the header has the new one with Linux TCP.
  */
 bool chimdrv_snapshot_options(struct chimdrv_conn *conn)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The target's last state into the kernel's TCP, so that it goes on as if it had
+ * The target's last state into Linux TCP, so that it goes on as if it had
  * never stopped: write queue and retransmission queue, window, congestion,
  * timestamps, FIN; then the segments that were held. Timers: state_timers.c.
  *
@@ -91,7 +91,7 @@ static void set_segs(struct sk_buff *skb, u32 mss)
 
 /*
  * [SND.UNA, SND.MAX) to the retransmission queue, the rest stays to be sent. What the
- * target has sent decides alone: what the kernel's TCP took for sent has met the gate.
+ * target has sent decides alone: what Linux TCP took for sent has met the gate.
  */
 static void restore_queues(struct sock *sk, const struct chimdrv_tcp_state *s)
 {
@@ -208,7 +208,7 @@ static void restore_fin(struct sock *sk, struct chimdrv_tcp_state *s)
 
 /*
  * The window that the target has offered can be filled at once: make room for it, within
- * tcp_rmem as kernel TCP would, and beyond it only for what is promised already. What is
+ * tcp_rmem as Linux TCP would, and beyond it only for what is promised already. What is
  * full need not grow for less than a segment, and cannot where the program has fixed the
  * size: then what waits there is made compact.
  */
@@ -275,8 +275,8 @@ void chimdrv_state_restore(struct chimdrv_conn *conn)
 /* ------------------------------------------------------------------------ what was held */
 
 /*
- * A segment without payload, as the peer would have sent it, so that the kernel's
- * TCP does what it does on a FIN or RST. Its memory was put aside at attach.
+ * A segment without payload, as the peer would have sent it, so that Linux TCP does
+ * what it does on a FIN or RST. Its memory was put aside at attach.
  */
 static void synth(struct chimdrv_conn *conn, u8 flags)
 {
@@ -326,7 +326,7 @@ static void synth_fin(struct chimdrv_conn *conn)
 }
 
 /*
- * slock held, queues ours, the socket with kernel TCP again: what the target took
+ * slock held, queues ours, the socket with Linux TCP again: what the target took
  * on our behalf, then every segment that was held, in order (TRM-31).
  */
 void chimdrv_state_replay(struct chimdrv_conn *conn)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The tail: the last, partial segment of what a program has written, and how long it
- * stays in the write queue. That is what kernel TCP would do (tcp_nagle_check() with
+ * stays in the write queue. That is what Linux TCP would do (tcp_nagle_check() with
  * TCP_NAGLE_CORK, tcp_push(), tcp_check_probe_timer()); what has left the queue is
  * posted to go at once, so that nothing has to be taken back from the target. Nagle's
  * own rule, which looks at what is in flight, is the target's.
@@ -19,7 +19,7 @@ static void tail_timer_stop(struct chimdrv_conn *conn)
 		chimdrv_conn_put(conn);
 }
 
-/* Socket owned, about to be captured. How long kernel TCP still keeps the tail that it has. */
+/* Socket owned, about to be captured. How long Linux TCP still keeps the tail that it has. */
 void chimdrv_tail_capture(struct chimdrv_conn *conn)
 {
 	const struct inet_connection_sock *icsk = inet_csk(conn->sk);
@@ -28,7 +28,7 @@ void chimdrv_tail_capture(struct chimdrv_conn *conn)
 	conn->tail_until = icsk->icsk_timeout;
 }
 
-/* slock, kernel TCP's timer started: it keeps the tail for the rest of its time. */
+/* slock, Linux TCP's timer started: it keeps the tail for the rest of its time. */
 void chimdrv_tail_restore(struct chimdrv_conn *conn)
 {
 	struct sock *sk = conn->sk;
@@ -51,7 +51,7 @@ void chimdrv_tail_begin(struct chimdrv_conn *conn, u32 sent)
 	conn->tail_acked = false;
 }
 
-/* Something was acknowledged: without a cork kernel TCP sends what it has. */
+/* Something was acknowledged: without a cork Linux TCP sends what it has. */
 void chimdrv_tail_acked(struct chimdrv_conn *conn)
 {
 	conn->tail_acked = true;
@@ -111,7 +111,7 @@ void chimdrv_tail_watch(struct chimdrv_conn *conn, bool kept)
 
 /*
  * The target has nothing of it any more. What had been let go in spite of a cork stays
- * let go with kernel TCP.
+ * let go with Linux TCP.
  */
 void chimdrv_tail_stop(struct chimdrv_conn *conn)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The valves: what keeps the kernel's TCP from acting while the target has the
+ * The valves: what keeps Linux TCP from acting while the target has the
  * connection. It sends nothing, acknowledges nothing, and no timer runs.
  *
  * Socket owned at closing, slock in release_cb afterwards. Fields of the socket
@@ -44,7 +44,7 @@ void chimdrv_valves_merge(struct sock *sk)
 	}
 }
 
-/* Socket owned. From here on the kernel's TCP sends nothing and acknowledges nothing. */
+/* Socket owned. From here on Linux TCP sends nothing and acknowledges nothing. */
 void chimdrv_valves_close(struct chimdrv_conn *conn)
 {
 	struct sock *sk = conn->sk;

@@ -6,7 +6,7 @@
  * when the socket takes bytes. Bytes for which it need not move are taken as long as the
  * buffer holds them: they are promised already, whoever has them. Others are taken if
  * what is promised then still finds room. If not, the window is made smaller, so that the
- * edge stays and a reader that waits for more gets as much as kernel TCP would let in.
+ * edge stays and a reader that waits for more gets as much as Linux TCP would let in.
  *
  * All of it under the socket's slock, whoever owns the socket.
  */
@@ -31,7 +31,7 @@ static u32 at_most(const struct chimdrv_conn *conn, u32 wnd)
 	return clamp(wnd, 1u, conn->cd->limits.rcv_wnd);
 }
 
-/* InitialRcvWnd as the socket is now: what kernel TCP would offer. Bytes. */
+/* InitialRcvWnd as the socket is now: what Linux TCP would offer. Bytes. */
 u32 chimdrv_window_now(const struct chimdrv_conn *conn)
 {
 	const struct sock *sk = conn->sk;
@@ -41,7 +41,7 @@ u32 chimdrv_window_now(const struct chimdrv_conn *conn)
 }
 
 /*
- * How much memory may be used with the window as it is. Kernel TCP can grow the buffer
+ * How much memory may be used with the window as it is. Linux TCP can grow the buffer
  * up to tcp_rmem, unless the program has fixed its size. A window that takes nearly
  * all of that leaves a quarter to bytes that the program is about to read.
  */
@@ -59,7 +59,7 @@ int chimdrv_window_limit(const struct chimdrv_conn *conn)
 
 /*
  * May a reader wait for more than there is, without taking it? By SO_RCVLOWAT, or without
- * saying so, then for as many bytes as kernel TCP would let in with nobody reading.
+ * saying so, then for as many bytes as Linux TCP would let in with nobody reading.
  */
 static bool reader_may_wait(const struct chimdrv_conn *conn)
 {
@@ -119,7 +119,7 @@ static void move_edge(struct chimdrv_conn *conn)
 		conn->edge = edge;
 }
 
-/* Captured, about to go over: kernel TCP has offered @promised bytes. */
+/* Captured, about to go over: Linux TCP has offered @promised bytes. */
 void chimdrv_window_begin(struct chimdrv_conn *conn, u32 promised)
 {
 	grant(conn, min(promised, conn->cd->limits.rcv_wnd));
@@ -168,7 +168,7 @@ bool chimdrv_window_changed(const struct chimdrv_conn *conn)
 	u32 full = at_most(conn, tcp_full_space(conn->sk)), granted = conn->wnd_granted;
 	u32 step = max(granted, full) / 4;
 
-	/* kernel TCP tells of one that has doubled */
+	/* Linux TCP tells of one that has doubled */
 	step = min(step, max_t(u32, granted, tcp_sk(conn->sk)->advmss));
 	return next_window(conn, step) != granted;
 }

@@ -264,7 +264,7 @@ void chimdrv_write_reap(struct chimdrv_conn *conn)
 
 /*
  * The socket dies with requests posted, and its write queue with it: what they read
- * is kept until chimdrv_handback_drop_requests(). Accounts as tcp_wmem_free_skb().
+ * is kept until chimdrv_giveback_drop_requests(). Accounts as tcp_wmem_free_skb().
  */
 void chimdrv_write_keep(struct chimdrv_conn *conn)
 {
