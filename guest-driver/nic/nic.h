@@ -6,7 +6,7 @@
  * Three lives: struct chimdrv_dev lives as long as the PCI binding, struct
  * chimdrv_net as long as the netdev, struct chimdrv_pair (one I/O pair: six
  * rings, one interrupt vector, one NAPI) as long as the netdev, with rings in it
- * from open to stop. Connections have a life of their own, see offload/conn.h.
+ * from open to stop. Connections have a life of their own, see offload/conn_types.h.
  *
  * No type of the ABI is defined here: entries are passed by pointer to files
  * that include the ABI header (hw.c ring.c admin*.c pair.c tx.c rx.c and the

@@ -7,8 +7,10 @@
  * A wish is a bit of the connection and its place in a list, which has a reference, under
  * od->lock.
  */
+#include "offload/ask.h"
 #include "nic/hw.h"
 #include "offload/conn.h"
+#include "offload/od.h"
 
 /* ------------------------------------------------------------------------------- upload */
 

@@ -6,8 +6,8 @@
  *
  * Any context.
  */
+#include "offload/cache.h"
 #include "compat.h"
-#include "offload/conn.h"
 
 static struct kmem_cache *caches[CHIMDRV_CACHES];
 

@@ -10,7 +10,9 @@
 
 #include "offload/conn.h"
 #include "nic/rss.h"
+#include "offload/cache.h"
 #include "offload/frame.h"
+#include "offload/od.h"
 #define CREATE_TRACE_POINTS
 #include "offload/trace.h"
 

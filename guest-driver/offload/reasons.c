@@ -3,7 +3,9 @@
  * Why connections do not go over, and why they go back: the names of the reasons, as
  * they are shown and counted, and the errno by which a program hears of a refusal.
  */
-#include "offload/conn.h"
+#include <linux/errno.h>
+
+#include "offload/reasons.h"
 
 #define X(id, name) name,
 static const char * const refusal_names[] = { CHIMDRV_REFUSALS(X) };

@@ -12,6 +12,7 @@
 #include <linux/tracepoint.h>
 
 #include "offload/conn.h"
+#include "offload/reasons.h"
 
 TRACE_EVENT(chimney_state,
 	TP_PROTO(const struct chimdrv_conn *conn, enum chimdrv_state state),

@@ -6,7 +6,8 @@
 #include <linux/dma-mapping.h>
 #include <linux/mm.h>
 
-#include "offload/conn.h"
+#include "offload/card/blocklist.h"
+#include "offload/od.h"
 
 #define LIST_MOST	(256 * 1024)
 /* One connection with all its requests and the largest window, in single pages. */

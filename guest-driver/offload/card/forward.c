@@ -7,9 +7,15 @@
  */
 #include <linux/dma-mapping.h>
 
+#include "offload/card/forward.h"
 #include "nic/pair.h"
 #include "nic/ring.h"
-#include "offload/conn.h"
+#include "offload/cache.h"
+#include "offload/card/late.h"
+#include "offload/card/sq.h"
+#include "offload/conn_types.h"
+#include "offload/od.h"
+#include "offload/requests.h"
 
 #define FWD_OUTSTANDING	64	/* forwards under way per connection */
 

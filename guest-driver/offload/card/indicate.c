@@ -7,10 +7,17 @@
  * All of it under the socket's slock, whoever owns the socket, in the NAPI poll of
  * the connection's pair, whose buffers they are.
  */
+#include "offload/card/indicate.h"
 #include "nic/hw.h"
 #include "nic/pair.h"
-#include "offload/conn.h"
+#include "offload/ask.h"
+#include "offload/card/recv.h"
+#include "offload/card/sq.h"
+#include "offload/conn_types.h"
 #include "offload/frame.h"
+#include "offload/od.h"
+#include "offload/socket/deliver.h"
+#include "offload/socket/window.h"
 
 /* Bytes of an indication that are worth copying: what fits into 2 KiB, a segment for example. */
 #define COPY_BELOW	SKB_WITH_OVERHEAD(2048)

@@ -8,7 +8,10 @@
  * The work runs each second while an answer is due. fwd_since is written under slock,
  * and read here without: a second more or less does not matter.
  */
+#include "offload/card/late.h"
+#include "offload/ask.h"
 #include "offload/conn.h"
+#include "offload/od.h"
 
 #define LATE_TICK	HZ
 

@@ -12,6 +12,13 @@
 
 #include "offload/card/neigh.h"
 #include "nic/hw.h"
+#include "offload/cache.h"
+#include "offload/card/blocklist.h"
+#include "offload/card/stateop.h"
+#include "offload/conn_types.h"
+#include "offload/family.h"
+#include "offload/od.h"
+#include "offload/socket/route.h"
 
 #define IDLE_MS		2000	/* a next connection may want the same objects */
 

@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The neighbor and path objects of a card, for neigh.c and neigh_watch.c. All of it
- * under od->mutex.
+ * The neighbor and path objects of a card. All of it under od->mutex.
  */
 #ifndef CHIMDRV_NEIGH_H
 #define CHIMDRV_NEIGH_H
 
-#include "offload/conn.h"
+#include <linux/etherdevice.h>
+#include <linux/in6.h>
+#include <linux/list.h>
+
+#include "offload/reason_types.h"
+
+struct chimdrv_blocklist;
+struct chimdrv_conn;
+struct chimdrv_od;
+struct neighbour;
 
 struct chimdrv_neigh {
 	struct list_head node;		/* od->neighs */
@@ -39,5 +47,21 @@ struct chimdrv_path {
 
 /* Any context. Age of the kernel's last confirmation, ticks (VAR-N4). */
 u32 chimdrv_neigh_age(const struct neighbour *n);
+
+/*
+ * od->mutex held, socket owned: the path of the connection, with a dependent counted.
+ * New objects have handle 0.
+ */
+struct chimdrv_path *chimdrv_path_get(struct chimdrv_od *od, struct chimdrv_conn *conn,
+				      enum chimdrv_refusal *why);
+void chimdrv_path_put(struct chimdrv_od *od, struct chimdrv_path *path);
+/* The node of the path in an INITIATE list, below its neighbor's. */
+u32 chimdrv_path_node(struct chimdrv_od *od, struct chimdrv_path *path,
+		      struct chimdrv_blocklist *bl, u32 *root);
+void chimdrv_path_results(struct chimdrv_od *od, struct chimdrv_blocklist *bl);
+u32 chimdrv_path_refused(const struct chimdrv_path *path);
+void chimdrv_neigh_idle_soon(struct chimdrv_od *od);
+void chimdrv_neigh_idle(struct chimdrv_od *od);	/* terminate what has no dependents */
+void chimdrv_neigh_forget(struct chimdrv_od *od);	/* the card has lost them all */
 
 #endif /* CHIMDRV_NEIGH_H */

@@ -10,8 +10,10 @@
 #include <net/addrconf.h>
 #include <net/neighbour.h>
 
+#include "offload/card/params.h"
 #include "nic/admin_cmds.h"
-#include "offload/conn.h"
+#include "offload/conn_types.h"
+#include "offload/od.h"
 
 #define SWS_TICKS	200
 #define PUSH_TICKS	500	/* the card's own default: Linux TCP has no such timer */

@@ -16,6 +16,12 @@
 
 #include "offload/card/probe.h"
 #include "offload/card/neigh.h"
+#include "offload/conn_types.h"
+#include "offload/family.h"
+#include "offload/socket/attach.h"
+#include "offload/socket/conntrack.h"
+#include "offload/socket/route.h"
+#include "offload/socket/snapshot.h"
 
 #define UNSEEN	CHIMDRV_NO_COUNT	/* it has not come to the card */
 

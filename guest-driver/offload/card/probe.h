@@ -3,7 +3,14 @@
 #ifndef CHIMDRV_PROBE_H
 #define CHIMDRV_PROBE_H
 
-#include "offload/conn.h"
+#include <linux/types.h>
+
+#include "offload/reason_types.h"
+
+struct chimdrv_conn;
+struct net_device;
+struct sk_buff;
+struct sock;
 
 /* Owned, HOLDING, od->mutex: does a segment come to the card as the socket has written it? */
 enum chimdrv_refusal chimdrv_probe(struct chimdrv_conn *conn, unsigned long end,

@@ -9,11 +9,20 @@
  */
 #include <linux/dma-mapping.h>
 
+#include "offload/card/recv.h"
 #include "compat.h"
 #include "nic/hw.h"
 #include "nic/pair.h"
-#include "offload/conn.h"
+#include "offload/ask.h"
+#include "offload/cache.h"
+#include "offload/card/sq.h"
+#include "offload/conn_types.h"
 #include "offload/frame.h"
+#include "offload/od.h"
+#include "offload/requests.h"
+#include "offload/socket/collapse.h"
+#include "offload/socket/deliver.h"
+#include "offload/socket/window.h"
 
 #define RECV_COPY	4096	/* bytes of a request that are worth copying */
 #define BULK_RECVS	2	/* requests kept posted in bulk */

@@ -6,7 +6,9 @@
 #include <linux/dma-mapping.h>
 #include <linux/mm.h>
 
-#include "offload/conn.h"
+#include "offload/card/room.h"
+#include "chimney_abi.h"
+#include "nic/nic.h"
 #include "offload/frame.h"
 
 static void room_unmap(struct chimdrv_room *room, struct chimdrv_chunk *c)

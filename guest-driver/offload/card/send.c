@@ -8,7 +8,17 @@
  */
 #include <linux/dma-mapping.h>
 
-#include "offload/conn.h"
+#include "offload/card/send.h"
+#include "offload/ask.h"
+#include "offload/cache.h"
+#include "offload/card/blocklist.h"
+#include "offload/card/sq.h"
+#include "offload/conn_types.h"
+#include "offload/od.h"
+#include "offload/requests.h"
+#include "offload/socket/route.h"
+#include "offload/socket/tail.h"
+#include "offload/socket/write.h"
 
 #define BACKLOG_MIN	(256 * 1024)
 

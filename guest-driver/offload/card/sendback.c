@@ -4,7 +4,10 @@
  * name our own requests, in the order of their bytes (TRM-17, TRM-23); the bytes
  * themselves never left the write queue.
  */
-#include "offload/conn.h"
+#include "offload/card/sendback.h"
+#include "offload/conn_types.h"
+#include "offload/od.h"
+#include "offload/requests.h"
 
 /* The request behind @pos that the card names, as it was posted. NULL: it names none. */
 static struct chimdrv_send *named(struct chimdrv_conn *conn, struct chimdrv_send *pos,

@@ -7,10 +7,12 @@
  * Under the socket's slock; pair->sq_lock is taken inside, from the look at the
  * room to the doorbell.
  */
+#include "offload/card/sq.h"
 #include "nic/hw.h"
 #include "nic/pair.h"
 #include "nic/ring.h"
-#include "offload/conn.h"
+#include "offload/conn_types.h"
+#include "offload/od.h"
 
 /* Command with a scatter list. -EBUSY: no room now; the caller pends the connection. */
 int chimdrv_sq_post(struct chimdrv_conn *conn, const struct chimdrv_sq_cmd *cmd)

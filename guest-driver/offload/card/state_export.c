@@ -5,9 +5,17 @@
  *
  * Socket owned, unless a function says that slock will do.
  */
+#include "offload/card/state_export.h"
+#include "chimney_abi.h"
 #include "compat.h"
 #include "nic/hw.h"
-#include "offload/conn.h"
+#include "offload/card/blocklist.h"
+#include "offload/card/room.h"
+#include "offload/card/send.h"
+#include "offload/conn_types.h"
+#include "offload/socket/snapshot.h"
+#include "offload/socket/state_timers.h"
+#include "offload/socket/window.h"
 
 #define BUFFERED_MAX	262144u	/* bytes of unread data that travel; the rest stays in the socket */
 

@@ -8,8 +8,11 @@
  * each for as many objects as have gathered. That keeps objects from being operated
  * on twice (OBJ-H4) and makes bulk the ordinary case.
  */
+#include "offload/card/stateop.h"
 #include "nic/adminq.h"
-#include "offload/conn.h"
+#include "offload/card/blocklist.h"
+#include "offload/conn_types.h"
+#include "offload/od.h"
 
 #define EXEC_MS		14000	/* fences may take the card 10 s (OP-D2) */
 

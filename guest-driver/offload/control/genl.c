@@ -7,6 +7,20 @@
  * Commands run in parallel, in process context, with no lock held.
  */
 #include "offload/control/genl.h"
+#include "chimney_abi.h"
+#include "chimney_genl.h"
+#include "offload/ask.h"
+#include "offload/card/send.h"
+#include "offload/card/sq.h"
+#include "offload/card/state_export.h"
+#include "offload/card/stateop.h"
+#include "offload/conn.h"
+#include "offload/control/policy.h"
+#include "offload/life/candidate.h"
+#include "offload/life/notify.h"
+#include "offload/life/offload.h"
+#include "offload/reasons.h"
+#include "offload/socket/attach.h"
 
 #define OFFLOAD_TRIES	10	/* for conditions that pass by themselves */
 #define UPLOAD_MS	20000	/* for one more socket: the card's deadlines, and an owner's time */

@@ -7,7 +7,10 @@
 
 #include <net/genetlink.h>
 
-#include "offload/conn.h"
+struct chimdrv_conn;
+
+int chimdrv_genl_init(void);
+void chimdrv_genl_exit(void);
 
 extern struct genl_family chimdrv_genl_family;
 

@@ -6,10 +6,16 @@
  * Process context. Cards are walked under chimdrv_devs_lock; connections are held by
  * a reference while they are shown, and read without their locks.
  */
+#include "chimney_genl.h"
 #include "nic/admin_cmds.h"
 #include "nic/devs.h"
+#include "offload/conn.h"
 #include "offload/control/genl.h"
+#include "offload/control/policy.h"
 #include "offload/control/stats.h"
+#include "offload/life/refusals.h"
+#include "offload/od.h"
+#include "offload/reasons.h"
 
 #define DEV_PREFIX	"t_"	/* the target's counts of the cases */
 #define NIC_PREFIX	"nic_"

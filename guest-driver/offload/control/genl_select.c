@@ -12,7 +12,14 @@
 #include <net/inet6_hashtables.h>
 #include <net/inet_hashtables.h>
 
+#include "chimney_genl.h"
+#include "nic/nic.h"
+#include "offload/cache.h"
 #include "offload/control/genl.h"
+#include "offload/control/policy.h"
+#include "offload/life/offload.h"
+#include "offload/socket/attach.h"
+#include "offload/socket/check.h"
 
 #define MAX_SELECTED	65536
 

@@ -12,9 +12,16 @@
 #include <net/neighbour.h>
 #include <net/netevent.h>
 
+#include "offload/control/neigh_watch.h"
 #include "nic/adminq.h"
 #include "nic/netdev.h"
+#include "offload/ask.h"
+#include "offload/card/blocklist.h"
 #include "offload/card/neigh.h"
+#include "offload/card/stateop.h"
+#include "offload/conn.h"
+#include "offload/life/look.h"
+#include "offload/od.h"
 
 /* -------------------------------------------------------------------------------- works */
 

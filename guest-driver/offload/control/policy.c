@@ -5,8 +5,15 @@
  */
 #include <linux/prandom.h>
 
+#include "offload/control/policy.h"
+#include "chimney_genl.h"
 #include "nic/devs.h"
-#include "offload/conn.h"
+#include "offload/ask.h"
+#include "offload/conn_types.h"
+#include "offload/life/backoff.h"
+#include "offload/life/candidate.h"
+#include "offload/od.h"
+#include "offload/socket/attach.h"
 
 static struct {
 	u32 mode;		/* enum chimney_policy; READ_ONCE */

@@ -11,7 +11,8 @@
 #include <net/netns/generic.h>
 #include <net/nexthop.h>
 
-#include "offload/conn.h"
+#include "offload/control/route_watch.h"
+#include "offload/life/look.h"
 
 struct watch_net {
 	struct notifier_block fib;

@@ -9,7 +9,7 @@
 #include <linux/ethtool.h>
 
 #include "offload/control/stats.h"
-#include "offload/conn.h"
+#include "offload/od.h"
 
 #define PLAIN(name)	CHIMDRV_DRV_PREFIX #name,
 #define REFUSED(id, name) CHIMDRV_REFUSED_PREFIX name,

@@ -7,6 +7,11 @@
 
 struct chimdrv_dev;
 
+/* As ethtool -S shows them; chimneyctl leaves the prefix out. */
+#define CHIMDRV_DRV_PREFIX	"drv_"
+#define CHIMDRV_REFUSED_PREFIX	"refused_"
+#define CHIMDRV_WHY_PREFIX	"uploaded_"
+
 unsigned int chimdrv_stats_count(void);
 unsigned int chimdrv_stats_plain(void);
 const char *chimdrv_stats_name(unsigned int i);

@@ -12,8 +12,11 @@
 #include <linux/hash.h>
 #include <linux/jhash.h>
 #include <linux/random.h>
+#include <net/sock.h>
 
-#include "offload/conn.h"
+#include "offload/life/backoff.h"
+#include "offload/life/offload.h"
+#include "offload/od.h"
 
 #define SLOTS_LOG2	12
 

@@ -6,7 +6,15 @@
  *
  * The list is under od->lock, and is looked at in any context.
  */
-#include "offload/conn.h"
+#include <net/tcp.h>
+
+#include "offload/life/candidate.h"
+#include "offload/cache.h"
+#include "offload/life/backoff.h"
+#include "offload/life/offload.h"
+#include "offload/life/refusals.h"
+#include "offload/od.h"
+#include "offload/socket/check.h"
 
 static bool wanted;	/* READ_ONCE: by the automatic policy */
 

@@ -6,6 +6,14 @@
  * connection or fail the card.
  */
 #include "offload/life/events.h"
+#include "offload/ask.h"
+#include "offload/card/forward.h"
+#include "offload/card/indicate.h"
+#include "offload/card/recv.h"
+#include "offload/card/send.h"
+#include "offload/conn.h"
+#include "offload/life/progress.h"
+#include "offload/od.h"
 #include "offload/trace.h"
 
 static void opened(struct chimdrv_conn *conn, const struct chim_cqe *cqe)

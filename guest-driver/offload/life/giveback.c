@@ -7,8 +7,24 @@
  * All of it under the socket's slock, with the socket's queues ours: nobody owns
  * the socket, or its owner has called in.
  */
+#include "offload/life/giveback.h"
+#include "chimney_genl.h"
 #include "compat.h"
+#include "offload/card/forward.h"
+#include "offload/card/indicate.h"
+#include "offload/card/recv.h"
+#include "offload/card/send.h"
 #include "offload/conn.h"
+#include "offload/life/backoff.h"
+#include "offload/life/notify.h"
+#include "offload/od.h"
+#include "offload/socket/attach.h"
+#include "offload/socket/deliver.h"
+#include "offload/socket/lend.h"
+#include "offload/socket/state_restore.h"
+#include "offload/socket/tail.h"
+#include "offload/socket/window.h"
+#include "offload/socket/write.h"
 
 /*
  * The program has read while the target's window was small, and there may be no

@@ -15,8 +15,18 @@
 #include <net/net_namespace.h>
 #include <net/netfilter/ipv6/nf_defrag_ipv6.h>
 
+#include "offload/life/hook.h"
 #include "compat.h"
-#include "offload/conn.h"
+#include "offload/ask.h"
+#include "offload/card/forward.h"
+#include "offload/conn_types.h"
+#include "offload/life/backoff.h"
+#include "offload/life/candidate.h"
+#include "offload/life/pmtu.h"
+#include "offload/od.h"
+#include "offload/socket/attach.h"
+#include "offload/socket/conntrack.h"
+#include "offload/socket/held.h"
 
 #if IS_ENABLED(CONFIG_IPV6) && !IS_ENABLED(CONFIG_NF_DEFRAG_IPV6)
 #error "IPv6 needs nf_defrag_ipv6, or fragments would pass the hook by"

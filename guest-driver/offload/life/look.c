@@ -10,7 +10,9 @@
 #include <linux/rtnetlink.h>
 #include <linux/workqueue.h>
 
+#include "offload/life/look.h"
 #include "offload/conn.h"
+#include "offload/life/progress.h"
 
 #define SHARE	4	/* for so many times as long as the last look took there is no other */
 #define PAUSE_MIN	(10 * NSEC_PER_MSEC)

@@ -5,7 +5,8 @@
  *
  * Registered while there is no card. Told under the socket's slock.
  */
-#include "offload/conn.h"
+#include "offload/life/notify.h"
+#include "offload/conn_types.h"
 
 static void (*notify)(struct chimdrv_conn *conn, u32 event);
 

@@ -11,10 +11,30 @@
  */
 #include <linux/module.h>
 
+#include "offload/life/offload.h"
 #include "nic/adminq.h"
 #include "nic/carried.h"
 #include "nic/tx.h"
+#include "offload/ask.h"
+#include "offload/card/blocklist.h"
+#include "offload/card/late.h"
+#include "offload/card/neigh.h"
+#include "offload/card/params.h"
 #include "offload/card/probe.h"
+#include "offload/card/room.h"
+#include "offload/card/state_export.h"
+#include "offload/card/stateop.h"
+#include "offload/conn.h"
+#include "offload/life/backoff.h"
+#include "offload/life/progress.h"
+#include "offload/life/refusals.h"
+#include "offload/od.h"
+#include "offload/reasons.h"
+#include "offload/socket/attach.h"
+#include "offload/socket/check.h"
+#include "offload/socket/snapshot.h"
+#include "offload/socket/state_timers.h"
+#include "offload/socket/valves.h"
 #include "offload/trace.h"
 
 #define OWN_MS		200	/* for all sockets of a list: until their owners let go */

@@ -12,7 +12,11 @@
 #include <net/inet_hashtables.h>
 #include <net/ipv6.h>
 
+#include "offload/life/pmtu.h"
+#include "offload/ask.h"
 #include "offload/conn.h"
+#include "offload/life/look.h"
+#include "offload/socket/attach.h"
 
 /* Only who has seen the segment knows a sequence number that is under way. */
 static void too_big(struct sock *sk, u32 seq)

@@ -7,8 +7,24 @@
  * All of it under the socket's slock. What touches the socket's queues waits until
  * nobody owns the socket, or for release_cb of the owner.
  */
+#include "offload/life/progress.h"
+#include "chimney_genl.h"
 #include "compat.h"
+#include "offload/ask.h"
+#include "offload/card/forward.h"
+#include "offload/card/recv.h"
+#include "offload/card/send.h"
 #include "offload/conn.h"
+#include "offload/life/giveback.h"
+#include "offload/life/notify.h"
+#include "offload/od.h"
+#include "offload/socket/check.h"
+#include "offload/socket/deliver.h"
+#include "offload/socket/lend.h"
+#include "offload/socket/route.h"
+#include "offload/socket/snapshot.h"
+#include "offload/socket/valves.h"
+#include "offload/socket/write.h"
 
 /* slock. The target has it: what was held goes there first, then everything else. */
 static void go(struct chimdrv_conn *conn)

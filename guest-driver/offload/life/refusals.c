@@ -13,8 +13,10 @@
  */
 #include <linux/hash.h>
 #include <linux/rculist.h>
+#include <net/sock.h>
 
-#include "offload/conn.h"
+#include "offload/life/refusals.h"
+#include "offload/od.h"
 
 #define BUCKET_BITS	12
 #define MAX_ENTRIES	16384	/* about a megabyte */

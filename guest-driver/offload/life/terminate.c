@@ -6,9 +6,20 @@
  *
  * od->mutex throughout; slock for what is read and written of a connection.
  */
+#include "offload/life/terminate.h"
 #include "nic/adminq.h"
 #include "nic/hw.h"
+#include "offload/card/blocklist.h"
+#include "offload/card/room.h"
+#include "offload/card/send.h"
+#include "offload/card/sendback.h"
+#include "offload/card/sq.h"
+#include "offload/card/state_export.h"
+#include "offload/card/stateop.h"
 #include "offload/conn.h"
+#include "offload/life/progress.h"
+#include "offload/od.h"
+#include "offload/socket/window.h"
 
 #define WINDOW_ROUNDING	65536	/* bytes: the target rounds windows up to the scale */
 #define SENDS_MORE	64	/* sends that may still be posted before the FENCE */

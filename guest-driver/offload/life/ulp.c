@@ -11,8 +11,16 @@
 #include <net/ip.h>
 #include <net/transp_v6.h>
 
+#include "offload/life/ulp.h"
 #include "compat.h"
+#include "offload/ask.h"
 #include "offload/conn.h"
+#include "offload/life/hook.h"
+#include "offload/life/offload.h"
+#include "offload/life/progress.h"
+#include "offload/socket/attach.h"
+#include "offload/socket/bar.h"
+#include "offload/socket/write.h"
 
 /* --------------------------------------------------------- operations of the proto */
 

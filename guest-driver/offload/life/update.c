@@ -6,8 +6,16 @@
  * The list is under od->lock, the work holds od->mutex and takes slock to read the
  * variables.
  */
+#include "offload/life/update.h"
 #include "nic/adminq.h"
+#include "offload/ask.h"
+#include "offload/card/blocklist.h"
+#include "offload/card/state_export.h"
+#include "offload/card/stateop.h"
 #include "offload/conn.h"
+#include "offload/life/progress.h"
+#include "offload/od.h"
+#include "offload/socket/window.h"
 
 #define AGAIN_MS	50	/* what cannot be told now is tried again, */
 #define AGAIN_TRIES	20	/* so often */

@@ -12,7 +12,14 @@
  * for what they read and write of a connection. For a LAST that does not come with the
  * card's answer they wait without it.
  */
+#include "offload/life/upload.h"
+#include "offload/card/late.h"
+#include "offload/card/neigh.h"
+#include "offload/card/sendback.h"
 #include "offload/conn.h"
+#include "offload/life/progress.h"
+#include "offload/life/terminate.h"
+#include "offload/od.h"
 
 #define UPLOAD_MS	30000	/* for a card that says that it cannot now */
 #define MARKER_MS	10	/* and one that owes a marker is looked at so often */

@@ -12,7 +12,12 @@
 #include <linux/module.h>
 #include <net/transp_v6.h>
 
+#include "offload/socket/attach.h"
 #include "offload/conn.h"
+#include "offload/od.h"
+#include "offload/socket/bar.h"
+#include "offload/socket/route.h"
+#include "offload/socket/write.h"
 
 enum { CHIMDRV_PROT4, CHIMDRV_PROT6, CHIMDRV_PROTS };
 

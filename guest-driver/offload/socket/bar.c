@@ -12,7 +12,7 @@
 #include <linux/hash.h>
 #include <linux/sched.h>
 
-#include "offload/conn.h"
+#include "offload/socket/bar.h"
 
 #define BAR_BITS	6
 

@@ -8,9 +8,13 @@
 #include <linux/fs.h>
 #include <net/transp_v6.h>
 
+#include "offload/socket/check.h"
+#include "chimney_abi.h"
 #include "compat.h"
 #include "nic/hw.h"
-#include "offload/conn.h"
+#include "offload/family.h"
+#include "offload/socket/attach.h"
+#include "offload/socket/route.h"
 
 static bool has_ip_options(const struct sock *sk)
 {

@@ -7,8 +7,11 @@
  *
  * All of it under the socket's slock, with the socket's queues ours.
  */
+#include "offload/socket/collapse.h"
 #include "compat.h"
-#include "offload/conn.h"
+#include "offload/conn_types.h"
+#include "offload/od.h"
+#include "offload/socket/window.h"
 
 #define COMPACT	SKB_WITH_OVERHEAD(PAGE_SIZE)	/* bytes of a frame that fills a page */
 

@@ -14,7 +14,7 @@
 #include <net/netfilter/nf_conntrack_helper.h>
 #endif
 
-#include "offload/conn.h"
+#include "offload/socket/conntrack.h"
 
 #if IS_ENABLED(CONFIG_NF_CONNTRACK)
 /* With stale windows it would call the first segments after the upload invalid. */

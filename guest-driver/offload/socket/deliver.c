@@ -7,9 +7,12 @@
  * All of it under the socket's slock. What touches the receive queue says so: then
  * nobody owns the socket, or release_cb of the owner calls.
  */
+#include "offload/socket/deliver.h"
 #include "compat.h"
 #include "nic/hw.h"
 #include "offload/conn.h"
+#include "offload/od.h"
+#include "offload/socket/window.h"
 
 #define OLD_BYTES	(1u << 30)	/* how far back a repeated byte can lie */
 

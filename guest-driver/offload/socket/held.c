@@ -9,7 +9,9 @@
  */
 #include <linux/if_vlan.h>
 
-#include "offload/conn.h"
+#include "offload/socket/held.h"
+#include "offload/conn_types.h"
+#include "offload/od.h"
 
 /* The card's netdev, or a VLAN of it: what the target may have seen itself. */
 static bool on_card(const struct chimdrv_conn *conn, const struct sk_buff *skb)

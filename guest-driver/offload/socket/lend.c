@@ -12,12 +12,15 @@
  * sk_frag and sk_use_task_frag are written under slock with the socket's queues ours:
  * no sendmsg is looking at them then. lent->lock is a leaf inside slock.
  */
+#include "offload/socket/lend.h"
 #include "offload/conn.h"
+#include "offload/od.h"
 
 #define LEND_BYTES	(128 * 1024)	/* one page serves a large write() from start to end */
 #define LEND_ORDER	get_order(LEND_BYTES)
 #define LEND_BULK	(64 * 1024)	/* unacknowledged, that make it worth while */
 #define LEND_TICK	HZ
+#define BORROWERS	64	/* sockets of a card that write into such pages */
 
 static struct chimdrv_lend_pages *pages_of(const struct chimdrv_conn *conn)
 {
@@ -107,7 +110,7 @@ static bool lend_begin(struct chimdrv_conn *conn)
 	bool ok;
 
 	spin_lock(&od->lock);
-	ok = od->nborrowers < CHIMDRV_BORROWERS;
+	ok = od->nborrowers < BORROWERS;
 	if (ok) {
 		od->nborrowers++;
 		list_add_tail(&conn->borrower, &od->borrowers);

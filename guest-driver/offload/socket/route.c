@@ -16,9 +16,12 @@
 #include <net/lwtunnel.h>
 #include <net/xfrm.h>
 
+#include "offload/socket/route.h"
 #include "nic/hw.h"
 #include "nic/netdev.h"
-#include "offload/conn.h"
+#include "offload/conn_types.h"
+#include "offload/family.h"
+#include "offload/od.h"
 
 /* ------------------------------------------------------------------------------ which card */
 

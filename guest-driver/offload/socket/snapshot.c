@@ -12,8 +12,15 @@
 #include <net/ipv6.h>
 #include <net/route.h>
 
+#include "offload/socket/snapshot.h"
+#include "chimney_abi.h"
 #include "compat.h"
-#include "offload/conn.h"
+#include "offload/conn_types.h"
+#include "offload/family.h"
+#include "offload/socket/route.h"
+#include "offload/socket/state_timers.h"
+#include "offload/socket/tail.h"
+#include "offload/socket/window.h"
 
 /* ---------------------------------------------------------------------- its variables */
 

@@ -12,8 +12,17 @@
  *   rx_opt.ts_recent rx_opt.ts_recent_stamp tsoffset lsndtime total_retrans
  *   packets_out lost_out tsorted_sent_queue tcp_rtx_queue sk_write_queue icsk_rto
  */
+#include "offload/socket/state_restore.h"
 #include "compat.h"
-#include "offload/conn.h"
+#include "offload/conn_types.h"
+#include "offload/family.h"
+#include "offload/od.h"
+#include "offload/socket/collapse.h"
+#include "offload/socket/held.h"
+#include "offload/socket/state_timers.h"
+#include "offload/socket/tail.h"
+#include "offload/socket/valves.h"
+#include "offload/socket/write.h"
 
 /* ---------------------------------------------------------------------- the write queue */
 

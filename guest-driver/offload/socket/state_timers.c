@@ -10,9 +10,11 @@
  *   icsk_probes_tstamp icsk_ack icsk_keepalive_timer retrans_stamp rcv_tstamp sacked_out
  *   icsk_ca_state skb_mstamp_ns of the retransmission queue; tcp_mstamp
  */
+#include "offload/socket/state_timers.h"
+#include "chimney_abi.h"
 #include "compat.h"
 #include "nic/hw.h"
-#include "offload/conn.h"
+#include "offload/conn_types.h"
 
 /* ------------------------------------------------------------------------- out of the socket */
 

@@ -9,6 +9,7 @@
  * All of it under the socket's slock, with the socket's queues ours. Fields of the
  * socket that this file writes: nonagle.
  */
+#include "offload/socket/tail.h"
 #include "offload/conn.h"
 
 /* The caller has a reference too. */

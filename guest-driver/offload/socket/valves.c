@@ -11,7 +11,8 @@
  *   icsk_retransmits icsk_backoff icsk_probes_out icsk_probes_tstamp
  *   tcp_rtx_queue sk_write_queue and all timers
  */
-#include "offload/conn.h"
+#include "offload/socket/valves.h"
+#include "offload/conn_types.h"
 
 #define WND_OPEN	(1u << 30)	/* no read wants to acknowledge, no write to push */
 

@@ -10,9 +10,10 @@
  *
  * All of it under the socket's slock, whoever owns the socket.
  */
+#include "offload/socket/window.h"
 #include "compat.h"
 #include "nic/pair.h"
-#include "offload/conn.h"
+#include "offload/conn_types.h"
 
 /* ----------------------------------------------------------------------------- the socket */
 

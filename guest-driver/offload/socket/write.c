@@ -9,8 +9,13 @@
  */
 #include <linux/dma-mapping.h>
 
+#include "offload/socket/write.h"
 #include "compat.h"
-#include "offload/conn.h"
+#include "offload/cache.h"
+#include "offload/conn_types.h"
+#include "offload/od.h"
+#include "offload/requests.h"
+#include "offload/socket/tail.h"
 
 /* ----------------------------------------------------------- from skbs to scatter lists */
 

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The offload half's part of a card: what belongs to no connection.
+ *
+ * One from the card's probe to its removal. Locks of a card are in it; their order is in
+ * nic/nic.h, and od->mutex comes before the socket lock.
+ */
+#ifndef CHIMDRV_OD_H
+#define CHIMDRV_OD_H
+
+#include "chimney_abi.h"
+#include "nic/nic.h"
+#include "offload/counters.h"
+
+#define CHIMDRV_LEND_PAGES	64	/* pages to be written into that a pair keeps (lend.c) */
+#define CHIMDRV_BATCH		64	/* connections in one block list */
+#define CHIMDRV_NCES		64	/* questions about neighbors that wait for their answer */
+
+/* Pages that programs write into: ours by one reference, others may still read them. */
+struct chimdrv_lend_pages {
+	spinlock_t lock;	/* leaf; bottom halves disabled */
+	unsigned int count;
+	unsigned int taken;	/* since the last tick */
+	struct page *page[CHIMDRV_LEND_PAGES];	/* oldest first */
+};
+
+/* The offload half's part of a card: cd->offload. */
+struct chimdrv_od {
+	struct chimdrv_dev *cd;
+	struct workqueue_struct *wq;
+	/*
+	 * mutex: state operations, one at a time, and with them neighs, paths and
+	 * conn->path. Sleeps for the card; taken before the socket lock.
+	 */
+	struct mutex mutex;
+	struct list_head neighs;
+	struct list_head paths;
+
+	/* lock: conns, uploads, updates, candidates, borrowers. Bottom halves disabled. Leaf. */
+	spinlock_t lock;
+	struct list_head conns;
+	struct list_head uploads;
+	struct list_head uploads_later;	/* could not be run now; upload_again puts them back */
+	struct list_head uploads_ending;	/* handed over, LAST is missing; upload_ends */
+	struct list_head updates;
+	struct list_head candidates;	/* sockets that the policy wants offloaded */
+	unsigned int ncandidates;
+	unsigned long full_until;	/* jiffies: the policy waits until then; offload_work */
+	u32 full_level;
+	u32 full_epoch;			/* backoff.c: it counts only until all is forgotten */
+	unsigned int nconns;
+	struct list_head borrowers;	/* connections with a page of lent, or on their way out */
+	unsigned int nborrowers;
+	bool up;			/* offloads are welcome; written under lock */
+	wait_queue_head_t idle;		/* conns, and what the card has of them */
+
+	struct work_struct upload_work;
+	struct delayed_work upload_again;
+	struct delayed_work upload_ends;
+	struct delayed_work late_work;	/* each second, while the card owes answers */
+	struct delayed_work update_work;
+	struct work_struct offload_work;	/* candidates */
+	struct delayed_work neigh_work;		/* resolve what notifiers reported; idle objects */
+	struct delayed_work retry_work;		/* pending lists that memory kept back */
+	unsigned long neigh_flags;
+	u32 fence_id;			/* mutex */
+	struct chim_params params;	/* mutex: as last told, or zero */
+	/*
+	 * mutex: room for one block list, had when the card came. What the driver builds
+	 * and believes is in list, what the card reads and writes in list_mem.
+	 */
+	u8 *list;
+	void *list_mem;
+	dma_addr_t list_dma;
+	u32 list_len;
+	bool list_busy;
+	atomic_t abandoned;		/* connections that wait for a reset of the card */
+	/*
+	 * What the card asks about neighbors; lock. What finds no place is as if it
+	 * had been answered with 0, and is asked again (M-11).
+	 */
+	struct chimdrv_nce {
+		u32 handle;
+		u32 nrd;
+		u64 cookie;
+	} nce[CHIMDRV_NCES];
+	unsigned int nnces;
+	u64 neigh_id;			/* mutex: the name of the last neighbor */
+	struct work_struct nce_work;
+	struct delayed_work lend_work;		/* each second, while there are pages */
+	struct chimdrv_lend_pages lent[CHIMDRV_MAX_PAIRS];
+	struct chimdrv_counters count;
+};
+
+static inline struct chimdrv_od *chimdrv_od(const struct chimdrv_dev *cd)
+{
+	return READ_ONCE(cd->offload);
+}
+
+#define chimdrv_count(cd, name)		atomic64_inc(&chimdrv_od(cd)->count.name)
+#define chimdrv_count_add(cd, name, n)	atomic64_add((n), &chimdrv_od(cd)->count.name)
+
+#endif /* CHIMDRV_OD_H */

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The target's state into the socket. */
+#ifndef CHIMDRV_STATE_RESTORE_H
+#define CHIMDRV_STATE_RESTORE_H
+
+struct chimdrv_conn;
+
+/* slock, queues ours. */
+void chimdrv_state_restore(struct chimdrv_conn *conn);	/* conn->final into the socket */
+void chimdrv_state_replay(struct chimdrv_conn *conn);	/* FIN, RST, held segments */
+
+#endif /* CHIMDRV_STATE_RESTORE_H */
