@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The module and the PCI driver: binding a card, letting it go, and bringing it
- * back after it has failed. Other files own what happens in between.
+ * The module and the PCI driver: binding a card, letting it go, putting it to sleep. The
+ * only file that knows both halves.
  */
 #include <linux/module.h>
 #include <linux/pci.h>
@@ -14,132 +14,12 @@
 #include "nic/hw.h"
 #include "nic/irq.h"
 #include "nic/netdev.h"
+#include "nic/recover.h"
 #include "offload/control/half.h"
-
-#define CHIMDRV_SERVICE_PERIOD	HZ
-#define CHIMDRV_MAX_RECOVERIES	8	/* within */
-#define CHIMDRV_RECOVERY_WINDOW	(60 * HZ)
 
 static unsigned int dma_bits = 64;
 module_param(dma_bits, uint, 0444);
 MODULE_PARM_DESC(dma_bits, "Width of the addresses that cards are given, 32 to 64 (default 64)");
-
-/* ------------------------------------------------------------------- recovery */
-
-/* Afterwards the card touches no memory, whether or not it answers. */
-static void quiesce(struct chimdrv_dev *cd)
-{
-	bool there = !test_bit(CHIMDRV_DEV_GONE, &cd->bits) && !pci_channel_offline(cd->pdev);
-
-	/* Whoever rings a doorbell does so with bottom halves off; let them finish. */
-	synchronize_net();
-	if (there && chimdrv_hw_reset(cd)) {
-		pci_clear_master(cd->pdev);
-		if (pcie_reset_flr(cd->pdev, PCI_RESET_DO_RESET))
-			dev_err(cd->dev, "function-level reset failed\n");
-		pci_restore_state(cd->pdev);
-		pci_save_state(cd->pdev);
-	}
-	pci_clear_master(cd->pdev);
-	chimdrv_admin_stop(cd, test_bit(CHIMDRV_DEV_GONE, &cd->bits) ? -ENODEV : -EIO);
-}
-
-/* Takes no rtnl: whoever waits for an admin command may hold it. */
-static void fail_work(struct work_struct *work)
-{
-	struct chimdrv_dev *cd = container_of(work, struct chimdrv_dev, fail_work);
-
-	chimdrv_hw_report(cd, cd->fail_why);
-	quiesce(cd);
-	queue_work(cd->wq, &cd->reset_work);
-}
-
-/* A card that has been reset, or was never used: admin pair up. */
-static int card_start(struct chimdrv_dev *cd)
-{
-	int err;
-
-	pci_set_master(cd->pdev);
-	err = chimdrv_hw_reset(cd);
-	if (err)
-		return err;
-	chimdrv_carried_restart(cd);
-	chimdrv_half_reset(cd);
-	chimdrv_admin_start(cd);
-	err = chimdrv_hw_enable(cd);
-	if (err) {
-		chimdrv_admin_stop(cd, -EIO);
-		return err;
-	}
-	if (chimdrv_hw_paused(cd))
-		set_bit(CHIMDRV_DEV_PAUSED, &cd->bits);
-	else
-		clear_bit(CHIMDRV_DEV_PAUSED, &cd->bits);
-	clear_bit(CHIMDRV_DEV_FAILED, &cd->bits);
-	return 0;
-}
-
-static bool may_recover(struct chimdrv_dev *cd)
-{
-	if (test_bit(CHIMDRV_DEV_GONE, &cd->bits) || test_bit(CHIMDRV_DEV_REMOVING, &cd->bits))
-		return false;
-	if (time_after(jiffies, cd->last_recovery + CHIMDRV_RECOVERY_WINDOW))
-		cd->recoveries = 0;
-	cd->last_recovery = jiffies;
-	if (++cd->recoveries <= CHIMDRV_MAX_RECOVERIES)
-		return true;
-	dev_err(cd->dev, "card failed %u times in a row and stays down\n", cd->recoveries);
-	return false;
-}
-
-/* rtnl. Rings go, connections end with an error, and the NIC comes back if it can. */
-static void recover(struct chimdrv_dev *cd)
-{
-	struct chimdrv_net *net = cd->net;
-	int err;
-
-	netif_device_detach(net->netdev);
-	chimdrv_net_down(net);
-	if (!may_recover(cd))
-		return;
-	err = card_start(cd);
-	if (err) {
-		queue_work(cd->wq, &cd->reset_work);
-		return;
-	}
-	if (netif_running(net->netdev) && chimdrv_net_up(net)) {
-		chimdrv_dev_fail(cd, "recovery failed");
-		return;
-	}
-	netif_device_attach(net->netdev);
-	dev_info(cd->dev, "card works again\n");
-}
-
-static void reset_work(struct work_struct *work)
-{
-	struct chimdrv_dev *cd = container_of(work, struct chimdrv_dev, reset_work);
-
-	rtnl_lock();
-	if (!chimdrv_dev_alive(cd) && !test_bit(CHIMDRV_DEV_REMOVING, &cd->bits) &&
-	    !test_bit(CHIMDRV_DEV_ASLEEP, &cd->bits))
-		recover(cd);
-	rtnl_unlock();
-}
-
-/* Each second: what no interrupt has told. */
-static void service_work(struct work_struct *work)
-{
-	struct chimdrv_dev *cd = container_of(work, struct chimdrv_dev, service_work.work);
-
-	if (chimdrv_dev_alive(cd) && chimdrv_hw_check(cd)) {
-		chimdrv_admin_poll(cd);
-		if (chimdrv_admin_overdue(cd))
-			chimdrv_dev_fail(cd, "an admin command was not completed in time");
-		chimdrv_net_watch(cd->net);
-	}
-	if (!test_bit(CHIMDRV_DEV_REMOVING, &cd->bits))
-		queue_delayed_work(cd->stop_wq, &cd->service_work, CHIMDRV_SERVICE_PERIOD);
-}
 
 /* ---------------------------------------------------------------- probe, remove */
 
@@ -198,9 +78,7 @@ static struct chimdrv_dev *dev_create(struct pci_dev *pdev)
 	cd->dev = &pdev->dev;
 	set_bit(CHIMDRV_DEV_FAILED, &cd->bits);	/* until it has been started */
 	spin_lock_init(&cd->fail_lock);
-	INIT_WORK(&cd->fail_work, fail_work);
-	INIT_WORK(&cd->reset_work, reset_work);
-	INIT_DELAYED_WORK(&cd->service_work, service_work);
+	chimdrv_recover_init(cd);
 	chimdrv_carried_init(cd);
 	cd->wq = alloc_workqueue(CHIMDRV_NAME "-%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 0,
 				 pci_name(pdev));
@@ -233,10 +111,10 @@ static int dev_start(struct chimdrv_dev *cd)
 	err = chimdrv_irq_request_admin(cd);
 	if (err)
 		goto err_net;
-	err = card_start(cd);
+	err = chimdrv_recover_start(cd);
 	if (err)
 		goto err_irq;
-	queue_delayed_work(cd->stop_wq, &cd->service_work, CHIMDRV_SERVICE_PERIOD);
+	chimdrv_recover_watch(cd);
 	return 0;
 
 err_irq:
@@ -258,7 +136,7 @@ static void dev_stop(struct chimdrv_dev *cd)
 	cancel_delayed_work_sync(&cd->service_work);
 	if (chimdrv_dev_alive(cd)) {
 		set_bit(CHIMDRV_DEV_FAILED, &cd->bits);
-		quiesce(cd);
+		chimdrv_recover_quiesce(cd);
 	}
 	chimdrv_dev_fail_wait(cd);
 	cancel_work_sync(&cd->reset_work);
@@ -337,7 +215,7 @@ static void put_to_sleep(struct chimdrv_dev *cd)
 	chimdrv_net_down(cd->net);
 	set_bit(CHIMDRV_DEV_FAILED, &cd->bits);
 	chimdrv_dev_fail_wait(cd);
-	quiesce(cd);
+	chimdrv_recover_quiesce(cd);
 }
 
 /* rtnl. */
@@ -346,7 +224,7 @@ static int wake_up_card(struct chimdrv_dev *cd)
 	int err;
 
 	clear_bit(CHIMDRV_DEV_ASLEEP, &cd->bits);
-	err = card_start(cd);
+	err = chimdrv_recover_start(cd);
 	if (!err && netif_running(cd->net->netdev))
 		err = chimdrv_net_up(cd->net);
 	if (err)

@@ -39,6 +39,8 @@ struct chimdrv_upcalls {
 	 */
 	void (*gone)(struct chimdrv_dev *cd);
 
+	/* Process context. The card has been reset: its counters begin anew. */
+	void (*reset)(struct chimdrv_dev *cd);
 	/* Any context. Has the card connections? */
 	bool (*busy)(struct chimdrv_dev *cd);
 	/* For debugfs, as long as the card is there: how many objects of each kind it has. */

@@ -140,7 +140,7 @@ void chimdrv_half_del(struct chimdrv_dev *cd)
 	kfree(od);
 }
 
-void chimdrv_half_reset(struct chimdrv_dev *cd)
+static void half_reset(struct chimdrv_dev *cd)
 {
 	if (chimdrv_od(cd))
 		chimdrv_count(cd, card_resets);
@@ -260,6 +260,7 @@ static const struct chimdrv_upcalls upcalls = {
 	.up		= half_up,
 	.down		= half_down,
 	.gone		= half_gone,
+	.reset		= half_reset,
 	.busy		= half_busy,
 	.show		= half_show,
 	.probe		= chimdrv_probe_free,

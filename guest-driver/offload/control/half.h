@@ -12,6 +12,5 @@ void chimdrv_half_exit(void);
 /* A card has come or goes; process context, no rtnl. del: no connection is offloaded any more. */
 int chimdrv_half_add(struct chimdrv_dev *cd);
 void chimdrv_half_del(struct chimdrv_dev *cd);
-void chimdrv_half_reset(struct chimdrv_dev *cd);	/* its counters begin anew */
 
 #endif /* CHIMDRV_HALF_H */
