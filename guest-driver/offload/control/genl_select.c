@@ -17,7 +17,7 @@
 #include "offload/cache.h"
 #include "offload/control/genl.h"
 #include "offload/control/policy.h"
-#include "offload/life/offload.h"
+#include "offload/life/candidate.h"
 #include "offload/socket/attach.h"
 #include "offload/socket/check.h"
 

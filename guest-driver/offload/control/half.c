@@ -29,7 +29,6 @@
 #include "offload/life/candidate.h"
 #include "offload/life/events.h"
 #include "offload/life/hook.h"
-#include "offload/life/offload.h"
 #include "offload/life/progress.h"
 #include "offload/life/refusals.h"
 #include "offload/life/ulp.h"

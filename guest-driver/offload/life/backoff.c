@@ -15,7 +15,7 @@
 #include <net/sock.h>
 
 #include "offload/life/backoff.h"
-#include "offload/life/offload.h"
+#include "offload/life/candidate.h"
 #include "offload/od.h"
 
 #define SLOTS_LOG2	12

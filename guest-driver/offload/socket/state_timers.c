@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What is left of a connection's timers and what they have counted, out of Linux TCP
- * and back into it: what was due in 5 ms before a hand-over is due in 5 ms after it, and what has waited for a second has not begun to wait anew.
+ * and back into it: what was due in 5 ms before a hand-over is due in 5 ms after it, and
+ * what has waited for a second has not begun to wait anew.
  *
  * Captured with the socket owned and the valves open, restored under slock with the
  * queues ours. Fields of the socket that are read, and written at the restore (Linux

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Owning a socket in process context, with an end to the waiting: a program can own its
+ * socket for as long as it likes (a page that it sends from does not come), and others
+ * wait behind this one.
+ */
+#include <net/sock.h>
+
+#include "offload/life/own.h"
+
+static bool try_own(struct sock *sk)
+{
+	bool got;
+
+	spin_lock_bh(&sk->sk_lock.slock);
+	got = !sock_owned_by_user_nocheck(sk);
+	if (got)
+		sk->sk_lock.owned = 1;
+	spin_unlock_bh(&sk->sk_lock.slock);
+	if (got)
+		mutex_acquire(&sk->sk_lock.dep_map, 0, 1, _RET_IP_);
+	return got;
+}
+
+/* lock_sock() until @end. */
+bool chimdrv_own_until(struct sock *sk, unsigned long end)
+{
+	long left = (long)(end - jiffies);
+
+	return wait_event_timeout(sk->sk_lock.wq, try_own(sk), max(left, 1L));
+}
+
+/* Owned, so nothing new comes: until @end, its frames leave queueing discipline and ring. */
+bool chimdrv_own_drained(struct sock *sk, unsigned long end)
+{
+	while (refcount_read(&sk->sk_wmem_alloc) > 1) {
+		if (time_after(jiffies, end))
+			return false;
+		usleep_range(50, 200);
+	}
+	return true;
+}
