@@ -20,7 +20,7 @@ void chimdrv_ask_upload_locked(struct chimdrv_od *od, struct chimdrv_conn *conn,
 {
 	if (test_and_set_bit(CHIMDRV_C_UPLOAD, &conn->bits) || !chimdrv_conn_get(conn))
 		return;
-	conn->reason = why;
+	conn->back.reason = why;
 	list_add_tail(&conn->link, &od->uploads);
 }
 
@@ -42,7 +42,7 @@ void chimdrv_ask_upload_again(struct chimdrv_conn *conn)
 	struct chimdrv_od *od = chimdrv_od(conn->cd);
 
 	spin_lock_bh(&od->lock);
-	conn->upload_due = jiffies;
+	conn->back.due = jiffies;
 	spin_unlock_bh(&od->lock);
 	mod_delayed_work(od->wq, &od->upload_again, 0);
 }

@@ -58,13 +58,13 @@ void chimdrv_conn_put(struct chimdrv_conn *conn)
 		return;
 	if (conn->id)
 		xa_erase_bh(&chimdrv_conns, conn->id);
-	WARN_ON_ONCE(conn->nsends || conn->nrecvs || conn->nfwds);
-	skb_queue_purge(&conn->hold);
-	skb_queue_purge(&conn->returned);
-	skb_queue_purge(&conn->rxq);
-	skb_queue_purge(&conn->back);
-	kfree_skb(conn->synth);
-	kfree_skb(conn->spare);
+	WARN_ON_ONCE(conn->snd.n || conn->rcv.n || conn->fwd.n);
+	skb_queue_purge(&conn->fwd.hold);
+	skb_queue_purge(&conn->fwd.returned);
+	skb_queue_purge(&conn->rcv.queue);
+	skb_queue_purge(&conn->back.bytes);
+	kfree_skb(conn->back.synth);
+	kfree_skb(conn->rcv.spare);
 	dst_release(conn->route.dst);
 	spin_lock_bh(&od->lock);
 	list_del(&conn->all);
@@ -118,15 +118,15 @@ static void init_lists(struct chimdrv_conn *conn)
 	INIT_LIST_HEAD(&conn->pending);
 	INIT_LIST_HEAD(&conn->link);
 	INIT_LIST_HEAD(&conn->update_link);
-	INIT_LIST_HEAD(&conn->sends);
-	INIT_LIST_HEAD(&conn->borrower);
-	INIT_LIST_HEAD(&conn->recvs);
-	INIT_LIST_HEAD(&conn->fwds);
-	__skb_queue_head_init(&conn->rxq);
-	__skb_queue_head_init(&conn->hold);
-	__skb_queue_head_init(&conn->returned);
-	__skb_queue_head_init(&conn->back);
-	__skb_queue_head_init(&conn->kept);
+	INIT_LIST_HEAD(&conn->snd.list);
+	INIT_LIST_HEAD(&conn->lend.borrower);
+	INIT_LIST_HEAD(&conn->rcv.list);
+	INIT_LIST_HEAD(&conn->fwd.list);
+	__skb_queue_head_init(&conn->rcv.queue);
+	__skb_queue_head_init(&conn->fwd.hold);
+	__skb_queue_head_init(&conn->fwd.returned);
+	__skb_queue_head_init(&conn->back.bytes);
+	__skb_queue_head_init(&conn->back.kept);
 }
 
 /*
@@ -143,11 +143,11 @@ struct chimdrv_conn *chimdrv_conn_create(struct sock *sk)
 	init_lists(conn);
 	refcount_set(&conn->refs, 1);
 	conn->sk = sk;
-	conn->end_err = ECONNABORTED;
-	conn->frag_seq = tcp_sk(sk)->write_seq;
-	conn->synth = alloc_skb(MAX_HEADER + sizeof(struct tcphdr), GFP_KERNEL);
-	conn->spare = chimdrv_frame(GFP_KERNEL);
-	if (conn->synth && conn->spare)
+	conn->back.err = ECONNABORTED;
+	conn->lend.seq = tcp_sk(sk)->write_seq;
+	conn->back.synth = alloc_skb(MAX_HEADER + sizeof(struct tcphdr), GFP_KERNEL);
+	conn->rcv.spare = chimdrv_frame(GFP_KERNEL);
+	if (conn->back.synth && conn->rcv.spare)
 		return conn;
 	chimdrv_conn_discard(conn);
 	return NULL;
@@ -155,8 +155,8 @@ struct chimdrv_conn *chimdrv_conn_create(struct sock *sk)
 
 void chimdrv_conn_discard(struct chimdrv_conn *conn)
 {
-	kfree_skb(conn->synth);
-	kfree_skb(conn->spare);
+	kfree_skb(conn->back.synth);
+	kfree_skb(conn->rcv.spare);
 	chimdrv_cache_free(CHIMDRV_CACHE_CONN, conn);
 }
 

@@ -9,7 +9,7 @@
  * Everything in it is under the socket's slock (spin part of the socket lock)
  * unless a comment says otherwise. The socket's own queues need slock *and*
  * nobody owning the socket, or ownership. What comes for a socket that a process
- * owns waits in the connection (rxq, done sends, flags) for release_cb.
+ * owns waits in the connection (received bytes, done sends, flags) for release_cb.
  */
 #ifndef CHIMDRV_CONN_TYPES_H
 #define CHIMDRV_CONN_TYPES_H
@@ -29,6 +29,42 @@ enum chimdrv_state {
 	CHIMDRV_TERMINATING,	/* on the way back, arrivals are held */
 };
 
+/*
+ * What has become of a connection beside its state. Together they say what is due, which
+ * progress.c finds out whenever one of them has changed. No bit is cleared but where a
+ * file is named for it. Set under slock, but for UPLOAD (od->lock), UPDATE, LET_GO and
+ * PENDING (any).
+ *
+ * In which state a bit is set: H holding, I initiating, O offloaded, T terminating,
+ * x host; "all": any.
+ *
+ *   bit        in    set by (cleared by)              heeded by
+ *   OPENED     I     events, offload when late        progress, events, offload
+ *   CUTOVER    I     events, offload when late        progress
+ *   ADMIN      I     initiate                         progress
+ *   FRESH      IOT   progress, terminate (progress)   progress: look at what programs did
+ *   UNDO       HI    initiate                         progress, upload
+ *   UPLOAD     all   ask                              progress, initiate, send, late, neigh_watch
+ *   QUIET      IOT   events, progress, send, forward, sq, offload, upload, attach
+ *                                                     progress, terminate, recv, forward, genl
+ *   LAST       T     events, upload when late         progress, events, upload
+ *   FINAL      T     terminate                        progress, upload, offload
+ *   RESET      OT    terminate                        terminate
+ *   TARGET     I     initiate (conn)                  params
+ *   LET_GO     all   initiate, upload                 ask, params
+ *   DETACHED   all   attach, ulp                      progress, giveback, terminate, ask, tail, lend
+ *   GONE       all   half                             all that wait for the card or post to it
+ *   ABANDONED  OT    upload                           progress, events, params
+ *   LOST       OT    indicate, deliver, terminate, giveback
+ *                                                     giveback, indicate
+ *   PEER_RST   O     events                           giveback, state_restore
+ *   PEER_FIN   IT    state_restore (state_restore)    state_restore
+ *   REFUSED    O     indicate (recv)                  recv, deliver, window, update, terminate
+ *   BULK       OT    indicate (recv)                  recv
+ *   UPDATE     O     ask (update)                     ask, update
+ *   UNTOLD     O     snapshot (state_export, update)  send, snapshot
+ *   PENDING    IOT   sq (events)                      sq
+ */
 enum chimdrv_conn_bit {
 	CHIMDRV_C_OPENED,	/* OPENED seen: handle valid */
 	CHIMDRV_C_CUTOVER,	/* CUTOVER seen: nothing of the tuple is left in the raw ring */
@@ -36,8 +72,8 @@ enum chimdrv_conn_bit {
 	CHIMDRV_C_LAST,		/* LAST seen */
 	CHIMDRV_C_FINAL,	/* the TERMINATE has completed, conn->final is valid */
 	CHIMDRV_C_UPLOAD,	/* an upload has been asked for */
-	CHIMDRV_C_PEER_FIN,
-	CHIMDRV_C_PEER_RST,
+	CHIMDRV_C_PEER_FIN,	/* the target has taken it: Linux TCP is told */
+	CHIMDRV_C_PEER_RST,	/* likewise */
 	CHIMDRV_C_QUIET,	/* post no more sends: upload or disconnect under way */
 	CHIMDRV_C_REFUSED,	/* the card waits for a receive request */
 	CHIMDRV_C_PENDING,	/* on the pair's pending list */
@@ -106,90 +142,121 @@ struct chimdrv_conn {
 	struct list_head update_link;	/* od->lock: od->updates */
 	struct list_head all;		/* od->lock: od->conns */
 
-	/* send */
-	struct list_head sends;
-	unsigned int nsends;
-	u32 send_room;		/* upload: requests that its list has room for; 0: no upload yet */
-	bool sends_completed;	/* some came back by UPLOAD_IN_PROGRESS */
-	bool sends_returned;	/* some in the chain of the TERMINATE */
-	u32 posted_seq;		/* the target has been given [SND.UNA, posted_seq) */
-	u32 posted_bytes;
-	u32 backlog;		/* bytes the target likes to have outstanding */
-	u64 next_cookie;
-	u32 tail_seq;		/* what is written before it may leave (tail.c) */
-	bool tail_corked;	/* TCP_CORK as last seen */
-	bool tail_acked;	/* since it was last looked at */
-	bool tail_due;		/* its timer has expired */
-	bool tail_runs;		/* one has run since before a hand-over, */
-	unsigned long tail_until;	/* jiffies, and expires then */
-	struct timer_list tail_timer;
-	u32 snd_up;		/* urgent pointer as last seen */
-	struct list_head borrower;	/* od->lock: od->borrowers; written under slock too */
-	u32 frag_seq;		/* write_seq as last seen by lend.c, and by its tick */
-	u32 frag_tick_seq;
-	u32 max_window;		/* the socket's own */
-	bool task_frag;		/* sk_use_task_frag as it was */
-	u32 cwnd_bytes;
-	u32 srtt_us;
+	u64 next_cookie;	/* of requests and commands */
 
-	/* receive */
-	struct list_head recvs;
-	unsigned int nrecvs;
-	u32 recv_bytes;		/* room in posted receive requests */
-	struct sk_buff_head rxq;	/* accepted, not yet in the socket (owned by a process) */
-	unsigned int rxq_truesize;
-	u32 rx_seq;		/* next byte expected from the target, rxq included */
-	u32 refused_bytes;	/* what the card keeps because it was refused */
-	int refused_limit;	/* how much the socket took then */
-	bool collapse_tried;	/* since the refusal; and it made room */
-	bool collapse_helped;
-	unsigned int big_inds;	/* large indications in a row */
-	u32 open_end;		/* behind the last indication taken whole; open_bytes 0: none */
-	u32 open_bytes;
-	u32 open_buffered;	/* how many of them were BufferedData */
-	u32 rcv_rtt_us;
-	u32 wnd_granted;	/* InitialRcvWnd as last told, the larger one while it is told */
-	u32 wnd_most;		/* the largest one so far */
-	u32 edge;		/* the furthest right edge offered, but for rounding to the scale */
-	u32 buffered;		/* BufferedData given at offload, not all back; where it lies */
-	u32 buffered_start;
-	u32 buffered_end;
-	u32 buffered_recvs;	/* requests posted for it; the rest is indicated (BRD-7) */
-	struct sk_buff *spare;	/* for an indication that must be taken without memory */
+	/* What programs have written. Writer: send.c and write.c, unless another is named. */
+	struct {
+		struct list_head list;	/* of struct chimdrv_send, in order of sequence numbers */
+		unsigned int n;
+		u32 posted_seq;		/* the target has been given [SND.UNA, posted_seq) */
+		u32 posted_bytes;
+		u32 room;		/* terminate.c: how many its list has room for, or 0 */
+		bool completed;		/* some came back by UPLOAD_IN_PROGRESS */
+		bool returned;		/* sendback.c: some in the chain of the TERMINATE */
+		u32 backlog;		/* events.c: bytes the target likes to have outstanding */
+		u32 cwnd_bytes;		/* these two as the card has said last */
+		u32 srtt_us;
+		u32 up;			/* progress.c: the urgent pointer as last seen */
+		u32 max_window;		/* valves.c: the socket's own */
+	} snd;
 
-	/* segments */
-	struct sk_buff_head hold;
-	unsigned int hold_truesize;
-	u32 fwd_off;		/* payload bytes of the first held frame already forwarded */
-	struct sk_buff_head returned;	/* forwards that came back, in order; before hold */
-	struct list_head fwds;
-	unsigned int nfwds;
-	unsigned long fwd_since;	/* when the oldest of them was posted; 0: none is due */
-	struct sk_buff *synth;	/* to tell Linux TCP of a FIN or RST that the target took */
+	/* The last, partial segment. Writer: tail.c; when the timer expires progress.c. */
+	struct {
+		u32 seq;		/* what is written before it may leave */
+		bool corked;		/* TCP_CORK as last seen */
+		bool acked;		/* something was, since it was last looked at */
+		bool due;		/* its timer has expired */
+		bool runs;		/* one has run since before a hand-over, */
+		unsigned long until;	/* jiffies, and expires then */
+		struct timer_list timer;
+	} tail;
 
-	/* as told to the target, for updates */
-	u16 opt_flags;
-	u8 ttl, tos, prio;
-	u8 ka_probes;
-	u32 ka_time, ka_intvl, user_timeout, flow_label;
+	/* Pages lent to the socket. Writer: lend.c. */
+	struct {
+		struct list_head borrower;	/* od->lock and slock: od->borrowers */
+		u32 seq;		/* write_seq as last seen, */
+		u32 tick_seq;		/* and as seen by the tick */
+		bool task_frag;		/* sk_use_task_frag as it was */
+	} lend;
 
+	/*
+	 * What the peer has sent. Writer: indicate.c and recv.c, which take it from the
+	 * card, and deliver.c, which brings it into the socket.
+	 */
+	struct {
+		struct list_head list;	/* of struct chimdrv_recv */
+		unsigned int n;
+		u32 bytes;		/* room in posted receive requests */
+		struct sk_buff_head queue;	/* accepted; a process owns the socket */
+		unsigned int queue_truesize;
+		u32 seq;		/* next byte expected from the target, queue included */
+		u32 refused_bytes;	/* what the card keeps because it was refused */
+		int refused_limit;	/* how much the socket took then */
+		bool collapse_tried;	/* since the refusal; and it made room */
+		bool collapse_helped;
+		unsigned int big_inds;	/* large indications in a row */
+		u32 open_end;		/* behind the last indication taken whole */
+		u32 open_bytes;		/* of it; 0: there is none */
+		u32 open_buffered;	/* how many of them were BufferedData */
+		u32 rtt_us;
+		u32 buffered;		/* BufferedData given at offload, not all back */
+		u32 buffered_start;	/* and where it lies */
+		u32 buffered_end;
+		u32 buffered_n;		/* requests for it; the rest is indicated (BRD-7) */
+		struct sk_buff *spare;	/* for what must be taken without memory */
+	} rcv;
+
+	/* The receive window as a promise. Writer: window.c; what was not told update.c. */
+	struct {
+		u32 granted;		/* InitialRcvWnd as told, the larger one meanwhile */
+		u32 most;		/* the largest one so far */
+		u32 edge;		/* furthest right edge offered, but for rounding */
+	} wnd;
+
+	/* Whole segments. Writer: held.c and forward.c. */
+	struct {
+		struct sk_buff_head hold;
+		unsigned int truesize;	/* of what is held */
+		u32 off;		/* bytes of the first held frame already forwarded */
+		struct sk_buff_head returned;	/* came back, in order; before hold */
+		struct list_head list;	/* of struct chimdrv_fwd, under way */
+		unsigned int n;
+		unsigned long since;	/* when the oldest was posted; 0: none is due */
+	} fwd;
+
+	/* What the target knows of the socket's options. Writer: snapshot.c. */
+	struct {
+		u16 flags;
+		u8 ttl, tos, prio;
+		u8 ka_probes;
+		u32 ka_time, ka_intvl, user_timeout, flow_label;
+		u8 tries;		/* od->mutex, update.c: in a row, without room */
+	} told;
+
+	/* As captured for the offload by snapshot.c; as given back by terminate.c. */
 	struct chimdrv_tcp_state final;
-	struct sk_buff_head back;	/* BufferedData that came back */
-	struct sk_buff_head kept;	/* write queue of a socket that died, until LAST */
-	u32 back_start;		/* where it begins; RCV.NXT if there is none */
-	u32 reason;		/* enum chimdrv_why: why it goes back */
-	unsigned long upload_due;	/* od->lock: jiffies, in od->uploads_later until then */
-	/* od->mutex, from the wish to go back on */
-	unsigned long upload_end;	/* jiffies; 0: not tried yet. Given up then, or LAST is */
-	u32 upload_need;	/* bytes of BufferedData that the card asked for last */
-	u8 upload_asks;		/* how often it has */
-	u8 upload_tries;
-	u8 update_tries;	/* od->mutex: UPDATEs in a row that found no room in the card */
-	int end_err;		/* what the program sees if the connection cannot go on */
 
-	/* shadow of what only the target may move: a leak past the fence shows here */
-	u32 seen_rcv_nxt;
-	u32 seen_snd_una;
+	/* The way back. Writer: upload.c and terminate.c, unless another is named. */
+	struct {
+		u32 reason;		/* enum chimdrv_why. ask.c: once, under od->lock */
+		unsigned long due;	/* od->lock: jiffies, in od->uploads_later until then */
+		/* od->mutex, these four */
+		unsigned long end;	/* jiffies; 0: not tried yet. Then given up, or LAST is */
+		u32 need;		/* bytes of BufferedData that the card asked for last */
+		u8 asks;		/* how often it has */
+		u8 tries;
+		struct sk_buff_head bytes;	/* BufferedData that came back */
+		u32 start;		/* where it begins; RCV.NXT if there is none */
+		struct sk_buff_head kept;	/* write.c: of a socket that died, until LAST */
+		struct sk_buff *synth;	/* to tell Linux TCP of a FIN or RST of the peer */
+		int err;		/* events.c, giveback.c: what the program sees if it ends */
+	} back;
+
+	/* What only the target may move; a leak past the fence shows here. Writer: who moves it. */
+	struct {
+		u32 rcv_nxt;
+		u32 snd_una;
+	} seen;
 
 	u64 bytes_in, bytes_out;
 	struct rcu_head rcu;

@@ -21,7 +21,7 @@ struct chimdrv_sge {
 
 /* A send request: a byte range of the write queue, never an skb. */
 struct chimdrv_send {
-	struct list_head node;	/* conn->sends, in order of sequence numbers */
+	struct list_head node;	/* conn->snd.list, in order of sequence numbers */
 	u64 cookie;
 	u32 seq;
 	u32 len;

@@ -94,10 +94,10 @@ static void fwd_free(struct chimdrv_conn *conn, struct chimdrv_fwd *fwd)
 {
 	dma_unmap_single(conn->cd->dev, fwd->dma, fwd->len, DMA_TO_DEVICE);
 	list_del(&fwd->node);
-	conn->nfwds--;
+	conn->fwd.n--;
 	fwd_discard(fwd);
-	fwd = list_first_entry_or_null(&conn->fwds, struct chimdrv_fwd, node);
-	WRITE_ONCE(conn->fwd_since, fwd ? fwd->since : 0);
+	fwd = list_first_entry_or_null(&conn->fwd.list, struct chimdrv_fwd, node);
+	WRITE_ONCE(conn->fwd.since, fwd ? fwd->since : 0);
 }
 
 static int fwd_post(struct chimdrv_conn *conn, struct chimdrv_fwd *fwd)
@@ -125,9 +125,9 @@ static int fwd_post(struct chimdrv_conn *conn, struct chimdrv_fwd *fwd)
 		sqe->sge[0].len = cpu_to_le32(fwd->len);
 		chimdrv_ring_publish(&pair->sq, CHIM_OP_FORWARD | flags << CHIM_CTL_FLAGS_SHIFT, 1);
 		chimdrv_ring_kick(&pair->sq);
-		list_add_tail(&fwd->node, &conn->fwds);
+		list_add_tail(&fwd->node, &conn->fwd.list);
 		fwd->since = jiffies | 1;
-		if (!conn->nfwds++)
+		if (!conn->fwd.n++)
 			chimdrv_late_watch(conn, fwd->since);
 		err = 0;
 	}
@@ -141,7 +141,7 @@ static int fwd_post(struct chimdrv_conn *conn, struct chimdrv_fwd *fwd)
 	return 0;
 }
 
-/* One held frame as one or more forwards; resumes at conn->fwd_off when the ring was full. */
+/* One held frame as one or more forwards; resumes at conn->fwd.off when the ring was full. */
 static int fwd_frame(struct chimdrv_conn *conn, struct sk_buff *skb)
 {
 	u32 payload = skb->len - ((const struct tcphdr *)skb->data)->doff * 4;
@@ -151,10 +151,10 @@ static int fwd_frame(struct chimdrv_conn *conn, struct sk_buff *skb)
 	int err;
 
 	do {
-		len = min(step, payload - conn->fwd_off);
-		if (conn->nfwds >= FWD_OUTSTANDING)
+		len = min(step, payload - conn->fwd.off);
+		if (conn->fwd.n >= FWD_OUTSTANDING)
 			return -EBUSY;
-		fwd = fwd_make(skb, conn->fwd_off, len, conn->fwd_off + len == payload);
+		fwd = fwd_make(skb, conn->fwd.off, len, conn->fwd.off + len == payload);
 		if (!fwd)
 			return -ENOMEM;
 		err = fwd_post(conn, fwd);
@@ -162,9 +162,9 @@ static int fwd_frame(struct chimdrv_conn *conn, struct sk_buff *skb)
 			fwd_discard(fwd);
 			return err;
 		}
-		conn->fwd_off += len;
-	} while (conn->fwd_off < payload);
-	conn->fwd_off = 0;
+		conn->fwd.off += len;
+	} while (conn->fwd.off < payload);
+	conn->fwd.off = 0;
 	return 0;
 }
 
@@ -177,15 +177,15 @@ void chimdrv_forward_flush(struct chimdrv_conn *conn)
 	if (conn->state != CHIMDRV_OFFLOADED || test_bit(CHIMDRV_C_QUIET, &conn->bits) ||
 	    test_bit(CHIMDRV_C_GONE, &conn->bits))
 		return;
-	while ((skb = skb_peek(&conn->hold))) {
+	while ((skb = skb_peek(&conn->fwd.hold))) {
 		err = fwd_frame(conn, skb);
 		if (err) {
-			if (conn->nfwds < FWD_OUTSTANDING)
+			if (conn->fwd.n < FWD_OUTSTANDING)
 				chimdrv_sq_pend(conn);
 			return;
 		}
-		conn->hold_truesize -= skb->truesize;
-		__skb_unlink(skb, &conn->hold);
+		conn->fwd.truesize -= skb->truesize;
+		__skb_unlink(skb, &conn->fwd.hold);
 		kfree_skb(skb);		/* the forwards have references */
 	}
 }
@@ -195,9 +195,9 @@ static bool has_returned(const struct chimdrv_conn *conn, const struct sk_buff *
 {
 	const struct sk_buff *skb;
 
-	if (skb_peek(&conn->hold) == frame)
+	if (skb_peek(&conn->fwd.hold) == frame)
 		return true;
-	skb_queue_walk(&conn->returned, skb)
+	skb_queue_walk(&conn->fwd.returned, skb)
 		if (skb == frame)
 			return true;
 	return false;
@@ -208,7 +208,7 @@ void chimdrv_forward_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 {
 	struct chimdrv_fwd *fwd;
 
-	list_for_each_entry(fwd, &conn->fwds, node) {
+	list_for_each_entry(fwd, &conn->fwd.list, node) {
 		if (fwd->cookie != le64_to_cpu(cqe->cookie))
 			continue;
 		chimdrv_count(conn->cd, forward_completions);
@@ -218,7 +218,7 @@ void chimdrv_forward_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 			/* whole frames come back; what was processed of one is a duplicate */
 			set_bit(CHIMDRV_C_QUIET, &conn->bits);
 			if (!has_returned(conn, fwd->skb))
-				__skb_queue_tail(&conn->returned, skb_get(fwd->skb));
+				__skb_queue_tail(&conn->fwd.returned, skb_get(fwd->skb));
 		}
 		fwd_free(conn, fwd);
 		chimdrv_forward_flush(conn);
@@ -232,6 +232,6 @@ void chimdrv_forward_drop(struct chimdrv_conn *conn)
 {
 	struct chimdrv_fwd *fwd, *next;
 
-	list_for_each_entry_safe(fwd, next, &conn->fwds, node)
+	list_for_each_entry_safe(fwd, next, &conn->fwd.list, node)
 		fwd_free(conn, fwd);
 }

@@ -115,8 +115,8 @@ static u32 ind_take(struct chimdrv_conn *conn, const struct ind *ind, u32 seq, u
 		if (!skb) {
 			skb = chimdrv_frame(GFP_ATOMIC);
 			if (!skb && force) {
-				skb = conn->spare;
-				conn->spare = NULL;
+				skb = conn->rcv.spare;
+				conn->rcv.spare = NULL;
 			}
 			if (!skb)
 				break;
@@ -137,8 +137,8 @@ static u32 ind_take(struct chimdrv_conn *conn, const struct ind *ind, u32 seq, u
 	}
 	if (skb && skb->len)
 		chimdrv_deliver_queue(conn, skb, seq);
-	else if (!conn->spare)
-		conn->spare = skb;	/* it may be that one */
+	else if (!conn->rcv.spare)
+		conn->rcv.spare = skb;	/* it may be that one */
 	else
 		kfree_skb(skb);
 	*done = i;
@@ -152,11 +152,11 @@ static void ind_refused(struct chimdrv_conn *conn, u32 bytes, u32 taken)
 		chimdrv_count(conn->cd, verdict_partial);
 	else
 		chimdrv_count(conn->cd, verdict_refused);
-	conn->refused_bytes = bytes - taken;
-	conn->refused_limit = chimdrv_window_limit(conn);
-	conn->collapse_tried = false;
+	conn->rcv.refused_bytes = bytes - taken;
+	conn->rcv.refused_limit = chimdrv_window_limit(conn);
+	conn->rcv.collapse_tried = false;
 	/* memory was short, not room: nobody has to read before it is tried again */
-	conn->collapse_helped = chimdrv_window_has_room(conn, conn->refused_bytes, 0);
+	conn->rcv.collapse_helped = chimdrv_window_has_room(conn, conn->rcv.refused_bytes, 0);
 	set_bit(CHIMDRV_C_REFUSED, &conn->bits);
 	if (chimdrv_window_changed(conn))
 		chimdrv_ask_update(conn);
@@ -169,23 +169,23 @@ static void ind_refused(struct chimdrv_conn *conn, u32 bytes, u32 taken)
  */
 void chimdrv_indicate_settle(struct chimdrv_conn *conn, u32 kept)
 {
-	if (!conn->open_bytes)
+	if (!conn->rcv.open_bytes)
 		return;
-	if (!after(conn->open_end, kept)) {
+	if (!after(conn->rcv.open_end, kept)) {
 		chimdrv_count(conn->cd, verdict_accepted);
-		chimdrv_count_add(conn->cd, buffered_indicated_bytes, conn->open_buffered);
+		chimdrv_count_add(conn->cd, buffered_indicated_bytes, conn->rcv.open_buffered);
 	}
-	conn->open_bytes = 0;
+	conn->rcv.open_bytes = 0;
 }
 
 static void ind_taken(struct chimdrv_conn *conn, u32 seq, u32 bytes)
 {
-	conn->open_end = seq + bytes;
-	conn->open_bytes = bytes;
-	conn->open_buffered = chimdrv_deliver_of_buffered(conn, seq, bytes);
-	conn->refused_bytes = 0;
-	conn->big_inds = bytes >= CHIMDRV_BULK_BYTES ? conn->big_inds + 1 : 0;
-	if (conn->big_inds >= BULK_AFTER)
+	conn->rcv.open_end = seq + bytes;
+	conn->rcv.open_bytes = bytes;
+	conn->rcv.open_buffered = chimdrv_deliver_of_buffered(conn, seq, bytes);
+	conn->rcv.refused_bytes = 0;
+	conn->rcv.big_inds = bytes >= CHIMDRV_BULK_BYTES ? conn->rcv.big_inds + 1 : 0;
+	if (conn->rcv.big_inds >= BULK_AFTER)
 		set_bit(CHIMDRV_C_BULK, &conn->bits);
 }
 
@@ -202,7 +202,7 @@ static bool ind_leave(struct chimdrv_conn *conn, const struct ind *ind, u32 numb
 		return false;
 	chimdrv_count(conn->cd, verdicts);
 	chimdrv_count(conn->cd, verdict_refused);
-	conn->refused_bytes = ind->bytes;
+	conn->rcv.refused_bytes = ind->bytes;
 	for (i = 0; i < ind->count; i++)
 		chimdrv_pair_ib_put_back(conn->pair, ind->first + i);
 	return true;
@@ -227,16 +227,16 @@ void chimdrv_indicate_take(struct chimdrv_conn *conn, const struct chim_cqe *cqe
 		chimdrv_indicate_nobody(conn->pair, cqe);
 		return;
 	}
-	chimdrv_indicate_settle(conn, conn->open_end);
+	chimdrv_indicate_settle(conn, conn->rcv.open_end);
 	chimdrv_count(conn->cd, indications);
-	conn->rcv_rtt_us = le32_to_cpu(cqe->rcv_rtt_us);
+	conn->rcv.rtt_us = le32_to_cpu(cqe->rcv_rtt_us);
 	if (claimed && ind_leave(conn, &ind, le32_to_cpu(cqe->info)))
 		return;
 	/* what replaces bytes of the socket needs no room; behind the FENCE nothing is refused */
 	if (fenced)
 		must = seq + ind.bytes;
-	else if (conn->buffered)
-		must = conn->buffered_end;
+	else if (conn->rcv.buffered)
+		must = conn->rcv.buffered_end;
 	taken = ind_take(conn, &ind, seq, must, &done);
 	if (taken < ind.bytes && !fenced &&
 	    chimdrv_sq_verdict(conn, le32_to_cpu(cqe->info), taken)) {

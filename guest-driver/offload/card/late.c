@@ -20,7 +20,7 @@ void chimdrv_late_watch(struct chimdrv_conn *conn, unsigned long since)
 {
 	struct chimdrv_od *od = chimdrv_od(conn->cd);
 
-	WRITE_ONCE(conn->fwd_since, since);
+	WRITE_ONCE(conn->fwd.since, since);
 	if (!delayed_work_pending(&od->late_work))
 		queue_delayed_work(od->wq, &od->late_work, LATE_TICK);
 }
@@ -34,7 +34,7 @@ static struct chimdrv_conn *overdue(struct chimdrv_od *od, bool *due)
 	*due = false;
 	spin_lock_bh(&od->lock);
 	list_for_each_entry(conn, &od->conns, all) {
-		since = READ_ONCE(conn->fwd_since);
+		since = READ_ONCE(conn->fwd.since);
 		if (!since || test_bit(CHIMDRV_C_UPLOAD, &conn->bits))
 			continue;
 		*due = true;

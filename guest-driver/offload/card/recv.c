@@ -106,7 +106,7 @@ static int post(struct chimdrv_conn *conn, u32 len, bool nonpush)
 	struct chimdrv_sq_cmd cmd = { .ctl = CHIM_OP_RECV };
 	int err;
 
-	if (conn->nrecvs >= conn->cd->limits.recvs)
+	if (conn->rcv.n >= conn->cd->limits.recvs)
 		return -ENOSPC;
 	recv = recv_make(conn, len);
 	if (!recv) {
@@ -128,9 +128,9 @@ static int post(struct chimdrv_conn *conn, u32 len, bool nonpush)
 			chimdrv_sq_pend(conn);
 		return err;
 	}
-	list_add_tail(&recv->node, &conn->recvs);
-	conn->nrecvs++;
-	conn->recv_bytes += recv->len;
+	list_add_tail(&recv->node, &conn->rcv.list);
+	conn->rcv.n++;
+	conn->rcv.bytes += recv->len;
 	chimdrv_count(conn->cd, recvs);
 	return 0;
 }
@@ -140,7 +140,7 @@ bool chimdrv_recv_claims(const struct chimdrv_conn *conn)
 {
 	const struct chimdrv_recv *recv;
 
-	list_for_each_entry(recv, &conn->recvs, node)
+	list_for_each_entry(recv, &conn->rcv.list, node)
 		if (recv->nonpush)
 			return true;
 	return false;
@@ -154,12 +154,12 @@ static void post_for_buffered(struct chimdrv_conn *conn)
 {
 	u32 left;
 
-	while (conn->buffered_recvs < BUFFERED_RECVS && conn->recv_bytes < conn->refused_bytes) {
-		left = conn->refused_bytes - conn->recv_bytes;
+	while (conn->rcv.buffered_n < BUFFERED_RECVS && conn->rcv.bytes < conn->rcv.refused_bytes) {
+		left = conn->rcv.refused_bytes - conn->rcv.bytes;
 		if (post(conn, min_t(u32, left, CHIMDRV_RECV_PARTS * PAGE_SIZE <<
 				     CHIMDRV_RECV_ORDER), true))
 			break;
-		conn->buffered_recvs++;
+		conn->rcv.buffered_n++;
 	}
 }
 
@@ -170,13 +170,13 @@ static void post_for_buffered(struct chimdrv_conn *conn)
 static bool room_again(struct chimdrv_conn *conn)
 {
 	if (chimdrv_window_has_half(conn) || chimdrv_window_gave_way(conn) ||
-	    chimdrv_window_limit(conn) / 8 > conn->refused_limit / 7)
+	    chimdrv_window_limit(conn) / 8 > conn->rcv.refused_limit / 7)
 		return true;
-	if (!conn->collapse_tried && (conn->releasing || !sock_owned_by_user(conn->sk))) {
-		conn->collapse_tried = true;
-		conn->collapse_helped = chimdrv_collapse(conn, false);
+	if (!conn->rcv.collapse_tried && (conn->releasing || !sock_owned_by_user(conn->sk))) {
+		conn->rcv.collapse_tried = true;
+		conn->rcv.collapse_helped = chimdrv_collapse(conn, false);
 	}
-	return conn->collapse_helped;
+	return conn->rcv.collapse_helped;
 }
 
 /*
@@ -189,7 +189,7 @@ void chimdrv_recv_post(struct chimdrv_conn *conn)
 	if (conn->state != CHIMDRV_OFFLOADED || test_bit(CHIMDRV_C_QUIET, &conn->bits) ||
 	    test_bit(CHIMDRV_C_GONE, &conn->bits))
 		return;
-	if (conn->buffered) {
+	if (conn->rcv.buffered) {
 		post_for_buffered(conn);
 		/* memory was short for the rest: no room is needed to ask for it again */
 		if (test_bit(CHIMDRV_C_REFUSED, &conn->bits) && !chimdrv_recv_claims(conn) &&
@@ -203,8 +203,8 @@ void chimdrv_recv_post(struct chimdrv_conn *conn)
 		return;
 	}
 	if (test_bit(CHIMDRV_C_BULK, &conn->bits) && chimdrv_window_has_half(conn))
-		while (conn->nrecvs < BULK_RECVS &&
-		       chimdrv_window_has_room(conn, conn->recv_bytes, conn->recv_bytes * 2) &&
+		while (conn->rcv.n < BULK_RECVS &&
+		       chimdrv_window_has_room(conn, conn->rcv.bytes, conn->rcv.bytes * 2) &&
 		       !post(conn, CHIMDRV_RECV_PARTS * PAGE_SIZE << CHIMDRV_RECV_ORDER, false))
 			;
 }
@@ -255,12 +255,12 @@ static void recv_bytes(struct chimdrv_conn *conn, struct chimdrv_recv *recv,
 		return;
 	chimdrv_deliver_seq_advance(conn, seq + bytes);
 	chimdrv_deliver_queue(conn, recv_to_skb(conn, recv, bytes), seq);
-	conn->rcv_rtt_us = le32_to_cpu(cqe->rcv_rtt_us);
+	conn->rcv.rtt_us = le32_to_cpu(cqe->rcv_rtt_us);
 	chimdrv_count_add(conn->cd, buffered_to_recv_bytes,
 			  chimdrv_deliver_of_buffered(conn, seq, bytes));
-	conn->refused_bytes -= min(bytes, conn->refused_bytes);
-	if (!conn->refused_bytes)
-		conn->buffered = 0;
+	conn->rcv.refused_bytes -= min(bytes, conn->rcv.refused_bytes);
+	if (!conn->rcv.refused_bytes)
+		conn->rcv.buffered = 0;
 	if (bytes < CHIMDRV_BULK_BYTES / 2)
 		clear_bit(CHIMDRV_C_BULK, &conn->bits);
 }
@@ -271,15 +271,15 @@ void chimdrv_recv_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 	u32 status = le32_to_cpu(cqe->status), bytes = le32_to_cpu(cqe->bytes);
 	struct chimdrv_recv *recv;
 
-	recv = list_first_entry_or_null(&conn->recvs, struct chimdrv_recv, node);
+	recv = list_first_entry_or_null(&conn->rcv.list, struct chimdrv_recv, node);
 	if (!recv || recv->cookie != le64_to_cpu(cqe->cookie) || bytes > recv->len) {
 		chimdrv_count(conn->cd, bad_entries);
 		chimdrv_dev_fail(conn->cd, "receive completion that fits no request");
 		return;
 	}
 	list_del(&recv->node);
-	conn->nrecvs--;
-	conn->recv_bytes -= recv->len;
+	conn->rcv.n--;
+	conn->rcv.bytes -= recv->len;
 	chimdrv_count(conn->cd, recv_completions);
 	if (!recv->len)
 		chimdrv_count(conn->cd, recv_zero);
@@ -300,10 +300,10 @@ void chimdrv_recv_drop(struct chimdrv_conn *conn)
 {
 	struct chimdrv_recv *recv, *next;
 
-	list_for_each_entry_safe(recv, next, &conn->recvs, node) {
+	list_for_each_entry_safe(recv, next, &conn->rcv.list, node) {
 		list_del(&recv->node);
 		recv_free(conn, recv);
 	}
-	conn->nrecvs = 0;
-	conn->recv_bytes = 0;
+	conn->rcv.n = 0;
+	conn->rcv.bytes = 0;
 }

@@ -37,25 +37,25 @@ static u32 send_flags(const struct chimdrv_conn *conn, const struct chimdrv_send
 	if (last == all && chimdrv_write_pushes(conn->sk))
 		return CHIM_SEND_PUSH;
 	/* it is posted now, or when one in front completes */
-	return before(last, end) && (conn->nsends || room > 1) ? CHIM_SEND_MORE : 0;
+	return before(last, end) && (conn->snd.n || room > 1) ? CHIM_SEND_MORE : 0;
 }
 
 static void send_account(struct chimdrv_conn *conn, struct chimdrv_send *send)
 {
-	list_add_tail(&send->node, &conn->sends);
-	conn->nsends++;
-	conn->posted_bytes += send->len;
-	conn->posted_seq = send->seq + send->len;
+	list_add_tail(&send->node, &conn->snd.list);
+	conn->snd.n++;
+	conn->snd.posted_bytes += send->len;
+	conn->snd.posted_seq = send->seq + send->len;
 }
 
 /* Queues ours. Give the target what the program has written since. */
 void chimdrv_send_post(struct chimdrv_conn *conn)
 {
-	u32 limit = max_t(u32, conn->backlog, max(2 * conn->cwnd_bytes, (u32)BACKLOG_MIN));
+	u32 limit = max_t(u32, conn->snd.backlog, max(2 * conn->snd.cwnd_bytes, (u32)BACKLOG_MIN));
 	const struct chimdrv_limits *lim = &conn->cd->limits;
 	struct tcp_sock *tp = tcp_sk(conn->sk);
 	u32 all = chimdrv_write_end(conn->sk), end = chimdrv_tail_end(conn, all);
-	u32 room = conn->send_room ?: lim->sends, len;
+	u32 room = conn->snd.room ?: lim->sends, len;
 	struct chimdrv_send *send;
 	struct chimdrv_sq_cmd cmd = { };
 	int err;
@@ -64,10 +64,10 @@ void chimdrv_send_post(struct chimdrv_conn *conn)
 		return;		/* with a header that the target does not know yet */
 	if (chimdrv_route_stale(conn))
 		return;		/* perhaps not this way; progress.c looks first */
-	while (before(conn->posted_seq, end) && conn->nsends < room &&
-	       conn->posted_bytes < limit) {
-		len = min3(end - conn->posted_seq, (u32)CHIMDRV_SEND_LEN, lim->send_len);
-		send = chimdrv_write_request(conn, conn->posted_seq, len, GFP_ATOMIC);
+	while (before(conn->snd.posted_seq, end) && conn->snd.n < room &&
+	       conn->snd.posted_bytes < limit) {
+		len = min3(end - conn->snd.posted_seq, (u32)CHIMDRV_SEND_LEN, lim->send_len);
+		send = chimdrv_write_request(conn, conn->snd.posted_seq, len, GFP_ATOMIC);
 		if (IS_ERR(send)) {
 			if (PTR_ERR(send) == -ENOMEM)
 				chimdrv_sq_pend(conn);
@@ -94,7 +94,7 @@ void chimdrv_send_post(struct chimdrv_conn *conn)
 		chimdrv_count(conn->cd, sends);
 	}
 	chimdrv_tail_watch(conn, end != all);
-	WRITE_ONCE(tp->snd_nxt, conn->posted_seq);	/* SIOCOUTQNSD, TCP_NOTSENT_LOWAT */
+	WRITE_ONCE(tp->snd_nxt, conn->snd.posted_seq);	/* SIOCOUTQNSD, TCP_NOTSENT_LOWAT */
 }
 
 /* A request ends when it is long enough or has no slot left, and may cut a piece in two. */
@@ -127,10 +127,10 @@ int chimdrv_send_chain(struct chimdrv_conn *conn, struct chimdrv_blocklist *bl, 
 
 	chimdrv_tail_begin(conn, s->snd_max);
 	end = chimdrv_tail_end(conn, all);
-	while (before(conn->posted_seq, end) && conn->nsends < conn->cd->limits.sends) {
-		len = min3(end - conn->posted_seq, (u32)CHIMDRV_SEND_LEN,
+	while (before(conn->snd.posted_seq, end) && conn->snd.n < conn->cd->limits.sends) {
+		len = min3(end - conn->snd.posted_seq, (u32)CHIMDRV_SEND_LEN,
 			   conn->cd->limits.send_len);
-		send = chimdrv_write_request(conn, conn->posted_seq, len, GFP_KERNEL);
+		send = chimdrv_write_request(conn, conn->snd.posted_seq, len, GFP_KERNEL);
 		if (IS_ERR(send)) {
 			err = PTR_ERR(send);
 			break;
@@ -140,16 +140,16 @@ int chimdrv_send_chain(struct chimdrv_conn *conn, struct chimdrv_blocklist *bl, 
 		send_account(conn, send);
 	}
 	/* everything sent already must be in it, or the sequence numbers contradict each other */
-	if (before(conn->posted_seq, s->snd_max))
+	if (before(conn->snd.posted_seq, s->snd_max))
 		return err;
-	*count = conn->nsends;
+	*count = conn->snd.n;
 	*off = 0;
-	if (!conn->nsends)
+	if (!conn->snd.n)
 		return 0;
-	refs = chimdrv_blocklist_reserve(bl, conn->nsends * sizeof(*ref));
+	refs = chimdrv_blocklist_reserve(bl, conn->snd.n * sizeof(*ref));
 	if (refs < 0)
 		return refs;
-	list_for_each_entry(send, &conn->sends, node) {
+	list_for_each_entry(send, &conn->snd.list, node) {
 		sges = chimdrv_blocklist_reserve(bl, send->nsge * sizeof(*sge));
 		if (sges < 0)
 			return sges;
@@ -177,10 +177,10 @@ void chimdrv_send_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 	u32 status = le32_to_cpu(cqe->status);
 	struct chimdrv_send *send;
 
-	list_for_each_entry(send, &conn->sends, node)
+	list_for_each_entry(send, &conn->snd.list, node)
 		if (!send->done && !send->back && send->cookie == le64_to_cpu(cqe->cookie))
 			break;
-	if (list_entry_is_head(send, &conn->sends, node)) {
+	if (list_entry_is_head(send, &conn->snd.list, node)) {
 		chimdrv_count(conn->cd, bad_entries);
 		return;
 	}
@@ -190,15 +190,15 @@ void chimdrv_send_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 	chimdrv_write_unmap(conn, send);
 	if (status == CHIM_ST_SUCCESS && le32_to_cpu(cqe->bytes) == send->len) {
 		send->done = true;
-		conn->cwnd_bytes = le32_to_cpu(cqe->cwnd);
-		conn->srtt_us = le32_to_cpu(cqe->srtt_us);
+		conn->snd.cwnd_bytes = le32_to_cpu(cqe->cwnd);
+		conn->snd.srtt_us = le32_to_cpu(cqe->srtt_us);
 		return;
 	}
 	/* its bytes stay in the write queue; sequence numbers tell the rest (TRM-42) */
 	send->back = true;
 	if (status == CHIM_ST_UPLOAD_IN_PROGRESS) {
 		chimdrv_count(conn->cd, send_back_completed);
-		conn->sends_completed = true;
+		conn->snd.completed = true;
 	}
 	set_bit(CHIMDRV_C_QUIET, &conn->bits);
 	if (!test_bit(CHIMDRV_C_UPLOAD, &conn->bits))
@@ -210,6 +210,6 @@ void chimdrv_send_drop(struct chimdrv_conn *conn)
 {
 	struct chimdrv_send *send, *next;
 
-	list_for_each_entry_safe(send, next, &conn->sends, node)
+	list_for_each_entry_safe(send, next, &conn->snd.list, node)
 		chimdrv_write_free(conn, send);
 }

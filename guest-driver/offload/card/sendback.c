@@ -13,7 +13,7 @@
 static struct chimdrv_send *named(struct chimdrv_conn *conn, struct chimdrv_send *pos,
 				  const struct chim_send_ref *ref)
 {
-	list_for_each_entry_continue(pos, &conn->sends, node)
+	list_for_each_entry_continue(pos, &conn->snd.list, node)
 		if (pos->cookie == le64_to_cpu(ref->cookie))
 			return pos->done || pos->back || pos->len != le32_to_cpu(ref->len) ?
 			       NULL : pos;
@@ -43,8 +43,8 @@ static void count_bytes(struct chimdrv_conn *conn, const struct chimdrv_send *se
 static void take_sends(struct chimdrv_conn *conn, const struct chim_tcp_delegated *d,
 		       const struct chim_send_ref *ref)
 {
-	struct chimdrv_send *send = list_entry(&conn->sends, struct chimdrv_send, node);
-	u32 count = min(le32_to_cpu(d->send_count), conn->send_room), i;
+	struct chimdrv_send *send = list_entry(&conn->snd.list, struct chimdrv_send, node);
+	u32 count = min(le32_to_cpu(d->send_count), conn->snd.room), i;
 
 	if (count && (d->send_head || le32_to_cpu(d->send_tail) != count - 1)) {
 		chimdrv_count(conn->cd, bad_entries);	/* first and last of the chain (TRM-19) */
@@ -58,7 +58,7 @@ static void take_sends(struct chimdrv_conn *conn, const struct chim_tcp_delegate
 		}
 		chimdrv_count(conn->cd, send_back_requests);
 		count_bytes(conn, send, d);
-		conn->sends_returned = true;
+		conn->snd.returned = true;
 	}
 }
 
@@ -73,6 +73,6 @@ void chimdrv_sendback_take(struct chimdrv_conn *conn, const struct chim_tcp_dele
 /* LAST has been seen: nothing follows. */
 void chimdrv_sendback_end(struct chimdrv_conn *conn)
 {
-	if (conn->sends_completed && conn->sends_returned)
+	if (conn->snd.completed && conn->snd.returned)
 		chimdrv_count(conn->cd, send_back_mixed);
 }

@@ -24,21 +24,21 @@
 /* slock or owner. Returns InitialRcvWnd as the target is told. */
 u32 chimdrv_state_cached(struct chimdrv_conn *conn, struct chim_tcp_cached *c, bool update)
 {
-	u32 old = conn->wnd_granted, wnd = chimdrv_window_tell(conn);
+	u32 old = conn->wnd.granted, wnd = chimdrv_window_tell(conn);
 
 	chimdrv_snapshot_options(conn);
 	c->hdr.length = cpu_to_le32(sizeof(*c));
-	c->flags = cpu_to_le16(conn->opt_flags |
+	c->flags = cpu_to_le16(conn->told.flags |
 			       (update && wnd != old ? CHIM_TCP_UPDATE_RCV_WND : 0));
-	c->ka_probe_count = conn->ka_probes;
-	c->ttl = conn->ttl;
-	c->tos = conn->tos;
-	c->user_priority = conn->prio;
+	c->ka_probe_count = conn->told.ka_probes;
+	c->ttl = conn->told.ttl;
+	c->tos = conn->told.tos;
+	c->user_priority = conn->told.prio;
 	c->initial_rcv_wnd = cpu_to_le32(wnd);
-	c->ka_timeout = cpu_to_le32(conn->ka_time);
-	c->ka_interval = cpu_to_le32(conn->ka_intvl);
-	c->max_rt = cpu_to_le32(conn->user_timeout);
-	c->flow_label = cpu_to_le32(conn->flow_label);
+	c->ka_timeout = cpu_to_le32(conn->told.ka_time);
+	c->ka_interval = cpu_to_le32(conn->told.ka_intvl);
+	c->max_rt = cpu_to_le32(conn->told.user_timeout);
+	c->flow_label = cpu_to_le32(conn->told.flow_label);
 	return wnd;
 }
 
@@ -109,7 +109,7 @@ static int export_buffered(struct chimdrv_conn *conn, struct chimdrv_blocklist *
 {
 	struct sock *sk = conn->sk;
 	const struct tcp_sock *tp = tcp_sk(sk);
-	u32 end = conn->buffered_end, start, from, to, n;
+	u32 end = conn->rcv.buffered_end, start, from, to, n;
 	u32 len = before(tp->copied_seq, end) ? end - tp->copied_seq : 0;
 	struct chimdrv_room *room;
 	struct sk_buff *skb;
@@ -147,10 +147,10 @@ static int export_buffered(struct chimdrv_conn *conn, struct chimdrv_blocklist *
 	n = chimdrv_room_sges(room, chimdrv_blocklist_ptr(bl, off), len);
 	(*d)->buffered_sges = cpu_to_le32(n);
 	(*d)->buffered_len = cpu_to_le32(len);
-	conn->refused_bytes = len;	/* waits in the card for receive requests (BRD-6) */
-	conn->buffered = len;
-	conn->buffered_recvs = 0;
-	conn->buffered_start = start;
+	conn->rcv.refused_bytes = len;	/* waits in the card for receive requests (BRD-6) */
+	conn->rcv.buffered = len;
+	conn->rcv.buffered_n = 0;
+	conn->rcv.buffered_start = start;
 	*out = room;
 	return 0;
 }
@@ -159,7 +159,7 @@ static int export_buffered(struct chimdrv_conn *conn, struct chimdrv_blocklist *
 
 /*
  * Socket owned, captured, valves closed: node @node of the list gets the whole
- * state. Send requests of the chain are then in conn->sends, mapped.
+ * state. Send requests of the chain are then in conn->snd.list, mapped.
  */
 int chimdrv_state_export(struct chimdrv_conn *conn, struct chimdrv_blocklist *bl, u32 node,
 			 struct chimdrv_room **buffered)

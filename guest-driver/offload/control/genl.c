@@ -193,7 +193,7 @@ static int cmd_disconnect(struct sk_buff *skb, struct genl_info *info)
 			chimdrv_send_post(conn);
 		/* behind everything written so far (DIS-3) */
 		if ((flags & CHIM_DISCONNECT_ABORTIVE) ||
-		    conn->posted_seq == tcp_sk(conn->sk)->write_seq)
+		    conn->snd.posted_seq == tcp_sk(conn->sk)->write_seq)
 			err = chimdrv_sq_disconnect(conn, flags);
 	}
 	spin_unlock_bh(&conn->sk->sk_lock.slock);
@@ -318,7 +318,7 @@ static void tell(struct chimdrv_conn *conn, u32 event)
 	hdr = genlmsg_put(msg, 0, 0, &chimdrv_genl_family, 0, CHIMNEY_CMD_EVENT);
 	if (!hdr || chimdrv_genl_put_conn(msg, conn) || nla_put_u32(msg, CHIMNEY_A_EVENT, event) ||
 	    (event == CHIMNEY_EVENT_UPLOADED &&
-	     nla_put_string(msg, CHIMNEY_A_REASON, chimdrv_why_name(conn->reason)))) {
+	     nla_put_string(msg, CHIMNEY_A_REASON, chimdrv_why_name(conn->back.reason)))) {
 		nlmsg_free(msg);
 		return;
 	}

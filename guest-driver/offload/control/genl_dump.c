@@ -248,8 +248,8 @@ int chimdrv_genl_put_conn(struct sk_buff *msg, const struct chimdrv_conn *conn)
 						 READ_ONCE(tp->snd_una)) ?:
 	       nla_put_u32(msg, CHIMNEY_A_RECVQ, READ_ONCE(tp->rcv_nxt) -
 						 READ_ONCE(tp->copied_seq)) ?:
-	       nla_put_u32(msg, CHIMNEY_A_POSTED, READ_ONCE(conn->posted_bytes)) ?:
-	       nla_put_u32(msg, CHIMNEY_A_HELD, skb_queue_len_lockless(&conn->hold));
+	       nla_put_u32(msg, CHIMNEY_A_POSTED, READ_ONCE(conn->snd.posted_bytes)) ?:
+	       nla_put_u32(msg, CHIMNEY_A_HELD, skb_queue_len_lockless(&conn->fwd.hold));
 }
 
 /* One message per connection; cb->args[0]: name of the last one shown. */

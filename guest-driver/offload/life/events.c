@@ -34,7 +34,7 @@ static void event(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 	chimdrv_count(conn->cd, events);
 	switch (le32_to_cpu(cqe->info)) {
 	case CHIM_EV_SEND_BACKLOG:
-		conn->backlog = info2;
+		conn->snd.backlog = info2;
 		break;
 	case CHIM_EV_DISCONNECT:
 		/* Linux TCP takes the FIN: it comes back in the state */
@@ -42,7 +42,7 @@ static void event(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 		break;
 	case CHIM_EV_RETRIEVE:
 		if (info2 == CHIM_UPR_TIMEOUT)
-			conn->end_err = ETIMEDOUT;	/* if the target has given up already */
+			conn->back.err = ETIMEDOUT;	/* if the target has given up already */
 		chimdrv_ask_upload(conn, info2 == CHIM_UPR_URGENT_DATA ? CHIMDRV_WHY_URGENT :
 				   CHIMDRV_WHY_CARD);
 		break;

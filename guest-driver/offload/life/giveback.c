@@ -65,7 +65,7 @@ void chimdrv_giveback_drop_requests(struct chimdrv_conn *conn)
 	chimdrv_recv_drop(conn);
 	chimdrv_forward_drop(conn);
 	chimdrv_lend_end(conn);
-	__skb_queue_purge(&conn->kept);
+	__skb_queue_purge(&conn->back.kept);
 }
 
 static void end_socket(struct chimdrv_conn *conn)
@@ -76,8 +76,8 @@ static void end_socket(struct chimdrv_conn *conn)
 	chimdrv_detach(conn);
 	if (sk->sk_state == TCP_CLOSE)
 		return;
-	if (conn->end_err) {
-		WRITE_ONCE(sk->sk_err, conn->end_err);
+	if (conn->back.err) {
+		WRITE_ONCE(sk->sk_err, conn->back.err);
 		sk_error_report(sk);
 	}
 	tcp_done(sk);
@@ -208,7 +208,7 @@ void chimdrv_giveback_finish(struct chimdrv_conn *conn)
 	const struct chimdrv_tcp_state *s = &conn->final;
 	struct sock *sk = conn->sk;
 
-	chimdrv_indicate_settle(conn, conn->back_start);
+	chimdrv_indicate_settle(conn, conn->back.start);
 	if (test_bit(CHIMDRV_C_DETACHED, &conn->bits)) {	/* the socket died meanwhile */
 		chimdrv_giveback_drop_requests(conn);
 		chimdrv_conn_set_state(conn, CHIMDRV_HOST);
@@ -221,13 +221,13 @@ void chimdrv_giveback_finish(struct chimdrv_conn *conn)
 		chimdrv_giveback_die(conn);
 		return;
 	}
-	if (conn->reason == CHIMDRV_WHY_CARD || conn->reason == CHIMDRV_WHY_LATE)
+	if (conn->back.reason == CHIMDRV_WHY_CARD || conn->back.reason == CHIMDRV_WHY_LATE)
 		chimdrv_backoff_came_back(conn->sk);
 	if (s->state == CHIM_TCP_CLOSED && !test_bit(CHIMDRV_C_PEER_RST, &conn->bits)) {
 		if (s->fin_received)
 			sock_set_flag(sk, SOCK_DONE);	/* readers find the end before the error */
 		if (s->snd_una == tcp_sk(sk)->write_seq + 1)
-			conn->end_err = 0;	/* both FINs acknowledged */
+			conn->back.err = 0;	/* both FINs acknowledged */
 		chimdrv_giveback_die(conn);
 	} else {
 		chimdrv_giveback_restore(conn);

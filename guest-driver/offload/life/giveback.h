@@ -9,7 +9,7 @@ struct chimdrv_conn;
 void chimdrv_giveback_finish(struct chimdrv_conn *conn);
 /* slock, queues ours: conn->final into the socket, the socket to Linux TCP. */
 void chimdrv_giveback_restore(struct chimdrv_conn *conn);
-/* slock, queues ours: it ends with conn->end_err. Both drop the socket's hold. */
+/* slock, queues ours: it ends with conn->back.err. Both drop the socket's hold. */
 void chimdrv_giveback_die(struct chimdrv_conn *conn);
 /* slock, queues ours: it ends, but the card may still touch its memory. */
 void chimdrv_giveback_abandon(struct chimdrv_conn *conn);

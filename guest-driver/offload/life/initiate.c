@@ -187,12 +187,12 @@ static void count_initiated(struct chimdrv_conn *conn)
 	chimdrv_carried_begin(conn->cd);
 	chimdrv_count(conn->cd, initiates);
 	chimdrv_count(conn->cd, connections);
-	chimdrv_count_add(conn->cd, buffered_in_bytes, conn->buffered);
+	chimdrv_count_add(conn->cd, buffered_in_bytes, conn->rcv.buffered);
 	if (s->timers.delack != CHIM_TIMER_IDLE)
 		chimdrv_count(conn->cd, owed_acks);
 	chimdrv_count_add(conn->cd, send_in_unacked_bytes, s->snd_nxt - s->snd_una);
 	chimdrv_count_add(conn->cd, send_in_rexmit_bytes, s->snd_max - s->snd_nxt);
-	chimdrv_count_add(conn->cd, send_in_unsent_bytes, conn->posted_seq - s->snd_max);
+	chimdrv_count_add(conn->cd, send_in_unsent_bytes, conn->snd.posted_seq - s->snd_max);
 }
 
 /* The card's word on one connection. */

@@ -28,7 +28,7 @@ static void too_big(struct sock *sk, u32 seq)
 	bh_lock_sock(sk);
 	conn = chimdrv_attach_conn(sk);
 	if (conn && conn->state > CHIMDRV_HOLDING && chimdrv_conn_get(conn))
-		known = between(seq, tcp_sk(sk)->snd_una, conn->posted_seq);
+		known = between(seq, tcp_sk(sk)->snd_una, conn->snd.posted_seq);
 	else
 		conn = NULL;
 	bh_unlock_sock(sk);

@@ -48,12 +48,12 @@ static enum chimdrv_why must_leave(struct chimdrv_conn *conn)
 	struct sock *sk = conn->sk;
 	struct tcp_sock *tp = tcp_sk(sk);
 
-	if (tp->snd_up != conn->snd_up) {
+	if (tp->snd_up != conn->snd.up) {
 		if (after(tp->snd_up, tp->snd_una)) {
 			set_bit(CHIMDRV_C_QUIET, &conn->bits);
 			return CHIMDRV_WHY_URGENT;
 		}
-		conn->snd_up = tp->snd_up;
+		conn->snd.up = tp->snd_up;
 	}
 	if (rcu_access_pointer(sk->sk_filter))
 		return CHIMDRV_WHY_FILTER;
@@ -87,7 +87,7 @@ static enum chimdrv_why must_leave_route(struct chimdrv_conn *conn)
 static void heed_program(struct chimdrv_conn *conn)
 {
 	enum chimdrv_why why = must_leave(conn);
-	u32 timeout = conn->user_timeout;
+	u32 timeout = conn->told.user_timeout;
 	bool changed;
 
 	if (!why)
@@ -95,7 +95,7 @@ static void heed_program(struct chimdrv_conn *conn)
 	clear_bit(CHIMDRV_C_FRESH, &conn->bits);
 	changed = chimdrv_snapshot_changed(conn);
 	/* with Linux TCP it counts what has been waited already; an UPDATE begins anew (UPD-11) */
-	if (!why && conn->user_timeout != timeout && conn->nsends)
+	if (!why && conn->told.user_timeout != timeout && conn->snd.n)
 		why = CHIMDRV_WHY_SOCKOPT;
 	if (why)
 		chimdrv_ask_upload(conn, why);
@@ -172,10 +172,10 @@ static void look_after_owner(struct chimdrv_conn *conn)
 {
 	struct tcp_sock *tp = tcp_sk(conn->sk);
 
-	if (tp->rcv_nxt != conn->seen_rcv_nxt || tp->snd_una != conn->seen_snd_una) {
+	if (tp->rcv_nxt != conn->seen.rcv_nxt || tp->snd_una != conn->seen.snd_una) {
 		chimdrv_count(conn->cd, leaks);	/* Linux TCP has processed a segment */
-		conn->seen_rcv_nxt = tp->rcv_nxt;
-		conn->seen_snd_una = tp->snd_una;
+		conn->seen.rcv_nxt = tp->rcv_nxt;
+		conn->seen.snd_una = tp->snd_una;
 	}
 	chimdrv_valves_hold(conn);
 	if (conn->state == CHIMDRV_OFFLOADED)
@@ -201,11 +201,11 @@ void chimdrv_progress_released(struct chimdrv_conn *conn)
  */
 static void tail_due(struct timer_list *timer)
 {
-	struct chimdrv_conn *conn = from_timer(conn, timer, tail_timer);
+	struct chimdrv_conn *conn = from_timer(conn, timer, tail.timer);
 	struct sock *sk = conn->sk;
 
 	bh_lock_sock(sk);
-	conn->tail_due = true;
+	conn->tail.due = true;
 	chimdrv_progress_check(conn);	/* or release_cb, if the socket is owned */
 	bh_unlock_sock(sk);
 	chimdrv_conn_put(conn);
@@ -214,5 +214,5 @@ static void tail_due(struct timer_list *timer)
 /* Of a new connection. */
 void chimdrv_progress_init(struct chimdrv_conn *conn)
 {
-	timer_setup(&conn->tail_timer, tail_due, 0);
+	timer_setup(&conn->tail.timer, tail_due, 0);
 }

@@ -36,8 +36,8 @@ static u32 terminate_send_room(struct chimdrv_conn *conn)
 	u32 room;
 
 	spin_lock_bh(&conn->sk->sk_lock.slock);
-	room = min(conn->nsends + SENDS_MORE, conn->cd->limits.sends);
-	conn->send_room = room;
+	room = min(conn->snd.n + SENDS_MORE, conn->cd->limits.sends);
+	conn->snd.room = room;
 	spin_unlock_bh(&conn->sk->sk_lock.slock);
 	return room;
 }
@@ -49,7 +49,7 @@ static u32 terminate_send_room(struct chimdrv_conn *conn)
  */
 static u32 terminate_most(const struct chimdrv_conn *conn)
 {
-	return max(chimdrv_window_owed(conn), READ_ONCE(conn->wnd_most)) + conn->buffered +
+	return max(chimdrv_window_owed(conn), READ_ONCE(conn->wnd.most)) + conn->rcv.buffered +
 	       conn->final.rcv_wnd + WINDOW_ROUNDING;
 }
 
@@ -62,10 +62,10 @@ static u32 terminate_least(const struct chimdrv_conn *conn)
 {
 	u32 most = terminate_most(conn), len;
 
-	if (!conn->upload_asks)
-		len = conn->refused_bytes + conn->open_bytes + ROOM_FIRST;
+	if (!conn->back.asks)
+		len = conn->rcv.refused_bytes + conn->rcv.open_bytes + ROOM_FIRST;
 	else
-		len = conn->upload_need + (ROOM_FIRST << min_t(u8, conn->upload_asks, 7));
+		len = conn->back.need + (ROOM_FIRST << min_t(u8, conn->back.asks, 7));
 	return min(len, most);
 }
 
@@ -84,7 +84,7 @@ static struct chimdrv_room *terminate_room(const struct chimdrv_conn *conn, u32 
 	*len = terminate_least(conn);
 	if (!test_bit(CHIMDRV_C_REFUSED, &conn->bits))
 		most = min_t(u32, most, *len + ROOM_BUSY);
-	if ((test_bit(CHIMDRV_C_REFUSED, &conn->bits) || conn->big_inds) && most > *len) {
+	if ((test_bit(CHIMDRV_C_REFUSED, &conn->bits) || conn->rcv.big_inds) && most > *len) {
 		room = chimdrv_room_create(dev, most, DMA_FROM_DEVICE, false);
 		if (room) {
 			*len = most;
@@ -171,13 +171,13 @@ static void terminate_take(struct chimdrv_upload *u, struct chimdrv_blocklist *b
 		lost = true;
 	chimdrv_count(conn->cd, terminates);
 	/* here and nowhere else, so that the reasons add up to the uploads */
-	atomic64_inc(&chimdrv_od(conn->cd)->count.why[conn->reason]);
+	atomic64_inc(&chimdrv_od(conn->cd)->count.why[conn->back.reason]);
 	chimdrv_count_add(conn->cd, buffered_out_bytes, len);
 	spin_lock_bh(&conn->sk->sk_lock.slock);
 	conn->final = final;
 	chimdrv_sendback_take(conn, d, chimdrv_blocklist_ptr(bl, u->refs_off));
-	skb_queue_splice_tail_init(&back, &conn->back);
-	conn->back_start = seq;
+	skb_queue_splice_tail_init(&back, &conn->back.bytes);
+	conn->back.start = seq;
 	if (lost)
 		set_bit(CHIMDRV_C_LOST, &conn->bits);
 	set_bit(CHIMDRV_C_FINAL, &conn->bits);
@@ -257,7 +257,7 @@ static unsigned int terminate_fences(struct chimdrv_upload *up, unsigned int n,
 static void terminate_reopen(struct chimdrv_conn *conn)
 {
 	spin_lock_bh(&conn->sk->sk_lock.slock);
-	conn->send_room = 0;
+	conn->snd.room = 0;
 	if (conn->state == CHIMDRV_TERMINATING) {	/* else it ended with the card */
 		chimdrv_conn_set_state(conn, CHIMDRV_OFFLOADED);
 		set_bit(CHIMDRV_C_FRESH, &conn->bits);
@@ -293,8 +293,8 @@ static void terminate_word(struct chimdrv_upload *u, struct chimdrv_blocklist *b
 	if (u->result == UPLOAD_TAKEN || list == UPLOAD_LOST)
 		u->result = list == UPLOAD_TAKEN ? result_of(le32_to_cpu(node->status)) : list;
 	if (u->result == UPLOAD_MORE && info > u->len) {	/* else it is another's fault */
-		conn->upload_need = min(info, terminate_most(conn));
-		if (++conn->upload_asks >= CHIMDRV_UPLOAD_ASKS)
+		conn->back.need = min(info, terminate_most(conn));
+		if (++conn->back.asks >= CHIMDRV_UPLOAD_ASKS)
 			u->result = UPLOAD_REFUSED;
 	}
 	if (u->result == UPLOAD_TAKEN)

@@ -38,7 +38,7 @@ static int update_node(struct update *u, struct chimdrv_blocklist *bl)
 	if (off < 0)
 		return off;
 	spin_lock_bh(&conn->sk->sk_lock.slock);
-	u->granted = conn->wnd_granted;
+	u->granted = conn->wnd.granted;
 	u->wnd = chimdrv_state_cached(conn, chimdrv_blocklist_ptr(bl, off), true);
 	spin_unlock_bh(&conn->sk->sk_lock.slock);
 	node = chimdrv_blocklist_node(bl, CHIM_ROLE_OBJECT, CHIM_TCP_CACHED, conn->handle,
@@ -87,7 +87,7 @@ static void update_again(struct update *u, unsigned long delay)
 	struct chimdrv_conn *conn = u->conn;
 
 	spin_lock_bh(&conn->sk->sk_lock.slock);
-	conn->wnd_granted = u->granted;
+	conn->wnd.granted = u->granted;
 	spin_unlock_bh(&conn->sk->sk_lock.slock);
 	chimdrv_ask_update_later(conn, delay);
 }
@@ -104,7 +104,7 @@ static void update_told(struct update *u)
 	spin_lock_bh(&conn->sk->sk_lock.slock);
 	if (!test_bit(CHIMDRV_C_UPDATE, &conn->bits))
 		waits |= test_and_clear_bit(CHIMDRV_C_UNTOLD, &conn->bits);
-	if (u->wnd < conn->wnd_granted) {
+	if (u->wnd < conn->wnd.granted) {
 		chimdrv_window_told(conn, u->wnd);
 		/* a program that has read meanwhile had no reason to ask for more than before */
 		if (chimdrv_window_changed(conn))
@@ -126,14 +126,14 @@ static void update_end(struct update *u, struct chimdrv_blocklist *bl, int err, 
 	if (!err)
 		status = le32_to_cpu(chimdrv_blocklist_at(bl, u->node)->status);
 	if (!err && status == CHIM_ST_SUCCESS) {
-		conn->update_tries = 0;
+		conn->told.tries = 0;
 		update_told(u);
 		return;
 	}
 	if (chimdrv_admin_lost(err))
 		return;
 	if ((status == CHIM_ST_SUCCESS || status == CHIM_ST_RESOURCES || status == CHIM_ST_BUSY) &&
-	    ++conn->update_tries < AGAIN_TRIES)
+	    ++conn->told.tries < AGAIN_TRIES)
 		update_again(u, msecs_to_jiffies(AGAIN_MS));
 	else
 		chimdrv_ask_upload(conn, CHIMDRV_WHY_CARD);

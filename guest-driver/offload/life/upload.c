@@ -28,7 +28,7 @@
 static void upload_later(struct chimdrv_od *od, struct chimdrv_conn *conn, unsigned int ms)
 {
 	spin_lock_bh(&od->lock);
-	conn->upload_due = jiffies + msecs_to_jiffies(ms);
+	conn->back.due = jiffies + msecs_to_jiffies(ms);
 	list_add_tail(&conn->link, &od->uploads_later);
 	spin_unlock_bh(&od->lock);
 	mod_delayed_work(od->wq, &od->upload_again, 0);		/* which finds out when */
@@ -124,7 +124,7 @@ static void upload_taken(struct chimdrv_od *od, struct chimdrv_conn *conn, unsig
 		upload_end(od, conn, true);
 		return;
 	}
-	conn->upload_end = jiffies + msecs_to_jiffies(CHIMDRV_LATE_MS);
+	conn->back.end = jiffies + msecs_to_jiffies(CHIMDRV_LATE_MS);
 	spin_lock_bh(&od->lock);
 	list_add_tail(&conn->link, &od->uploads_ending);	/* with the list's reference */
 	spin_unlock_bh(&od->lock);
@@ -143,7 +143,7 @@ static void upload_ends(struct work_struct *work)
 	list_splice_init(&od->uploads_ending, &list);
 	spin_unlock_bh(&od->lock);
 	list_for_each_entry_safe(conn, next, &list, link) {
-		if (!handed_over(conn) && time_before(jiffies, conn->upload_end))
+		if (!handed_over(conn) && time_before(jiffies, conn->back.end))
 			continue;
 		list_del_init(&conn->link);
 		if (!handed_over(conn))
@@ -179,21 +179,21 @@ static void upload_give_up(struct chimdrv_od *od, struct chimdrv_conn *conn)
 /* Not now. Others go first. */
 static void upload_retry(struct chimdrv_od *od, struct chimdrv_conn *conn)
 {
-	unsigned int ms = 10u << min_t(u8, conn->upload_tries, 5);
+	unsigned int ms = 10u << min_t(u8, conn->back.tries, 5);
 
-	if (conn->upload_tries < U8_MAX)
-		conn->upload_tries++;
+	if (conn->back.tries < U8_MAX)
+		conn->back.tries++;
 	upload_later(od, conn, ms);
 }
 
 /* One that was alone in its list, or was told so itself. */
 static void upload_failed(struct chimdrv_od *od, struct chimdrv_upload *u)
 {
-	if (!u->conn->upload_end)
-		u->conn->upload_end = (jiffies + msecs_to_jiffies(UPLOAD_MS)) | 1;
+	if (!u->conn->back.end)
+		u->conn->back.end = (jiffies + msecs_to_jiffies(UPLOAD_MS)) | 1;
 	/* a list of one may be the first of many: once more, before it is the connection's fault */
-	if ((u->result == UPLOAD_REFUSED && u->conn->upload_tries) ||
-	    time_after(jiffies, u->conn->upload_end))
+	if ((u->result == UPLOAD_REFUSED && u->conn->back.tries) ||
+	    time_after(jiffies, u->conn->back.end))
 		upload_give_up(od, u->conn);
 	else
 		upload_retry(od, u->conn);
@@ -276,8 +276,8 @@ static void upload_again(struct work_struct *work)
 
 	spin_lock_bh(&od->lock);
 	list_for_each_entry_safe(conn, next, &od->uploads_later, link) {
-		if (time_after(conn->upload_due, now))
-			wait = min(wait, conn->upload_due - now);
+		if (time_after(conn->back.due, now))
+			wait = min(wait, conn->back.due - now);
 		else
 			list_move_tail(&conn->link, &od->uploads);
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Received bytes on their way into the socket: frames made for them, the queue in
- * which they wait while a process owns the socket (conn->rxq), their place in
+ * which they wait while a process owns the socket (conn->rcv.queue), their place in
  * sk_receive_queue by sequence number, and the checks of those numbers.
  *
  * All of it under the socket's slock. What touches the receive queue says so: then
@@ -24,14 +24,14 @@
  */
 bool chimdrv_deliver_seq_ok(struct chimdrv_conn *conn, u32 seq)
 {
-	u32 oldest = conn->buffered ? conn->buffered_start : conn->rx_seq - OLD_BYTES;
+	u32 oldest = conn->rcv.buffered ? conn->rcv.buffered_start : conn->rcv.seq - OLD_BYTES;
 
-	if (!after(seq, conn->rx_seq) && !before(seq, oldest))
+	if (!after(seq, conn->rcv.seq) && !before(seq, oldest))
 		return true;
 	chimdrv_count(conn->cd, bad_entries);
 	netdev_err(conn->cd->net->netdev,
 		   "handle %x: received bytes at %x, not in %x..%x (state %s, bits %lx)\n",
-		   conn->handle, seq, oldest, conn->rx_seq, chimdrv_conn_state_name(conn->state),
+		   conn->handle, seq, oldest, conn->rcv.seq, chimdrv_conn_state_name(conn->state),
 		   conn->bits);
 	chimdrv_dev_fail(conn->cd, "received bytes with impossible sequence numbers");
 	return false;
@@ -39,21 +39,21 @@ bool chimdrv_deliver_seq_ok(struct chimdrv_conn *conn, u32 seq)
 
 void chimdrv_deliver_seq_advance(struct chimdrv_conn *conn, u32 end)
 {
-	if (after(end, conn->rx_seq)) {
-		conn->rx_seq = end;
+	if (after(end, conn->rcv.seq)) {
+		conn->rcv.seq = end;
 		chimdrv_window_taken(conn);
 	}
-	if (!before(end, conn->buffered_end))
-		conn->buffered = 0;	/* all of it has come back; from here on room counts */
+	if (!before(end, conn->rcv.buffered_end))
+		conn->rcv.buffered = 0;	/* all of it has come back; from here on room counts */
 	/* kept near, for comparisons that hold beyond half the sequence space */
-	if (conn->rx_seq - conn->buffered_end > OLD_BYTES)
-		conn->buffered_end = conn->rx_seq - OLD_BYTES;
+	if (conn->rcv.seq - conn->rcv.buffered_end > OLD_BYTES)
+		conn->rcv.buffered_end = conn->rcv.seq - OLD_BYTES;
 }
 
 /* How many of the bytes [seq, seq + bytes) the card was given as BufferedData. */
 u32 chimdrv_deliver_of_buffered(const struct chimdrv_conn *conn, u32 seq, u32 bytes)
 {
-	return before(seq, conn->buffered_end) ? min(bytes, conn->buffered_end - seq) : 0;
+	return before(seq, conn->rcv.buffered_end) ? min(bytes, conn->rcv.buffered_end - seq) : 0;
 }
 
 /* ---------------------------------------------------------------------- into the socket */
@@ -63,8 +63,8 @@ void chimdrv_deliver_queue(struct chimdrv_conn *conn, struct sk_buff *skb, u32 s
 	TCP_SKB_CB(skb)->seq = seq;
 	TCP_SKB_CB(skb)->end_seq = seq + skb->len;
 	TCP_SKB_CB(skb)->tcp_flags = TCPHDR_ACK;
-	conn->rxq_truesize += skb->truesize;
-	__skb_queue_tail(&conn->rxq, skb);
+	conn->rcv.queue_truesize += skb->truesize;
+	__skb_queue_tail(&conn->rcv.queue, skb);
 }
 
 /*
@@ -170,7 +170,7 @@ static void deliver(struct chimdrv_conn *conn, struct sk_buff *skb)
 		WRITE_ONCE(tp->rcv_nxt, end);
 		tp->rcv_wup = end;
 	}
-	conn->seen_rcv_nxt = tp->rcv_nxt;
+	conn->seen.rcv_nxt = tp->rcv_nxt;
 }
 
 /* Queues ours. What has come for the socket goes into it. */
@@ -181,16 +181,16 @@ void chimdrv_deliver_drain(struct chimdrv_conn *conn)
 	struct sk_buff *skb;
 	bool any = false;
 
-	while ((skb = __skb_dequeue(&conn->rxq))) {
-		conn->rxq_truesize -= skb->truesize;
+	while ((skb = __skb_dequeue(&conn->rcv.queue))) {
+		conn->rcv.queue_truesize -= skb->truesize;
 		deliver(conn, skb);
 		any = true;
 	}
 	if (any) {
 		inet_csk(sk)->icsk_ack.lrcvtime = tcp_jiffies32;
 		/* receive autotuning stands still without an RTT estimate */
-		if (conn->rcv_rtt_us)
-			tp->rcv_rtt_est.rtt_us = conn->rcv_rtt_us << 3;
+		if (conn->rcv.rtt_us)
+			tp->rcv_rtt_est.rtt_us = conn->rcv.rtt_us << 3;
 		else if (!tp->rcv_rtt_est.rtt_us && tp->srtt_us)
 			tp->rcv_rtt_est.rtt_us = tp->srtt_us;
 		chimdrv_compat_mstamp(tp);
@@ -209,7 +209,7 @@ void chimdrv_deliver_merge_back(struct chimdrv_conn *conn)
 	u32 before_nxt = tcp_sk(sk)->rcv_nxt;
 	struct sk_buff *skb;
 
-	while ((skb = __skb_dequeue(&conn->back))) {
+	while ((skb = __skb_dequeue(&conn->back.bytes))) {
 		if (after(TCP_SKB_CB(skb)->seq, tcp_sk(sk)->rcv_nxt)) {
 			set_bit(CHIMDRV_C_LOST, &conn->bits);
 			kfree_skb(skb);

@@ -62,7 +62,7 @@ void chimdrv_held_add(struct chimdrv_conn *conn, struct sk_buff *skb)
 {
 	unsigned int limit = READ_ONCE(conn->sk->sk_rcvbuf) * 2 + 65536;
 
-	if ((u64)skb_queue_len(&conn->hold) * SKB_TRUESIZE(0) + conn->hold_truesize >= limit) {
+	if ((u64)skb_queue_len(&conn->fwd.hold) * SKB_TRUESIZE(0) + conn->fwd.truesize >= limit) {
 		chimdrv_count(conn->cd, held_dropped);
 		sk_drops_add(conn->sk, skb);
 		kfree_skb(skb);
@@ -70,18 +70,18 @@ void chimdrv_held_add(struct chimdrv_conn *conn, struct sk_buff *skb)
 	}
 	/* tcp_skb_cb leaves no room; no device is named while the segment is ours */
 	skb->dev_scratch = cause_of(conn, skb);
-	conn->hold_truesize += skb->truesize;
-	__skb_queue_tail(&conn->hold, skb);
+	conn->fwd.truesize += skb->truesize;
+	__skb_queue_tail(&conn->fwd.hold, skb);
 	chimdrv_count(conn->cd, held_segments);
 }
 
 /* slock. The oldest segment that is the host's again: first what came back, then what was held. */
 struct sk_buff *chimdrv_held_next(struct chimdrv_conn *conn)
 {
-	struct sk_buff *skb = __skb_dequeue(&conn->returned);
+	struct sk_buff *skb = __skb_dequeue(&conn->fwd.returned);
 
 	if (!skb)
-		skb = __skb_dequeue(&conn->hold);
+		skb = __skb_dequeue(&conn->fwd.hold);
 	if (skb)
 		skb->dev = NULL;
 	return skb;

@@ -113,13 +113,13 @@ static bool lend_begin(struct chimdrv_conn *conn)
 	ok = od->nborrowers < BORROWERS;
 	if (ok) {
 		od->nborrowers++;
-		list_add_tail(&conn->borrower, &od->borrowers);
+		list_add_tail(&conn->lend.borrower, &od->borrowers);
 	}
 	spin_unlock(&od->lock);
 	if (!ok)
 		return false;
 	refcount_inc(&conn->refs);
-	conn->task_frag = conn->sk->sk_use_task_frag;
+	conn->lend.task_frag = conn->sk->sk_use_task_frag;
 	conn->sk->sk_use_task_frag = false;
 	queue_delayed_work(od->wq, &od->lend_work, LEND_TICK);
 	return true;
@@ -141,12 +141,12 @@ void chimdrv_lend_end(struct chimdrv_conn *conn)
 {
 	struct chimdrv_od *od = chimdrv_od(conn->cd);
 
-	if (list_empty(&conn->borrower))
+	if (list_empty(&conn->lend.borrower))
 		return;
 	lend_return(conn);
-	conn->sk->sk_use_task_frag = conn->task_frag;
+	conn->sk->sk_use_task_frag = conn->lend.task_frag;
 	spin_lock(&od->lock);
-	list_del_init(&conn->borrower);
+	list_del_init(&conn->lend.borrower);
 	od->nborrowers--;
 	spin_unlock(&od->lock);
 	chimdrv_conn_put(conn);
@@ -169,11 +169,11 @@ void chimdrv_lend_provide(struct chimdrv_conn *conn)
 {
 	struct sock *sk = conn->sk;
 	struct tcp_sock *tp = tcp_sk(sk);
-	u32 written = tp->write_seq - conn->frag_seq;
-	bool borrows = !list_empty(&conn->borrower);
+	u32 written = tp->write_seq - conn->lend.seq;
+	bool borrows = !list_empty(&conn->lend.borrower);
 	struct page *page;
 
-	conn->frag_seq = tp->write_seq;
+	conn->lend.seq = tp->write_seq;
 	if (!written || tcp_under_memory_pressure(sk) ||
 	    (!borrows && tp->write_seq - tp->snd_una < LEND_BULK))
 		return;
@@ -203,9 +203,9 @@ static void check_borrower(struct chimdrv_conn *conn)
 	seq = tcp_sk(sk)->write_seq;
 	if (test_bit(CHIMDRV_C_DETACHED, &conn->bits) ||
 	    (!sock_owned_by_user(sk) &&
-	     (seq == conn->frag_tick_seq || tcp_under_memory_pressure(sk))))
+	     (seq == conn->lend.tick_seq || tcp_under_memory_pressure(sk))))
 		chimdrv_lend_end(conn);
-	conn->frag_tick_seq = seq;
+	conn->lend.tick_seq = seq;
 	spin_unlock_bh(&sk->sk_lock.slock);
 }
 
@@ -217,9 +217,9 @@ static bool check_borrowers(struct chimdrv_od *od)
 
 	while (n--) {
 		spin_lock_bh(&od->lock);
-		conn = list_first_entry_or_null(&od->borrowers, struct chimdrv_conn, borrower);
+		conn = list_first_entry_or_null(&od->borrowers, struct chimdrv_conn, lend.borrower);
 		if (conn) {
-			list_move_tail(&conn->borrower, &od->borrowers);
+			list_move_tail(&conn->lend.borrower, &od->borrowers);
 			refcount_inc(&conn->refs);
 		}
 		spin_unlock_bh(&od->lock);

@@ -72,14 +72,14 @@ void chimdrv_snapshot(struct chimdrv_conn *conn)
 	}
 	chimdrv_timers_capture(sk, &s->timers);
 	chimdrv_tail_capture(conn);
-	conn->seen_rcv_nxt = tp->rcv_nxt;
-	conn->seen_snd_una = tp->snd_una;
+	conn->seen.rcv_nxt = tp->rcv_nxt;
+	conn->seen.snd_una = tp->snd_una;
 	/* where the received bytes end: a FIN is behind them */
-	conn->rx_seq = tp->rcv_nxt - s->fin_received;
-	conn->buffered_start = conn->rx_seq;
-	conn->buffered_end = conn->rx_seq;
-	conn->posted_seq = tp->snd_una;
-	conn->snd_up = tp->snd_up;
+	conn->rcv.seq = tp->rcv_nxt - s->fin_received;
+	conn->rcv.buffered_start = conn->rcv.seq;
+	conn->rcv.buffered_end = conn->rcv.seq;
+	conn->snd.posted_seq = tp->snd_una;
+	conn->snd.up = tp->snd_up;
 }
 
 /* ------------------------------------------------------------------------ its options */
@@ -137,9 +137,9 @@ bool chimdrv_snapshot_options(struct chimdrv_conn *conn)
 	bool changed = false;
 
 #define TAKE(field, value) do {					\
-		typeof(conn->field) v = (value);		\
-		if (conn->field != v) {				\
-			conn->field = v;			\
+		typeof(conn->told.field) v = (value);		\
+		if (conn->told.field != v) {			\
+			conn->told.field = v;			\
 			changed = true;				\
 		}						\
 	} while (0)
@@ -149,7 +149,7 @@ bool chimdrv_snapshot_options(struct chimdrv_conn *conn)
 	TAKE(flow_label, chimdrv_is_ipv6(sk) ? flow_label(sk) : 0);
 	if (changed)
 		set_bit(CHIMDRV_C_UNTOLD, &conn->bits);
-	TAKE(opt_flags, flags);
+	TAKE(flags, flags);
 	TAKE(ka_probes, min_t(int, keepalive_probes(tp), 255));
 	TAKE(ka_time, jiffies_to_msecs(keepalive_time_when(tp)));
 	TAKE(ka_intvl, jiffies_to_msecs(keepalive_intvl_when(tp)));

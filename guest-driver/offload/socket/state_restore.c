@@ -263,7 +263,7 @@ void chimdrv_state_restore(struct chimdrv_conn *conn)
 	keep_promise(conn, s->rcv_wnd);
 	restore_timestamps(tp, s);
 	tp->snd_wnd = s->snd_wnd;
-	tp->max_window = max(conn->max_window, s->max_snd_wnd);
+	tp->max_window = max(conn->snd.max_window, s->max_snd_wnd);
 	tp->snd_wl1 = s->snd_wl1;
 	tp->retrans_out = 0;
 	tp->lost_out = 0;
@@ -291,12 +291,12 @@ static void synth(struct chimdrv_conn *conn, u8 flags)
 {
 	struct sock *sk = conn->sk;
 	struct tcp_sock *tp = tcp_sk(sk);
-	struct sk_buff *skb = conn->synth;
+	struct sk_buff *skb = conn->back.synth;
 	struct tcphdr *th;
 
 	if (!skb || sk->sk_state == TCP_CLOSE)
 		return;
-	conn->synth = NULL;
+	conn->back.synth = NULL;
 	th = skb_put_zero(skb, sizeof(*th));
 	skb_reset_transport_header(skb);
 	th->source = inet_sk(sk)->inet_dport;
@@ -326,7 +326,8 @@ static void synth_fin(struct chimdrv_conn *conn)
 {
 	struct sock *sk = conn->sk;
 	int rcvbuf = sk->sk_rcvbuf;
-	int need = atomic_read(&sk->sk_rmem_alloc) + (conn->synth ? conn->synth->truesize : 0);
+	int need = atomic_read(&sk->sk_rmem_alloc) +
+		   (conn->back.synth ? conn->back.synth->truesize : 0);
 
 	WRITE_ONCE(sk->sk_rcvbuf, max(rcvbuf, need));
 	synth(conn, TCPHDR_FIN);

@@ -15,8 +15,8 @@
 /* The caller has a reference too. */
 static void tail_timer_stop(struct chimdrv_conn *conn)
 {
-	conn->tail_due = false;
-	if (timer_pending(&conn->tail_timer) && timer_delete(&conn->tail_timer))
+	conn->tail.due = false;
+	if (timer_pending(&conn->tail.timer) && timer_delete(&conn->tail.timer))
 		chimdrv_conn_put(conn);
 }
 
@@ -25,8 +25,8 @@ void chimdrv_tail_capture(struct chimdrv_conn *conn)
 {
 	const struct inet_connection_sock *icsk = inet_csk(conn->sk);
 
-	conn->tail_runs = icsk->icsk_pending == ICSK_TIME_PROBE0 && tcp_sk(conn->sk)->snd_wnd;
-	conn->tail_until = icsk->icsk_timeout;
+	conn->tail.runs = icsk->icsk_pending == ICSK_TIME_PROBE0 && tcp_sk(conn->sk)->snd_wnd;
+	conn->tail.until = icsk->icsk_timeout;
 }
 
 /* slock, Linux TCP's timer started: it keeps the tail for the rest of its time. */
@@ -34,10 +34,10 @@ void chimdrv_tail_restore(struct chimdrv_conn *conn)
 {
 	struct sock *sk = conn->sk;
 
-	if (conn->tail_runs && inet_csk(sk)->icsk_pending == ICSK_TIME_PROBE0 &&
+	if (conn->tail.runs && inet_csk(sk)->icsk_pending == ICSK_TIME_PROBE0 &&
 	    tcp_sk(sk)->snd_wnd)
 		inet_csk_reset_xmit_timer(sk, ICSK_TIME_PROBE0,
-					  max_t(long, conn->tail_until - jiffies, 1),
+					  max_t(long, conn->tail.until - jiffies, 1),
 					  TCP_RTO_MAX);
 }
 
@@ -47,15 +47,15 @@ void chimdrv_tail_restore(struct chimdrv_conn *conn)
  */
 void chimdrv_tail_begin(struct chimdrv_conn *conn, u32 sent)
 {
-	conn->tail_seq = sent;
-	conn->tail_corked = tcp_sk(conn->sk)->nonagle & TCP_NAGLE_CORK;
-	conn->tail_acked = false;
+	conn->tail.seq = sent;
+	conn->tail.corked = tcp_sk(conn->sk)->nonagle & TCP_NAGLE_CORK;
+	conn->tail.acked = false;
 }
 
 /* Something was acknowledged: without a cork Linux TCP sends what it has. */
 void chimdrv_tail_acked(struct chimdrv_conn *conn)
 {
-	conn->tail_acked = true;
+	conn->tail.acked = true;
 }
 
 /* Has anything happened with which all that is written may leave? */
@@ -66,12 +66,12 @@ static bool released(struct chimdrv_conn *conn)
 
 	if (tp->nonagle & TCP_NAGLE_PUSH)	/* TCP_NODELAY, set again or for the first time */
 		return true;
-	if (conn->tail_due && !conn->nsends)
+	if (conn->tail.due && !conn->snd.n)
 		return true;
 	if (tp->nonagle & TCP_NAGLE_CORK)
 		return false;
 	/* an uncork, an ACK, or a write without MSG_MORE, which the end of a splice is too */
-	return conn->tail_corked || conn->tail_acked ||
+	return conn->tail.corked || conn->tail.acked ||
 	       !tail || (TCP_SKB_CB(tail)->tcp_flags & TCPHDR_PSH);
 }
 
@@ -80,34 +80,34 @@ u32 chimdrv_tail_end(struct chimdrv_conn *conn, u32 all)
 {
 	struct tcp_sock *tp = tcp_sk(conn->sk);
 
-	if (before(conn->tail_seq, conn->posted_seq))
-		conn->tail_seq = conn->posted_seq;
+	if (before(conn->tail.seq, conn->snd.posted_seq))
+		conn->tail.seq = conn->snd.posted_seq;
 	if (released(conn))
-		conn->tail_seq = all;
+		conn->tail.seq = all;
 	/* for what is queued now; the kernel forgets it with the next skb, which may not come */
 	tp->nonagle &= ~TCP_NAGLE_PUSH;
-	conn->tail_corked = tp->nonagle & TCP_NAGLE_CORK;
-	conn->tail_acked = false;
+	conn->tail.corked = tp->nonagle & TCP_NAGLE_CORK;
+	conn->tail.acked = false;
 	if (!tp->mss_cache)
 		return all;
-	return all - (all - conn->tail_seq) % tp->mss_cache;
+	return all - (all - conn->tail.seq) % tp->mss_cache;
 }
 
 /* After posting. A tail is kept, or none: the timer runs with nothing in flight only. */
 void chimdrv_tail_watch(struct chimdrv_conn *conn, bool kept)
 {
-	if (!kept || conn->nsends) {
+	if (!kept || conn->snd.n) {
 		tail_timer_stop(conn);
-		conn->tail_runs = false;
+		conn->tail.runs = false;
 		return;
 	}
-	if (timer_pending(&conn->tail_timer) || conn->tail_due)
+	if (timer_pending(&conn->tail.timer) || conn->tail.due)
 		return;
-	if (!conn->tail_runs)
-		conn->tail_until = jiffies + tcp_probe0_base(conn->sk);
-	conn->tail_runs = true;
+	if (!conn->tail.runs)
+		conn->tail.until = jiffies + tcp_probe0_base(conn->sk);
+	conn->tail.runs = true;
 	refcount_inc(&conn->refs);
-	mod_timer(&conn->tail_timer, conn->tail_until);
+	mod_timer(&conn->tail.timer, conn->tail.until);
 }
 
 /*
@@ -120,6 +120,6 @@ void chimdrv_tail_stop(struct chimdrv_conn *conn)
 
 	tail_timer_stop(conn);
 	if (!test_bit(CHIMDRV_C_DETACHED, &conn->bits) && (tp->nonagle & TCP_NAGLE_CORK) &&
-	    conn->tail_seq == tp->write_seq)
+	    conn->tail.seq == tp->write_seq)
 		tp->nonagle |= TCP_NAGLE_PUSH;
 }

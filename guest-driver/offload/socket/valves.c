@@ -72,7 +72,7 @@ void chimdrv_valves_close(struct chimdrv_conn *conn)
 	icsk->icsk_probes_out = 0;
 	icsk->icsk_probes_tstamp = 0;
 	/* the size of new skbs is the target's affair: not half of the largest window seen here */
-	conn->max_window = tp->max_window;
+	conn->snd.max_window = tp->max_window;
 	tp->max_window = WND_OPEN;
 	chimdrv_valves_hold(conn);
 }

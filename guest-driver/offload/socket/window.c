@@ -2,7 +2,7 @@
 /*
  * The receive window as a promise (ADR 10). The target offers the peer InitialRcvWnd
  * beyond what the socket has taken; all of it must find room in the socket when the
- * connection comes back. The right edge that it may have offered (conn->edge) moves
+ * connection comes back. The right edge that it may have offered (conn->wnd.edge) moves
  * when the socket takes bytes. Bytes for which it need not move are taken as long as the
  * buffer holds them: they are promised already, whoever has them. Others are taken if
  * what is promised then still finds room. If not, the window is made smaller, so that the
@@ -20,7 +20,7 @@
 /* Bytes of memory that received data occupies, what waits for the owner included. */
 int chimdrv_window_used(const struct chimdrv_conn *conn)
 {
-	return atomic_read(&conn->sk->sk_rmem_alloc) + conn->rxq_truesize;
+	return atomic_read(&conn->sk->sk_rmem_alloc) + conn->rcv.queue_truesize;
 }
 
 /* The most that can be offered of a window of @wnd bytes. */
@@ -49,7 +49,7 @@ u32 chimdrv_window_now(const struct chimdrv_conn *conn)
 int chimdrv_window_limit(const struct chimdrv_conn *conn)
 {
 	const struct sock *sk = conn->sk;
-	u32 space = chimdrv_compat_space_from_win(sk, conn->wnd_granted);
+	u32 space = chimdrv_compat_space_from_win(sk, conn->wnd.granted);
 	int rcvbuf = READ_ONCE(sk->sk_rcvbuf), most = rcvbuf;
 
 	if (!(sk->sk_userlocks & SOCK_RCVBUF_LOCK))
@@ -65,7 +65,7 @@ int chimdrv_window_limit(const struct chimdrv_conn *conn)
 static bool reader_may_wait(const struct chimdrv_conn *conn)
 {
 	const struct sock *sk = conn->sk;
-	u32 unread = conn->rx_seq - READ_ONCE(tcp_sk(sk)->copied_seq);
+	u32 unread = conn->rcv.seq - READ_ONCE(tcp_sk(sk)->copied_seq);
 
 	return unread < max_t(u32, READ_ONCE(sk->sk_rcvlowat), chimdrv_compat_most_unread(sk));
 }
@@ -74,7 +74,7 @@ static bool reader_may_wait(const struct chimdrv_conn *conn)
 static bool edge_stays(const struct chimdrv_conn *conn, u32 wnd, u32 bytes)
 {
 	bytes = clamp(bytes, 1u, chimdrv_pair_ib_size(conn->pair));
-	return !after(conn->rx_seq + bytes + wnd, conn->edge);
+	return !after(conn->rcv.seq + bytes + wnd, conn->wnd.edge);
 }
 
 /* A reader that waits for more, and no smaller window that would let it in. */
@@ -95,7 +95,7 @@ bool chimdrv_window_has_room(const struct chimdrv_conn *conn, u32 bytes, unsigne
 		return true;
 	if (used >= READ_ONCE(conn->sk->sk_rcvbuf))
 		return false;
-	return !after(conn->rx_seq + bytes + conn->wnd_granted, conn->edge) ||
+	return !after(conn->rcv.seq + bytes + conn->wnd.granted, conn->wnd.edge) ||
 	       nothing_helps(conn, bytes);
 }
 
@@ -108,34 +108,34 @@ bool chimdrv_window_has_half(const struct chimdrv_conn *conn)
 
 static void grant(struct chimdrv_conn *conn, u32 wnd)
 {
-	conn->wnd_granted = wnd;
-	conn->wnd_most = max(conn->wnd_most, wnd);
+	conn->wnd.granted = wnd;
+	conn->wnd.most = max(conn->wnd.most, wnd);
 }
 
 static void move_edge(struct chimdrv_conn *conn)
 {
-	u32 edge = conn->rx_seq + conn->wnd_granted;
+	u32 edge = conn->rcv.seq + conn->wnd.granted;
 
-	if (after(edge, conn->edge))
-		conn->edge = edge;
+	if (after(edge, conn->wnd.edge))
+		conn->wnd.edge = edge;
 }
 
 /* Captured, about to go over: Linux TCP has offered @promised bytes. */
 void chimdrv_window_begin(struct chimdrv_conn *conn, u32 promised)
 {
 	grant(conn, min(promised, conn->cd->limits.rcv_wnd));
-	conn->edge = conn->rx_seq + conn->wnd_granted;
+	conn->wnd.edge = conn->rcv.seq + conn->wnd.granted;
 }
 
 /* What the target holds for the socket or may still get from the peer, at most; bytes. */
 u32 chimdrv_window_owed(const struct chimdrv_conn *conn)
 {
-	u32 edge = READ_ONCE(conn->edge), start = READ_ONCE(conn->rx_seq);
+	u32 edge = READ_ONCE(conn->wnd.edge), start = READ_ONCE(conn->rcv.seq);
 
 	return after(edge, start) ? edge - start : 0;
 }
 
-/* The socket has taken bytes up to conn->rx_seq. */
+/* The socket has taken bytes up to conn->rcv.seq. */
 void chimdrv_window_taken(struct chimdrv_conn *conn)
 {
 	move_edge(conn);
@@ -144,7 +144,7 @@ void chimdrv_window_taken(struct chimdrv_conn *conn)
 /* The window is what stands in the way of a reader. */
 static bool in_the_way(const struct chimdrv_conn *conn)
 {
-	return test_bit(CHIMDRV_C_REFUSED, &conn->bits) && !conn->buffered &&
+	return test_bit(CHIMDRV_C_REFUSED, &conn->bits) && !conn->rcv.buffered &&
 	       reader_may_wait(conn);
 }
 
@@ -156,17 +156,17 @@ static u32 next_window(const struct chimdrv_conn *conn, u32 step)
 {
 	u32 wnd = chimdrv_window_now(conn);
 
-	if (wnd >= conn->wnd_granted + step)
+	if (wnd >= conn->wnd.granted + step)
 		return wnd;
-	if (wnd < conn->wnd_granted && in_the_way(conn) &&
-	    edge_stays(conn, wnd, conn->refused_bytes))
+	if (wnd < conn->wnd.granted && in_the_way(conn) &&
+	    edge_stays(conn, wnd, conn->rcv.refused_bytes))
 		return wnd;
-	return conn->wnd_granted;
+	return conn->wnd.granted;
 }
 
 bool chimdrv_window_changed(const struct chimdrv_conn *conn)
 {
-	u32 full = at_most(conn, tcp_full_space(conn->sk)), granted = conn->wnd_granted;
+	u32 full = at_most(conn, tcp_full_space(conn->sk)), granted = conn->wnd.granted;
 	u32 step = max(granted, full) / 4;
 
 	/* Linux TCP tells of one that has doubled */
@@ -181,8 +181,8 @@ bool chimdrv_window_changed(const struct chimdrv_conn *conn)
 bool chimdrv_window_gave_way(const struct chimdrv_conn *conn)
 {
 	return chimdrv_window_used(conn) < READ_ONCE(conn->sk->sk_rcvbuf) &&
-	       (edge_stays(conn, conn->wnd_granted, conn->refused_bytes) ||
-		nothing_helps(conn, conn->refused_bytes));
+	       (edge_stays(conn, conn->wnd.granted, conn->rcv.refused_bytes) ||
+		nothing_helps(conn, conn->rcv.refused_bytes));
 }
 
 /* InitialRcvWnd for the target. What is smaller holds from chimdrv_window_told() on. */
@@ -190,7 +190,7 @@ u32 chimdrv_window_tell(struct chimdrv_conn *conn)
 {
 	u32 wnd = next_window(conn, 1);
 
-	grant(conn, max(conn->wnd_granted, wnd));
+	grant(conn, max(conn->wnd.granted, wnd));
 	move_edge(conn);
 	return wnd;
 }
@@ -198,5 +198,5 @@ u32 chimdrv_window_tell(struct chimdrv_conn *conn)
 /* The target has been told @wnd. It may be called again, and then more is taken. */
 void chimdrv_window_told(struct chimdrv_conn *conn, u32 wnd)
 {
-	conn->wnd_granted = wnd;
+	conn->wnd.granted = wnd;
 }

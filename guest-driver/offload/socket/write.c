@@ -36,8 +36,8 @@ void chimdrv_write_free(struct chimdrv_conn *conn, struct chimdrv_send *send)
 {
 	chimdrv_write_unmap(conn, send);
 	list_del(&send->node);
-	conn->nsends--;
-	conn->posted_bytes -= send->len;
+	conn->snd.n--;
+	conn->snd.posted_bytes -= send->len;
 	chimdrv_cache_free(CHIMDRV_CACHE_SEND, send);
 }
 
@@ -229,13 +229,13 @@ static void show_path(struct chimdrv_conn *conn)
 {
 	struct tcp_sock *tp = tcp_sk(conn->sk);
 
-	if (conn->cwnd_bytes && tp->mss_cache) {
-		tcp_snd_cwnd_set(tp, clamp(conn->cwnd_bytes / tp->mss_cache, 2u,
+	if (conn->snd.cwnd_bytes && tp->mss_cache) {
+		tcp_snd_cwnd_set(tp, clamp(conn->snd.cwnd_bytes / tp->mss_cache, 2u,
 					   tp->snd_cwnd_clamp));
 		tp->packets_out = tcp_snd_cwnd(tp);
 	}
-	if (conn->srtt_us)
-		tp->srtt_us = conn->srtt_us << 3;
+	if (conn->snd.srtt_us)
+		tp->srtt_us = conn->snd.srtt_us << 3;
 	chimdrv_compat_mstamp(tp);
 }
 
@@ -247,7 +247,7 @@ void chimdrv_write_reap(struct chimdrv_conn *conn)
 	u32 una = tcp_sk(sk)->snd_una;
 	bool any = false;
 
-	while ((send = list_first_entry_or_null(&conn->sends, struct chimdrv_send, node))) {
+	while ((send = list_first_entry_or_null(&conn->snd.list, struct chimdrv_send, node))) {
 		if (!send->done)
 			break;
 		una = send->seq + send->len;
@@ -260,7 +260,7 @@ void chimdrv_write_reap(struct chimdrv_conn *conn)
 	conn->bytes_out += una - tcp_sk(sk)->snd_una;
 	chimdrv_count_add(conn->cd, bytes_out, una - tcp_sk(sk)->snd_una);
 	chimdrv_write_ack(sk, una);
-	conn->seen_snd_una = una;
+	conn->seen.snd_una = una;
 	show_path(conn);
 	expand_sndbuf(sk);
 	if (sk->sk_socket && test_bit(SOCK_NOSPACE, &sk->sk_socket->flags))
@@ -281,6 +281,6 @@ void chimdrv_write_keep(struct chimdrv_conn *conn)
 		sk_wmem_queued_add(sk, -(int)skb->truesize);
 		sk_mem_uncharge(sk, skb_zcopy_pure(skb) ? SKB_TRUESIZE(skb_end_offset(skb)) :
 							  skb->truesize);
-		__skb_queue_tail(&conn->kept, skb);
+		__skb_queue_tail(&conn->back.kept, skb);
 	}
 }
