@@ -8,8 +8,6 @@
 #include <linux/dma-mapping.h>
 
 #include "offload/card/forward.h"
-#include "nic/pair.h"
-#include "nic/ring.h"
 #include "offload/cache.h"
 #include "offload/card/late.h"
 #include "offload/card/sq.h"
@@ -104,38 +102,30 @@ static int fwd_post(struct chimdrv_conn *conn, struct chimdrv_fwd *fwd)
 {
 	enum chim_forward_cause cause = fwd->skb->dev_scratch;
 	u32 flags = CHIM_FORWARD_CSUM_OK | cause << CHIM_FORWARD_CAUSE_SHIFT;
-	struct chimdrv_pair *pair = conn->pair;
-	struct chim_sqe *sqe;
-	int err = -EBUSY;
+	struct chimdrv_sge sge = { .len = fwd->len };
+	struct chimdrv_sq_cmd cmd = {
+		.ctl = CHIM_OP_FORWARD | flags << CHIM_CTL_FLAGS_SHIFT,
+		.len = fwd->len,
+		.sge = &sge,
+		.nsge = 1,
+	};
+	int err;
 
 	fwd->dma = dma_map_single(conn->cd->dev, fwd->data, fwd->len, DMA_TO_DEVICE);
 	if (dma_mapping_error(conn->cd->dev, fwd->dma))
 		return -ENOMEM;
 	fwd->cookie = ++conn->next_cookie;
-	spin_lock(&pair->sq_lock);
-	if (!pair->sq_open) {
-		err = -ENETDOWN;
-	} else if (chimdrv_ring_space(&pair->sq) >= 1 ||
-		   (chimdrv_pair_sq_wait(pair) && chimdrv_ring_space(&pair->sq) >= 1)) {
-		sqe = chimdrv_ring_slot(&pair->sq, 0);
-		sqe->handle = cpu_to_le32(conn->handle);
-		sqe->cookie = cpu_to_le64(fwd->cookie);
-		sqe->u.io.len = cpu_to_le32(fwd->len);
-		sqe->sge[0].addr = cpu_to_le64(fwd->dma);
-		sqe->sge[0].len = cpu_to_le32(fwd->len);
-		chimdrv_ring_publish(&pair->sq, CHIM_OP_FORWARD | flags << CHIM_CTL_FLAGS_SHIFT, 1);
-		chimdrv_ring_kick(&pair->sq);
-		list_add_tail(&fwd->node, &conn->fwd.list);
-		fwd->since = jiffies | 1;
-		if (!conn->fwd.n++)
-			chimdrv_late_watch(conn, fwd->since);
-		err = 0;
-	}
-	spin_unlock(&pair->sq_lock);
+	sge.addr = fwd->dma;
+	cmd.cookie = fwd->cookie;
+	err = chimdrv_sq_post(conn, &cmd);
 	if (err) {
 		dma_unmap_single(conn->cd->dev, fwd->dma, fwd->len, DMA_TO_DEVICE);
 		return err;
 	}
+	list_add_tail(&fwd->node, &conn->fwd.list);
+	fwd->since = jiffies | 1;
+	if (!conn->fwd.n++)
+		chimdrv_late_watch(conn, fwd->since);
 	chimdrv_count(conn->cd, forwards);
 	count_cause(conn, cause);
 	return 0;
