@@ -23,35 +23,27 @@ u32 chimdrv_stateop_fence_id(struct chimdrv_od *od)
 	return od->fence_id;
 }
 
-/* Those that are counted by the list; connections taken and given back are counted one by one. */
-static void count_command(struct chimdrv_dev *cd, u8 op)
+/* What is counted by the list: a command that has been given, or its completion. */
+static void count(struct chimdrv_counters *n, u8 op, bool completion)
 {
-	if (op == CHIM_OP_UPDATE)
-		chimdrv_count(cd, updates);
-	else if (op == CHIM_OP_QUERY)
-		chimdrv_count(cd, queries);
-	else if (op == CHIM_OP_INVALIDATE)
-		chimdrv_count(cd, invalidates);
-}
+	const struct {
+		u8 op;
+		atomic64_t *command;	/* NULL: counted for each connection of the list */
+		atomic64_t *completion;
+	} counted[] = {
+		{ CHIM_OP_INITIATE, NULL, &n->initiate_completions },
+		{ CHIM_OP_TERMINATE, NULL, &n->terminate_completions },
+		{ CHIM_OP_UPDATE, &n->updates, &n->update_completions },
+		{ CHIM_OP_QUERY, &n->queries, &n->query_completions },
+		{ CHIM_OP_INVALIDATE, &n->invalidates, &n->invalidate_completions },
+	};
+	atomic64_t *counter;
+	unsigned int i;
 
-static void count_completion(struct chimdrv_dev *cd, u8 op)
-{
-	switch (op) {
-	case CHIM_OP_INITIATE:
-		chimdrv_count(cd, initiate_completions);
-		break;
-	case CHIM_OP_TERMINATE:
-		chimdrv_count(cd, terminate_completions);
-		break;
-	case CHIM_OP_UPDATE:
-		chimdrv_count(cd, update_completions);
-		break;
-	case CHIM_OP_QUERY:
-		chimdrv_count(cd, query_completions);
-		break;
-	case CHIM_OP_INVALIDATE:
-		chimdrv_count(cd, invalidate_completions);
-		break;
+	for (i = 0; i < ARRAY_SIZE(counted); i++) {
+		counter = completion ? counted[i].completion : counted[i].command;
+		if (counted[i].op == op && counter)
+			atomic64_inc(counter);
 	}
 }
 
@@ -74,11 +66,11 @@ int chimdrv_stateop_exec(struct chimdrv_dev *cd, u8 op, struct chimdrv_blocklist
 	sqe.u.admin.fence_count = cpu_to_le32(fences);
 	sqe.sge[0].addr = cpu_to_le64(od->list_dma);
 	sqe.sge[0].len = cpu_to_le32(bl->len);
-	count_command(cd, op);
+	count(&od->count, op, false);
 	err = chimdrv_admin_exec(cd, &sqe, cmd, EXEC_MS);
 	memcpy(bl->buf, od->list_mem, bl->len);
 	if (!err || cmd->status)	/* a refusal is an answer */
-		count_completion(cd, op);
+		count(&od->count, op, true);
 	return err;
 }
 
