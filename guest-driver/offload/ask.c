@@ -80,9 +80,8 @@ void chimdrv_ask_upload_all(struct chimdrv_dev *cd, enum chimdrv_why why, bool w
 /* -------------------------------------------------------------- and waiting until it is back */
 
 /*
- * The card's part has its deadlines where it is run. The last step belongs to whoever
- * owns the socket, which may be never, and for that nobody is to blame the card: who
- * waits for it does so on its own account.
+ * The last step of the way back waits for the socket's owner as long as it takes; only the
+ * card's own steps have deadlines (upload.c).
  */
 
 int chimdrv_ask_wait(struct chimdrv_conn *conn, long timeout)
