@@ -52,7 +52,8 @@ enum chimdrv_state {
  *   RESET      OT    terminate                        terminate
  *   TARGET     I     initiate (conn)                  params
  *   LET_GO     all   initiate, upload                 ask, params
- *   DETACHED   all   attach, ulp                      progress, giveback, terminate, ask, lend
+ *   DETACHED   all   attach, ulp                      progress, giveback, terminate, ask, tail,
+ *                                                     lend
  *   GONE       all   half                             all that wait for the card or post to it
  *   ABANDONED  OT    upload                           progress, events, params
  *   LOST       OT    indicate, deliver, terminate, giveback

@@ -49,7 +49,7 @@ struct chimdrv_od {
 	u32 full_level;
 	u32 full_epoch;			/* backoff.c: it counts only until all is forgotten */
 	unsigned int nconns;
-	struct list_head borrowers;	/* connections with a page of lent, or on their way out */
+	struct list_head borrowers;	/* connections with a lent page, or on their way out */
 	unsigned int nborrowers;
 	bool up;			/* offloads are welcome; written under lock */
 	wait_queue_head_t idle;		/* conns, and what the card has of them */
