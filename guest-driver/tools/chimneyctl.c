@@ -46,7 +46,7 @@ static bool is_known(const char *word)
 int main(int argc, char **argv)
 {
 	const struct command *c;
-	char *args[16];
+	char *args[16] = { NULL };
 	bool help = false;
 	int n = 0, i;
 
