@@ -22,6 +22,15 @@ static int usage(void)
 	       "moved, else with 1 and the reason; wrong use ends with 2.\n\n");
 	for (c = commands; c->name; c++)
 		printf("  %-10s %-26s %s\n", c->name, c->args, c->help);
+	printf("\n  --json                                print JSON, for programs\n"
+	       "  -h, --help                            print this, or what a command does\n"
+	       "  --version                             print the version\n");
+	return 0;
+}
+
+static int version(void)
+{
+	puts("chimneyctl " CHIMNEY_VERSION);
 	return 0;
 }
 
@@ -55,6 +64,8 @@ int main(int argc, char **argv)
 			json = true;
 		else if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
 			help = true;
+		else if (!strcmp(argv[i], "--version"))
+			return version();
 		else if (!is_known(argv[i]))
 			wrong_use("there is no option %s; see chimneyctl --help", argv[i]);
 		else if (n < 16)

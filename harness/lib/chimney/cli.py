@@ -6,13 +6,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from . import paths
 from .errors import HarnessError, WrongUse
 from .options import make_parser, parse
 from .run import run
 
 USAGE = """usage: harness/chimney run [options] [-- CMD [ARG...]]
 
-  run    run CMD in a fresh VM with the chimney card, or open a shell of it; see run --help
+  run        run CMD in a fresh VM with the chimney card, or open a shell of it; see run --help
+  --version  print the version
 """
 
 
@@ -32,6 +34,9 @@ def _dispatch(words: list[str]) -> int:
     verb, rest = words[0], words[1:]
     if verb in ("-h", "--help", "help"):
         print(USAGE, end="")
+        return 0
+    if verb == "--version":
+        print(f"chimney {paths.VERSION}")
         return 0
     if verb != "run":
         raise WrongUse(f"unknown verb: {verb}; try harness/chimney --help.")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where things are: the top of the checkout, build/, and what more than one module wants of them.
+"""Where things are: the top of the checkout, build/, and what more than one module wants of them;
+and the version, which stands at the top.
 
 CHIMNEY_BUILD in the environment names another build/ for the harness. The programs that it starts
 to build something, images/mkinitramfs among them, know only the one of their own checkout.
@@ -11,6 +12,7 @@ import os
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[3]
+VERSION = (TOP / "VERSION").read_text().strip()
 BUILD = Path(os.environ.get("CHIMNEY_BUILD", TOP / "build"))
 
 QEMU = BUILD / "qemu" / "qemu-system-x86_64"
