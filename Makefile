@@ -54,6 +54,9 @@ fresh: ## run demo and .ci/run on this commit in a new, empty Debian (SUITE=trix
 	@harness/setup/host-packages fresh
 	@harness/setup/fresh $(if $(SUITE),--suite $(SUITE)) $(ARGS)
 
+install: ## install the driver's sources for DKMS, chimneyctl, manual pages and completions (DESTDIR=, PREFIX=/usr)
+	@guest-driver/install
+
 clean: ## remove everything that was built; what was downloaded stays
 	@harness/setup/clean
 
@@ -94,5 +97,5 @@ debug-kernel: setup ## build the debug kernel from Debian's Linux source
 abi: ## generate the Python mirror of the ABI header
 	@/usr/bin/python3 spec/gen_abi.py harness/lib/chimney/abi.py
 
-.PHONY: help demo check check-fast check-debug check-long vm bench conformance mutants lint sizes fresh clean \
+.PHONY: help demo check check-fast check-debug check-long vm bench conformance mutants lint sizes fresh install clean \
 	all setup qemu qemu-asan engine engine-test kernels driver images debug-kernel abi
