@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Verbs only: each calls a tool, which decides by itself what is up to date. All output goes to build/.
+# Verbs only: each calls a tool, which decides by itself what is up to date. All output but install's goes to build/.
+# A line that begins with ##@ opens a group of `make help`.
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
@@ -9,19 +10,28 @@ MAKEFLAGS += --no-print-directory
 KERNELS ?= 6.1 6.12
 ARGS ?=
 
-# What users type
-
 help: ## print this list
-	@awk -F': .*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F': .*## ' '/^##@ / { printf "%s%s\n", sep, substr($$0, 5); sep = "\n" } \
+		/^[a-z-]+:.*## / && sep { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+##@ See it work
 
 demo: all ## boot a VM and move live connections between Linux TCP and the card; first time: set up and build all
 	@harness/demo $(ARGS)
 
-check: all qemu-asan engine-test ## run all tests but the debug and long ones (arguments for pytest in ARGS)
-	@harness/setup/pytest check 'not debug and not long' $(ARGS)
+vm: all ## open a shell in a VM with driver, tools and network up, iperf3 and curl among them
+	@harness/chimney run --bin iperf3 --bin curl $(ARGS)
+
+##@ Test (ARGS are for pytest)
+
+test: setup ## run one test: T=tests/FILE.py, T=tests/FILE.py::NAME, or a part of its name
+	@harness/setup/one-test "$$T" $(ARGS)
 
 check-fast: qemu-asan engine-test ## run the tests that need no VM, in under a minute
 	@harness/setup/pytest check-fast 'not vm and not slow and not debug and not long' $(ARGS)
+
+check: all qemu-asan engine-test ## run all tests but the debug and long ones
+	@harness/setup/pytest check 'not debug and not long' $(ARGS)
 
 check-debug: all debug-kernel ## run the guest suite on the debug kernel (KASAN, lockdep and others)
 	@guest-driver/build debug
@@ -30,37 +40,35 @@ check-debug: all debug-kernel ## run the guest suite on the debug kernel (KASAN,
 check-long: all qemu-asan engine-test ## run the long tests (many seeds, many bytes), and all of those that check draws from
 	@harness/setup/pytest check-long 'long or drawn' $(ARGS)
 
-vm: all ## open a shell in a VM with driver, tools and network up, iperf3 and curl among them
-	@harness/chimney run --bin iperf3 --bin curl $(ARGS)
-
-bench: all ## measure chimney side by side with other cards, and print a table
-	@harness/bench $(ARGS)
-
-conformance: setup ## generate spec/conformance.md: every requirement with its tests or its reason
-	@harness/conformance $(ARGS)
-
 mutants: all ## break rules in turn, each founding one among them, and see their tests fail
 	@harness/mutants/run $(ARGS)
-
-lint: ## check the sources with every checker that fits
-	@harness/setup/host-packages build lint
-	@harness/setup/lint $(ARGS)
-
-sizes: ## print files and functions that are longer than the budget
-	@harness/setup/host-packages lint
-	@harness/setup/sizes
 
 fresh: ## run demo and .ci/run on this commit in a new, empty Debian (SUITE=trixie: Debian 13), and print the times
 	@harness/setup/host-packages fresh
 	@harness/setup/fresh $(if $(SUITE),--suite $(SUITE)) $(ARGS)
 
-install: ## install the driver's sources for DKMS, chimneyctl, manual pages and completions (DESTDIR=, PREFIX=/usr)
-	@guest-driver/install
+##@ Measure
 
-clean: ## remove everything that was built; what was downloaded stays
-	@harness/setup/clean
+bench: all ## measure chimney side by side with other cards, and print a table
+	@harness/bench $(ARGS)
 
-# One per part
+sizes: ## print files and functions that are longer than the budget
+	@harness/setup/host-packages lint
+	@harness/setup/sizes
+
+##@ Check and generate sources
+
+lint: ## check the sources with every checker that fits (ARGS=--changed: only what is staged)
+	@harness/setup/host-packages build lint
+	@harness/setup/lint $(ARGS)
+
+abi: ## generate the Python mirror of the ABI header
+	@/usr/bin/python3 spec/gen_abi.py harness/lib/chimney/abi.py
+
+conformance: setup ## generate spec/conformance.md: every requirement with its tests or its reason
+	@harness/conformance $(ARGS)
+
+##@ Build
 
 all: setup qemu engine kernels driver images ## build every part, without running anything
 
@@ -94,8 +102,13 @@ debug-kernel: setup ## build the debug kernel from Debian's Linux source
 	@harness/setup/host-packages debug
 	@images/debug-kernel
 
-abi: ## generate the Python mirror of the ABI header
-	@/usr/bin/python3 spec/gen_abi.py harness/lib/chimney/abi.py
+clean: ## remove everything that was built; what was downloaded stays
+	@harness/setup/clean
 
-.PHONY: help demo check check-fast check-debug check-long vm bench conformance mutants lint sizes fresh install clean \
-	all setup qemu qemu-asan engine engine-test kernels driver images debug-kernel abi
+##@ Install
+
+install: ## install the driver's sources for DKMS, chimneyctl, manual pages and completions (DESTDIR=, PREFIX=/usr)
+	@guest-driver/install
+
+.PHONY: help demo vm test check-fast check check-debug check-long mutants fresh bench sizes lint abi conformance \
+	all setup qemu qemu-asan engine engine-test kernels driver images debug-kernel clean install
