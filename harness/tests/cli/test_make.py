@@ -36,7 +36,7 @@ def test_help_has_every_target_once_and_in_a_group() -> None:
 
 def test_readme_and_contributing_name_only_targets_that_there_are() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (TOP / "Makefile").read_text(), re.M))
-    for name in ("README.md", "CONTRIBUTING.md", "harness/README.md"):
+    for name in ("README.md", "CONTRIBUTING.md", "RELEASING.md", "harness/README.md"):
         text = (TOP / name).read_text()
         named = set(re.findall(r"(?:^ {4,}|`)make ([a-z][a-z-]+)", text, re.M))
         assert named and named <= targets, name
