@@ -46,7 +46,7 @@ def driver(kernel: str) -> Product:
 def qemu() -> Product:
     """QEMU with the card."""
     return Product("QEMU", paths.QEMU, paths.QEMU.parent / ".chimney.built",
-                   paths.TOP / "qemu-device", ("tests", "overlay"), "make qemu")
+                   paths.TOP / "qemu-device", ("tests", "examples", "overlay"), "make qemu")
 
 
 def chimneyctl() -> Product:
