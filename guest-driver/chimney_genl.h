@@ -21,7 +21,7 @@ enum chimney_cmd {
 	CHIMNEY_CMD_UPDATE,	/* tuple; the same answer */
 	CHIMNEY_CMD_QUERY,	/* tuple; answer: a connection with Q_ attributes */
 	CHIMNEY_CMD_INVALIDATE,	/* tuple; answer: DONE, REFUSED */
-	CHIMNEY_CMD_POLICY,	/* MODE, SEED; without MODE: read; answer: MODE */
+	CHIMNEY_CMD_POLICY,	/* MODE; without it: read; answer: MODE */
 	CHIMNEY_CMD_STATS,	/* dump: one message per card, STAT nests */
 	CHIMNEY_CMD_EVENT,	/* multicast */
 	CHIMNEY_CMD_COUNT,
@@ -45,7 +45,7 @@ enum chimney_attr {
 	CHIMNEY_A_REFUSED,	/* u32 connections */
 	CHIMNEY_A_REASON,	/* string: first refusal, or why it went back */
 	CHIMNEY_A_MODE,		/* u32 enum chimney_policy */
-	CHIMNEY_A_SEED,		/* u32 */
+	CHIMNEY_A_UNUSED,	/* its number was that of a seed */
 	CHIMNEY_A_STATE,	/* string */
 	CHIMNEY_A_HANDLE,	/* u32 */
 	CHIMNEY_A_PAIR,		/* u32 */
@@ -85,7 +85,6 @@ enum chimney_attr {
 enum chimney_policy {
 	CHIMNEY_POLICY_NONE,	/* only what somebody asks for */
 	CHIMNEY_POLICY_AUTO,	/* every eligible connection */
-	CHIMNEY_POLICY_RANDOM,	/* over and back at seeded moments */
 };
 
 enum chimney_event {

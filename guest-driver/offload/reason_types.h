@@ -35,7 +35,7 @@ enum chimdrv_refusal { CHIMDRV_REFUSALS(X) CHIMDRV_NO_COUNT };
 	X(SHUTDOWN, "shutdown") X(DISCONNECT, "disconnect") X(DESTROY, "destroy") \
 	X(SOCKOPT, "socket-option") X(URGENT, "urgent-data") X(PEER_FIN, "peer-fin") \
 	X(PEER_RST, "peer-rst") X(CARD, "card-asked") X(NEIGHBOR, "neighbor") \
-	X(ROUTE, "route") X(LINK, "link") X(CARD_DOWN, "card-down") X(POLICY, "policy") \
+	X(ROUTE, "route") X(LINK, "link") X(CARD_DOWN, "card-down") \
 	X(FILTER, "filter") X(UNREADABLE, "unreadable-memory") X(MTU, "mtu") \
 	X(PACING, "pacing") X(XFRM, "ipsec") X(NAT, "nat") X(REWRITTEN, "rewritten") \
 	X(HELPER, "conntrack-helper") X(LATE, "card-late")

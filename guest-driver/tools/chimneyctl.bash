@@ -15,7 +15,7 @@ _chimneyctl()
 	offload | upload) [ $((COMP_CWORD - i)) -ne 1 ] || words='all --port --pid' ;;
 	shuttle) [ $((COMP_CWORD - i)) -ne 2 ] || words='all --port --pid' ;;
 	disconnect) [ $((COMP_CWORD - i)) -ne 1 ] || words=--abort ;;
-	policy) [ $((COMP_CWORD - i)) -ne 1 ] || words='none auto random' ;;
+	policy) [ $((COMP_CWORD - i)) -ne 1 ] || words='none auto' ;;
 	esac
 	case ${COMP_WORDS[COMP_CWORD - 1]} in
 	--port) return ;;

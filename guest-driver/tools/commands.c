@@ -210,30 +210,18 @@ static int do_invalidate(int argc, char **argv)
 	return single(CHIMNEY_CMD_INVALIDATE, "invalidate", argc, argv, NULL, false);
 }
 
-/* Only random takes a seed. */
-static bool is_mode(const char *word, uint32_t mode)
-{
-	size_t len = strlen(mode_name(mode));
-
-	return !strncmp(word, mode_name(mode), len) &&
-	       (!word[len] || (mode == CHIMNEY_POLICY_RANDOM && word[len] == ':'));
-}
-
 static int do_policy(int argc, char **argv)
 {
 	struct nl_msg *msg = request(CHIMNEY_CMD_POLICY, 0);
 	uint32_t mode;
 
 	if (argc) {
-		for (mode = 0; mode < 3; mode++)
-			if (is_mode(argv[0], mode))
+		for (mode = 0; mode <= CHIMNEY_POLICY_AUTO; mode++)
+			if (!strcmp(argv[0], mode_name(mode)))
 				break;
-		if (mode == 3 || argc > 1)
-			wrong_use("policy: none, auto or random[:SEED]");
+		if (mode > CHIMNEY_POLICY_AUTO || argc > 1)
+			wrong_use("policy: none or auto");
 		nla_put_u32(msg, CHIMNEY_A_MODE, mode);
-		if (strchr(argv[0], ':'))
-			nla_put_u32(msg, CHIMNEY_A_SEED,
-				    number("the seed", strchr(argv[0], ':') + 1, UINT32_MAX));
 	}
 	run(msg, show_policy, NULL);
 	return 0;
@@ -262,8 +250,8 @@ const struct command commands[] = {
 	  "the card stops sending; the connection comes back" },
 	{ "disconnect", do_disconnect, "[--abort] LOCAL REMOTE",
 	  "let the card close the connection: FIN, or RST with --abort" },
-	{ "policy", do_policy, "[none|auto|random[:SEED]]",
-	  "which connections go without being asked for; random moves them over and back" },
+	{ "policy", do_policy, "[none|auto]",
+	  "which connections go without being asked for: none, or every eligible one" },
 	{ "stats", do_stats, "",
 	  "counters of driver and card side by side, with the reasons of refusals\n"
 	  "                                        "

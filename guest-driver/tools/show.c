@@ -26,9 +26,9 @@ static void json_next(void)
 
 const char *mode_name(uint32_t mode)
 {
-	static const char * const names[] = { "none", "auto", "random" };
+	static const char * const names[] = { "none", "auto" };
 
-	return mode < 3 ? names[mode] : "unknown";
+	return mode < ARRAY_SIZE(names) ? names[mode] : "unknown";
 }
 
 int show_status(struct nl_msg *msg, void *arg)

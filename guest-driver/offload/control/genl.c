@@ -37,7 +37,6 @@ static const struct nla_policy chimney_policy_attrs[CHIMNEY_A_COUNT] = {
 	[CHIMNEY_A_PID]		= { .type = NLA_U32 },
 	[CHIMNEY_A_ABORTIVE]	= { .type = NLA_FLAG },
 	[CHIMNEY_A_MODE]	= { .type = NLA_U32 },
-	[CHIMNEY_A_SEED]	= { .type = NLA_U32 },
 };
 
 /* ------------------------------------------------------------------------------ answers */
@@ -284,9 +283,7 @@ static int cmd_policy(struct sk_buff *skb, struct genl_info *info)
 	int err;
 
 	if (info->attrs[CHIMNEY_A_MODE]) {
-		err = chimdrv_policy_set(nla_get_u32(info->attrs[CHIMNEY_A_MODE]),
-					 info->attrs[CHIMNEY_A_SEED] ?
-					 nla_get_u32(info->attrs[CHIMNEY_A_SEED]) : 1);
+		err = chimdrv_policy_set(nla_get_u32(info->attrs[CHIMNEY_A_MODE]));
 		if (err)
 			return err;
 	}

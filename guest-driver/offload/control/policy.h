@@ -9,7 +9,7 @@ struct net;
 struct sock;
 
 void chimdrv_each_socket(struct net *net, bool (*fn)(struct sock *, void *), void *arg);
-int chimdrv_policy_set(u32 mode, u32 seed);
+int chimdrv_policy_set(u32 mode);
 u32 chimdrv_policy_get(void);
 int chimdrv_policy_init(void);
 void chimdrv_policy_exit(void);

@@ -62,9 +62,9 @@ class GuestCtl:
         except HarnessError as error:
             raise HarnessError(f"{error} The last answer: {last}") from None
 
-    def policy(self, mode: str, *seed: str) -> None:
+    def policy(self, mode: str) -> None:
         """Set the policy."""
-        self.vm.run([*self._tool, "policy", mode, *seed])
+        self.vm.run([*self._tool, "policy", mode])
 
     def connections(self) -> list[dict[str, Any]]:
         """Every offloaded connection."""

@@ -3,8 +3,7 @@
 
 none and auto are policies of the driver, and manual leaves it with the one that it begins with,
 none. random:SEED is a process in the guest, `chimneyctl shuttle SEED all`, that hands all
-connections over and back at moments which follow from the seed. The driver's policy of that name
-(`chimneyctl policy random`) throws a coin for each connection instead, and is not used here.
+connections over and back at moments which follow from the seed.
 """
 
 from __future__ import annotations

@@ -189,27 +189,3 @@ def test_automatic_policy(visit: Visit, seed: int, family: int) -> None:
         visit.expect("offloaded", conn)
     finally:
         visit.ctl.policy("none")
-
-
-@pytest.mark.slow
-@pytest.mark.where(native=False, cpus=(4,))
-def test_random_policy(visit: Visit, seed: int) -> None:
-    """The driver's own random policy moves each of several connections by itself."""
-    exchanges = [Exchange(visit, seed + i, size=3 * MIB, pause=300) for i in range(4)]
-    before, _ = visit.ctl.stats()
-    visit.ctl.policy(f"random:{seed & 0xffff}")
-
-    def enough() -> bool:
-        now, _ = visit.ctl.stats()
-        return now["terminates"] - before["terminates"] >= 20 or not all(
-            exchange.running for exchange in exchanges)
-
-    try:
-        wait_until(enough, "20 connections to come back", 60, 0.1)
-        visit.ctl.policy("none")
-        for exchange in exchanges:
-            exchange.finish()
-    finally:
-        visit.ctl.policy("none")
-        for exchange in exchanges:
-            exchange.end()
