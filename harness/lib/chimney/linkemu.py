@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Starts and steers the link emulator (harness/linkemu), and builds the wire that it makes.
+"""Starts and steers the link emulator (harness/programs/linkemu), and builds the wire that it makes.
 
 The emulator's sockets know no virtio_net_hdr, so the card in front of it has no TSO: this is the
 wire without TSO as well.

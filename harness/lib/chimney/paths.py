@@ -21,7 +21,7 @@ KERNELS = BUILD / "kernels"
 DRIVERS = BUILD / "driver"
 TOOLS = BUILD / "tools"
 RUNS = BUILD / "run"
-LINKEMU_SOURCE = TOP / "harness" / "linkemu" / "linkemu.c"
+LINKEMU_SOURCE = TOP / "harness" / "programs" / "linkemu" / "linkemu.c"
 LINKEMU = BUILD / "harness" / "linkemu"
 ACCEL_MEMORY = BUILD / "accel.json"
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from . import paths
 from .errors import HarnessError
 
-XFER_SOURCE = paths.TOP / "harness/xfer/xfer.c"
-PUPPET_SOURCE = paths.TOP / "harness/guest-programs/puppet"
-TAGGER_SOURCE = paths.TOP / "harness/guest-programs/tagger"
-SLOWRX_SOURCE = paths.TOP / "harness/guest-programs/slowrx"
+XFER_SOURCE = paths.TOP / "harness/programs/xfer/xfer.c"
+PUPPET_SOURCE = paths.TOP / "harness/programs/puppet"
+TAGGER_SOURCE = paths.TOP / "harness/programs/tagger"
+SLOWRX_SOURCE = paths.TOP / "harness/programs/slowrx"
 WARNINGS = ("-Wall", "-Wextra", "-Wshadow", "-Werror")
 SECONDS = 120
 

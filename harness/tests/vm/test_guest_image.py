@@ -27,7 +27,7 @@ WORKS = ["--net", "user", "--", "sh", "-c",
 @pytest.mark.drawn(2)
 @pytest.mark.parametrize("kernel", ["6.1", "6.12"])
 def test_tls_of_the_kernel_finds_its_ciphers(make_vm: Callable[..., Vm], kernel: str) -> None:
-    program = programs.build(paths.TOP / "harness/guest-programs/ktls")
+    program = programs.build(paths.TOP / "harness/programs/ktls")
     vm = make_vm(device="virtio-net-pci", wire="user", kernel=kernel, bins=[str(program)])
     assert vm.run(["ktls"], check=False).text.splitlines() == [
         "ok AES-GCM-128", "ok AES-GCM-256", "ok AES-CCM-128", "ok CHACHA20-POLY1305"]

@@ -17,7 +17,7 @@ from ..errors import HarnessError, WaitTimeout
 from ..vm import Vm
 from ..wait import Deadline
 
-SOURCE = paths.TOP / "harness/bench-load/load.c"
+SOURCE = paths.TOP / "harness/programs/load/load.c"
 # Longer than the program's own patience, so that its reason is heard.
 ORDER_SECONDS = 30.0
 START_SECONDS = 10.0

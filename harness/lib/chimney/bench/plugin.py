@@ -11,7 +11,7 @@ from .. import paths, programs
 from ..errors import HarnessError
 from ..proc import run
 
-SOURCE = paths.TOP / "harness/bench-plugin/insncount.c"
+SOURCE = paths.TOP / "harness/programs/insncount/insncount.c"
 HEADERS = paths.BUILD / "qemu-src/include"
 SECONDS = 5.0
 
