@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 
 from chimney.aftercare import Aftercare
-from chimney.rundir import forget_old, new_run_dir, remove
+from chimney.host.rundir import forget_old, new_run_dir, remove
 from chimney.vm import Vm, VmConfig
 
 DEFAULT_SEED = 1

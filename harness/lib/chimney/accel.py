@@ -21,7 +21,7 @@ from pathlib import Path
 from . import paths
 from .console import Console
 from .errors import HarnessError
-from .proc import Child, spawn
+from .host.proc import Child, spawn
 from .wait import Deadline, wait_until
 
 KVM = Path("/dev/kvm")

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import pcapng
+from .host.proc import run
 from .paths import in_option
-from .proc import run
 
 if TYPE_CHECKING:
     from .vm import VmConfig

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from . import paths
 from .errors import HarnessError
-from .proc import run
+from .host.proc import run
 
 SECONDS = 120
 

@@ -11,8 +11,8 @@ import os
 from collections.abc import Callable, Sequence
 
 from .agent.exchange import AgentError
-from .nest import listens_in
-from .proc import Child
+from .host.nest import listens_in
+from .host.proc import Child
 from .vm import Vm
 from .wait import Deadline
 

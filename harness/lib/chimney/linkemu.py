@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Starts and steers the link emulator (harness/programs/linkemu), and builds the wire that it makes.
+"""Starts and steers the link emulator (programs/linkemu), and builds the wire that it makes.
 
 The emulator's sockets know no virtio_net_hdr, so the card in front of it has no TSO: this is the
 wire without TSO as well.
@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from . import paths
 from .errors import HarnessError, WaitTimeout
-from .nest import Room
+from .host.nest import Room
+from .host.proc import Child, run, spawn
 from .net import FIRST, Wire, dgram_wire, give_addresses, stream_wire
-from .proc import Child, run, spawn
 from .wait import Deadline
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import HarnessError, WrongUse
-from .nest import InnerRoom, Nest, Room
+from .host.nest import InnerRoom, Nest, Room
 from .paths import in_option
 from .wait import wait_until
 

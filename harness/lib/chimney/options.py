@@ -17,9 +17,9 @@ from pathlib import Path
 
 from . import freshness, kernel, net, offload
 from .errors import HarnessError, ProgramMissing, WrongUse
+from .host.proc import find_program
 from .machine import DEVICES
 from .parser import Parser, number
-from .proc import find_program
 
 OFFLOADS = "none, auto, manual or random:SEED"
 SEED_MOST = 2**32 - 1  # of chimneyctl shuttle

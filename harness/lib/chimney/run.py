@@ -21,10 +21,10 @@ from .agent.command import Command
 from .agent.exchange import AgentError
 from .errors import (STATUS_BROKEN_PIPE, STATUS_HARNESS, CommandTimeout, GuestFailure, GuestPanic,
                      HarnessError, OutputGone, WaitTimeout)
+from .host.rundir import forget_old, new_run_dir, remove
 from .latepeers import LAST_SECONDS, LatePeers
 from .options import COMMAND_SECONDS, RunOptions
 from .progress import Progress
-from .rundir import forget_old, new_run_dir, remove
 from .shell import run_shell
 from .streams import Outputs, feed, feeds
 from .vm import Vm, VmConfig

@@ -26,11 +26,11 @@ from .agent.exchange import AgentError
 from .capture import Capture
 from .console import Console
 from .errors import GuestFailure, GuestPanic, HarnessError, WaitTimeout
+from .host.nest import Nest
+from .host.proc import Child, spawn
+from .host.rundir import SOCKET_FOLDER_MAX, new_run_dir, short_parent
 from .machine import Card, Machine, queues_for
-from .nest import Nest
-from .proc import Child, spawn
 from .qmp import Qmp
-from .rundir import SOCKET_FOLDER_MAX, new_run_dir, short_parent
 from .wait import Deadline, wait_until
 
 BOOT_SECONDS = 90.0

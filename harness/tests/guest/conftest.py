@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
-from chimney import programs
 from chimney.guest.station import Pool, Visit, config
 from chimney.guest.vlan import CUSTOMER, INNER, SERVICE, VLAN, VlanWire
+from chimney.host import programs
+from chimney.host.rundir import forget_old
 from chimney.linkemu import EmulatedWire
-from chimney.rundir import forget_old
 
 HERE = Path(__file__).parent
 KERNELS = ("6.1", "6.12")

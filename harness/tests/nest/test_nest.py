@@ -14,7 +14,7 @@ import pytest
 
 from chimney import net, paths
 from chimney.errors import HarnessError, ProgramMissing, WaitTimeout
-from chimney.nest import Nest
+from chimney.host.nest import Nest
 from chimney.wait import wait_until
 
 pytestmark = pytest.mark.tap
@@ -82,7 +82,7 @@ def test_signals_reach_the_program_and_not_only_its_wrapper() -> None:
 
 
 def test_a_killed_harness_takes_its_nest_with_it() -> None:
-    script = ("import sys, time; from chimney.nest import Nest; nest = Nest(); "
+    script = ("import sys, time; from chimney.host.nest import Nest; nest = Nest(); "
               "child = nest.spawn(['sh', '-c', 'setsid sleep 1000 & exec sleep 2000']); "
               "time.sleep(0.3); print(nest.pid, *child.pids(), flush=True); time.sleep(1000)")
     harness = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True,
@@ -128,7 +128,7 @@ def test_listeners_are_seen() -> None:
 def test_refusal_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     broken = tmp_path / "init.py"
     broken.write_text("print('failed unshare: Operation not permitted')\n")
-    monkeypatch.setattr("chimney.nest.INIT", broken)
+    monkeypatch.setattr("chimney.host.nest.INIT", broken)
     with pytest.raises(HarnessError, match=r"refuses a private network namespace \(unshare: "):
         Nest()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from chimney import paths
-from chimney.rundir import remove
+from chimney.host.rundir import remove
 from chimney.wait import wait_until
 
 COMMAND = [str(paths.TOP / "harness" / "chimney"), "run"]

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from chimney import paths, programs
+from chimney import paths
+from chimney.host import programs
 from chimney.vm import Vm
 
 pytestmark = pytest.mark.vm

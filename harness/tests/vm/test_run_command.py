@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from chimney import paths, pcapng
-from chimney.rundir import remove
+from chimney.host.rundir import remove
 
 pytestmark = pytest.mark.vm
 Run = Any  # the fixture of conftest.py, which looks for processes that a run has left behind

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from chimney import paths, pcapng
-from chimney.rundir import remove
+from chimney.host.rundir import remove
 
 pytestmark = [pytest.mark.vm, pytest.mark.tap,
               pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount the clone")]

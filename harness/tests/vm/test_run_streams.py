@@ -20,7 +20,7 @@ from typing import IO, Any
 import pytest
 
 from chimney import paths
-from chimney.rundir import remove
+from chimney.host.rundir import remove
 
 pytestmark = pytest.mark.vm
 RUN = [str(paths.TOP / "harness" / "chimney"), "run", "--device", "virtio-net-pci", "--net", "user"]

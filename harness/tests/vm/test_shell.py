@@ -12,7 +12,7 @@ import pexpect
 import pytest
 
 from chimney import paths
-from chimney.rundir import remove
+from chimney.host.rundir import remove
 from chimney.wait import wait_until
 
 pytestmark = pytest.mark.vm

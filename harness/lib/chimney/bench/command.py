@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import kernel, net, paths, proc
+from .. import kernel, net, paths
 from ..errors import HarnessError, WrongUse
+from ..host import proc
 from ..options import CPUS_MAX
 from ..parser import Parser, number
 from ..run import signals_raise

@@ -11,9 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from .. import paths, programs
+from .. import paths
 from ..agent.command import Command
 from ..errors import HarnessError, WaitTimeout
+from ..host import programs
 from ..vm import Vm
 from ..wait import Deadline
 

@@ -7,9 +7,10 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import paths, programs
+from .. import paths
 from ..errors import HarnessError
-from ..proc import run
+from ..host import programs
+from ..host.proc import run
 
 SOURCE = paths.TOP / "harness/programs/insncount/insncount.c"
 HEADERS = paths.BUILD / "qemu-src/include"

@@ -14,7 +14,7 @@ from .. import ledger, net
 from ..aftercare import Aftercare
 from ..errors import HarnessError
 from ..guestctl import GuestCtl
-from ..rundir import forget_old, remove
+from ..host.rundir import forget_old, remove
 from ..vm import Vm, VmConfig
 from ..wait import wait_until
 from . import plugin

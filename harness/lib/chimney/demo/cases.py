@@ -17,14 +17,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterator
 
-from .. import programs
 from ..agent.command import Command
 from ..errors import WaitTimeout
 from ..guestctl import GuestCtl
+from ..host import programs
+from ..host.nest import Room
+from ..host.proc import Child
+from ..host.rundir import subfolder
 from ..linkemu import EmulatedWire
-from ..nest import Room
-from ..proc import Child
-from ..rundir import subfolder
 from ..vm import Vm
 from ..wait import wait_until
 from ..wirecheck import rows as wire_rows

@@ -13,11 +13,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from .. import offload, programs
+from .. import offload
 from ..agent.command import Command
 from ..errors import HarnessError, WaitTimeout
 from ..guestctl import GuestCtl
-from ..proc import Child
+from ..host import programs
+from ..host.proc import Child
 from ..vm import Vm
 from ..wirecheck import rows as wire_rows
 from ..wirecheck import rules

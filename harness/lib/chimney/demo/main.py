@@ -19,12 +19,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .. import paths, programs
+from .. import paths
 from ..guest.station import NEVER
 from ..guestctl import GuestCtl
+from ..host import programs
+from ..host.rundir import subfolder
 from ..net import captured
 from ..progress import Progress
-from ..rundir import subfolder
 from ..vm import Vm, VmConfig
 from ..wirecheck import rows as wire_rows
 from ..wirecheck import rules

@@ -9,9 +9,10 @@ import json
 import re
 from typing import Any
 
-from .. import offload, programs
+from .. import offload
 from ..agent.command import Command
-from ..proc import Child
+from ..host import programs
+from ..host.proc import Child
 from ..wait import paced, wait_until
 from .station import Visit
 

@@ -17,10 +17,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from queue import Empty, Queue
 
-from .. import programs
 from ..errors import HarnessError, WaitTimeout
-from ..nest import Room
-from ..proc import Child
+from ..host import programs
+from ..host.nest import Room
+from ..host.proc import Child
 from ..vm import Vm
 from ..wait import paced
 

@@ -12,13 +12,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from .. import programs
 from ..aftercare import Aftercare
 from ..errors import HarnessError
 from ..guestctl import GuestCtl
+from ..host import programs
+from ..host.nest import Room
+from ..host.rundir import new_run_dir, remove
 from ..linkemu import EmulatedWire, LinkEmulator
-from ..nest import Room
-from ..rundir import new_run_dir, remove
 from ..vm import Vm, VmConfig
 from ..wait import wait_until
 from .puppet import End, GuestPuppet, PeerPuppet

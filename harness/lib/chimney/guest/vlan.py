@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import subprocess
 
-from .. import programs
 from ..errors import HarnessError
+from ..host import programs
 from ..net import FIRST, Netdev, Subnet, Wire, give_addresses
 from ..vm import Vm
 

@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 
 from ..errors import GuestFailure, WaitTimeout
+from ..host.rundir import short_parent
 from ..paths import FIRMWARE, QEMU, in_option
-from ..rundir import short_parent
 
 ANSWER_SECONDS = 20.0
 FREED_IS_FILLED = {"MALLOC_PERTURB_": "165"}  # glibc: whoever uses what has been freed finds nonsense

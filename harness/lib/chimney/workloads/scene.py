@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..nest import Room
+from ..host.nest import Room
 from ..vm import Vm
 from ..wait import wait_until
 

@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from .errors import HarnessError
+from ..errors import HarnessError
+from ..wait import wait_until
 from .proc import Child, find_program, run, spawn
-from .wait import wait_until
 
 INIT = Path(__file__).with_name("nest_init.py")
 

@@ -6,8 +6,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from . import paths
-from .errors import HarnessError
+from .. import paths
+from ..errors import HarnessError
 
 XFER_SOURCE = paths.TOP / "harness/programs/xfer/xfer.c"
 PUPPET_SOURCE = paths.TOP / "harness/programs/puppet"

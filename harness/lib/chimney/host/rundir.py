@@ -10,8 +10,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import paths
-from .errors import HarnessError
+from .. import paths
+from ..errors import HarnessError
 
 KEPT = 12
 # A Unix socket's path has at most 107 bytes.
