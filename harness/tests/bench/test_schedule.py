@@ -12,7 +12,7 @@ from chimney.bench.plan import DEVICES, SEND, TAP, TIMED, Device, Probe, Sample
 from chimney.bench.schedule import Bench
 from chimney.bench.station import Invalid, Setup, check_share, count_irqs
 from chimney.errors import HarnessError
-from chimney.run import Interrupted
+from chimney.run.run import Interrupted
 
 PROBE = Probe(TIMED, TAP, SEND)
 SETUP = Setup("6.1", 1, Path("load"), Path("plugin"))

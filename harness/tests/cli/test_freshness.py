@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from chimney import freshness, paths
-from chimney.freshness import Product
+from chimney import paths
+from chimney.run import freshness
+from chimney.run.freshness import Product
 
 
 @pytest.fixture

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from chimney import kernel, options, paths
+from chimney import kernel, paths
 from chimney.errors import HarnessError, WrongUse
-from chimney.options import make_parser, parse
+from chimney.run import options
+from chimney.run.options import make_parser, parse
 
 COMMAND = paths.TOP / "harness" / "chimney"
 CARD = ["--device", "virtio-net-pci"]

@@ -14,9 +14,9 @@ from typing import Any
 from .. import kernel, net, paths
 from ..errors import HarnessError, WrongUse
 from ..host import proc
-from ..options import CPUS_MAX
 from ..parser import Parser, number
-from ..run import signals_raise
+from ..run.options import CPUS_MAX
+from ..run.run import signals_raise
 from . import figures, peer, plan, plugin, profile, report
 from .schedule import Bench
 from .station import Setup

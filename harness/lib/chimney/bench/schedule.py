@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import HarnessError
-from ..run import Interrupted
+from ..run.run import Interrupted
 from .figures import Run
 from .plan import COUNTED, MB, RR, Device, Probe, Sample
 from .station import Invalid, Setup, Station

@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
-from .agent.exchange import AgentError
-from .host.nest import listens_in
-from .host.proc import Child
-from .vm import Vm
-from .wait import Deadline
+from ..agent.exchange import AgentError
+from ..host.nest import listens_in
+from ..host.proc import Child
+from ..vm import Vm
+from ..wait import Deadline
 
 LISTEN_SECONDS = 30.0
 # For a peer whose server has just ended.

@@ -6,8 +6,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from . import paths
-from .errors import HarnessError, WrongUse
+from .. import paths
+from ..errors import HarnessError, WrongUse
 from .options import make_parser, parse
 from .run import run
 

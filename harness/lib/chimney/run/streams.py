@@ -16,8 +16,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from .agent.command import Command
-from .errors import HarnessError, OutputGone
+from ..agent.command import Command
+from ..errors import HarnessError, OutputGone
 
 NAMES = {"stdout": (1, "standard output"), "stderr": (2, "standard error")}
 CHUNK = 65536

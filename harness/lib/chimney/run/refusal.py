@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 
-from .console import TIMESTAMP
-from .errors import GuestFailure
-from .vm import Vm
+from ..console import TIMESTAMP
+from ..errors import GuestFailure
+from ..vm import Vm
 
 TAINT = "taint"
 UNPACKING = re.compile(r"Initramfs unpacking failed: .*")

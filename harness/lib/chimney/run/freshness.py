@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import paths
+from .. import paths
 
 SPEC = paths.TOP / "spec" / "chimney_abi.h"
 

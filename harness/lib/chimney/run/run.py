@@ -16,19 +16,20 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from . import books, ledger, offload, refusal
-from .agent.command import Command
-from .agent.exchange import AgentError
-from .errors import (STATUS_BROKEN_PIPE, STATUS_HARNESS, CommandTimeout, GuestFailure, GuestPanic,
-                     HarnessError, OutputGone, WaitTimeout)
-from .host.rundir import forget_old, new_run_dir, remove
+from .. import books, ledger, offload
+from ..agent.command import Command
+from ..agent.exchange import AgentError
+from ..errors import (STATUS_BROKEN_PIPE, STATUS_HARNESS, CommandTimeout, GuestFailure, GuestPanic,
+                      HarnessError, OutputGone, WaitTimeout)
+from ..host.rundir import forget_old, new_run_dir, remove
+from ..progress import Progress
+from ..vm import Vm, VmConfig
+from ..wait import wait_until
+from . import refusal
 from .latepeers import LAST_SECONDS, LatePeers
 from .options import COMMAND_SECONDS, RunOptions
-from .progress import Progress
 from .shell import run_shell
 from .streams import Outputs, feed, feeds
-from .vm import Vm, VmConfig
-from .wait import wait_until
 
 CONSOLE_LINES = 12
 # How often it is looked whether the guest listens, and how long a server may take to end.

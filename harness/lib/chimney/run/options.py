@@ -15,11 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import freshness, kernel, net, offload
-from .errors import HarnessError, ProgramMissing, WrongUse
-from .host.proc import find_program
-from .machine import DEVICES
-from .parser import Parser, number
+from .. import kernel, net, offload
+from ..errors import HarnessError, ProgramMissing, WrongUse
+from ..host.proc import find_program
+from ..machine import DEVICES
+from ..parser import Parser, number
+from . import freshness
 
 OFFLOADS = "none, auto, manual or random:SEED"
 SEED_MOST = 2**32 - 1  # of chimneyctl shuttle

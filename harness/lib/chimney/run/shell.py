@@ -15,10 +15,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
-from .agent.client import Agent
-from .agent.command import Command, Result
-from .agent.exchange import AgentError
-from .errors import CommandTimeout, HarnessError
+from ..agent.client import Agent
+from ..agent.command import Command, Result
+from ..agent.exchange import AgentError
+from ..errors import CommandTimeout, HarnessError
 from .streams import Outputs
 
 ESCAPE = b"\x1d"  # Ctrl-]
