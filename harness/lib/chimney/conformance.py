@@ -16,8 +16,8 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
+from .cli.parser import Parser
 from .errors import WrongUse
-from .parser import Parser
 from .paths import TOP
 
 CATALOGUE = TOP / "spec/requirements.md"

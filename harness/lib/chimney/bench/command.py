@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import kernel, net, paths
+from ..cli.parser import Parser, number
 from ..errors import HarnessError, WrongUse
 from ..host import proc
-from ..parser import Parser, number
 from ..run.options import CPUS_MAX
 from ..run.run import signals_raise
 from . import figures, peer, plan, plugin, profile, report

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 
 from .. import kernel
+from ..cli.parser import Parser, number
 from ..errors import HarnessError, WrongUse
-from ..parser import Parser, number
 from . import cases
 from .handover import Goal
 from .main import Demo

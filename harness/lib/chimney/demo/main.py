@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from .. import paths
+from ..cli.progress import Progress
 from ..guest.station import NEVER
 from ..guestctl import GuestCtl
 from ..host import programs
 from ..host.rundir import subfolder
 from ..net import captured
-from ..progress import Progress
 from ..vm import Vm, VmConfig
 from ..wirecheck import rows as wire_rows
 from ..wirecheck import rules

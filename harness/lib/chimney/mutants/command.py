@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from ..cli.parser import Parser, number
 from ..errors import WrongUse
-from ..parser import Parser, number
 from .patches import HALVES, Broken, Mutant, wanted
 from .trial import attempt, passes_unbroken
 

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .. import kernel, net, offload
+from ..cli.parser import Parser, number
 from ..errors import HarnessError, ProgramMissing, WrongUse
 from ..host.proc import find_program
 from ..machine import DEVICES
-from ..parser import Parser, number
 from . import freshness
 
 OFFLOADS = "none, auto, manual or random:SEED"

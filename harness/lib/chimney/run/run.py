@@ -19,10 +19,10 @@ from typing import Any
 from .. import books, ledger, offload
 from ..agent.command import Command
 from ..agent.exchange import AgentError
+from ..cli.progress import Progress
 from ..errors import (STATUS_BROKEN_PIPE, STATUS_HARNESS, CommandTimeout, GuestFailure, GuestPanic,
                       HarnessError, OutputGone, WaitTimeout)
 from ..host.rundir import forget_old, new_run_dir, remove
-from ..progress import Progress
 from ..vm import Vm, VmConfig
 from ..wait import wait_until
 from . import refusal

@@ -7,7 +7,7 @@ import argparse
 import re
 from typing import NoReturn
 
-from .errors import WrongUse
+from ..errors import WrongUse
 
 
 class Parser(argparse.ArgumentParser):

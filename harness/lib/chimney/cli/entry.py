@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 
-from .errors import STATUS_BROKEN_PIPE, STATUS_HARNESS
+from ..errors import STATUS_BROKEN_PIPE, STATUS_HARNESS
 
 
 def enter(name: str, main: Callable[[], int]) -> int:
