@@ -15,9 +15,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import pcapng
 from .host.proc import run
 from .paths import in_option
+from .wire import pcapng
 
 if TYPE_CHECKING:
     from .vm import VmConfig

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from . import accel, image, kernel, net, paths
+from . import accel, image, kernel, paths
 from .agent.client import Agent
 from .agent.command import Command, Result
 from .agent.exchange import AgentError
@@ -32,6 +32,7 @@ from .host.rundir import SOCKET_FOLDER_MAX, new_run_dir, short_parent
 from .machine import Card, Machine, queues_for
 from .qmp import Qmp
 from .wait import Deadline, wait_until
+from .wire import net
 
 BOOT_SECONDS = 90.0
 # The kernel gathers link events for up to a second; until then IPv6 has no route.

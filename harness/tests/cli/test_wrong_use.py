@@ -40,7 +40,7 @@ def known_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths, "KERNELS", tmp_path / "kernels")
     monkeypatch.setattr(paths, "DRIVERS", tmp_path / "driver")
     monkeypatch.setattr(paths, "TOOLS", tmp_path / "tools")
-    monkeypatch.setattr("chimney.net.check_tap_possible", lambda: None)
+    monkeypatch.setattr("chimney.wire.net.check_tap_possible", lambda: None)
 
 
 def refusal(*words: str) -> str:
@@ -189,7 +189,7 @@ def test_no_tap_falls_back_to_user_and_says_so(monkeypatch: pytest.MonkeyPatch) 
     def refuse() -> None:
         raise HarnessError("no permission to open the tap.")
 
-    monkeypatch.setattr("chimney.net.check_tap_possible", refuse)
+    monkeypatch.setattr("chimney.wire.net.check_tap_possible", refuse)
     chosen = parse([*CARD, "--", "true"])
     assert chosen.net == "user"
     assert "no permission" in chosen.notes[0]

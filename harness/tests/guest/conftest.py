@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 
 from chimney.guest.station import Pool, Visit, config
-from chimney.guest.vlan import CUSTOMER, INNER, SERVICE, VLAN, VlanWire
 from chimney.host import programs
 from chimney.host.rundir import forget_old
-from chimney.linkemu import EmulatedWire
+from chimney.wire.linkemu import EmulatedWire
+from chimney.wire.vlan import CUSTOMER, INNER, SERVICE, VLAN, VlanWire
 
 HERE = Path(__file__).parent
 KERNELS = ("6.1", "6.12")

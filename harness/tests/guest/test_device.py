@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from chimney import pcapng
 from chimney.guest.frames import by_host, captured, sent
 from chimney.guest.load import MIB, Exchange
 from chimney.guest.station import Conn, Visit
 from chimney.wait import stays, wait_until
+from chimney.wire import pcapng
 
 KIB = 1024
 KEEPALIVE = ((socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from chimney import pcapng
 from chimney.guest.frames import captured
 from chimney.guest.puppet import CallFailed, End
 from chimney.guest.station import Conn, Visit
 from chimney.wait import paced, wait_until
+from chimney.wire import pcapng
 
 TCP_USER_TIMEOUT, TCP_ULP = 18, 31
 TIMEOUT_MS = 3000

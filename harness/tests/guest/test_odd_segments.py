@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from chimney import pcapng
 from chimney.guest.frames import captured
 from chimney.guest.station import Conn, Visit
 from chimney.wait import stays, wait_until
+from chimney.wire import pcapng
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 ESTABLISHED = 1

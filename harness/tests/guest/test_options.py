@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from chimney import pcapng
 from chimney.guest.frames import captured
 from chimney.guest.station import Conn, Visit
 from chimney.wait import wait_until
+from chimney.wire import pcapng
 
 TCP_THIN_LINEAR_TIMEOUTS = 16
 IP_MTU_DISCOVER, IP_PMTUDISC_DONT = 10, 0

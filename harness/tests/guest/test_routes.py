@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from chimney import pcapng
 from chimney.guest.frames import HOST_HALF, captured
 from chimney.guest.load import MIB, Exchange
 from chimney.guest.station import Conn, Visit
 from chimney.wait import stays, wait_until
+from chimney.wire import pcapng
 
 KIB = 1024
 SO_MARK, SO_BINDTODEVICE = 36, 25

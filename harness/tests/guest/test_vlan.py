@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from chimney import pcapng
 from chimney.guest.station import Conn, Visit
-from chimney.guest.vlan import INNER, INSIDE, VLAN
 from chimney.wait import wait_until
+from chimney.wire import pcapng
+from chimney.wire.vlan import INNER, INSIDE, VLAN
 
 KIB = 1024
 

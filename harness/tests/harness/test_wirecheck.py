@@ -8,7 +8,7 @@ import struct
 from dataclasses import replace
 from pathlib import Path
 
-from chimney.pcapng import Packet, Writer
+from chimney.wire.pcapng import Packet, Writer
 from chimney.wirecheck import rows, rules
 from chimney.wirecheck.cyclewatch import CycleWatch, row_of
 from chimney.wirecheck.rows import FIELDS, Row, parse_line

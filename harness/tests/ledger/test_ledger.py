@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from chimney import books, pcapng
+from chimney import books
 from chimney.books import Books, BooksDiffer
 from chimney.ledger import Ledger, percent
+from chimney.wire import pcapng
 
 COUNTERS: dict[str, Any] = {
     "driver": {"initiates": 7, "terminates": 5, "lost_connections": 0, "card_resets": 0,

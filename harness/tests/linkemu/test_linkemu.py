@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from chimney.errors import HarnessError
-from chimney.linkemu import LinkEmulator
+from chimney.wire.linkemu import LinkEmulator
 
 FRAMES = 400
 SETTLE = 2.0

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from chimney import net, paths
+from chimney import paths
 from chimney.errors import HarnessError, ProgramMissing, WaitTimeout
 from chimney.host.nest import Nest
 from chimney.wait import wait_until
+from chimney.wire import net
 
 pytestmark = pytest.mark.tap
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chimney import pcapng
-from chimney.pcapng import HOST, RECEIVED, TARGET, BadCapture, Packet, Writer
+from chimney.wire import pcapng
+from chimney.wire.pcapng import HOST, RECEIVED, TARGET, BadCapture, Packet, Writer
 
 EPOCH = 1_700_000_000 * 10**9
 ARP = bytes.fromhex("ffffffffffff5254007700020806000108000604000152540077000200000000"

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from chimney import paths, pcapng
+from chimney import paths
 from chimney.host.rundir import remove
+from chimney.wire import pcapng
 
 pytestmark = pytest.mark.vm
 Run = Any  # the fixture of conftest.py, which looks for processes that a run has left behind

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from chimney import paths, pcapng
+from chimney import paths
 from chimney.host.rundir import remove
+from chimney.wire import pcapng
 
 pytestmark = [pytest.mark.vm, pytest.mark.tap,
               pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount the clone")]

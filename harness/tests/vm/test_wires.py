@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from chimney import net, pcapng
-from chimney.linkemu import EmulatedWire
 from chimney.vm import Vm
+from chimney.wire import net, pcapng
+from chimney.wire.linkemu import EmulatedWire
 
 pytestmark = [pytest.mark.vm, pytest.mark.tap]
 CARD = "virtio-net-pci"

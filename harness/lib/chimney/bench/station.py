@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import ledger, net
+from .. import ledger
 from ..aftercare import Aftercare
 from ..errors import HarnessError
 from ..guestctl import GuestCtl
 from ..host.rundir import forget_old, remove
 from ..vm import Vm, VmConfig
 from ..wait import wait_until
+from ..wire import net
 from . import plugin
 from .peer import Load
 from .plan import COUNTED, MB, NO_TSO, RR, RR_BYTES, Device, Probe, Sample

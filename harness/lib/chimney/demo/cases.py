@@ -24,9 +24,9 @@ from ..host import programs
 from ..host.nest import Room
 from ..host.proc import Child
 from ..host.rundir import subfolder
-from ..linkemu import EmulatedWire
 from ..vm import Vm
 from ..wait import wait_until
+from ..wire.linkemu import EmulatedWire
 from ..wirecheck import rows as wire_rows
 from ..wirecheck import rules
 from .handover import MSS, PORT, Counters, report_of

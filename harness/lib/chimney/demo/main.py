@@ -25,8 +25,8 @@ from ..guest.station import NEVER
 from ..guestctl import GuestCtl
 from ..host import programs
 from ..host.rundir import subfolder
-from ..net import captured
 from ..vm import Vm, VmConfig
+from ..wire.net import captured
 from ..wirecheck import rows as wire_rows
 from ..wirecheck import rules
 from . import cases, table

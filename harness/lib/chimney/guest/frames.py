@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import net, pcapng
+from ..wire import net, pcapng
 from .station import Conn, Visit
 
 HOST_HALF = 0x8000

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..pcapng import Follower, Packet
+from ..wire.pcapng import Follower, Packet
 from . import rules
 from .rows import MANY, Marks, Row
 

@@ -9,8 +9,8 @@ import subprocess
 
 from ..errors import HarnessError
 from ..host import programs
-from ..net import FIRST, Netdev, Subnet, Wire, give_addresses
 from ..vm import Vm
+from .net import FIRST, Netdev, Subnet, Wire, give_addresses
 
 VLAN, INNER = 77, 5
 CUSTOMER, SERVICE = 0x8100, 0x88A8

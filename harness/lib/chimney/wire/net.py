@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import HarnessError, WrongUse
-from .host.nest import InnerRoom, Nest, Room
-from .paths import in_option
-from .wait import wait_until
+from ..errors import HarnessError, WrongUse
+from ..host.nest import InnerRoom, Nest, Room
+from ..paths import in_option
+from ..wait import wait_until
 
 TUN = Path("/dev/net/tun")
 CAPTURE_MIB = "64"

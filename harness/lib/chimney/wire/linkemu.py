@@ -16,15 +16,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import paths
-from .errors import HarnessError, WaitTimeout
-from .host.nest import Room
-from .host.proc import Child, run, spawn
+from .. import paths
+from ..errors import HarnessError, WaitTimeout
+from ..host.nest import Room
+from ..host.proc import Child, run, spawn
+from ..wait import Deadline
 from .net import FIRST, Wire, dgram_wire, give_addresses, stream_wire
-from .wait import Deadline
 
 if TYPE_CHECKING:
-    from .vm import Vm
+    from ..vm import Vm
 
 NAMES = ("loss", "duplicate", "reorder", "corrupt", "fragment", "options", "delay_ms",
          "jitter_ms", "reorder_ms", "rate_bps", "limit_bytes", "mtu")
