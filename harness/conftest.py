@@ -25,7 +25,7 @@ import pytest
 
 from chimney.aftercare import Aftercare
 from chimney.host.rundir import forget_old, new_run_dir, remove
-from chimney.vm import Vm, VmConfig
+from chimney.vm.boot import Vm, VmConfig
 
 DEFAULT_SEED = 1
 failed_key = pytest.StashKey[bool]()

@@ -13,9 +13,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from . import kmemleak
-from .console import find_splats
 from .errors import HarnessError, WaitTimeout
-from .vm import Vm
+from .vm.boot import Vm
+from .vm.console import find_splats
 from .wait import wait_until
 
 SETTLE_SECONDS = 30.0

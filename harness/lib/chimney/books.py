@@ -41,7 +41,7 @@ from . import ledger
 from .agent.client import Agent
 from .errors import HarnessError
 from .ledger import REFUSED, UPLOADED, BooksDiffer, Ledger
-from .vm import Vm
+from .vm.boot import Vm
 from .wire import pcapng
 
 DEVICE = "eth0"

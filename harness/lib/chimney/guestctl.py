@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .errors import HarnessError
-from .vm import Vm
+from .vm.boot import Vm
 from .wait import wait_until
 
 

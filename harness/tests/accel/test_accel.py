@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from chimney import accel, paths
+from chimney import paths
 from chimney.errors import HarnessError
+from chimney.vm import accel
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ import pytest
 
 from chimney.bench import peer, plan, plugin
 from chimney.bench.station import Invalid, Setup, Station
-from chimney.vm import Vm
+from chimney.vm.boot import Vm
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
 pytestmark = [pytest.mark.vm, pytest.mark.tap, pytest.mark.slow, pytest.mark.timeout(1200)]

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from chimney import kernel, paths
+from chimney import paths
 from chimney.errors import HarnessError, WrongUse
 from chimney.run import options
 from chimney.run.options import make_parser, parse
+from chimney.vm import kernel
 
 COMMAND = paths.TOP / "harness" / "chimney"
 CARD = ["--device", "virtio-net-pci"]

@@ -9,8 +9,8 @@ import pytest
 
 from chimney import kmemleak
 from chimney.aftercare import DRIVER_SLABS, EXACT_SLABS, Snapshot, check_slabs, compare
-from chimney.console import Console, find_splats, look
 from chimney.errors import HarnessError
+from chimney.vm.console import Console, find_splats, look
 
 TROUBLE = [
     ("panic", "[    2.5] Kernel panic - not syncing: sysrq triggered crash"),

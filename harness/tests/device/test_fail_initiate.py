@@ -17,7 +17,7 @@ from chimney.qdev.connection import Connection
 from chimney.qdev.device import Card, MakeCard
 from chimney.qdev.peer import Peer, stream
 from chimney.qdev.seg import match, parse
-from chimney.qmp import Qmp, QmpError
+from chimney.vm.qmp import Qmp, QmpError
 
 SENDS, UNREAD = [b"sent, not acknowledged", b"not sent"], b"not read yet"
 

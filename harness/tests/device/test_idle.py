@@ -15,7 +15,7 @@ from chimney import abi
 from chimney.qdev.connection import Connection
 from chimney.qdev.device import Card, MakeCard, ethernet, with_sges
 from chimney.qdev.peer import Peer
-from chimney.qmp import Qmp
+from chimney.vm.qmp import Qmp
 
 SECONDS = 0.5
 BUSY_SHARE = 0.08  # of a processor: asleep it is next to nothing, awake all that there is

@@ -18,7 +18,7 @@ from chimney.qdev.memory import NO_RAM
 from chimney.qdev.peer import Peer, stream
 from chimney.qdev.seg import ACK, PSH
 from chimney.qdev.state import RCV, UNA
-from chimney.qmp import Qmp, QmpError
+from chimney.vm.qmp import Qmp, QmpError
 
 OK = abi.CHIM_ST_SUCCESS
 

@@ -17,7 +17,7 @@ from chimney import offload
 from chimney.books import check_books
 from chimney.guest.puppet import End
 from chimney.guest.station import Conn, Visit
-from chimney.vm import Vm
+from chimney.vm.boot import Vm
 from chimney.wait import wait_until
 
 KIB = 1024

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import pytest
 
-from chimney.console import find_splats
 from chimney.errors import HarnessError
 from chimney.guest.load import MIB, Exchange, Handovers
 from chimney.guest.station import Station, Visit, config
 from chimney.host import programs
 from chimney.host.rundir import remove
+from chimney.vm.console import find_splats
 from chimney.wait import wait_until
 
 PARAMETER = "/sys/module/chimney/parameters/unsafe_no_fence"

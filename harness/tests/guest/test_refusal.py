@@ -14,7 +14,7 @@ import pytest
 from chimney.failures import FORCED
 from chimney.guest.puppet import CallFailed, End
 from chimney.guest.station import Conn, Visit
-from chimney.qmp import QmpError
+from chimney.vm.qmp import QmpError
 from chimney.wait import wait_until
 
 KIB = 1024

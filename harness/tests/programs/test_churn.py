@@ -14,7 +14,7 @@ import pytest
 from chimney.books import check_books
 from chimney.guest.station import NEVER
 from chimney.guestctl import GuestCtl
-from chimney.vm import Vm
+from chimney.vm.boot import Vm
 from chimney.wait import wait_until
 from chimney.workloads.scene import PEER, Scene, digest
 from chimney.workloads.web import SMALL, ab, nginx_at_peer, nginx_in_guest

@@ -14,7 +14,7 @@ from chimney import offload, workloads
 from chimney.books import check_books
 from chimney.guest.station import NEVER
 from chimney.guestctl import GuestCtl
-from chimney.vm import Vm
+from chimney.vm.boot import Vm
 from chimney.wait import wait_until
 from chimney.workloads import Workload
 from chimney.workloads.scene import Scene

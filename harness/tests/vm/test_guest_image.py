@@ -16,7 +16,7 @@ import pytest
 
 from chimney import paths
 from chimney.host import programs
-from chimney.vm import Vm
+from chimney.vm.boot import Vm
 
 pytestmark = pytest.mark.vm
 Run = Any  # the fixture of conftest.py, which looks for processes that a run has left behind

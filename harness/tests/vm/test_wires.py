@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chimney.vm import Vm
+from chimney.vm.boot import Vm
 from chimney.wire import net, pcapng
 from chimney.wire.linkemu import EmulatedWire
 

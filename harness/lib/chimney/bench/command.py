@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import kernel, paths
+from .. import paths
 from ..cli.parser import Parser, number
 from ..errors import HarnessError, WrongUse
 from ..host import proc
 from ..run.options import CPUS_MAX
 from ..run.run import signals_raise
+from ..vm import kernel
 from ..wire import net
 from . import figures, peer, plan, plugin, profile, report
 from .schedule import Bench

@@ -15,7 +15,7 @@ from .. import paths
 from ..agent.command import Command
 from ..errors import HarnessError, WaitTimeout
 from ..host import programs
-from ..vm import Vm
+from ..vm.boot import Vm
 from ..wait import Deadline
 
 SOURCE = paths.TOP / "harness/programs/load/load.c"

@@ -15,7 +15,7 @@ from ..aftercare import Aftercare
 from ..errors import HarnessError
 from ..guestctl import GuestCtl
 from ..host.rundir import forget_old, remove
-from ..vm import Vm, VmConfig
+from ..vm.boot import Vm, VmConfig
 from ..wait import wait_until
 from ..wire import net
 from . import plugin

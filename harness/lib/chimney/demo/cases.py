@@ -24,7 +24,7 @@ from ..host import programs
 from ..host.nest import Room
 from ..host.proc import Child
 from ..host.rundir import subfolder
-from ..vm import Vm
+from ..vm.boot import Vm
 from ..wait import wait_until
 from ..wire.linkemu import EmulatedWire
 from ..wirecheck import rows as wire_rows

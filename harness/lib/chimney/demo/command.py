@@ -7,9 +7,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from .. import kernel
 from ..cli.parser import Parser, number
 from ..errors import HarnessError, WrongUse
+from ..vm import kernel
 from . import cases
 from .handover import Goal
 from .main import Demo

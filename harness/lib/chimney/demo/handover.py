@@ -19,7 +19,7 @@ from ..errors import HarnessError, WaitTimeout
 from ..guestctl import GuestCtl
 from ..host import programs
 from ..host.proc import Child
-from ..vm import Vm
+from ..vm.boot import Vm
 from ..wirecheck import rows as wire_rows
 from ..wirecheck import rules
 from ..wirecheck.cyclewatch import CycleWatch

@@ -25,7 +25,7 @@ from ..guest.station import NEVER
 from ..guestctl import GuestCtl
 from ..host import programs
 from ..host.rundir import subfolder
-from ..vm import Vm, VmConfig
+from ..vm.boot import Vm, VmConfig
 from ..wire.net import captured
 from ..wirecheck import rows as wire_rows
 from ..wirecheck import rules

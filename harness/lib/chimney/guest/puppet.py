@@ -21,7 +21,7 @@ from ..errors import HarnessError, WaitTimeout
 from ..host import programs
 from ..host.nest import Room
 from ..host.proc import Child
-from ..vm import Vm
+from ..vm.boot import Vm
 from ..wait import paced
 
 SECONDS = int(paced(20))

@@ -18,7 +18,7 @@ from ..guestctl import GuestCtl
 from ..host import programs
 from ..host.nest import Room
 from ..host.rundir import new_run_dir, remove
-from ..vm import Vm, VmConfig
+from ..vm.boot import Vm, VmConfig
 from ..wait import wait_until
 from ..wire.linkemu import EmulatedWire, LinkEmulator
 from .puppet import End, GuestPuppet, PeerPuppet

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from ..agent.exchange import AgentError
 from ..host.nest import listens_in
 from ..host.proc import Child
-from ..vm import Vm
+from ..vm.boot import Vm
 from ..wait import Deadline
 
 LISTEN_SECONDS = 30.0

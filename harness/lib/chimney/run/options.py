@@ -15,11 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .. import kernel, offload
+from .. import offload
 from ..cli.parser import Parser, number
 from ..errors import HarnessError, ProgramMissing, WrongUse
 from ..host.proc import find_program
-from ..machine import DEVICES
+from ..vm import kernel
+from ..vm.machine import DEVICES
 from ..wire import net
 from . import freshness
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 
-from ..console import TIMESTAMP
 from ..errors import GuestFailure
-from ..vm import Vm
+from ..vm.boot import Vm
+from ..vm.console import TIMESTAMP
 
 TAINT = "taint"
 UNPACKING = re.compile(r"Initramfs unpacking failed: .*")

@@ -23,7 +23,7 @@ from ..cli.progress import Progress
 from ..errors import (STATUS_BROKEN_PIPE, STATUS_HARNESS, CommandTimeout, GuestFailure, GuestPanic,
                       HarnessError, OutputGone, WaitTimeout)
 from ..host.rundir import forget_old, new_run_dir, remove
-from ..vm import Vm, VmConfig
+from ..vm.boot import Vm, VmConfig
 from ..wait import wait_until
 from . import refusal
 from .latepeers import LAST_SECONDS, LatePeers

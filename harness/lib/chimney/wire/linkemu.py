@@ -24,7 +24,7 @@ from ..wait import Deadline
 from .net import FIRST, Wire, dgram_wire, give_addresses, stream_wire
 
 if TYPE_CHECKING:
-    from ..vm import Vm
+    from ..vm.boot import Vm
 
 NAMES = ("loss", "duplicate", "reorder", "corrupt", "fragment", "options", "delay_ms",
          "jitter_ms", "reorder_ms", "rate_bps", "limit_bytes", "mtu")

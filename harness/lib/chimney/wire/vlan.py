@@ -9,7 +9,7 @@ import subprocess
 
 from ..errors import HarnessError
 from ..host import programs
-from ..vm import Vm
+from ..vm.boot import Vm
 from .net import FIRST, Netdev, Subnet, Wire, give_addresses
 
 VLAN, INNER = 77, 5

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..host.nest import Room
-from ..vm import Vm
+from ..vm.boot import Vm
 from ..wait import wait_until
 
 GUEST, PEER = "10.77.0.2", "10.77.0.1"

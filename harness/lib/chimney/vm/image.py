@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import paths
-from .errors import HarnessError
-from .host.proc import run
+from .. import paths
+from ..errors import HarnessError
+from ..host.proc import run
 
 SECONDS = 120
 

@@ -19,20 +19,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from . import accel, image, kernel, paths
-from .agent.client import Agent
-from .agent.command import Command, Result
-from .agent.exchange import AgentError
+from .. import paths
+from ..agent.client import Agent
+from ..agent.command import Command, Result
+from ..agent.exchange import AgentError
+from ..errors import GuestFailure, GuestPanic, HarnessError, WaitTimeout
+from ..host.nest import Nest
+from ..host.proc import Child, spawn
+from ..host.rundir import SOCKET_FOLDER_MAX, new_run_dir, short_parent
+from ..wait import Deadline, wait_until
+from ..wire import net
+from . import accel, image, kernel
 from .capture import Capture
 from .console import Console
-from .errors import GuestFailure, GuestPanic, HarnessError, WaitTimeout
-from .host.nest import Nest
-from .host.proc import Child, spawn
-from .host.rundir import SOCKET_FOLDER_MAX, new_run_dir, short_parent
 from .machine import Card, Machine, queues_for
 from .qmp import Qmp
-from .wait import Deadline, wait_until
-from .wire import net
 
 BOOT_SECONDS = 90.0
 # The kernel gathers link events for up to a second; until then IPv6 has no route.

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import paths
-from .paths import in_option
-from .wire.net import Netdev
+from .. import paths
+from ..paths import in_option
+from ..wire.net import Netdev
 
 DEVICES = ("chimney", "virtio-net-pci", "e1000e", "igb", "vmxnet3")
 # Cards whose QEMU model and Linux driver use one queue pair per processor.

@@ -15,12 +15,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .host.proc import run
-from .paths import in_option
-from .wire import pcapng
+from ..host.proc import run
+from ..paths import in_option
+from ..wire import pcapng
 
 if TYPE_CHECKING:
-    from .vm import VmConfig
+    from .boot import VmConfig
 
 PROPERTY = "x-pcapng"
 

@@ -12,8 +12,8 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from .errors import HarnessError, WaitTimeout
-from .wait import Deadline, wait_until
+from ..errors import HarnessError, WaitTimeout
+from ..wait import Deadline, wait_until
 
 MAX_LINE = 1 << 20
 

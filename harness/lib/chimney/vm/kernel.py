@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import paths
-from .errors import HarnessError, WrongUse
+from .. import paths
+from ..errors import HarnessError, WrongUse
 
 NAMES = ("6.1", "6.12", "6.1-generic", "6.12-generic", "debug")
 MODULES = {"virtio-net-pci": "virtio_net", "e1000e": "e1000e", "igb": "igb",

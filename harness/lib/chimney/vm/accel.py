@@ -18,11 +18,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import paths
+from .. import paths
+from ..errors import HarnessError
+from ..host.proc import Child, spawn
+from ..wait import Deadline, wait_until
 from .console import Console
-from .errors import HarnessError
-from .host.proc import Child, spawn
-from .wait import Deadline, wait_until
 
 KVM = Path("/dev/kvm")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
