@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 
-from chimney.aftercare import Aftercare
+from chimney.guest.aftercare import Aftercare
 from chimney.host.rundir import forget_old, new_run_dir, remove
 from chimney.vm.boot import Vm, VmConfig
 

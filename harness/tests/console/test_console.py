@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from chimney import kmemleak
-from chimney.aftercare import DRIVER_SLABS, EXACT_SLABS, Snapshot, check_slabs, compare
 from chimney.errors import HarnessError
+from chimney.guest import kmemleak
+from chimney.guest.aftercare import DRIVER_SLABS, EXACT_SLABS, Snapshot, check_slabs, compare
 from chimney.vm.console import Console, find_splats, look
 
 TROUBLE = [

@@ -11,7 +11,7 @@ import pytest
 
 from chimney import abi
 from chimney.errors import GuestFailure
-from chimney.failures import FORCED, NEIGHBOR, PATH, TCP
+from chimney.guest.fail_initiate import FORCED, NEIGHBOR, PATH, TCP
 from chimney.paths import TOP
 from chimney.qdev.connection import Connection
 from chimney.qdev.device import Card, MakeCard

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from chimney import offload
-from chimney.books import check_books
+from chimney.guest import offload
+from chimney.guest.books import check_books
 from chimney.guest.puppet import End
 from chimney.guest.station import Conn, Visit
 from chimney.vm.boot import Vm

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from chimney.guest.frames import by_host, captured, sent
 from chimney.guest.load import MIB, Exchange
+from chimney.guest.segments import by_host, captured, sent
 from chimney.guest.station import Conn, Visit
 from chimney.wait import stays, wait_until
 from chimney.wire import pcapng

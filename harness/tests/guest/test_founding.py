@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from chimney.guest.frames import by_card, by_host, captured, newest_ack, sent
+from chimney.guest.segments import by_card, by_host, captured, newest_ack, sent
 from chimney.guest.station import Conn, Visit
 from chimney.wait import wait_until
 

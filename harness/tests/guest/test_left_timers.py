@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from chimney.guest.frames import captured
 from chimney.guest.puppet import CallFailed, End
+from chimney.guest.segments import captured
 from chimney.guest.station import Conn, Visit
 from chimney.wait import paced, wait_until
 from chimney.wire import pcapng

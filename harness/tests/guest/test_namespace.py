@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from chimney.guest.chimneyctl import GuestCtl
 from chimney.guest.puppet import GuestPuppet
 from chimney.guest.station import Visit
-from chimney.guestctl import GuestCtl
 from chimney.wait import wait_until
 
 NAME = "room"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from chimney.guest.frames import captured
+from chimney.guest.segments import captured
 from chimney.guest.station import Conn, Visit
 from chimney.wait import stays, wait_until
 from chimney.wire import pcapng

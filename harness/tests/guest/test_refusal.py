@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from chimney.failures import FORCED
+from chimney.guest.fail_initiate import FORCED
 from chimney.guest.puppet import CallFailed, End
 from chimney.guest.station import Conn, Visit
 from chimney.vm.qmp import QmpError

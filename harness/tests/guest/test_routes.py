@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from chimney.guest.frames import HOST_HALF, captured
 from chimney.guest.load import MIB, Exchange
+from chimney.guest.segments import HOST_HALF, captured
 from chimney.guest.station import Conn, Visit
 from chimney.wait import stays, wait_until
 from chimney.wire import pcapng

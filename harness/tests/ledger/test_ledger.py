@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from chimney import books
-from chimney.books import Books, BooksDiffer
-from chimney.ledger import Ledger, percent
+from chimney.guest import books
+from chimney.guest.books import Books, BooksDiffer
+from chimney.guest.ledger import Ledger, percent
 from chimney.wire import pcapng
 
 COUNTERS: dict[str, Any] = {

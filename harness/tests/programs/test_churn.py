@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from chimney.books import check_books
+from chimney.guest.books import check_books
+from chimney.guest.chimneyctl import GuestCtl
 from chimney.guest.station import NEVER
-from chimney.guestctl import GuestCtl
 from chimney.vm.boot import Vm
 from chimney.wait import wait_until
 from chimney.workloads.scene import PEER, Scene, digest

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from chimney import offload, workloads
-from chimney.books import check_books
+from chimney import workloads
+from chimney.guest import offload
+from chimney.guest.books import check_books
+from chimney.guest.chimneyctl import GuestCtl
 from chimney.guest.station import NEVER
-from chimney.guestctl import GuestCtl
 from chimney.vm.boot import Vm
 from chimney.wait import wait_until
 from chimney.workloads import Workload

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import ledger
-from ..aftercare import Aftercare
 from ..errors import HarnessError
-from ..guestctl import GuestCtl
+from ..guest import ledger
+from ..guest.aftercare import Aftercare
+from ..guest.chimneyctl import GuestCtl
 from ..host.rundir import forget_old, remove
 from ..vm.boot import Vm, VmConfig
 from ..wait import wait_until

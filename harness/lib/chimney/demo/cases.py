@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Iterator
 
 from ..agent.command import Command
 from ..errors import WaitTimeout
-from ..guestctl import GuestCtl
+from ..guest.chimneyctl import GuestCtl
 from ..host import programs
 from ..host.nest import Room
 from ..host.proc import Child

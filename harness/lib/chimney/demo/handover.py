@@ -13,10 +13,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from .. import offload
 from ..agent.command import Command
 from ..errors import HarnessError, WaitTimeout
-from ..guestctl import GuestCtl
+from ..guest import offload
+from ..guest.chimneyctl import GuestCtl
 from ..host import programs
 from ..host.proc import Child
 from ..vm.boot import Vm

@@ -21,8 +21,8 @@ from typing import Any
 
 from .. import paths
 from ..cli.progress import Progress
+from ..guest.chimneyctl import GuestCtl
 from ..guest.station import NEVER
-from ..guestctl import GuestCtl
 from ..host import programs
 from ..host.rundir import subfolder
 from ..vm.boot import Vm, VmConfig

@@ -9,11 +9,11 @@ import json
 import re
 from typing import Any
 
-from .. import offload
 from ..agent.command import Command
 from ..host import programs
 from ..host.proc import Child
 from ..wait import paced, wait_until
+from . import offload
 from .station import Visit
 
 FIRST_PORT = 5100

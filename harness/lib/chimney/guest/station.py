@@ -12,15 +12,15 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ..aftercare import Aftercare
 from ..errors import HarnessError
-from ..guestctl import GuestCtl
 from ..host import programs
 from ..host.nest import Room
 from ..host.rundir import new_run_dir, remove
 from ..vm.boot import Vm, VmConfig
 from ..wait import wait_until
 from ..wire.linkemu import EmulatedWire, LinkEmulator
+from .aftercare import Aftercare
+from .chimneyctl import GuestCtl
 from .puppet import End, GuestPuppet, PeerPuppet
 
 PORT = 7000

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .. import offload
 from ..cli.parser import Parser, number
 from ..errors import HarnessError, ProgramMissing, WrongUse
+from ..guest import offload
 from ..host.proc import find_program
 from ..vm import kernel
 from ..vm.machine import DEVICES

@@ -16,12 +16,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from .. import books, ledger, offload
 from ..agent.command import Command
 from ..agent.exchange import AgentError
 from ..cli.progress import Progress
 from ..errors import (STATUS_BROKEN_PIPE, STATUS_HARNESS, CommandTimeout, GuestFailure, GuestPanic,
                       HarnessError, OutputGone, WaitTimeout)
+from ..guest import books, ledger, offload
 from ..host.rundir import forget_old, new_run_dir, remove
 from ..vm.boot import Vm, VmConfig
 from ..wait import wait_until

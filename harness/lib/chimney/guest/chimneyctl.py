@@ -8,9 +8,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from .errors import HarnessError
-from .vm.boot import Vm
-from .wait import wait_until
+from ..errors import HarnessError
+from ..vm.boot import Vm
+from ..wait import wait_until
 
 
 class GuestCtl:

@@ -37,12 +37,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..agent.client import Agent
+from ..errors import HarnessError
+from ..vm.boot import Vm
+from ..wire import pcapng
 from . import ledger
-from .agent.client import Agent
-from .errors import HarnessError
 from .ledger import REFUSED, UPLOADED, BooksDiffer, Ledger
-from .vm.boot import Vm
-from .wire import pcapng
 
 DEVICE = "eth0"
 PREFIXES = ("t_", "nic_", "")

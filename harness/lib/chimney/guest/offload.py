@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import signal
 
-from . import paths
-from .agent.client import Agent
-from .agent.command import Command
-from .errors import HarnessError
+from .. import paths
+from ..agent.client import Agent
+from ..agent.command import Command
+from ..errors import HarnessError
 
 
 def check_tool(policy: str) -> None:

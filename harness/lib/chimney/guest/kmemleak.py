@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from .vm.boot import Vm
+from ..vm.boot import Vm
 
 FILE = "/sys/kernel/debug/kmemleak"
 # Memory younger than five seconds is not reported, nor any that changes from one scan to the next.

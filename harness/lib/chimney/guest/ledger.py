@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .agent.client import Agent
-from .agent.exchange import AgentError
-from .errors import HarnessError
+from ..agent.client import Agent
+from ..agent.exchange import AgentError
+from ..errors import HarnessError
 
 REFUSED, NO_CARD, UPLOADED = "refused", "refused_no_card", "why"
 

@@ -12,11 +12,11 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from ..errors import HarnessError, WaitTimeout
+from ..vm.boot import Vm
+from ..vm.console import find_splats
+from ..wait import wait_until
 from . import kmemleak
-from .errors import HarnessError, WaitTimeout
-from .vm.boot import Vm
-from .vm.console import find_splats
-from .wait import wait_until
 
 SETTLE_SECONDS = 30.0
 # Each processor may keep so many pages of TCP memory in hand without an owner.
