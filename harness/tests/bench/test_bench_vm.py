@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from chimney.bench import peer, plan, plugin
-from chimney.bench.station import Invalid, Setup, Station
+from chimney.bench import loadgen, plan, plugin
+from chimney.bench.rig import Invalid, Setup, Station
 from chimney.vm.boot import Vm
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
@@ -78,7 +78,7 @@ def test_run_that_linux_carried_does_not_count(monkeypatch: pytest.MonkeyPatch) 
     """The negative control: without the hand-over the card's own counters give the run away."""
     monkeypatch.setattr(Station, "_hand_over", lambda _self: None)
     station = Station(plan.DEVICES["chimney"], plan.TIMED, plan.TAP,
-                      Setup("6.1", 1, peer.build(), Path("none")))
+                      Setup("6.1", 1, loadgen.build(), Path("none")))
     station.start()
     try:
         with pytest.raises(Invalid, match=r"the card carried 0\.0% of the bytes"):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chimney.bench import command, figures, plan, report
+from chimney.bench import figures, main, plan, report
 from chimney.bench.figures import Run
 from chimney.bench.plan import DEVICES, METRICS, Probe, Sample
 
@@ -96,7 +96,7 @@ def test_written_json_is_a_list_of_rows(tmp_path: Path) -> None:
     all_runs = runs(plan.BASE, 4, 5) + runs("chimney", 4, None)
     devices = [DEVICES["chimney"], DEVICES[plan.BASE]]
     file = tmp_path / "bench.json"
-    command.write(file, figures.rows([SEND, METRICS["rr-p50"]], devices, all_runs))
+    main.write(file, figures.rows([SEND, METRICS["rr-p50"]], devices, all_runs))
     rows = json.loads(file.read_text())
     assert [(row["metric"], row["device"]) for row in rows] == [
         ("send-tap", "chimney"), ("send-tap", plan.BASE), ("rr-p50", "chimney"),

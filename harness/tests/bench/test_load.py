@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from chimney.bench import peer
+from chimney.bench import loadgen
 
 
 class Pair:
     """Both ends over the loopback device."""
 
     def __init__(self) -> None:
-        program = peer.build()
+        program = loadgen.build()
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = str(probe.getsockname()[1])

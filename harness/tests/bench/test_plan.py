@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chimney.bench import command, plan, schedule
+from chimney.bench import main, plan, schedule
 from chimney.bench.plan import COUNTED, NO_TSO, RR, SEND, TAP, TIMED, Probe, Sample
 from chimney.bench.schedule import Place, amount_for, turns
 
@@ -34,7 +34,7 @@ WRONG = [
 @pytest.mark.parametrize("words, sentence", WRONG)
 def test_wrong_use_is_one_sentence(words: list[str], sentence: str,
                                    capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(words) == 2
+    assert main.main(words) == 2
     said = capsys.readouterr()
     assert sentence in said.err and said.err.count("\n") == 1 and not said.out
 
@@ -48,9 +48,9 @@ def test_program_lists_its_metrics() -> None:
 def test_help_names_every_option_and_each_has_a_test(capsys: pytest.CaptureFixture[str]) -> None:
     """--list is tried above, --quick decides on rounds and on the status."""
     with pytest.raises(SystemExit) as ended:
-        command.main(["--help"])
+        main.main(["--help"])
     said = capsys.readouterr().out
-    options = command.make_parser().options()
+    options = main.make_parser().options()
     assert ended.value.code == 0 and all(f"{option} " in said for option in options)
     wrong = {words[0] for words, _ in WRONG if words[0] != "--fast"}
     assert set(options) == wrong | {"--help", "--list", "--quick"}

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from chimney.bench import plan, schedule, station
+from chimney.bench import plan, rig, schedule
 from chimney.bench.plan import DEVICES, SEND, TAP, TIMED, Device, Probe, Sample
+from chimney.bench.rig import Invalid, Setup, check_share, count_irqs
 from chimney.bench.schedule import Bench
-from chimney.bench.station import Invalid, Setup, check_share, count_irqs
 from chimney.errors import HarnessError
 from chimney.run.run import Interrupted
 
@@ -149,8 +149,8 @@ def test_interrupts_of_the_card_are_summed_over_processors() -> None:
 
 
 def test_order_texts() -> None:
-    assert station.order_text(PROBE, 1000) == "send 1000"
-    assert station.order_text(Probe(TIMED, TAP, plan.RR), 50) == "rr 50 64"
+    assert rig.order_text(PROBE, 1000) == "send 1000"
+    assert rig.order_text(Probe(TIMED, TAP, plan.RR), 50) == "rr 50 64"
 
 
 def test_what_is_left_over_in_a_guest_ends_the_bench(script: Script) -> None:

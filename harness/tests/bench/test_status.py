@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from chimney.bench import command, report
-from chimney.bench.command import ROUNDS, STATUS_GOALS, STATUS_INCOMPLETE
+from chimney.bench import main, report
+from chimney.bench.main import ROUNDS, STATUS_GOALS, STATUS_INCOMPLETE
 
 Row = dict[str, Any]
 Goal = report.Goal
@@ -35,18 +35,18 @@ def missed(goal: Goal) -> float:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder for the results; nothing is built or started."""
-    monkeypatch.setattr(command, "_prepare", lambda *_: None)
-    monkeypatch.setattr(command.net, "check_tap_possible", lambda: None)
-    for helper in (command.peer, command.plugin):
+    monkeypatch.setattr(main, "_prepare", lambda *_: None)
+    monkeypatch.setattr(main.net, "check_tap_possible", lambda: None)
+    for helper in (main.loadgen, main.plugin):
         monkeypatch.setattr(helper, "build", lambda: tmp_path)
-    monkeypatch.setattr(command.Bench, "execute", lambda _self: [])
+    monkeypatch.setattr(main.Bench, "execute", lambda _self: [])
     return tmp_path
 
 
 def status(folder: Path, monkeypatch: pytest.MonkeyPatch, rows: list[Row], *words: str) -> int:
     """The status of a bench that has measured these rows."""
-    monkeypatch.setattr(command.figures, "rows", lambda *_: rows)
-    return command.main(["--json", str(folder / "bench.json"), "--kernel", "6.1", *words])
+    monkeypatch.setattr(main.figures, "rows", lambda *_: rows)
+    return main.main(["--json", str(folder / "bench.json"), "--kernel", "6.1", *words])
 
 
 def test_every_goal_reached_is_success(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,6 +88,6 @@ def test_part_of_the_bench_decides_nothing(words: list[str], folder: Path,
 def test_the_statuses_are_distinct_and_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert len({0, 2, 124, 125, STATUS_GOALS, STATUS_INCOMPLETE}) == 6
     with pytest.raises(SystemExit):
-        command.main(["--help"])
+        main.main(["--help"])
     said = " ".join(capsys.readouterr().out.split())
     assert f"{STATUS_GOALS} when one is missed or not measured" in said

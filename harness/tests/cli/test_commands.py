@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from chimney import conformance, paths
+from chimney import paths
+from chimney.conformance import main as conformance
 from chimney.demo import command as demo
-from chimney.mutants import command as mutants
+from chimney.mutants import main as mutants
 
 DRIVER = paths.TOP / "guest-driver" / "build"
 Command = Callable[[list[str]], int]

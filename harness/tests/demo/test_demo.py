@@ -14,7 +14,7 @@ import pytest
 
 from chimney.demo.command import PARTS
 from chimney.demo.handover import Goal
-from chimney.demo.main import Demo
+from chimney.demo.parts import Demo
 
 pytestmark = [pytest.mark.vm, pytest.mark.tap, pytest.mark.slow, pytest.mark.timeout(1200)]
 # With fewer bytes for each hand-over, more of them cannot be told by the wire.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chimney import conformance
+from chimney.conformance import main as conformance
 
 
 def test_catalogue_is_read_whole() -> None:

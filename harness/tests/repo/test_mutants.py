@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from chimney import conformance, paths
+from chimney import paths
+from chimney.conformance import main as conformance
 from chimney.mutants import patches
 
 MUTANTS = patches.wanted([])

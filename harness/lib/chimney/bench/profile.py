@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from ..errors import WrongUse
 from . import plugin
 from .plan import COUNTED, DEVICES, RECV, RR, SEND, TAP, Probe
+from .rig import Setup, Station
 from .schedule import COUNTED_BYTES, COUNTED_TRIPS
-from .station import Setup, Station
 
 FUNCTIONS_SHOWN = 40
 USER = "(programs)"

@@ -16,7 +16,7 @@ from ..errors import HarnessError
 from ..run.run import Interrupted
 from .figures import Run
 from .plan import COUNTED, MB, RR, Device, Probe, Sample
-from .station import Invalid, Setup, Station
+from .rig import Invalid, Setup, Station
 
 FAILURES_MAX = 2
 SPARE_ROUNDS = 3

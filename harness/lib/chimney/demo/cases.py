@@ -33,7 +33,7 @@ from .handover import MSS, PORT, Counters, report_of
 from .table import COUNTERS
 
 if TYPE_CHECKING:
-    from .main import Demo
+    from .parts import Demo
 
 PEER = "10.77.0.1"
 GUEST = "10.77.0.2"

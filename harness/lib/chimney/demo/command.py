@@ -12,7 +12,7 @@ from ..errors import HarnessError, WrongUse
 from ..vm import kernel
 from . import cases
 from .handover import Goal
-from .main import Demo
+from .parts import Demo
 
 PARTS = ("handover", "segmented", *(group.name for group in cases.GROUPS))
 CASES = tuple(scenario.__name__ for group in cases.GROUPS for scenario in group.scenarios)

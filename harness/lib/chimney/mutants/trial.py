@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterable
 
 from .. import paths
-from . import device, driver
+from . import broken_device, broken_driver
 from .patches import Broken, Mutant, call
 
 TEST_SECONDS = {"device": 120, "driver": 300}
-BUILDERS = {"device": device, "driver": driver}
+BUILDERS = {"device": broken_device, "driver": broken_driver}
 
 
 def pytest(tests: Iterable[str], env: dict[str, str], seconds: int) -> tuple[int, str]:

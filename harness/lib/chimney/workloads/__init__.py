@@ -27,6 +27,6 @@ class Workload:
 
 def everything() -> list[Workload]:
     """All workloads there are."""
-    from . import archive, shells, store, streams, web
+    from . import archive, iperf, shells, store, web
     return [*web.WORKLOADS, *store.WORKLOADS, *shells.WORKLOADS, *archive.WORKLOADS,
-            *streams.WORKLOADS]
+            *iperf.WORKLOADS]

@@ -16,9 +16,9 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-from .cli.parser import Parser
-from .errors import WrongUse
-from .paths import TOP
+from ..cli.parser import Parser
+from ..errors import WrongUse
+from ..paths import TOP
 
 CATALOGUE = TOP / "spec/requirements.md"
 REASONS = TOP / "spec/conformance-reasons.toml"

@@ -19,9 +19,9 @@ from ..run.options import CPUS_MAX
 from ..run.run import signals_raise
 from ..vm import kernel
 from ..wire import net
-from . import figures, peer, plan, plugin, profile, report
+from . import figures, loadgen, plan, plugin, profile, report
+from .rig import Setup
 from .schedule import Bench
-from .station import Setup
 
 # The cloud kernels have no driver for igb and e1000e, and all cards must meet the same kernel.
 KERNEL = "6.1-generic"
@@ -88,7 +88,7 @@ def _bench(options: argparse.Namespace) -> int:
     begin = time.monotonic()
     net.check_tap_possible()
     _prepare(options.kernel, devices)
-    setup = Setup(options.kernel, options.cpus, peer.build(), plugin.build())
+    setup = Setup(options.kernel, options.cpus, loadgen.build(), plugin.build())
     bench = Bench(setup, devices, plan.probes_of(metrics), rounds,
                   QUICK_SECONDS if options.quick else SECONDS, _say(begin))
     runs = bench.execute()
@@ -112,7 +112,7 @@ def _profile(options: argparse.Namespace) -> int:
     device, probe = profile.parse(options.profile)
     net.check_tap_possible()
     _prepare(options.kernel, [plan.DEVICES[device]])
-    setup = Setup(options.kernel, options.cpus, peer.build(), plugin.build())
+    setup = Setup(options.kernel, options.cpus, loadgen.build(), plugin.build())
     for line in profile.profile(device, probe, setup):
         print(line)
     return 0

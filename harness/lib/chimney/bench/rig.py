@@ -19,7 +19,7 @@ from ..vm.boot import Vm, VmConfig
 from ..wait import wait_until
 from ..wire import net
 from . import plugin
-from .peer import Load
+from .loadgen import Load
 from .plan import COUNTED, MB, NO_TSO, RR, RR_BYTES, Device, Probe, Sample
 
 FIRST_PORT = 7000
