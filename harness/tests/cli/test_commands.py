@@ -16,7 +16,7 @@ import pytest
 
 from chimney import paths
 from chimney.conformance import main as conformance
-from chimney.demo import command as demo
+from chimney.demo import main as demo
 from chimney.mutants import main as mutants
 
 DRIVER = paths.TOP / "guest-driver" / "build"

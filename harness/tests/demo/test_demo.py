@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from chimney.demo.command import PARTS
 from chimney.demo.handover import Goal
+from chimney.demo.main import PARTS
 from chimney.demo.parts import Demo
 
 pytestmark = [pytest.mark.vm, pytest.mark.tap, pytest.mark.slow, pytest.mark.timeout(1200)]
