@@ -46,13 +46,12 @@ class Setup:
     plugin: Path
 
 
-def plain_wire(vm: Vm) -> net.Wire:
+def plain_wire(site: net.Site) -> net.Wire:
     """A tap that takes no frame larger than the MTU and no unfinished checksum, either way."""
-    assert vm.nest is not None
-    vm.nest.ip("tuntap", "add", "dev", "tap0", "mode", "tap")
-    net.give_addresses(vm.nest, "tap0", net.FIRST)
+    site.nest.ip("tuntap", "add", "dev", "tap0", "mode", "tap")
+    net.give_addresses(site.nest, "tap0", net.FIRST)
     netdev = net.Netdev("tap,ifname=tap0,script=no,downscript=no,vhost=off,vnet_hdr=off")
-    return net.Wire(netdev, vm.nest, "tap0", net.FIRST)
+    return net.Wire(netdev, site.nest, "tap0", net.FIRST)
 
 
 class BenchVm(Vm):

@@ -43,7 +43,6 @@ MESSAGE_TIME = re.compile(r"^\d{4}-\d\d-\d\dT[\d:.]+Z ")
 DEFAULT_MEMORY = 512
 MACS = ("52:54:00:77:00:02", "52:54:00:78:00:02")
 T = TypeVar("T")
-WireMaker = Callable[["Vm"], net.Wire]
 
 
 @dataclass
@@ -61,7 +60,7 @@ class VmConfig:
     memory: int = DEFAULT_MEMORY
     accel: str = "auto"
     tcg_thread: str = "multi"  # or "single": all virtual processors on one of the host's
-    wire: str | WireMaker = "tap"
+    wire: str | net.WireMaker = "tap"
     mtu: int = 1500
     second: str | None = None
     device_options: Sequence[str] = ()
@@ -344,7 +343,8 @@ class Vm:
             self.nest = self._stack.enter_context(Nest())
         queues = queues_for(config.device, config.cpus)
         if callable(config.wire):
-            self.wires.append(config.wire(self))
+            assert self.nest is not None
+            self.wires.append(config.wire(net.Site(self.nest, self.sockets, self._stack.callback)))
         elif config.wire == "tap":
             assert self.nest is not None
             self.wires.append(net.tap_wire(self.nest, queues=queues, mtu=config.mtu))
@@ -358,10 +358,6 @@ class Vm:
                 raise HarnessError("a second card needs a wire in a private network.")
             self.wires.append(net.tap_wire(self.nest, device="tap1", subnet=net.SECOND,
                                            queues=queues_for(config.second, config.cpus)))
-
-    def on_close(self, action: Callable[[], object]) -> None:
-        """Have something done when the VM ends; the last one comes first."""
-        self._stack.callback(action)
 
     # -- starting --------------------------------------------------------------------------------
 

@@ -14,17 +14,14 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import paths
 from ..errors import HarnessError, WaitTimeout
 from ..host.nest import Room
 from ..host.proc import Child, run, spawn
 from ..wait import Deadline
-from .net import FIRST, Wire, dgram_wire, give_addresses, stream_wire
-
-if TYPE_CHECKING:
-    from ..vm.boot import Vm
+from .net import FIRST, Site, Wire, dgram_wire, give_addresses, stream_wire
 
 NAMES = ("loss", "duplicate", "reorder", "corrupt", "fragment", "options", "delay_ms",
          "jitter_ms", "reorder_ms", "rate_bps", "limit_bytes", "mtu")
@@ -154,16 +151,15 @@ class EmulatedWire:
             raise HarnessError("the link emulator is not running yet.")
         return self._link
 
-    def __call__(self, vm: Vm) -> Wire:
+    def __call__(self, site: Site) -> Wire:
         """Build the wire in the VM's nest."""
-        nest, device, subnet = vm.nest, "tap0", FIRST
-        assert nest is not None
+        nest, device, subnet = site.nest, "tap0", FIRST
         nest.ip("tuntap", "add", "dev", device, "mode", "tap")
-        local, remote = vm.sockets / "card", vm.sockets / "link"
+        local, remote = site.sockets / "card", site.sockets / "link"
         side = f"dgram:{remote},{local}" if self._kind == "dgram" else f"stream:{remote}"
         self._link = LinkEmulator(side, f"tap:{device}", seed=self._seed, room=nest,
                                   **self._values)
-        vm.on_close(self._link.__exit__)
+        site.on_close(self._link.__exit__)
         give_addresses(nest, device, subnet, self._mtu)
         made = dgram_wire(local, remote) if self._kind == "dgram" else stream_wire(remote)
         return Wire(made.netdev, nest, device, subnet)

@@ -10,7 +10,7 @@ stream, dgram).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +91,20 @@ class Wire:
     def has_peer(self) -> bool:
         """Whether programs can be started at the other end."""
         return self.room is not None
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a VM has its wire built: its nest, the folder of its sockets, and `on_close`, which
+    takes what shall be done when the VM ends, the last first.
+    """
+
+    nest: Nest
+    sockets: Path
+    on_close: Callable[[Callable[[], object]], object]
+
+
+WireMaker = Callable[[Site], Wire]
 
 
 def check_tap_permission() -> None:

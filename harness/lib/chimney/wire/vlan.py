@@ -9,8 +9,7 @@ import subprocess
 
 from ..errors import HarnessError
 from ..host import programs
-from ..vm.boot import Vm
-from .net import FIRST, Netdev, Subnet, Wire, give_addresses
+from .net import FIRST, Netdev, Site, Subnet, Wire, give_addresses
 
 VLAN, INNER = 77, 5
 CUSTOMER, SERVICE = 0x8100, 0x88A8
@@ -26,16 +25,15 @@ class VlanWire:
     def __init__(self, *tags: tuple[int, int]) -> None:
         self.tags = "".join(f"{kind:04x}{vlan:04x}" for kind, vlan in tags or ((CUSTOMER, VLAN),))
 
-    def __call__(self, vm: Vm) -> Wire:
+    def __call__(self, site: Site) -> Wire:
         """Build the wire in the VM's nest."""
-        nest = vm.nest
-        assert nest is not None
+        nest = site.nest
         for tap in ("tap0", "tapv"):
             nest.ip("tuntap", "add", "dev", tap, "mode", "tap")
-        local, remote = vm.sockets / "card", vm.sockets / "switch"
+        local, remote = site.sockets / "card", site.sockets / "switch"
         child = nest.spawn([str(programs.tagger()), str(remote), str(local), self.tags, "tapv",
                             "tap0"], name="tagger", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        vm.on_close(child.kill)
+        site.on_close(child.kill)
         assert child.popen.stdout is not None
         if child.popen.stdout.readline() != b"ready\n":
             raise HarnessError("the VLAN switch did not start.")
