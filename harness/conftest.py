@@ -25,7 +25,8 @@ import pytest
 
 from chimney.guest.aftercare import Aftercare
 from chimney.host.rundir import forget_old, new_run_dir, remove
-from chimney.vm.boot import Vm, VmConfig
+from chimney.vm.boot import Vm
+from chimney.vm.config import VmConfig
 
 DEFAULT_SEED = 1
 failed_key = pytest.StashKey[bool]()

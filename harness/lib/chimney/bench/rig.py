@@ -15,7 +15,8 @@ from ..guest import ledger
 from ..guest.aftercare import Aftercare
 from ..guest.chimneyctl import GuestCtl
 from ..host.rundir import forget_old, remove
-from ..vm.boot import Vm, VmConfig
+from ..vm.boot import Vm
+from ..vm.config import VmConfig
 from ..wait import wait_until
 from ..wire import net
 from . import plugin

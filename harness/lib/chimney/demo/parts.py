@@ -25,7 +25,8 @@ from ..guest.chimneyctl import GuestCtl
 from ..guest.station import NEVER
 from ..host import programs
 from ..host.rundir import subfolder
-from ..vm.boot import Vm, VmConfig
+from ..vm.boot import Vm
+from ..vm.config import VmConfig
 from ..wire.net import captured
 from ..wirecheck import rows as wire_rows
 from ..wirecheck import rules

@@ -16,7 +16,8 @@ from ..errors import HarnessError
 from ..host import programs
 from ..host.nest import Room
 from ..host.rundir import new_run_dir, remove
-from ..vm.boot import Vm, VmConfig
+from ..vm.boot import Vm
+from ..vm.config import VmConfig
 from ..wait import wait_until
 from ..wire.linkemu import EmulatedWire, LinkEmulator
 from .aftercare import Aftercare

@@ -23,7 +23,8 @@ from ..errors import (STATUS_BROKEN_PIPE, STATUS_HARNESS, CommandTimeout, GuestF
                       HarnessError, OutputGone, WaitTimeout)
 from ..guest import books, ledger, offload
 from ..host.rundir import forget_old, new_run_dir, remove
-from ..vm.boot import Vm, VmConfig
+from ..vm.boot import Vm
+from ..vm.config import VmConfig
 from ..wait import wait_until
 from . import refusal
 from .latepeers import LAST_SECONDS, LatePeers

@@ -15,11 +15,9 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from .. import paths
 from ..agent.client import Agent
 from ..agent.command import Command, Result
 from ..agent.exchange import AgentError
@@ -31,6 +29,7 @@ from ..wait import Deadline, wait_until
 from ..wire import net
 from . import accel, image, kernel
 from .capture import Capture
+from .config import VmConfig
 from .console import Console
 from .machine import Card, Machine, queues_for
 from .qmp import Qmp
@@ -40,39 +39,8 @@ BOOT_SECONDS = 90.0
 LINK_SECONDS = 5.0
 OFF_SECONDS = 20.0
 MESSAGE_TIME = re.compile(r"^\d{4}-\d\d-\d\dT[\d:.]+Z ")
-DEFAULT_MEMORY = 512
 MACS = ("52:54:00:77:00:02", "52:54:00:78:00:02")
 T = TypeVar("T")
-
-
-@dataclass
-class VmConfig:
-    """What a VM shall be; every field has the default of the command line."""
-
-    device: str = "chimney"
-    kernel: str = "6.1"
-    driver: Path | None = None
-    bins: Sequence[str] = ()
-    copies: Sequence[str] = ()
-    load: Sequence[str] = ()
-    disk: Path | None = None
-    cpus: int = 1
-    memory: int = DEFAULT_MEMORY
-    accel: str = "auto"
-    tcg_thread: str = "multi"  # or "single": all virtual processors on one of the host's
-    wire: str | net.WireMaker = "tap"
-    mtu: int = 1500
-    second: str | None = None
-    device_options: Sequence[str] = ()
-    second_options: Sequence[str] = ()
-    devices: Sequence[str] = ()
-    machine_options: str = ""
-    qemu_args: Sequence[str] = ()
-    append: str = ""
-    pcap: Path | None = None
-    trace: Path | None = None
-    qemu: Path = field(default_factory=lambda: paths.QEMU)
-    peers: Sequence[Sequence[str]] = ()
 
 
 def disk_format(disk: Path | None) -> str:

@@ -13,14 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..host.proc import run
 from ..paths import in_option
 from ..wire import pcapng
-
-if TYPE_CHECKING:
-    from .boot import VmConfig
+from .config import VmConfig
 
 PROPERTY = "x-pcapng"
 
