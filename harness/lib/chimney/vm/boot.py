@@ -10,11 +10,9 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,16 +20,12 @@ from ..agent.client import Agent
 from ..agent.command import Command, Result
 from ..agent.exchange import AgentError
 from ..errors import GuestFailure, GuestPanic, HarnessError, WaitTimeout
-from ..host.nest import Nest
 from ..host.proc import Child, spawn
-from ..host.rundir import SOCKET_FOLDER_MAX, new_run_dir, short_parent
+from ..host.rundir import new_run_dir
 from ..wait import Deadline, wait_until
-from ..wire import net
-from . import accel, image, kernel
-from .capture import Capture
 from .config import VmConfig
 from .console import Console
-from .machine import Card, Machine, queues_for
+from .prepare import PreparedVm
 from .qmp import Qmp
 
 BOOT_SECONDS = 90.0
@@ -39,41 +33,22 @@ BOOT_SECONDS = 90.0
 LINK_SECONDS = 5.0
 OFF_SECONDS = 20.0
 MESSAGE_TIME = re.compile(r"^\d{4}-\d\d-\d\dT[\d:.]+Z ")
-MACS = ("52:54:00:77:00:02", "52:54:00:78:00:02")
 T = TypeVar("T")
 
 
-def disk_format(disk: Path | None) -> str:
-    """What QEMU shall take the user's image for; it must not guess, a guest could fool it."""
-    if disk is None:
-        return "raw"
-    with disk.open("rb") as file:
-        return "qcow2" if file.read(4) == b"QFI\xfb" else "raw"
-
-
-class Vm:
+class Vm(PreparedVm):
     """One VM; a context manager that starts it and ends it."""
 
     def __init__(self, config: VmConfig, run_dir: Path | None = None,
                  say: Callable[[str], None] | None = None) -> None:
-        self.config = config
-        self.run_dir = run_dir or new_run_dir()
-        self._say = say or (lambda _text: None)
-        self._stack = ExitStack()
-        self.nest: Nest | None = None
-        self.wires: list[net.Wire] = []
+        super().__init__(config, run_dir or new_run_dir(), say or (lambda _text: None))
         self.peers: list[Child] = []
-        self.accel = accel.Accel("tcg", "not started")
         self.boot_seconds = 0.0
         self.link_up = False
         self._agent: Agent | None = None
         self._qmp: Qmp | None = None
         self._child: Child | None = None
-        self.sockets = self._socket_folder()
-        self.kernel: kernel.Kernel | None = None
-        self.machine: Machine | None = None
         self.console = Console(self.run_dir / "console.log")
-        self.capture: Capture | None = None
 
     # -- life ------------------------------------------------------------------------------------
 
@@ -87,36 +62,6 @@ class Vm:
 
     def __exit__(self, *_exc: object) -> None:
         self.close()
-
-    def _socket_folder(self) -> Path:
-        """Where the sockets go: a Unix socket's path must be short."""
-        folder = self.run_dir.absolute()
-        if len(os.fsencode(folder)) <= SOCKET_FOLDER_MAX:
-            return folder
-        folder = Path(tempfile.mkdtemp(prefix="chimney-", dir=short_parent()))
-        self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        return folder
-
-    def prepare(self) -> Machine:
-        """Build wire and image, and settle the command line, without starting anything in QEMU."""
-        config = self.config
-        if not config.qemu.exists():
-            raise HarnessError(f"QEMU is not built ({config.qemu} is missing); run `make qemu`.")
-        if config.disk is None:
-            self.kernel = kernel.find(config.kernel)
-            for model in (config.device, config.second):
-                if model is not None:
-                    kernel.refuse_missing_card(self.kernel, model)
-                if model == "chimney" and config.driver is None:
-                    kernel.refuse_missing_driver(config.kernel)
-        self._say("probing the accelerator")
-        self.accel = accel.choose(config.accel, config.qemu,
-                                  self.kernel.image if self.kernel else None)
-        self._say("building the wire")
-        self._build_wires()
-        self._say("building the image")
-        self.machine = self._describe()
-        return self.machine
 
     def start(self) -> None:
         """Boot, and return when the guest's agent answers and its link is up."""
@@ -251,12 +196,7 @@ class Vm:
             self.watch()
             raise
 
-    # -- the wire --------------------------------------------------------------------------------
-
-    @property
-    def wire(self) -> net.Wire:
-        """The wire of the first card."""
-        return self.wires[0]
+    # -- the peers -------------------------------------------------------------------------------
 
     def peer(self, argv: Sequence[str], wire: int = 0) -> Child:
         """Start a program at the other end of a wire; it lives as long as the VM."""
@@ -304,62 +244,7 @@ class Vm:
         """The file that takes what a peer prints."""
         return self.run_dir / f"peer{index}.log"
 
-    def _build_wires(self) -> None:
-        config = self.config
-        if callable(config.wire) or config.wire in ("tap", "segmented"):
-            net.check_tap_permission()
-            self.nest = self._stack.enter_context(Nest())
-        queues = queues_for(config.device, config.cpus)
-        if callable(config.wire):
-            assert self.nest is not None
-            self.wires.append(config.wire(net.Site(self.nest, self.sockets, self._stack.callback)))
-        elif config.wire == "tap":
-            assert self.nest is not None
-            self.wires.append(net.tap_wire(self.nest, queues=queues, mtu=config.mtu))
-        elif config.wire == "segmented":
-            assert self.nest is not None
-            self.wires.append(net.segmented_wire(self.nest, queues=queues, mtu=config.mtu))
-        else:
-            self.wires.append(net.parse_outside_wire(config.wire))
-        if config.second is not None:
-            if self.nest is None:
-                raise HarnessError("a second card needs a wire in a private network.")
-            self.wires.append(net.tap_wire(self.nest, device="tap1", subnet=net.SECOND,
-                                           queues=queues_for(config.second, config.cpus)))
-
     # -- starting --------------------------------------------------------------------------------
-
-    def _describe(self) -> Machine:
-        config = self.config
-        options = list(config.device_options)
-        self.capture = Capture.plan(config, self.run_dir, [f"n{i}" for i in range(len(self.wires))])
-        cards = [Card(config.device, self.wires[0].netdev, MACS[0],
-                      (*options, *self.capture.card_options))]
-        if config.second is not None:
-            cards.append(Card(config.second, self.wires[1].netdev, MACS[1],
-                              tuple(config.second_options)))
-        return Machine(
-            qemu=config.qemu, kernel=self.kernel.image if self.kernel else None,
-            initrd=self._image(), append=self._append(), run_dir=self.run_dir,
-            sockets=self.sockets, cards=cards, accel=self.accel.name,
-            tcg_thread=config.tcg_thread, cpus=config.cpus, memory=config.memory, disk=config.disk,
-            disk_format=disk_format(config.disk), machine_options=config.machine_options,
-            devices=config.devices, extra=config.qemu_args, trace=config.trace,
-            objects=self.capture.objects)
-
-    def _append(self) -> str:
-        # A panic ends the machine: QEMU runs with -no-reboot. Every slab cache shows by its name.
-        words = ["console=ttyS0", "panic=-1", "slab_nomerge", self.config.append]
-        return " ".join(words).strip()
-
-    def _image(self) -> Path | None:
-        config = self.config
-        if config.disk is not None:
-            return None
-        ours = config.device == "chimney" or config.second == "chimney"
-        return image.build(self.run_dir / "initrd", kernel=config.kernel, driver=config.driver,
-                           no_driver=not ours, bins=config.bins, copies=config.copies,
-                           load=config.load)
 
     def launch(self, argv: Sequence[str]) -> None:
         """Start QEMU; start() does this and the rest."""
