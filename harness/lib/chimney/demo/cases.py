@@ -10,133 +10,29 @@ share a VM do.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterator
+from typing import Any
 
-from ..agent.command import Command
-from ..errors import WaitTimeout
 from ..guest.chimneyctl import GuestCtl
-from ..host import programs
-from ..host.nest import Room
-from ..host.proc import Child
 from ..host.rundir import subfolder
 from ..vm.boot import Vm
 from ..wait import wait_until
 from ..wire.linkemu import EmulatedWire
 from ..wirecheck import rows as wire_rows
 from ..wirecheck import rules
-from .handover import MSS, PORT, Counters, report_of
-from .table import COUNTERS
+from .handover import MSS
+from .session import Session
+from .stage import PEER, Pair, Stage
 
-if TYPE_CHECKING:
-    from .parts import Demo
-
-PEER = "10.77.0.1"
 GUEST = "10.77.0.2"
 MTU_WITH_OPTIONS = 1400  # leaves the link emulator room for IP options
 LOSS = 0.005
 DELAY_MS = 2
-SECONDS = 60  # in which a counter must have moved
 LONGER_THAN_RTO = 0.45  # seconds; no RTO here is far from 200 ms
-
-
-@dataclass
-class Stage:
-    """A running VM with what scenarios need of it."""
-
-    demo: Demo
-    vm: Vm
-    ctl: GuestCtl
-    wire: EmulatedWire | None = None
-    ports: Iterator[int] = field(default_factory=lambda: iter(range(PORT, PORT + 1000)))
-
-    @property
-    def room(self) -> Room:
-        """Where the peer's programs run."""
-        room = self.vm.wire.room
-        assert room is not None
-        return room
-
-    def until(self, act: Callable[[], object], *counters: str) -> None:
-        """Act until the driver has counted each of these at least once more."""
-        before, still = self.ctl.stats()[0], list(counters)
-        end = time.monotonic() + SECONDS
-        while time.monotonic() < end:
-            act()
-            now = self.ctl.stats()[0]
-            still = [name for name in counters if now[name] == before[name]]
-            if not still:
-                return
-        self.demo.broken.append(f"never seen in {SECONDS} s: {', '.join(still)}")
-
-    @contextmanager
-    def at_most(self, seen: Callable[[], dict[str, int]]) -> Iterator[None]:
-        """What the driver counts meanwhile under these names cannot be more than others have seen
-        of it, and those must have seen some.
-        """
-        wire, driver = seen(), self.ctl.stats()[0]
-        yield
-        now = seen()
-        counted = self.ctl.stats()[0]
-        for name in wire:
-            most, count = now[name] - wire[name], counted[name] - driver[name]
-            if not 0 < count <= most:
-                self.demo.broken.append(f"{name}: {count}, of {most} that came by the wire")
-
-    def over(self, rest: float = 0.0) -> None:
-        """Every connection to the card; what stands in the way now may pass until the next time."""
-        self.ctl.offload("all", check=False)
-        time.sleep(rest)
-
-    def back(self, rest: float = 0.0) -> None:
-        """Every connection to Linux TCP."""
-        self.ctl.upload("all", check=False)
-        time.sleep(rest)
-
-    def shuttle(self, rest: float) -> None:
-        """Over and back."""
-        self.over(rest)
-        self.back(rest / 2)
-
-
-class Pair:
-    """xfer in the guest and at the peer, sending both ways until told to finish."""
-
-    def __init__(
-        self, stage: Stage, *guest_words: str, peer_words: Iterable[str] = ("--pause", "300")
-    ) -> None:
-        vm, port = stage.vm, next(stage.ports)
-        self.stage = stage
-        self.stops = vm.run_dir / f"xfer{port}.stop", f"/tmp/xfer{port}.stop"
-        words = [PEER, str(port), "--seed", str(stage.demo.seed), "--timeout", "30"]
-        words += ["--bytes", "1", "--until"]
-        self.peer: Child = vm.peer(
-            [str(programs.xfer()), "--listen", *words, str(self.stops[0]), *peer_words]
-        )
-        stage.room.wait_listens(port)
-        self.guest: Command = vm.background(
-            ["xfer", "--connect", *words, self.stops[1], *guest_words]
-        )
-
-    def stop(self) -> None:
-        """Both ends write no more."""
-        self.stops[0].touch()
-        self.stage.vm.agent.put(self.stops[1], b"")
-
-    def finish(self, what: str) -> None:
-        """Both ends must have compared every byte."""
-        self.stop()
-        vm = self.stage.vm
-        result = self.guest.wait(60)
-        status = self.peer.wait(60)
-        if result.status or status:
-            here = report_of(result.text, "guest")
-            there = report_of(vm.peer_log(vm.peers.index(self.peer)), "peer")
-            self.stage.demo.broken.append(f"{what}: guest {here}, peer {there}")
 
 
 # -- an ordinary wire, and a second card of another kind ---------------------------------------
@@ -230,7 +126,7 @@ def operations_by_hand(stage: Stage) -> None:
         ctl.offload_soon("all")
         found = ctl.connections()
         if len(found) != 1:
-            stage.demo.broken.append(f"{act}: {len(found)} connections offloaded, not one")
+            stage.session.broken.append(f"{act}: {len(found)} connections offloaded, not one")
             continue
         vm.run(["chimneyctl", *act.split(), found[0]["local"], found[0]["remote"]])
         ctl.upload("all", check=False)
@@ -302,7 +198,7 @@ def losses_repaired_by_the_target(stage: Stage) -> None:
     before = link_counts(stage, "ab")["lost"]
     stage.until(once, "rexmit_segments", "send_back_rexmit_bytes", "send_in_rexmit_bytes")
     if link_counts(stage, "ab")["lost"] == before:
-        stage.demo.broken.append("the lossy link has lost nothing")
+        stage.session.broken.append("the lossy link has lost nothing")
     link("both", loss=0)
     pair.finish("lossy link")
 
@@ -337,18 +233,18 @@ class Group:
     emulated: bool = False
 
     @contextmanager
-    def stage(self, demo: Demo) -> Iterator[Stage]:
+    def stage(self, session: Session) -> Iterator[Stage]:
         """The VM, whose counters go into the table."""
-        wire = EmulatedWire(demo.seed, mtu=MTU_WITH_OPTIONS) if self.emulated else None
+        wire = EmulatedWire(session.seed, mtu=MTU_WITH_OPTIONS) if self.emulated else None
         config: dict[str, Any] = {"wire": wire} if wire else {"second": "vmxnet3"}
         config["device_options"] = ["x-terminate-sends=turns"]
-        folder = subfolder(demo.folder, self.name)
-        with Vm(demo.config(self.name, **config), folder, demo.say) as vm:
-            yield Stage(demo, vm, GuestCtl(vm), wire)
-            _, device = demo.collect(vm)
+        folder = subfolder(session.folder, self.name)
+        with Vm(session.config(self.name, **config), folder, session.say) as vm:
+            yield Stage(session, vm, GuestCtl(vm), wire)
+            _, device = session.collect(vm)
         if wire:
-            demo.judge_later(partial(repeats_on_the_wire, demo.folder / f"{self.name}.pcapng",
-                                     device["rexmit_segments"]))
+            capture = session.folder / f"{self.name}.pcapng"
+            session.judge_later(partial(repeats_on_the_wire, capture, device["rexmit_segments"]))
 
 
 GROUPS = (
@@ -385,21 +281,3 @@ def repeats_on_the_wire(capture: Path, counted: int) -> list[str]:
     if 0 < found <= counted:
         return []
     return [f"the card counts {counted} segments that it sent again, the capture {found}"]
-
-
-def settled(ctl: GuestCtl) -> Counters:
-    """The counters when all connections are back and what goes on behind them has ended."""
-
-    def cases(counters: Counters) -> list[int]:
-        return [side.get(name, 0) for side in counters for name in COUNTERS]
-
-    last = ctl.stats()
-
-    def still() -> bool:
-        nonlocal last
-        before, last = last, ctl.stats()
-        return not ctl.connections() and cases(before) == cases(last)
-
-    with suppress(WaitTimeout):
-        wait_until(still, "the counters to stand still", 3, 0.1)
-    return last

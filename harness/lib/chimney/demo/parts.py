@@ -10,20 +10,13 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from .. import paths
-from ..cli.progress import Progress
-from ..guest.chimneyctl import GuestCtl
 from ..guest.station import NEVER
-from ..host import programs
 from ..host.rundir import subfolder
 from ..vm.boot import Vm
 from ..vm.config import VmConfig
@@ -31,70 +24,17 @@ from ..wire.net import captured
 from ..wirecheck import rows as wire_rows
 from ..wirecheck import rules
 from . import cases, table
-from .handover import PORT, Counters, Goal, Handover, Outcome
+from .handover import PORT, Goal, Handover
+from .session import Session
 
-# Near the end of the target's half, so that the run makes it wrap early.
-ID_START = "x-ip-id-start=0xffe0"
-# Headers are all that the rules look at.
-SNAPLEN = "x-pcapng-snaplen=160"
 # Some thousand segments are enough for IDs; so many of each maker were cut from large frames.
 SEGMENTED_EACH = 500
 # Its queues overflow at times, which is no concern of the card.
 SEGMENTED = Goal(bytes=12 << 20, cycles=5, uploads_each=0, repeats=math.inf, wraps=0)
 
 
-def fresh_folder() -> Path:
-    """build/demo, empty: captures and consoles of the last demo stay until the next one."""
-    folder = paths.BUILD / "demo"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder
-
-
-@dataclass
-class Demo:
-    """One run of the demo."""
-
-    kernel: str
-    seed: int
-    goal: Goal
-    families: tuple[int, ...]
-    only: tuple[str, ...] = ()
-    progress: Progress = field(default_factory=Progress)
-    outcomes: list[Outcome] = field(default_factory=list)
-    driver: dict[str, int] = field(default_factory=dict)
-    device: dict[str, int] = field(default_factory=dict)
-    broken: list[str] = field(default_factory=list)
-    times: dict[str, float] = field(default_factory=dict)
-    folder: Path = field(default_factory=fresh_folder)
-    reader: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
-    verdicts: list[Future[list[str]]] = field(default_factory=list)
-
-    def say(self, text: str) -> None:
-        self.progress.say(text)
-
-    def config(self, name: str, **changes: Any) -> VmConfig:
-        """A VM with two processors, the programs of the demo, and a capture."""
-        base: dict[str, Any] = {
-            "kernel": self.kernel,
-            "cpus": 2,
-            "bins": [str(programs.xfer())],
-            "pcap": self.folder / f"{name}.pcapng",
-            "device_options": [ID_START],
-        }
-        changes["device_options"] = [SNAPLEN, *changes.get("device_options", [ID_START])]
-        return VmConfig(**{**base, **changes})
-
-    def collect(self, vm: Vm) -> Counters:
-        """Add the counters of a VM that is about to end; returns those of driver and card."""
-        driver, device = cases.settled(GuestCtl(vm))
-        table.add_up(self.driver, driver)
-        table.add_up(self.device, device)
-        return driver, device
-
-    def judge_later(self, read: Callable[[], list[str]]) -> None:
-        """Read captures while the next part runs; what `read` returns is broken."""
-        self.verdicts.append(self.reader.submit(read))
+class Demo(Session):
+    """All parts of the demo, and the verdict on them."""
 
     def run_handover(self) -> None:
         """Acceptance of the hand-over itself: both families in one VM, judged when it has ended.
