@@ -10,19 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from chimney import workloads
 from chimney.guest import offload
 from chimney.guest.books import check_books
 from chimney.guest.chimneyctl import GuestCtl
 from chimney.guest.station import NEVER
 from chimney.vm.boot import Vm
 from chimney.wait import wait_until
-from chimney.workloads import Workload
+from chimney.workloads.catalogue import everything
 from chimney.workloads.scene import Scene
+from chimney.workloads.workload import Workload
 
 pytestmark = [pytest.mark.vm, pytest.mark.tap, pytest.mark.slow, pytest.mark.timeout(600)]
 MakeVm = Callable[..., Vm]
-EVERYTHING = workloads.everything()
+EVERYTHING = everything()
 
 
 @pytest.mark.drawn(10)

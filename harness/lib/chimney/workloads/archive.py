@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import Workload
 from .scene import GUEST, Results, Scene, content, digest
+from .workload import Workload
 
 PORT = 873
 CONFIG = b"""use chroot = no

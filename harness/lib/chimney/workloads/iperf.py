@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import json
 
-from . import Workload
 from .scene import GUEST, PEER, Results, Scene
+from .workload import Workload
 
 PORT = 5201
 STREAMS = 4

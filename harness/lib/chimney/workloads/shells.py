@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import os
 
-from . import Workload
 from .scene import GUEST, Results, Scene, content, digest
+from .workload import Workload
 
 PORT = 22
 DATA = content("ssh", 2_000_000)

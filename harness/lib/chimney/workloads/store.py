@@ -6,8 +6,8 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable
 
-from . import Workload
 from .scene import GUEST, PEER, Results, Scene, content, digest
+from .workload import Workload
 
 PORT = 6379
 VALUE = content("value", 400_000).hex().encode()

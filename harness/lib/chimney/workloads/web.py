@@ -6,8 +6,8 @@ from __future__ import annotations
 import re
 import sysconfig
 
-from . import Workload
 from .scene import GUEST, PEER, WORK_SECONDS, Results, Scene, content, digest
+from .workload import Workload
 
 SMALL, BIG = content("small", 5_000), content("big", 3_000_000)
 REQUESTS = 400
