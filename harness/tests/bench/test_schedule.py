@@ -11,8 +11,8 @@ from chimney.bench import plan, rig, schedule
 from chimney.bench.plan import DEVICES, SEND, TAP, TIMED, Device, Probe, Sample
 from chimney.bench.rig import Invalid, Setup, check_share, count_irqs
 from chimney.bench.schedule import Bench
+from chimney.cli.signals import Interrupted
 from chimney.errors import HarnessError
-from chimney.run.run import Interrupted
 
 PROBE = Probe(TIMED, TAP, SEND)
 SETUP = Setup("6.1", 1, Path("load"), Path("plugin"))

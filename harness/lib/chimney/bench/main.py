@@ -13,11 +13,11 @@ from typing import Any
 
 from .. import paths
 from ..cli.parser import Parser, number
+from ..cli.signals import signals_raise
 from ..errors import HarnessError, WrongUse
 from ..host import proc
-from ..run.options import CPUS_MAX
-from ..run.run import signals_raise
 from ..vm import kernel
+from ..vm.config import CPUS_MAX
 from ..wire import net
 from . import figures, loadgen, plan, plugin, profile, report
 from .rig import Setup

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from ..cli.signals import Interrupted
 from ..errors import HarnessError
-from ..run.run import Interrupted
 from .figures import Run
 from .plan import COUNTED, MB, RR, Device, Probe, Sample
 from .rig import Invalid, Setup, Station

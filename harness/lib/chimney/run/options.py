@@ -20,13 +20,13 @@ from ..errors import HarnessError, ProgramMissing, WrongUse
 from ..guest import offload
 from ..host.proc import find_program
 from ..vm import kernel
+from ..vm.config import CPUS_MAX
 from ..vm.machine import DEVICES
 from ..wire import net
 from . import freshness
 
 OFFLOADS = "none, auto, manual or random:SEED"
 SEED_MOST = 2**32 - 1  # of chimneyctl shuttle
-CPUS_MAX = 64
 MEMORY_MIN = 96
 COMMAND_SECONDS = 300.0
 

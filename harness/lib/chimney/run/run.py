@@ -10,15 +10,14 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from ..agent.command import Command
 from ..agent.exchange import AgentError
 from ..cli.progress import Progress
+from ..cli.signals import signals_raise
 from ..errors import (STATUS_BROKEN_PIPE, STATUS_HARNESS, CommandTimeout, GuestFailure, GuestPanic,
                       HarnessError, OutputGone, WaitTimeout)
 from ..guest import books, ledger, offload
@@ -38,32 +37,6 @@ TICK = 0.1
 SERVER_SECONDS = 5.0
 STATUS_NOT_FOUND = 127
 STATUS_NOT_RUNNABLE = 126
-
-
-class Interrupted(HarnessError):
-    """A signal asked the harness itself to stop."""
-
-    def __init__(self, number: int) -> None:
-        self.status = 128 + number
-        super().__init__(f"stopped by {signal.Signals(number).name}.")
-
-
-@contextmanager
-def signals_raise() -> Iterator[None]:
-    """Let the signals that end a program raise instead, so that everything is cleaned up."""
-    def act(number: int, _frame: FrameType | None) -> None:
-        # A second signal must not cut the clean-up short.
-        for other in numbers:
-            signal.signal(other, signal.SIG_IGN)
-        raise Interrupted(number)
-
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    old = {number: signal.signal(number, act) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
 
 
 def config_of(options: RunOptions) -> VmConfig:

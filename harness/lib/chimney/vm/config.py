@@ -11,6 +11,7 @@ from .. import paths
 from ..wire.net import WireMaker
 
 DEFAULT_MEMORY = 512
+CPUS_MAX = 64
 
 
 @dataclass
