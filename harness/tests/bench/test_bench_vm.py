@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from chimney.bench import loadgen, plan, plugin
-from chimney.bench.rig import Invalid, Setup, Station
+from chimney.bench.rig import Invalid, Rig, Setup
 from chimney.vm.boot import Vm
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
@@ -76,16 +76,16 @@ def test_card_without_a_driver_is_refused() -> None:
 
 def test_run_that_linux_carried_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """The negative control: without the hand-over the card's own counters give the run away."""
-    monkeypatch.setattr(Station, "_hand_over", lambda _self: None)
-    station = Station(plan.DEVICES["chimney"], plan.TIMED, plan.TAP,
-                      Setup("6.1", 1, loadgen.build(), Path("none")))
-    station.start()
+    monkeypatch.setattr(Rig, "_hand_over", lambda _self: None)
+    rig = Rig(plan.DEVICES["chimney"], plan.TIMED, plan.TAP,
+              Setup("6.1", 1, loadgen.build(), Path("none")))
+    rig.start()
     try:
         with pytest.raises(Invalid, match=r"the card carried 0\.0% of the bytes"):
-            station.run(plan.Probe(plan.TIMED, plan.TAP, plan.SEND), 4 << 20)
-        assert not station.look()
+            rig.run(plan.Probe(plan.TIMED, plan.TAP, plan.SEND), 4 << 20)
+        assert not rig.look()
     finally:
-        station.close()
+        rig.close()
 
 
 def test_offloaded_rounds_are_carried_by_the_card(tmp_path: Path) -> None:

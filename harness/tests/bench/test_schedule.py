@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The bench's rounds, with stations that follow a script: what counts, what is repeated."""
+"""The bench's rounds, with rigs that follow a script: what counts, what is repeated."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GOOD = Sample(100.0, 1.0, 0, 0, 0, 0)
 
 
 class Script:
-    """What the stations of each device do, and what was done to them."""
+    """What the rigs of each device do, and what was done to them."""
 
     def __init__(self) -> None:
         self.ran: list[str] = []
@@ -28,11 +28,11 @@ class Script:
         self.left: dict[str, list[str]] = {}
         self.closed = 0
 
-    def station(self, device: Device, *_rest: object) -> ScriptedStation:
-        return ScriptedStation(self, device)
+    def rig(self, device: Device, *_rest: object) -> ScriptedRig:
+        return ScriptedRig(self, device)
 
 
-class ScriptedStation:
+class ScriptedRig:
     """Stands in for a VM: only the schedule is under test."""
 
     vm = type("Vm", (), {"run_dir": Path("somewhere")})
@@ -63,9 +63,9 @@ class ScriptedStation:
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> Script:
-    """Stations by script."""
+    """Rigs by script."""
     made = Script()
-    monkeypatch.setattr(schedule, "Station", made.station)
+    monkeypatch.setattr(schedule, "Rig", made.rig)
     return made
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from ..errors import WrongUse
 from . import plugin
 from .plan import COUNTED, DEVICES, RECV, RR, SEND, TAP, Probe
-from .rig import Setup, Station
+from .rig import Rig, Setup
 from .schedule import COUNTED_BYTES, COUNTED_TRIPS
 
 FUNCTIONS_SHOWN = 40
@@ -57,17 +57,17 @@ def parse(text: str) -> tuple[str, Probe]:
 
 def profile(device: str, probe: Probe, setup: Setup) -> Iterator[str]:
     """Run one transfer and yield the lines of its profile."""
-    station = Station(DEVICES[device], probe.mode, probe.wire, setup, blocks=True)
-    station.start()
+    rig = Rig(DEVICES[device], probe.mode, probe.wire, setup, blocks=True)
+    rig.start()
     try:
         trips = probe.order == RR
         readings: list[dict[int, int]] = []
-        station.run(probe, COUNTED_TRIPS if trips else COUNTED_BYTES,
-                    around=lambda: readings.append(plugin.read_blocks(station.ear)))
-        station.vm.qmp.command("cont")
-        symbols = Symbols(station.vm.run(["cat", "/proc/kallsyms"]).text)
+        rig.run(probe, COUNTED_TRIPS if trips else COUNTED_BYTES,
+                around=lambda: readings.append(plugin.read_blocks(rig.ear)))
+        rig.vm.qmp.command("cont")
+        symbols = Symbols(rig.vm.run(["cat", "/proc/kallsyms"]).text)
     finally:
-        station.close()
+        rig.close()
     counts = by_function(readings[0], readings[1], symbols)
     amount = COUNTED_TRIPS if trips else COUNTED_BYTES / 1e6
     total = counts.total()

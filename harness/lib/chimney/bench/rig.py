@@ -86,7 +86,7 @@ class Reading:
     at: float
 
 
-class Station:
+class Rig:
     """A device's VM; between its turns it is paused, so that it takes no time from the others."""
 
     def __init__(self, device: Device, mode: str, wire: str, setup: Setup,

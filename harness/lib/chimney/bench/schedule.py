@@ -16,7 +16,7 @@ from ..cli.signals import Interrupted
 from ..errors import HarnessError
 from .figures import Run
 from .plan import COUNTED, MB, RR, Device, Probe, Sample
-from .rig import Invalid, Setup, Station
+from .rig import Invalid, Rig, Setup
 
 FAILURES_MAX = 2
 SPARE_ROUNDS = 3
@@ -32,7 +32,7 @@ class Place:
     """A device's place in a pass: its VM, how much it is given to do, and its failures."""
 
     device: Device
-    station: Station | None = None
+    rig: Rig | None = None
     amounts: dict[Probe, int] = field(default_factory=dict)
     failures: int = 0
     given_up: str = ""
@@ -82,8 +82,8 @@ class Pass:
                 self._look(place)
         finally:
             for place in self.places:
-                if place.station is not None:
-                    place.station.close()
+                if place.rig is not None:
+                    place.rig.close()
 
     def _round(self, number: int) -> None:
         for index, probe in enumerate(self.probes):
@@ -94,7 +94,7 @@ class Pass:
         if place.given_up:
             self._note(Run(probe, place.device.name, number, why=place.given_up))
             return
-        if place.station is None:
+        if place.rig is None:
             self._start(place)
         if probe not in place.amounts:
             self._size(place, probe)
@@ -123,23 +123,23 @@ class Pass:
             return
         name = place.device.name
         self.bench.say(f"{self.mode}, {self.wire}: booting {name}")
-        station = Station(place.device, self.mode, self.wire, self.bench.setup)
+        rig = Rig(place.device, self.mode, self.wire, self.bench.setup)
         try:
-            station.start()
+            rig.start()
         except Interrupted:
             raise
         except HarnessError as error:
             self._count_failure(place, f"its VM did not start: {error}")
-            self._keep(station)
+            self._keep(rig)
         else:
-            place.station = station
+            place.rig = rig
 
     def _try(self, place: Place, probe: Probe, amount: int) -> tuple[Sample | None, str]:
-        if place.station is None:
+        if place.rig is None:
             return None, place.given_up or "its VM did not start."
         self.bench.say(f"{self.mode}, {self.wire}, {probe.order}: {place.device.name}")
         try:
-            return place.station.run(probe, amount), ""
+            return place.rig.run(probe, amount), ""
         except Interrupted:
             raise
         except Invalid as error:
@@ -151,26 +151,26 @@ class Pass:
 
     def _look(self, place: Place) -> None:
         """Figures of a VM in which something is broken or left over are no figures."""
-        station = place.station
-        findings = station.look() if station is not None else []
-        if station is None or not findings:
+        rig = place.rig
+        findings = rig.look() if rig is not None else []
+        if rig is None or not findings:
             return
-        place.station = None
-        station.close(keep=True)
-        self._keep(station)
+        place.rig = None
+        rig.close(keep=True)
+        self._keep(rig)
         raise HarnessError(f"after the rounds, in the guest of {place.device.name}: "
                            + "; ".join(findings))
 
     def _failed(self, place: Place, why: str) -> None:
         """Note a failure after which the VM is not to be trusted."""
-        if place.station is not None:
-            place.station.close(keep=True)
-            self._keep(place.station)
-            place.station = None
+        if place.rig is not None:
+            place.rig.close(keep=True)
+            self._keep(place.rig)
+            place.rig = None
         self._count_failure(place, why)
 
-    def _keep(self, station: Station) -> None:
-        self.bench.say(f"the files of this VM are kept in {station.vm.run_dir}")
+    def _keep(self, rig: Rig) -> None:
+        self.bench.say(f"the files of this VM are kept in {rig.vm.run_dir}")
 
     def _count_failure(self, place: Place, why: str) -> None:
         self.bench.say(f"{self.mode}, {self.wire}: {place.device.name} failed: {why}")

@@ -18,7 +18,7 @@ HOST_HALF = 0x8000
 
 
 @dataclass(frozen=True)
-class Frame:
+class Segment:
     """A TCP segment over IPv4 that the guest has sent."""
 
     id: int
@@ -30,11 +30,11 @@ def captured(visit: Visit, file: Path) -> AbstractContextManager[Path]:
     return net.captured(visit.room, visit.vm.wire.device, file)
 
 
-def sent(file: Path, conn: Conn) -> list[Frame]:
+def sent(file: Path, conn: Conn) -> list[Segment]:
     """What the guest has sent on a connection, as far as it is in the file. The port alone does not
     tell: the peer may listen on one of the same number.
     """
-    frames, source = [], socket.inet_aton(conn.guest_host)
+    segments, source = [], socket.inet_aton(conn.guest_host)
     try:
         for packet in pcapng.read(file):
             data = packet.data
@@ -42,24 +42,24 @@ def sent(file: Path, conn: Conn) -> list[Frame]:
             if data[12:14] == b"\x08\x00" and data[23] == socket.IPPROTO_TCP \
                     and data[26:30] == source \
                     and struct.unpack_from(">H", data, tcp)[0] == conn.guest_port:
-                frames.append(Frame(struct.unpack_from(">H", data, 18)[0],
-                                    struct.unpack_from(">I", data, tcp + 8)[0]))
+                segments.append(Segment(struct.unpack_from(">H", data, 18)[0],
+                                        struct.unpack_from(">I", data, tcp + 8)[0]))
     except pcapng.BadCapture:
         pass  # its last packet is still being written
-    return frames
+    return segments
 
 
-def newest_ack(frames: list[Frame]) -> int:
+def newest_ack(segments: list[Segment]) -> int:
     """The one that is ahead of all others; a SYN acknowledges nothing."""
-    acks = [frame.ack for frame in frames if frame.ack]
+    acks = [segment.ack for segment in segments if segment.ack]
     return max(acks, key=lambda ack: (ack - acks[0] + (1 << 31)) % (1 << 32))
 
 
-def by_host(file: Path, conn: Conn) -> list[Frame]:
+def by_host(file: Path, conn: Conn) -> list[Segment]:
     """What Linux has sent."""
-    return [frame for frame in sent(file, conn) if frame.id < HOST_HALF]
+    return [segment for segment in sent(file, conn) if segment.id < HOST_HALF]
 
 
-def by_card(file: Path, conn: Conn) -> list[Frame]:
+def by_card(file: Path, conn: Conn) -> list[Segment]:
     """What the card has sent."""
-    return [frame for frame in sent(file, conn) if frame.id >= HOST_HALF]
+    return [segment for segment in sent(file, conn) if segment.id >= HOST_HALF]
