@@ -9,16 +9,18 @@ from pathlib import Path
 import pytest
 
 from chimney.conformance import main as conformance
+from chimney.conformance.coverage import collect
+from chimney.conformance.requirements import catalogue, load_reasons, named
 
 
 def test_catalogue_is_read_whole() -> None:
-    requirements = conformance.catalogue()
+    requirements = catalogue()
     assert len(requirements) == 464
     assert sum(item.seed for item in requirements.values()) == 35
 
 
 def test_ranges_are_understood() -> None:
-    assert conformance.named("BRD-6..8, OSD-1 and DLV-2 to DLV-3; RING-D4") == {
+    assert named("BRD-6..8, OSD-1 and DLV-2 to DLV-3; RING-D4") == {
         "BRD-6",
         "BRD-7",
         "BRD-8",
@@ -29,17 +31,17 @@ def test_ranges_are_understood() -> None:
 
 
 def test_tests_name_only_requirements_that_exist() -> None:
-    assert conformance.collect(conformance.catalogue()) == []
+    assert collect(catalogue()) == []
 
 
 def test_reasons_name_only_requirements_that_exist() -> None:
-    assert "IMD-1" in conformance.load_reasons(conformance.catalogue())
+    assert "IMD-1" in load_reasons(catalogue())
 
 
 def test_founding_requirements_are_shown_in_a_guest_or_say_why_not() -> None:
-    requirements = conformance.catalogue()
-    conformance.collect(requirements)
-    why_not = set(conformance.load_reasons(requirements, "no-guest"))
+    requirements = catalogue()
+    collect(requirements)
+    why_not = set(load_reasons(requirements, "no-guest"))
     founding = {item.id: item for item in requirements.values() if item.seed}
     assert why_not <= set(founding)
     assert {name for name, item in founding.items() if not item.guest} == why_not

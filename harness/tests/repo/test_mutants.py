@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from chimney import paths
-from chimney.conformance import main as conformance
+from chimney.conformance.requirements import catalogue
 from chimney.mutants import patches
 
 MUTANTS = patches.wanted([])
 
 
 def is_founding(mutant: patches.Mutant) -> bool:
-    item = conformance.catalogue().get(mutant.requirement)
+    item = catalogue().get(mutant.requirement)
     return item is not None and item.seed
 
 
@@ -44,7 +44,7 @@ def test_name_that_is_not_the_requirement(name: str, tmp_path: Path) -> None:
 
 
 def test_every_founding_rule_is_broken_where_it_binds() -> None:
-    founding = [item for item in conformance.catalogue().values() if item.seed]
+    founding = [item for item in catalogue().values() if item.seed]
     assert {mutant.id for mutant in MUTANTS if mutant.half == "device"} >= {
         item.id for item in founding}
     assert {mutant.id for mutant in MUTANTS if mutant.half == "driver"} >= {
@@ -55,7 +55,7 @@ def test_every_rule_that_is_broken_is_one() -> None:
     """A requirement of the catalogue, or a numbered rule of the specification."""
     rules = {rule for chapter in (paths.TOP / "spec").glob("*.md")
              for rule in re.findall(r"^- ([A-Z]+-D\d+):", chapter.read_text(), re.M)}
-    assert {mutant.requirement for mutant in MUTANTS} <= set(conformance.catalogue()) | rules
+    assert {mutant.requirement for mutant in MUTANTS} <= set(catalogue()) | rules
 
 
 @pytest.mark.parametrize(

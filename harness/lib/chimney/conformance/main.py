@@ -1,117 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which test covers which requirement: generates spec/conformance.md from catalogue and tests.
+"""The command harness/conformance: generates spec/conformance.md from catalogue and tests.
 
-A test covers the requirements that its docstring, or the comment directly above it, names. What no
-test can show has one sentence in spec/conformance-reasons.toml. All else is open: "not yet". So is
-what binds the host [H] as long as only tests name it in which the test itself plays the host: they
-show that the card lets a host keep the rule. What binds both [B] is shown by tests of either. A
-founding requirement has a guest test besides, or a sentence that says why no guest can show it.
+A requirement is shown by a test, or has a sentence that says why no test can show it; else it is
+open: "not yet". A founding requirement has a guest test besides, or a sentence that says why no
+guest can show it.
 """
 from __future__ import annotations
 
-import ast
-import re
 import sys
-import tomllib
 from collections.abc import Sequence
-from pathlib import Path
 
 from ..cli.parser import Parser
 from ..errors import WrongUse
 from ..paths import TOP
+from .coverage import collect
+from .requirements import Requirement, catalogue, load_reasons
 
-CATALOGUE = TOP / "spec/requirements.md"
-REASONS = TOP / "spec/conformance-reasons.toml"
 OUTPUT = TOP / "spec/conformance.md"
-DEMO = TOP / "harness/lib/chimney/demo"
-WITH_GUEST = ("harness/tests/guest/", "harness/tests/vm/", "harness/lib/chimney/demo/")
-REQUIREMENT = re.compile(
-    r"^- \*\*([A-Z]{3}-\d+)\*\* \[(T|H|B|out of scope)\](?: ([A-Z ]+?)(?: \(derived\))?:)?(.*)$"
-)
-
-
-class Requirement:
-    """One line of the catalogue."""
-
-    def __init__(self, match: re.Match[str]) -> None:
-        self.id, self.side, self.strength = (
-            match.group(1),
-            match.group(2),
-            (match.group(3) or "").strip(),
-        )
-        self.seed = "[seed" in match.group(4)
-        self.tests: list[str] = []
-
-    @property
-    def guest(self) -> bool:
-        """Whether a test with a guest names it."""
-        return any(test.startswith(WITH_GUEST) for test in self.tests)
-
-    @property
-    def shown(self) -> bool:
-        """Whether a test runs the side that the requirement binds."""
-        return self.guest or (bool(self.tests) and self.side != "H")
-
-
-def catalogue(path: Path = CATALOGUE) -> dict[str, Requirement]:
-    """Every requirement by its number, in the catalogue's order."""
-    found = (REQUIREMENT.match(line) for line in path.read_text().splitlines())
-    return {match.group(1): Requirement(match) for match in found if match}
-
-
-def named(text: str) -> set[str]:
-    """The identifiers in a text; `DLV-4..7` and `DLV-4 to DLV-7` name all between."""
-    found = set()
-    for match in re.finditer(r"\b([A-Z]{3})-(\d+)(?:\s*(?:\.\.|to)\s*(?:\1-)?(\d+))?", text):
-        first, last = int(match.group(2)), int(match.group(3) or match.group(2))
-        found |= {f"{match.group(1)}-{n}" for n in range(first, min(last, first + 60) + 1)}
-    return found
-
-
-def python_tests(path: Path) -> list[tuple[str, str]]:
-    """(name, docstring) of every test function, and of every scenario of the demo."""
-    tree = ast.parse(path.read_text())
-    scenarios = path.parent == DEMO
-    return [
-        (f"{path.relative_to(TOP)}::{node.name}", ast.get_docstring(node) or "")
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef) and (scenarios or node.name.startswith("test"))
-    ]
-
-
-def c_tests(path: Path) -> list[tuple[str, str]]:
-    """(name, comment directly above it or behind it in its line) of every test in a C file."""
-    text, found = path.read_text(), []
-    for match in re.finditer(
-        r"/\*((?:(?!\*/).)*)\*/\s*\nTEST\s*\(\s*(\w+)", text, flags=re.S
-    ):
-        found.append((f"{path.relative_to(TOP)}::{match.group(2)}", match.group(1)))
-    for match in re.finditer(r"^TEST\s*\(\s*(\w+)\)[ \t]*/\*(.*?)\*/", text, flags=re.S | re.M):
-        found.append((f"{path.relative_to(TOP)}::{match.group(1)}", match.group(2)))
-    return found
-
-
-def collect(requirements: dict[str, Requirement]) -> list[str]:
-    """Attach tests to requirements; returns what tests name and the catalogue does not hold."""
-    prefixes = {name.split("-")[0] for name in requirements}
-    unknown = []
-    tests = [
-        test
-        for path in sorted([*(TOP / "harness/tests").rglob("test_*.py"), *DEMO.glob("*.py")])
-        for test in python_tests(path)
-    ]
-    tests += [
-        test
-        for path in sorted((TOP / "qemu-device/engine/tests").glob("test_*.c"))
-        for test in c_tests(path)
-    ]
-    for name, text in tests:
-        for identifier in sorted(named(text)):
-            if identifier in requirements:
-                requirements[identifier].tests.append(name)
-            elif identifier.split("-")[0] in prefixes:
-                unknown.append(f"{name} names {identifier}")
-    return unknown
 
 
 def render(requirements: dict[str, Requirement], reasons: dict[str, str],
@@ -148,22 +53,6 @@ def render(requirements: dict[str, Requirement], reasons: dict[str, str],
     rest = total - by_test - by_reason
     closing = f"conformance: {by_test} of {total} by test, {by_reason} by reason, {rest} open"
     return "\n".join([*lines, "", closing]) + "\n", closing
-
-
-def load_reasons(requirements: dict[str, Requirement], part: str = "no-test") -> dict[str, str]:
-    """Reasons of one part of the file by identifier; a key may be a prefix such as IMD-*."""
-    table = tomllib.loads(REASONS.read_text())[part]
-    out: dict[str, str] = {}
-    for key, reason in table.items():
-        matches = [
-            name
-            for name in requirements
-            if name == key or key.endswith("*") and name.startswith(key[:-1])
-        ]
-        if not matches:
-            raise SystemExit(f"{REASONS.name}: {key} is not in the catalogue")
-        out.update(dict.fromkeys(matches, reason))
-    return out
 
 
 def main(words: Sequence[str] | None = None) -> int:
