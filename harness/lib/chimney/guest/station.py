@@ -20,6 +20,7 @@ from ..vm.boot import Vm
 from ..vm.config import VmConfig
 from ..wait import wait_until
 from ..wire.linkemu import EmulatedWire, LinkEmulator
+from . import fail_initiate
 from .aftercare import Aftercare
 from .chimneyctl import GuestCtl
 from .puppet import End, GuestPuppet, PeerPuppet
@@ -179,8 +180,7 @@ class Visit:
 
     def set_failure(self, value: str) -> None:
         """Set the card's x-fail-initiate."""
-        self.vm.qmp.command("qom-set", path="/machine/peripheral/nic0", property="x-fail-initiate",
-                            value=value)
+        fail_initiate.force(self.vm.qmp, value)
 
     @contextmanager
     def card_fails(self, value: str) -> Iterator[None]:
