@@ -3,7 +3,7 @@
 
 It needs no root. QEMU, the wire peers and the link emulator all run inside; when the nest closes,
 or the harness dies in any way, the kernel kills every process in it. What devices stand in its
-network is the business of net.py.
+network is the business of wire/net.py.
 """
 
 from __future__ import annotations
