@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from chimney import kernel, machine, options
-from chimney.options import make_parser
 from chimney.paths import TOOLS, TOP, VERSION
+from chimney.run import options
+from chimney.run.options import make_parser
+from chimney.vm import kernel, machine
 
 CTL = TOP / "guest-driver" / "tools"
 HARNESS = TOP / "harness"

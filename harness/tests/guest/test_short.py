@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from chimney import offload
+from chimney.guest import offload
 from chimney.guest.puppet import End, Puppet
 from chimney.guest.station import Visit
 from chimney.wait import wait_until
