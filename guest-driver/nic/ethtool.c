@@ -10,6 +10,7 @@
 #include "nic/ethtool.h"
 #include "compat.h"
 #include "nic/admin_cmds.h"
+#include "nic/inline.h"
 #include "nic/netdev.h"
 #include "nic/rss.h"
 #include "nic/upcalls.h"

@@ -12,6 +12,7 @@
 #include "nic/carried.h"
 #include "nic/ethtool.h"
 #include "nic/hw.h"
+#include "nic/inline.h"
 #include "nic/irq.h"
 #include "nic/link.h"
 #include "nic/pair.h"

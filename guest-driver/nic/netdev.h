@@ -16,9 +16,4 @@ void chimdrv_net_down(struct chimdrv_net *net);
 int chimdrv_net_reconfigure(struct chimdrv_net *net, void (*change)(struct chimdrv_net *, void *),
 			    void *arg);
 
-static inline struct chimdrv_net *chimdrv_net_of(const struct net_device *netdev)
-{
-	return netdev_priv(netdev);
-}
-
 #endif /* CHIMDRV_NETDEV_H */

@@ -11,6 +11,7 @@
 #include "chimney_abi.h"
 #include "compat.h"
 #include "nic/hw.h"
+#include "nic/inline.h"
 #include "nic/ring.h"
 #include "nic/rx.h"
 #include "nic/tx.h"

@@ -11,15 +11,6 @@ void chimdrv_pair_fill(struct chimdrv_pair *pair);	/* first buffers, before NAPI
 void chimdrv_pair_drain(struct chimdrv_pair *pair);	/* card is quiet: drop all frames */
 int chimdrv_pair_poll(struct napi_struct *napi, int budget);
 
-/* NAPI of the pair. @counter is one of pair->stats. */
-static inline void chimdrv_pair_count(struct chimdrv_pair *pair, u64_stats_t *counter,
-				      unsigned int n)
-{
-	u64_stats_update_begin(&pair->stats.sync);
-	u64_stats_add(counter, n);
-	u64_stats_update_end(&pair->stats.sync);
-}
-
 /*
  * Called with sq_lock held when chimdrv_ring_space() did not suffice: when half of
  * the ring is free NAPI runs and chimdrv_events_poll_end() follows. True: it is

@@ -9,7 +9,7 @@
 #include <net/tcp.h>
 
 #include "nic/rss.h"
-#include "nic/netdev.h"
+#include "nic/inline.h"
 
 /*
  * Toeplitz is linear: what four bits of the input contribute depends on their

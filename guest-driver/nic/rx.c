@@ -12,7 +12,7 @@
 #include "chimney_abi.h"
 #include "compat.h"
 #include "nic/hw.h"
-#include "nic/pair.h"
+#include "nic/inline.h"
 #include "nic/ring.h"
 #include "nic/upcalls.h"
 

@@ -12,8 +12,8 @@
 
 #include "nic/tx.h"
 #include "chimney_abi.h"
+#include "nic/inline.h"
 #include "nic/ipid.h"
-#include "nic/netdev.h"
 #include "nic/ring.h"
 #include "nic/upcalls.h"
 

@@ -11,6 +11,7 @@
 #include "nic/devs.h"
 #include "offload/conn.h"
 #include "offload/control/genl.h"
+#include "offload/control/genl_dump.h"
 #include "offload/control/policy.h"
 #include "offload/control/stats.h"
 #include "offload/life/refusals.h"

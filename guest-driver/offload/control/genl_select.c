@@ -9,15 +9,16 @@
 #include <linux/list_sort.h>
 #include <linux/pid.h>
 #include <linux/sched/task.h>
+#include <net/genetlink.h>
 #include <net/inet6_hashtables.h>
 #include <net/inet_hashtables.h>
 
 #include "chimney_genl.h"
 #include "nic/nic.h"
 #include "offload/cache.h"
-#include "offload/control/genl.h"
+#include "offload/control/genl_select.h"
 #include "offload/control/policy.h"
-#include "offload/life/candidate.h"
+#include "offload/life/candidate_types.h"
 #include "offload/socket/attach.h"
 #include "offload/socket/check.h"
 

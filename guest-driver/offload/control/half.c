@@ -27,6 +27,7 @@
 #include "offload/control/stats.h"
 #include "offload/life/backoff.h"
 #include "offload/life/candidate.h"
+#include "offload/life/candidate_types.h"
 #include "offload/life/events.h"
 #include "offload/life/hook.h"
 #include "offload/life/progress.h"

@@ -14,6 +14,7 @@
 
 #include "offload/control/neigh_watch.h"
 #include "nic/adminq.h"
+#include "nic/inline.h"
 #include "nic/netdev.h"
 #include "offload/ask.h"
 #include "offload/card/blocklist.h"

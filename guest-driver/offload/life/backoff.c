@@ -15,7 +15,7 @@
 #include <net/sock.h>
 
 #include "offload/life/backoff.h"
-#include "offload/life/candidate.h"
+#include "offload/life/candidate_types.h"
 #include "offload/od.h"
 
 #define SLOTS_LOG2	12

@@ -11,6 +11,7 @@
 #include "offload/life/candidate.h"
 #include "offload/cache.h"
 #include "offload/life/backoff.h"
+#include "offload/life/candidate_types.h"
 #include "offload/life/offload.h"
 #include "offload/life/refusals.h"
 #include "offload/od.h"

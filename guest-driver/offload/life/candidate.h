@@ -3,30 +3,11 @@
 #ifndef CHIMDRV_CANDIDATE_H
 #define CHIMDRV_CANDIDATE_H
 
-#include <linux/list.h>
-
 #include "offload/reason_types.h"
 
-struct chimdrv_conn;
-struct chimdrv_dev;
+struct chimdrv_candidate;
 struct chimdrv_od;
-struct chimdrv_room;
 struct sock;
-
-struct chimdrv_candidate {
-	struct list_head node;
-	struct sock *sk;		/* with a reference */
-	enum chimdrv_refusal refusal;	/* out */
-	u32 status;			/* out: the card's word, if it was the card that refused */
-	int err;			/* out: 0, it was offloaded */
-	/* while it is under way */
-	struct chimdrv_dev *cd;
-	struct chimdrv_conn *conn;
-	struct chimdrv_room *buffered;
-	u32 tcp_node;
-	u32 handle;			/* as the INITIATE has told it */
-	bool again;			/* the whole list was refused: once more in a shorter one */
-};
 
 void chimdrv_candidate_want(bool automatic);	/* the policy */
 bool chimdrv_candidate_wanted(struct sock *sk);	/* hook: a candidate of the automatic policy */

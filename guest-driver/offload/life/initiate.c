@@ -16,7 +16,7 @@
 #include "offload/card/state_export.h"
 #include "offload/card/stateop.h"
 #include "offload/conn.h"
-#include "offload/life/candidate.h"
+#include "offload/life/candidate_types.h"
 #include "offload/life/own.h"
 #include "offload/life/progress.h"
 #include "offload/life/refusals.h"

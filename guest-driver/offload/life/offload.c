@@ -21,7 +21,7 @@
 #include "offload/card/room.h"
 #include "offload/conn.h"
 #include "offload/life/backoff.h"
-#include "offload/life/candidate.h"
+#include "offload/life/candidate_types.h"
 #include "offload/life/initiate.h"
 #include "offload/life/own.h"
 #include "offload/life/progress.h"

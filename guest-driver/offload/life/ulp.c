@@ -15,7 +15,7 @@
 #include "compat.h"
 #include "offload/ask.h"
 #include "offload/conn.h"
-#include "offload/life/candidate.h"
+#include "offload/life/candidate_types.h"
 #include "offload/life/hook.h"
 #include "offload/life/offload.h"
 #include "offload/life/progress.h"

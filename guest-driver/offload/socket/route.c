@@ -18,6 +18,7 @@
 
 #include "offload/socket/route.h"
 #include "nic/hw.h"
+#include "nic/inline.h"
 #include "nic/netdev.h"
 #include "offload/conn_types.h"
 #include "offload/family.h"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The command behind `make demo`: runs the parts, prints the table, says PASS or FAIL.
+"""The demo as a whole: runs the parts, prints the table, says PASS or FAIL.
 
 Parts: one connection handed over at random moments, over IPv4 and over IPv6; the same once over a
 wire on which Linux segments; then each founding case by itself. Everything is judged by counters of

@@ -153,6 +153,8 @@ def global_name(texts: list[str]) -> str | None:
     """Return the variable that a declaration makes known to other files, if it does."""
     end = min((texts.index(sign) for sign in "=[" if sign in texts), default=len(texts))
     before = texts[:end]
+    while before and before[-1].startswith("__"):
+        before.pop()            # an attribute
     if {"static", "typedef", "(", "{"} & set(before) or len(before) < 2:
         return None
     if before[0] in NO_NAME and len(before) == 2:
