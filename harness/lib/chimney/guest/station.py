@@ -18,7 +18,7 @@ from ..host.nest import Room
 from ..host.rundir import new_run_dir, remove
 from ..vm.boot import Vm
 from ..vm.config import VmConfig
-from ..wait import wait_until
+from ..wait import paced, wait_until
 from ..wire.linkemu import EmulatedWire, LinkEmulator
 from . import fail_initiate
 from .aftercare import Aftercare
@@ -174,7 +174,7 @@ class Visit:
                   f"ip -6 address replace {subnet.guest6}/64 dev eth0 nodad; "
                   f"ip route replace default via {subnet.peer4}; "
                   f"ip -6 route replace default via {subnet.peer6}")
-        self.vm.run([*inside, "sh", "-ec", script])
+        self.vm.run([*inside, "sh", "-ec", script], seconds=paced(60))
 
     # -- hand-over -------------------------------------------------------------------------------
 
