@@ -12,9 +12,6 @@ void chimdrv_admin_stop(struct chimdrv_dev *cd, int err);	/* card is quiet: end 
 bool chimdrv_admin_poll(struct chimdrv_dev *cd);	/* process context; was there an entry? */
 bool chimdrv_admin_overdue(struct chimdrv_dev *cd);
 
-/* The only place where a status of the card becomes an errno. */
-int chimdrv_admin_errno(u32 status);
-
 /*
  * The card has not answered: it has failed, and nobody knows what it has done. Any
  * other error of a command means that it was not posted, or is the card's answer.

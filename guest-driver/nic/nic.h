@@ -66,7 +66,7 @@ struct seq_file;
  */
 struct chimdrv_admin_cmd {
 	void (*done)(struct chimdrv_admin_cmd *cmd);
-	int err;		/* chimdrv_admin_errno() of status, or the error above */
+	int err;		/* chimdrv_status_errno() of status, or the error above */
 	u32 status;		/* enum chim_status; meaningful unless the card failed */
 	u32 info;		/* of the completion */
 	u32 info2;

@@ -10,6 +10,7 @@
  */
 #include "offload/card/stateop.h"
 #include "nic/adminq.h"
+#include "nic/status.h"
 #include "offload/card/blocklist.h"
 #include "offload/conn_types.h"
 #include "offload/od.h"
@@ -122,7 +123,7 @@ int chimdrv_stateop_one(struct chimdrv_conn *conn, u8 op, u8 type, u32 len, void
 	}
 	err = chimdrv_stateop_exec(conn->cd, op, &bl, 0, 0, &cmd);
 	if (!err)
-		err = chimdrv_admin_errno(le32_to_cpu(chimdrv_blocklist_at(&bl, 0)->status));
+		err = chimdrv_status_errno(le32_to_cpu(chimdrv_blocklist_at(&bl, 0)->status));
 	if (!err && len)
 		memcpy(state, chimdrv_blocklist_ptr(&bl, off), len);
 out:
