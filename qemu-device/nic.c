@@ -111,7 +111,7 @@ static void raw_path(ChimdevState *s, const ChimdevVnet *vnet,
 }
 
 static void rx_frame(ChimdevState *s, const ChimdevVnet *vnet,
-                      const uint8_t *data, uint32_t len)
+                     const uint8_t *data, uint32_t len)
 {
     bool ours;
 

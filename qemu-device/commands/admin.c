@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * admin.c - the admin pair: set-up commands, and the device's own events.
- * State operations are handed on to stateop.c. Spec chapter 5.6.
+ * State operations are handed on to op.c. Spec chapter 5.6.
  *
  * Each handler checks everything first and answers with one status.
  */
@@ -114,7 +114,7 @@ void chimdev_admin_reset(ChimdevState *s)
     s->nvlans = 0;
 }
 
-/* ---------------------------------------- completions */
+/* ---------------------------------------- the link */
 
 /* Only the newest link state waits if the ring is full. */
 void chimdev_admin_link(ChimdevState *s)

@@ -9,7 +9,7 @@
  * blocks; a reset that comes inside one is put off to its end, and what an
  * unplugging frees until its callers have returned. Guest memory is read once
  * into local copies; no pointer into it outlives a run. Each part of the state
- * names the file that writes it.
+ * names the file that owns it; where others write a field, it says so.
  */
 #ifndef CHIMDEV_H
 #define CHIMDEV_H
@@ -131,13 +131,13 @@ struct ChimdevState {
     MemoryRegion bar;
     QEMUBH *bh;
     VMChangeStateEntry *vmstate;
+    bool unplugged;                     /* no PCI device any more */
 
     /* run.c */
     QEMUTimer *timer;
     bool busy;                          /* between enter and leave */
-    bool reset_pending;                 /* as soon as that ends */
-    bool unplugged;                     /* no PCI device any more */
-    bool again;                         /* the run asks for another one */
+    bool reset_pending;                 /* as soon as that ends; also pci.c */
+    bool again;                         /* another one; whoever needs it */
 
     /* mmio.c */
     uint32_t drv_features[2];
@@ -176,9 +176,9 @@ struct ChimdevState {
 
     QTAILQ_HEAD(, ChimdevOp) ops;       /* op.c */
     unsigned nops;
-    ChimdevKnobs *knobs;
-    ChimdevFaults *faults;
-    uint64_t offloads;                  /* a number for the capture */
+    uint64_t offloads;                  /* initiate.c: for the capture */
+    ChimdevKnobs *knobs;                /* knobs.c */
+    ChimdevFaults *faults;              /* faults.c */
 
     ChimdevFences *fences;              /* fence.c */
     QLIST_HEAD(, ChimdevObj) held;      /* windows that a fence holds */

@@ -18,6 +18,7 @@
 
 /* ------------------------------------------------------------------ asked back */
 
+/* Nothing in and nothing out any more; deliver: what has been received may still be delivered. */
 static void halt(struct toe_conn *c, bool deliver)
 {
 	c->rx_off = true;

@@ -3,7 +3,8 @@
  * engine.c - the engine as a whole: creation, parameters, ticks, statistics.
  *
  * Owns struct toe. Holds no TCP: a tick hands each deadline that has passed to the file whose timer
- * it is, and connections are only members of lists here.
+ * it is, or, for SWS and window updates, marks what is due and has the output look. Connections are
+ * only members of lists here.
  */
 #include <string.h>
 

@@ -4,8 +4,8 @@
  *
  * Bytes [base, nxt) are in order, acknowledged and not delivered yet. Out-of-order data lies in the
  * same memory at the place where it will be wanted, with a bounded, sorted list of ranges above
- * nxt. Serves input (insert, SACK blocks), deliver (spans, consume, push marks) and state (import,
- * export). FIN has no place in here: nxt counts data only, and the caller keeps the FIN's number.
+ * nxt. Serves input (insert, SACK blocks), deliver (spans, consume, push marks), import and export.
+ * FIN has no place in here: nxt counts data only, and the caller keeps the FIN's number.
  * Memory is the caller's; nothing here allocates, and every loop is bounded by TOE_RCV_RANGES.
  */
 #ifndef TOE_RCVBUF_H

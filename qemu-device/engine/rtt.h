@@ -2,7 +2,7 @@
 /*
  * rtt.h - round-trip time estimator and retransmission timeout of one connection (RFC 6298).
  *
- * Serves input (samples), timer (timeout, backoff) and state (import, export). Which samples may be
+ * Serves ack (samples), recovery (timeout, backoff), import and export. Which samples may be
  * taken (Karn's rule) is the caller's business. Arithmetic in microseconds, scaled by 8 and 4, as
  * the delegated state carries it.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * timer.c - deadlines of connections, and the heap over them. What expiry does is the business of
- * each timer's file, which engine.c calls.
+ * timer.c - deadlines of connections, and the heap over them. What expiry does is in engine.c, which
+ * calls each timer's file.
  *
  * A connection is in the heap once, under a key not later than its earliest deadline. Postponing or
  * stopping a timer touches only the connection; the key is put right when it comes to the top. So

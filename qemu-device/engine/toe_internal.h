@@ -3,7 +3,7 @@
  * toe_internal.h - the engine's own structures.
  *
  * Everything hangs off struct toe (engine.c). A connection is cut into parts, and each part names
- * the files that write it; others ask through the functions in those files' headers. No list here
+ * the files that write most of it; others ask through the functions in those files' headers. No list here
  * is searched on the data path: connections sit in intrusive lists (events ready, output pending),
  * in one hash table, and in one heap of timers.
  */
@@ -107,11 +107,11 @@ struct toe_snd {
 	uint32_t end;			/* behind the last byte queued; the FIN's number if fin */
 	uint32_t rexmits;		/* segments retransmitted since import */
 	bool     fin;			/* a FIN is wanted or sent */
-	uint32_t backlog;		/* last value told (EVT-4) */
+	uint32_t backlog;		/* last value told (EVT-4); ack.c */
 	uint64_t backlog_at;
 };
 
-struct toe_rcv {			/* input.c, delack.c; the window by frame.c */
+struct toe_rcv {			/* input.c, validate.c, delack.c, keep.c; the window by frame.c */
 	uint32_t nxt;			/* RCV.NXT: buf.nxt, and one more behind the FIN */
 	uint32_t adv;			/* right edge that was offered */
 	uint32_t last_ack;		/* RCV.NXT as last sent (RFC 7323 Last.ACK.sent) */
@@ -172,7 +172,7 @@ struct toe_dlv {			/* deliver.c */
 	uint32_t old_bytes;
 };
 
-struct toe_keep {			/* keep.c */
+struct toe_keep {			/* keep.c, validate.c */
 	uint32_t probes;
 	bool     bra;			/* validation period after an in-window RST (BRA-4) */
 	bool     bra_timer;		/* mitigation started the timer (BRA-13) */
@@ -228,7 +228,7 @@ struct toe_conn {
 	bool frozen;
 	uint32_t rexmt_in, keep_in, tlp_in, delack_in;	/* as imported, ticks */
 
-	/* queue.c, event.c: finished requests and markers, in order */
+	/* queue.c, event.c, end.c: finished requests and markers, in order */
 	struct toe_req *ev_head, *ev_tail;
 	struct toe_req ev_closed, ev_aborted, ev_retrieve, ev_backlog;
 	bool closed_queued, aborted_queued, retrieve_queued, backlog_queued;

@@ -33,11 +33,9 @@ struct ChimdevOp {
     ChimdevList *list;
 };
 
-/*
- * A state operation came in on the admin SQ. False: too many are under way,
- * nothing has happened.
- */
+/* False: too many are under way, and a further one has to wait on the SQ. */
 bool chimdev_op_possible(const ChimdevState *s);
+/* A state operation came in on the admin SQ, and one was possible. */
 void chimdev_op_new(ChimdevState *s, const ChimdevCmd *cmd);
 void chimdev_op_complete(ChimdevOp *op);
 void chimdev_op_drop_fences(const ChimdevOp *op);

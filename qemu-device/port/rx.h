@@ -7,7 +7,7 @@
 
 #include "port/vnet.h"
 
-/* A received frame, or a CUTOVER, that waits for buffers; owned by rx.c. */
+/* A received frame, or a CUTOVER, that waits: for room on RXC, or in nic.c for a run to end. */
 struct ChimdevRxWait {
     QSIMPLEQ_ENTRY(ChimdevRxWait) next;
     ChimdevVnet vnet;
