@@ -22,7 +22,7 @@ bool chimdrv_pair_sq_wait(struct chimdrv_pair *pair);
 struct page *chimdrv_pair_recv_page(struct chimdrv_pair *pair);
 
 /*
- * Indication buffers; NAPI context of the pair, only from chimdrv_events_handle().
+ * Indication buffers; NAPI context of the pair, only from the upcall entry().
  * @index is what the card wrote (ind_first + i); it is checked. Each index of an
  * indication is either taken or given back, once.
  *   take: the page (order pair->ib.order, of the ring's pool) is the caller's.

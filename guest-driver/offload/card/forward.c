@@ -158,7 +158,10 @@ static int fwd_frame(struct chimdrv_conn *conn, struct sk_buff *skb)
 	return 0;
 }
 
-/* slock. Forward what is held, in order, as far as ring and memory go. */
+/*
+ * slock. Forward what is held, in order, as far as ring and memory go. With a card that
+ * takes nothing any more it stays held: the connection goes with the card.
+ */
 void chimdrv_forward_flush(struct chimdrv_conn *conn)
 {
 	struct sk_buff *skb;
@@ -170,7 +173,7 @@ void chimdrv_forward_flush(struct chimdrv_conn *conn)
 	while ((skb = skb_peek(&conn->fwd.hold))) {
 		err = fwd_frame(conn, skb);
 		if (err) {
-			if (conn->fwd.n < FWD_OUTSTANDING)
+			if (err != -ENETDOWN && conn->fwd.n < FWD_OUTSTANDING)
 				chimdrv_sq_pend(conn);
 			return;
 		}

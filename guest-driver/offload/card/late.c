@@ -5,7 +5,7 @@
  * the TERMINATE tells what has become of its bytes. A SEND or a RECV waits for the
  * peer, and has no time.
  *
- * The work runs each second while an answer is due. fwd_since is written under slock,
+ * The work runs each second while an answer is due. fwd.since is written under slock,
  * and read here without: a second more or less does not matter.
  */
 #include "offload/card/late.h"

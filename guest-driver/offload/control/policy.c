@@ -10,15 +10,12 @@
 #include "offload/life/backoff.h"
 #include "offload/life/candidate.h"
 
-static u32 policy;	/* enum chimney_policy; READ_ONCE */
-
 /* ------------------------------------------------------------------------------ policy */
 
 int chimdrv_policy_set(u32 mode)
 {
 	if (mode > CHIMNEY_POLICY_AUTO)
 		return -EINVAL;
-	WRITE_ONCE(policy, mode);
 	chimdrv_candidate_want(mode == CHIMNEY_POLICY_AUTO);
 	chimdrv_backoff_forget();
 	return 0;
@@ -26,7 +23,7 @@ int chimdrv_policy_set(u32 mode)
 
 u32 chimdrv_policy_get(void)
 {
-	return READ_ONCE(policy);
+	return chimdrv_candidate_automatic() ? CHIMNEY_POLICY_AUTO : CHIMNEY_POLICY_NONE;
 }
 
 /*
@@ -68,6 +65,5 @@ int chimdrv_policy_init(void)
 
 void chimdrv_policy_exit(void)
 {
-	WRITE_ONCE(policy, CHIMNEY_POLICY_NONE);
 	chimdrv_candidate_want(false);
 }

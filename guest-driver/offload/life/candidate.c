@@ -25,6 +25,11 @@ void chimdrv_candidate_want(bool automatic)
 	WRITE_ONCE(wanted, automatic);
 }
 
+bool chimdrv_candidate_automatic(void)
+{
+	return READ_ONCE(wanted);
+}
+
 /* In the hook, without a lock: is it worth a closer look? */
 bool chimdrv_candidate_wanted(struct sock *sk)
 {

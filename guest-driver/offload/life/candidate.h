@@ -10,6 +10,7 @@ struct chimdrv_od;
 struct sock;
 
 void chimdrv_candidate_want(bool automatic);	/* the policy */
+bool chimdrv_candidate_automatic(void);		/* what it has said last */
 bool chimdrv_candidate_wanted(struct sock *sk);	/* hook: a candidate of the automatic policy */
 void chimdrv_candidate_note(const struct chimdrv_candidate *c, bool asked);
 /* Any context: the policy looks at a socket, which becomes a candidate or is refused. */

@@ -13,12 +13,14 @@ static void (*notify)(struct chimdrv_conn *conn, u32 event);
 /* NULL: nobody any more. */
 void chimdrv_notify_register(void (*fn)(struct chimdrv_conn *conn, u32 event))
 {
-	notify = fn;
+	WRITE_ONCE(notify, fn);
 }
 
 /* @event: enum chimney_event. */
 void chimdrv_notify(struct chimdrv_conn *conn, u32 event)
 {
-	if (notify)
-		notify(conn, event);
+	void (*fn)(struct chimdrv_conn *conn, u32 event) = READ_ONCE(notify);
+
+	if (fn)
+		fn(conn, event);
 }
