@@ -99,8 +99,8 @@ def test_a_user_without_root_and_with_a_clone_of_his_own(tmp_path: Path) -> None
     place, node = tmp_path / "chimney", tmp_path / "tun"
     os.mknod(node, 0o020666, os.makedev(10, 200))
     node.chmod(0o666)
-    names = ["harness", "images", "guest-driver", "spec", "build/kernels", "build/driver",
-             "build/tools", "build/qemu/qemu-system-x86_64"]
+    names = ["VERSION", "harness", "images", "guest-driver", "spec", "build/kernels",
+             "build/driver", "build/tools", "build/qemu/qemu-system-x86_64"]
     own = tmp_path / "own"
     for name in names:
         (own / name).parent.mkdir(parents=True, exist_ok=True)
