@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * chimneyctl - look at and move connections between Linux TCP and the chimney card.
+ * chimneyctl - show connections and move them between Linux TCP and the chimney card.
  * The command line is read here; commands.c has what it can say.
  */
 #include <stdbool.h>
@@ -16,14 +16,14 @@ static int usage(void)
 	const struct command *c;
 
 	printf("usage: chimneyctl COMMAND [ARG...] [--json]\n\n"
-	       "Look at TCP connections and move them between Linux TCP and the chimney card.\n"
+	       "Show TCP connections and move them between Linux TCP and the chimney card.\n"
 	       "WHICH is LOCAL REMOTE (ADDRESS:PORT each, IPv6 as [ADDRESS]:PORT), --port N\n"
-	       "(local port), --pid N or all. offload and upload end with 0 if a connection has\n"
-	       "moved, else with 1 and the reason; wrong use ends with 2.\n\n");
+	       "(local port), --pid N or all. offload and upload exit with 0 if a connection has\n"
+	       "moved; if none has, they print why and exit with 1. Wrong use exits with 2.\n\n");
 	for (c = commands; c->name; c++)
 		printf("  %-10s %-26s %s\n", c->name, c->args, c->help);
 	printf("\n  --json                                print JSON, for programs\n"
-	       "  -h, --help                            print this, or what a command does\n"
+	       "  -h, --help                            print this text, or what a command does\n"
 	       "  --version                             print the version\n");
 	return 0;
 }

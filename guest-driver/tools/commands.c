@@ -238,24 +238,24 @@ static int do_watch(int argc, char **argv)
 
 const struct command commands[] = {
 	{ "status", do_status, "", "state, connections and bytes of each card" },
-	{ "list", do_list, "", "every connection that is with a card or on its way" },
+	{ "list", do_list, "", "every connection that a card has, or that is on its way" },
 	{ "offload", do_offload, "WHICH",
-	  "hand connections to the card; those that cannot go are counted" },
+	  "hand connections to the card; count those that cannot go" },
 	{ "upload", do_upload, "WHICH", "take connections back to Linux TCP" },
 	{ "shuttle", do_shuttle, "SEED WHICH",
-	  "hand connections over and back at random moments until a signal ends it" },
+	  "hand connections over and back at random moments until a signal arrives" },
 	{ "query", do_query, "LOCAL REMOTE", "the card's view of one connection" },
-	{ "update", do_update, "LOCAL REMOTE", "tell the card the socket's options again" },
+	{ "update", do_update, "LOCAL REMOTE", "send the socket's options to the card again" },
 	{ "invalidate", do_invalidate, "LOCAL REMOTE",
-	  "the card stops sending; the connection comes back" },
+	  "make the card stop sending, so that the connection comes back" },
 	{ "disconnect", do_disconnect, "[--abort] LOCAL REMOTE",
 	  "let the card close the connection: FIN, or RST with --abort" },
 	{ "policy", do_policy, "[none|auto]",
-	  "which connections go without being asked for: none, or every eligible one" },
+	  "which connections go over without a request: none or every eligible one" },
 	{ "stats", do_stats, "",
 	  "counters of driver and card side by side, with the reasons of refusals\n"
 	  "                                        "
-	  "(connections, by the last reason) and of uploads" },
+	  "(each connection once, by its last reason) and of uploads" },
 	{ "watch", do_watch, "", "print hand-overs as they happen" },
 	{ }
 };

@@ -35,28 +35,28 @@ STATUS_GOALS = 3
 def make_parser() -> Parser:
     """The parser of the command."""
     parser = Parser("harness/bench", (
-        "Measure the chimney card side by side with other cards: the same VM, kernel and wire, in "
-        "rounds that alternate. Prints a table and writes every figure to a JSON file."), epilog=(
-        f"Exit status: {STATUS_INCOMPLETE} when a figure lacks rounds. A run of everything, that "
-        "is without --quick, --devices and --metrics, decides on the goals too: "
-        f"{STATUS_GOALS} when one is missed or not measured."))
+        "Compare the chimney card with other cards: same VM, kernel and wire, in alternating "
+        "rounds. Print a table and write every figure to a JSON file."), epilog=(
+        f"Exit status: {STATUS_INCOMPLETE} if a figure lacks rounds. A run of everything (without "
+        "--quick, --devices and --metrics) also checks the goals, and exits with "
+        f"{STATUS_GOALS} if one is missed or was not measured."))
     add = parser.add_argument
     add("--rounds", type=number(1, 1000), metavar="N",
         help=f"rounds of each run (default: {ROUNDS})")
-    add("--devices", metavar="A,B", help=f"of {', '.join(plan.DEVICES)}; {plan.BASE} is always "
-                                         "there (default: all)")
-    add("--metrics", metavar="A,B", help="names, or beginnings with a * (default: all); "
-                                         "--list prints them")
+    add("--devices", metavar="A,B", help=f"some of {', '.join(plan.DEVICES)}; {plan.BASE} always "
+                                         "runs (default: all)")
+    add("--metrics", metavar="A,B", help="names, or prefixes followed by a * (default: all); "
+                                         "--list prints the names")
     add("--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds and shorter runs: for "
                                              "development, not for conclusions")
     add("--json", type=Path, metavar="FILE", default=paths.BUILD / "bench.json",
-        help="where the figures go (default: build/bench.json)")
+        help="write the figures here (default: build/bench.json)")
     add("--cpus", type=number(1, CPUS_MAX), default=1, metavar="N",
-        help="processors of the guest (default: 1)")
-    add("--kernel", default=KERNEL, metavar="NAME", help=f"the guest's kernel (default: {KERNEL})")
+        help="guest processors (default: 1)")
+    add("--kernel", default=KERNEL, metavar="NAME", help=f"guest kernel (default: {KERNEL})")
     add("--profile", metavar="DEVICE:ORDER", help="instead, print where the guest's instructions "
                                                   "go; ORDER is send, recv or rr")
-    add("--list", action="store_true", help="print the metrics and end")
+    add("--list", action="store_true", help="print the metrics and exit")
     return parser
 
 

@@ -59,7 +59,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     parser = Parser("harness/conformance", "Generate spec/conformance.md.")
     parser.add_argument(
-        "--check", action="store_true", help="write nothing; fail if the document is not fresh"
+        "--check", action="store_true", help="write nothing; fail if the document is out of date"
     )
     try:
         check: bool = parser.parse_args(words).check

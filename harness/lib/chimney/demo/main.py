@@ -22,18 +22,18 @@ def make_parser() -> Parser:
     """The parser of the command."""
     parser = Parser("harness/demo",
                     "Move live connections of ordinary programs between Linux TCP and the card, "
-                    "compare every byte, judge the captures, and count each founding case.")
+                    "compare every byte, check the captures, and count each founding case.")
     add = parser.add_argument
     add("--kernel", default="6.1", metavar="VERSION|PATH", help="guest kernel (default: 6.1)")
     add("--seed", type=number(0, 10**9 - 1), default=1, metavar="N",
-        help="of all random choices (default: 1)")
+        help="seed of all random choices (default: 1)")
     add("--cycles", type=number(1, 10**6), default=200, metavar="N",
-        help="hand-overs to count for each family (default: 200)")
+        help="hand-overs per address family (default: 200)")
     add("--mib", type=number(1, 4095), default=256, metavar="N",
-        help="MiB each way for each family (default: 256)")
+        help="MiB each way per address family (default: 256)")
     add("--only", action="append", default=[], metavar="PART",
-        help=f"only this part, or this case of one (repeatable): {', '.join(PARTS + CASES)}")
-    add("--family", type=int, choices=(4, 6), help="only IPv4 or only IPv6")
+        help=f"run only this part or case (repeatable): {', '.join(PARTS + CASES)}")
+    add("--family", type=int, choices=(4, 6), help="run only IPv4 or only IPv6")
     return parser
 
 

@@ -19,18 +19,18 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = Parser(
         "mutants/run",
-        "Break rules in turn, each founding one among them, and see their tests fail.",
+        "Break one rule after the other, and check that the test of each rule fails.",
         epilog="device/ID.patch beside this program breaks requirement ID in the device or the "
-               "engine, driver/ID.patch in the guest driver; each names the test that must notice. "
-               "ID-WORD.patch is one more for the same requirement.",
+               "engine, driver/ID.patch in the guest driver. Each patch names the test that must "
+               "fail. ID-WORD.patch is a further patch for the same requirement.",
     )
     parser.add_argument("id", nargs="*", metavar="ID",
                         help="requirement or patch, such as BRD-6, driver/BRD-1 or INI-7-backoff "
                              "(default: all)")
     parser.add_argument("--jobs", type=number(1, 64), default=os.cpu_count() or 1, metavar="N",
-                        help="mutants of the device at a time; those of the driver go one by one")
+                        help="device mutants to try at a time; driver mutants run one by one")
     parser.add_argument("--keep", action="store_true",
-                        help="keep build/mutants/device/ID for a look at it")
+                        help="keep build/mutants/device/ID for inspection")
     return parser.parse_args(words)
 
 

@@ -63,22 +63,22 @@ class RunOptions:
 def make_parser() -> Parser:
     """The parser of the run command."""
     parser = Parser("harness/chimney run",
-                    "Run CMD in a fresh VM; the exit status is CMD's. Without CMD, on a "
-                    "terminal, a shell of the guest is opened. With the chimney card a ledger "
-                    "follows: the guest's TCP connections, how often one went over to the card "
-                    "and back and why, how many were refused and why (each once, by its last "
-                    "reason, unless it was carried later), and the card's part of all bytes of "
-                    "all frames on the wire, both ways. Figures that contradict each other end "
-                    "the run with status 125.",
+                    "Run CMD in a fresh VM and exit with CMD's status. Without CMD, on a "
+                    "terminal, open a shell in the guest. With the chimney card, print a ledger "
+                    "at the end: how many TCP connections the guest had, how often one went over "
+                    "to the card, how often one came back and why, how many were refused and why "
+                    "(each counts once, by its last reason, unless it was carried later), and "
+                    "how much of all bytes of all frames on the wire, both ways, the card "
+                    "carried. If the figures contradict each other, the exit status is 125.",
                     usage="harness/chimney run [options] -- CMD [ARG...]")
     add = parser.add_argument
     add("--offload", metavar="POLICY",
-        help=f"{OFFLOADS}: which connections the card carries; random hands all of them over and "
+        help=f"which connections the card carries: {OFFLOADS}; random hands all of them over and "
              "back (`chimneyctl shuttle SEED all`) (default: manual)")
     add("--device", choices=DEVICES, default="chimney", help="the network card (default: chimney)")
     add("--kernel", default="6.1", metavar="VERSION|PATH",
         help=f"{', '.join(kernel.NAMES)}, or a bzImage of your own (default: 6.1)")
-    add("--driver", type=Path, metavar="PATH.ko", help="your own driver instead of ours")
+    add("--driver", type=Path, metavar="PATH.ko", help="use this driver instead of ours")
     add("--bin", dest="bins", action="append", default=[], metavar="PROGRAM",
         help="put a host program and its libraries into the guest (repeatable)")
     add("--copy", dest="copies", action="append", default=[], metavar="SRC[:DST]",
@@ -86,28 +86,29 @@ def make_parser() -> Parser:
     add("--disk", type=Path, metavar="IMAGE",
         help="boot your own disk image, with our agent in it (images/README.md)")
     add("--peer", dest="peers", action="append", default=[], metavar="CMD",
-        help="run CMD at the other end of the wire while the VM lives; its failure is the run's "
-             "when the command succeeds (repeatable)")
+        help="run CMD at the other end of the wire while the VM lives; if the guest's command "
+             "succeeds but a peer fails, exit with the peer's status (repeatable)")
     add("--wait-listen", dest="peers", action="append", type=number(1, 65535), metavar="PORT",
-        help="start the peers named after this once the guest listens at TCP port PORT, show what "
-             "they print, and end the command when they have ended")
+        help="start the peers named after this option when the guest listens on TCP port PORT, "
+             "show their output, and end the command when they have ended")
     add("--net", metavar="WIRE",
         help="tap, user, stream:PATH or dgram:LOCAL,REMOTE (default: tap, else user)")
     add("--accel", choices=("auto", "tcg", "kvm"), default="auto",
-        help="auto probes KVM once and falls back to TCG (default: auto)")
-    add("--cpus", type=number(1, CPUS_MAX), default=1, metavar="N", help="processors (default: 1)")
+        help="auto tries KVM once and falls back to TCG (default: auto)")
+    add("--cpus", type=number(1, CPUS_MAX), default=1, metavar="N",
+        help="guest processors (default: 1)")
     add("--memory", type=number(MEMORY_MIN, 1 << 20), default=512, metavar="MIB",
         help="guest memory in MiB (default: 512)")
     add("--timeout", type=_seconds, metavar="S",
-        help="end CMD after so many seconds with status 124 (default: 300, and none for a shell)")
+        help="end CMD after S seconds, with status 124 (default: 300; none for a shell)")
     add("--device-opt", dest="device_options", action="append", default=[], metavar="K=V",
-        help="a property of the card (repeatable)")
+        help="set a property of the card (repeatable)")
     add("--qemu-arg", dest="qemu_args", action="append", default=[], metavar="ARG",
-        help="a further argument for QEMU, written --qemu-arg=ARG (repeatable)")
+        help="pass a further argument to QEMU, written --qemu-arg=ARG (repeatable)")
     add("--pcap", type=Path, metavar="FILE.pcapng", help="capture the wire")
-    add("--trace", type=Path, metavar="FILE", help="the card's trace events")
-    add("--report", type=Path, metavar="FILE.json", help="what happened, for programs")
-    add("--dry-run", action="store_true", help="print QEMU's command line and end")
+    add("--trace", type=Path, metavar="FILE", help="write the card's trace events to FILE")
+    add("--report", type=Path, metavar="FILE.json", help="write what happened, for programs")
+    add("--dry-run", action="store_true", help="print QEMU's command line and exit")
     return parser
 
 
