@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What moves a connection on once something has arrived for it: markers of a
- * hand-over, completions, room in a ring, or the end of a section in which a
- * process owned the socket. It finds out what is due now and calls who does it.
+ * Moves a connection on when something has happened to it: a marker of a hand-over, a
+ * completion or room in a ring has come, or a process has released the socket. This file
+ * decides what is due now, and calls the file that does it.
  *
- * All of it under the socket's slock. What touches the socket's queues waits until
- * nobody owns the socket, or for release_cb of the owner.
+ * Everything here runs under the socket's slock. What touches the socket's queues waits
+ * until nobody owns the socket, or runs in the owner's release_cb.
  */
 #include "offload/life/progress.h"
 #include "chimney_genl.h"

@@ -1,32 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The way back of a connection. In order:
+ * A connection comes back to Linux TCP. In order:
  *
- * 1. Somebody asks for it (ask.c): UPLOAD is set, the reason is noted, the connection goes
- *    into od->uploads. Who needs the socket back sleeps until DETACHED is set.
- * 2. upload_work() takes as many connections as have gathered. One that is still INITIATING
- *    waits in od->uploads_later until progress.c has made it OFFLOADED.
- * 3. terminate.c runs one TERMINATE for all of them. Each is TERMINATING from its FENCE on:
- *    nothing more is posted for it, and segments that arrive are held.
- * 4. The card answers for each connection. If it hands it over, terminate.c puts what came
- *    with it into the connection and sets FINAL. If it cannot now, the connection is
- *    OFFLOADED again and waits in od->uploads_later. If it does not in UPLOAD_MS, the
- *    connection is given up (ABANDONED).
- * 5. The card says on the completion ring that nothing follows, and events.c sets LAST.
- *    That may be before or after its answer. upload_work() sleeps MARKER_MS for it, then the
- *    connection waits in od->uploads_ending; after CHIMDRV_LATE_MS it goes on without.
- * 6. With LAST and FINAL the card is done: upload_end() gives up path and reference, and
- *    sets LET_GO, for which those sleep who want the card to have no connection.
- * 7. progress.c sees LAST and FINAL too. As soon as nobody owns the socket, or when its
- *    owner lets go, it has giveback.c put everything into the socket: it is HOST, and
- *    DETACHED is set. This step may wait for the socket's owner as long as it takes; only the
- *    card's own steps have deadlines.
+ * 1. Somebody asks for it (ask.c): UPLOAD is set, the reason is noted, and the connection
+ *    is added to od->uploads. A caller that needs the socket sleeps until DETACHED is set.
+ * 2. upload_work() takes all connections that have gathered there. If one is still
+ *    INITIATING, it waits in od->uploads_later until progress.c has made it OFFLOADED.
+ * 3. terminate.c runs one TERMINATE for all of them. From its FENCE on, a connection is
+ *    TERMINATING: nothing more is posted for it, and arriving segments are held.
+ * 4. The card answers for each connection. If it hands the connection over, terminate.c
+ *    stores what came with it in the conn and sets FINAL. If the card cannot do it now,
+ *    the connection is OFFLOADED again and waits in od->uploads_later. If the card has not
+ *    done it within UPLOAD_MS, the connection is given up (ABANDONED).
+ * 5. On the completion ring the card says that nothing follows, and events.c sets LAST.
+ *    This may happen before or after the card's answer. upload_work() sleeps up to
+ *    MARKER_MS for it; then the connection waits in od->uploads_ending. After
+ *    CHIMDRV_LATE_MS it goes on without LAST.
+ * 6. With LAST and FINAL the card is done. upload_end() drops the path and the target's
+ *    reference, and sets LET_GO, which wakes those that wait until the card has no
+ *    connection.
+ * 7. When LAST and FINAL are set, progress.c calls giveback.c: at once if nobody owns the
+ *    socket, else when its owner releases it. giveback.c puts everything into the socket;
+ *    the connection is then HOST, and DETACHED is set. This step may wait for the socket's
+ *    owner as long as it takes; only the card's own steps have deadlines.
  *
- * One fault is one connection's: a list that cannot be run is halved, down to one
- * connection, which is tried again later and in the end given up (10-host-stack.md).
+ * A fault affects one connection only. If a list cannot be run, it is halved, down to one
+ * connection; that one is tried again later, and given up in the end (10-host-stack.md).
  *
- * The lists are under od->lock, the works hold od->mutex throughout and take slock
- * for what they read and write of a connection.
+ * od->lock protects the lists. The works hold od->mutex throughout, and take slock for
+ * what they read and write of a connection.
  */
 #include "offload/life/upload.h"
 #include "offload/card/late.h"
