@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "ip_fragment.h"
 #include "wire.h"
 
 #define ETHERTYPE_IPV4	0x0800
@@ -13,7 +14,6 @@
 #define ETHERTYPE_VLAN	0x8100
 #define IPPROTO_TCP_NR	6
 #define IPV4_DF		0x4000
-#define IPV4_MF_OFFSET	0x3fff	/* more fragments, and the fragment offset */
 
 enum { OPT_END = 0, OPT_NOP = 1, OPT_SACK = 5, OPT_TIMESTAMPS = 8 };
 
@@ -184,7 +184,7 @@ static enum toe_wire_verdict parse_ipv4(const uint8_t *p, uint32_t len, struct t
 	total = get16(p + 2);
 	if (total < TOE_IPV4_HLEN)
 		return TOE_WIRE_BAD_IP;
-	if (p[9] != IPPROTO_TCP_NR || (get16(p + 6) & IPV4_MF_OFFSET))
+	if (p[9] != IPPROTO_TCP_NR || toe_ip_is_fragment(p))
 		return TOE_WIRE_OTHER;
 	if (total > len)
 		return TOE_WIRE_TRUNCATED;

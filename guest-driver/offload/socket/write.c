@@ -16,6 +16,7 @@
 #include "offload/od.h"
 #include "offload/requests.h"
 #include "offload/socket/tail.h"
+#include "offload/socket/tcp_info.h"
 
 /* ----------------------------------------------------------- from skbs to scatter lists */
 
@@ -224,21 +225,6 @@ static void expand_sndbuf(struct sock *sk)
 		WRITE_ONCE(sk->sk_sndbuf, sndmem);
 }
 
-/* What TCP_INFO and the kernel's autotuning see while the target runs the connection. */
-static void show_path(struct chimdrv_conn *conn)
-{
-	struct tcp_sock *tp = tcp_sk(conn->sk);
-
-	if (conn->snd.cwnd_bytes && tp->mss_cache) {
-		tcp_snd_cwnd_set(tp, clamp(conn->snd.cwnd_bytes / tp->mss_cache, 2u,
-					   tp->snd_cwnd_clamp));
-		tp->packets_out = tcp_snd_cwnd(tp);
-	}
-	if (conn->snd.srtt_us)
-		tp->srtt_us = conn->snd.srtt_us << 3;
-	chimdrv_compat_mstamp(tp);
-}
-
 /* Queues ours. Free what completed requests cover, from SND.UNA on without a gap. */
 void chimdrv_write_reap(struct chimdrv_conn *conn)
 {
@@ -261,7 +247,7 @@ void chimdrv_write_reap(struct chimdrv_conn *conn)
 	chimdrv_count_add(conn->cd, bytes_out, una - tcp_sk(sk)->snd_una);
 	chimdrv_write_ack(sk, una);
 	conn->seen.snd_una = una;
-	show_path(conn);
+	chimdrv_tcp_info_update(conn);
 	expand_sndbuf(sk);
 	if (sk->sk_socket && test_bit(SOCK_NOSPACE, &sk->sk_socket->flags))
 		sk->sk_write_space(sk);
