@@ -57,6 +57,24 @@ def test_a_growing_file_is_followed(tmp_path: Path) -> None:
         list(follower)
 
 
+def test_a_file_that_grows_while_it_is_read_is_followed(tmp_path: Path) -> None:
+    """The writer goes on just when the follower has come to the end of what there was."""
+    whole = write(tmp_path / "whole.pcapng", sample()).read_bytes()
+    growing = tmp_path / "growing.pcapng"
+
+    class Grows(pcapng.Follower):
+        def _bad(self, why: str, *kind: type[BadCapture]) -> BadCapture:
+            growing.write_bytes(whole)
+            return super()._bad(why, *kind)
+
+    for length in range(1, len(whole)):
+        growing.write_bytes(whole[:length])
+        follower = Grows(growing)
+        seen = list(follower)
+        growing.write_bytes(whole)
+        assert seen + list(follower) == sample()
+
+
 packets = st.builds(
     Packet, st.integers(0, 2**63), st.binary(max_size=300),
     st.sampled_from([HOST, TARGET, RECEIVED]), st.just(0),

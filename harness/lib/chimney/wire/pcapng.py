@@ -32,6 +32,10 @@ class BadCapture(HarnessError):
     """A capture file that cannot be read."""
 
 
+class CutShort(BadCapture):
+    """One that ends inside a block: it was cut, or is still being written."""
+
+
 @dataclass
 class Packet:
     """One captured frame; ns is nanoseconds since the epoch of the capture's clock."""
@@ -96,17 +100,19 @@ class Reader:
         while (block := self._block(stream)) is not None:
             yield block
 
-    def _bad(self, why: str) -> BadCapture:
-        return BadCapture(f"{self.path} is not a whole pcapng file: {why}.")
+    def _bad(self, why: str, kind: type[BadCapture] = BadCapture) -> BadCapture:
+        return kind(f"{self.path} is not a whole pcapng file: {why}.")
 
     def _block(self, stream: BinaryIO) -> tuple[int, bytes] | None:
         head = stream.read(8)
         if not head:
             return None
         if len(head) < 8:
-            raise self._bad("it ends inside a block header")
+            raise self._bad("it ends inside a block header", CutShort)
         if head[:4] == struct.pack("<I", SECTION):
             magic = stream.read(4)
+            if len(magic) < 4:
+                raise self._bad("it ends inside a block", CutShort)
             self._order = "<" if magic == struct.pack("<I", BYTE_ORDER) else ">"
             if magic != struct.pack(self._order + "I", BYTE_ORDER):
                 raise self._bad("its byte-order magic is wrong")
@@ -121,7 +127,7 @@ class Reader:
             raise self._bad(f"a block claims {total} bytes")
         body = stream.read(total - head_length)
         if len(body) != total - head_length:
-            raise self._bad("it ends inside a block")
+            raise self._bad("it ends inside a block", CutShort)
         if struct.unpack(self._order + "I", body[-4:])[0] != total:
             raise self._bad("the two lengths of a block differ")
         return kind, body[:-4]
@@ -181,9 +187,7 @@ class Follower(Reader):
     def _whole_block(self, stream: BinaryIO) -> tuple[int, bytes] | None:
         try:
             return self._block(stream)
-        except BadCapture:
-            if stream.read(1):
-                raise
+        except CutShort:
             return None
 
 
