@@ -90,4 +90,4 @@ def test_the_statuses_are_distinct_and_in_the_help(capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit):
         main.main(["--help"])
     said = " ".join(capsys.readouterr().out.split())
-    assert f"{STATUS_GOALS} when one is missed or not measured" in said
+    assert f"exits with {STATUS_GOALS} if one is missed or was not measured" in said

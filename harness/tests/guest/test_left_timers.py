@@ -24,6 +24,7 @@ from chimney.wire import pcapng
 TCP_USER_TIMEOUT, TCP_ULP = 18, 31
 TIMEOUT_MS = 3000
 PATIENCE = 60  # seconds
+TAIL_PROBES = "/proc/sys/net/ipv4/tcp_early_retrans"
 LATE = paced(10.0)  # seconds that a busy machine may add
 
 
@@ -276,11 +277,11 @@ def patient_peer(visit: Visit) -> Iterator[None]:
     assert device is not None
     route = [f"{guest}/32", "dev", device[1]]
     room.ip("route", "replace", *route, "rto_min", f"{PATIENCE}s")
-    room.run(["sysctl", "-qw", "net.ipv4.tcp_early_retrans=0"])
+    room.run(["sh", "-c", f"echo 0 >{TAIL_PROBES}"])
     try:
         yield
     finally:
-        room.run(["sysctl", "-qw", "net.ipv4.tcp_early_retrans=3"])
+        room.run(["sh", "-c", f"echo 3 >{TAIL_PROBES}"])
         room.ip("route", "delete", *route)
 
 
