@@ -40,7 +40,8 @@ LONGER_THAN_RTO = 0.45  # seconds; no RTO here is far from 200 ms
 
 def a_reader_without_room(stage: Stage) -> None:
     """RIN-4, RRQ-22: refused and partial verdicts, and what re-arms indications after them. With
-    one size of buffer and one pattern of writes a kernel may find room for all or nothing each time.
+    one size of buffer and one pattern of writes a kernel may have room for all or nothing each
+    time.
     """
     pairs = [Pair(stage, "--pause", "4000", "--rcvbuf", size) for size in
              ("20000", "40000", "80000", "160000")]
