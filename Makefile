@@ -7,8 +7,26 @@
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 
-KERNELS ?= 6.1 6.12
+# Only `make tomorrow` takes packages of testing and unstable, and says so to private-apt itself.
+unexport CHIMNEY_APT_SUITE
+
+KERNELS ?= 6.1 6.12 7.3
+# The guest kernel of demo and vm, also one that is not in the list, such as newest; the series of the debug kernel.
+KERNEL ?=
+kernels = $(KERNELS) $(filter-out $(KERNELS),$(KERNEL))
+with = $(if $(KERNEL),--kernel $(KERNEL))
+debug = debug$(patsubst %,-%,$(filter-out 6.12,$(KERNEL)))
 ARGS ?=
+
+# QEMU=VERSION, or the path of a program: which QEMU is built, and which one the harness runs.
+ifneq ($(QEMU),)
+export CHIMNEY_QEMU := $(QEMU)
+endif
+
+# SHARD=k/n goes with the check verbs: the kth of n parts of their tests. What is no shard is refused before anything is
+# built, by pytest itself.
+.shard: setup
+	@$(if $(SHARD),cd harness && /usr/bin/python3 -m pytest --shard "$$SHARD" --markers >/dev/null)
 
 help: ## print this list
 	@awk -F': .*## ' '/^##@ / { printf "%s%s\n", sep, substr($$0, 5); sep = "\n" } \
@@ -17,28 +35,31 @@ help: ## print this list
 ##@ See it work
 
 demo: all ## boot a VM and move live connections between Linux TCP and the card; first time: set up and build all
-	@harness/demo $(ARGS)
+	@harness/demo $(with) $(ARGS)
 
 vm: all ## open a shell in a VM with driver, tools and network up, iperf3 and curl among them
-	@harness/chimney run --bin iperf3 --bin curl $(ARGS)
+	@harness/chimney run $(with) --bin iperf3 --bin curl $(ARGS)
 
-##@ Test (ARGS are for pytest)
+##@ Test (ARGS are for pytest; SHARD=2/4 with check verbs: the second quarter of the tests)
 
 test: setup ## run one test: T=tests/FILE.py, T=tests/FILE.py::NAME, or a part of its name
 	@harness/setup/one-test "$$T" $(ARGS)
 
-check-fast: qemu-asan engine-test ## run the tests that need no VM, in under a minute
+check-fast: .shard qemu-asan engine-test ## run the tests that need no VM, in under a minute
 	@harness/setup/pytest check-fast 'not vm and not slow and not debug and not long' $(ARGS)
 
-check: all qemu-asan engine-test ## run all tests but the debug and long ones
-	@harness/setup/pytest check 'not debug and not long' $(ARGS)
+check: .shard all qemu-asan engine-test ## run all tests but the debug and long ones
+	@JOBS=$${JOBS:-$$(($$(nproc) + 1))} harness/setup/pytest check 'not debug and not long' $(ARGS)
 
-check-debug: all debug-kernel ## run the guest suite on the debug kernel (KASAN, lockdep and others)
-	@guest-driver/build debug
-	@CHIMNEY_PACE=4 JOBS=$${JOBS:-1} harness/setup/pytest check-debug 'debug' $(ARGS)
+check-debug: .shard all debug-kernel ## run the guest suite on the debug kernel (KASAN, lockdep and others; KERNEL=7.3: on that one)
+	@guest-driver/build $(debug)
+	@CHIMNEY_DEBUG_KERNEL=$(debug) CHIMNEY_PACE=4 JOBS=$${JOBS:-1} harness/setup/pytest check-debug 'debug' $(ARGS)
 
-check-long: all qemu-asan engine-test ## run the long tests (many seeds, many bytes), and all of those that check draws from
+check-long: .shard all qemu-asan engine-test ## run the long tests (many seeds, many bytes), and all of those that check draws from
 	@harness/setup/pytest check-long 'long or drawn' $(ARGS)
+
+tomorrow: setup ## build driver and device against what Debian testing and unstable have, and print what breaks
+	@harness/setup/tomorrow $(ARGS)
 
 mutants: all ## break rules in turn, each founding one among them, and see their tests fail
 	@harness/mutants/run $(ARGS)
@@ -75,7 +96,7 @@ all: setup qemu engine kernels driver images ## build every part, without runnin
 setup: ## install the Debian packages that are missing
 	@harness/setup/host-packages
 
-qemu: setup ## build QEMU with the chimney device
+qemu: setup ## build QEMU with the chimney device (QEMU=11.1: that version; with any other verb: to run on it)
 	@qemu-device/overlay/build
 
 qemu-asan: qemu ## build QEMU once more with device and engine under ASan and UBSan
@@ -88,19 +109,19 @@ engine-test: engine ## build the engine's unit tests and simulations
 	@$(MAKE) -s -C qemu-device/engine tests
 
 kernels: setup ## fetch the guest kernels
-	@images/kernels $(KERNELS)
+	@images/kernels $(kernels)
 
 driver: kernels ## build chimney.ko for each guest kernel, and chimneyctl
-	@guest-driver/build $(KERNELS)
+	@guest-driver/build $(kernels)
 	@guest-driver/tools/build
 
 images: driver ## build a guest image for each kernel, and with it the base that runs use
-	@for kernel in $(KERNELS); do \
+	@for kernel in $(kernels); do \
 		images/mkinitramfs --kernel $$kernel --out build/images/guest-$$kernel.cpio || exit 1; done
 
-debug-kernel: setup ## build the debug kernel from Debian's Linux source
+debug-kernel: setup ## build the debug kernel from Debian's Linux source (of 6.12; KERNEL=7.3: of that)
 	@harness/setup/host-packages debug
-	@images/debug-kernel
+	@images/debug-kernel $(KERNEL)
 
 clean: ## remove everything that was built; what was downloaded stays
 	@harness/setup/clean
@@ -110,5 +131,5 @@ clean: ## remove everything that was built; what was downloaded stays
 install: ## install the driver's sources for DKMS, chimneyctl, manual pages and completions (DESTDIR=, PREFIX=/usr)
 	@guest-driver/install
 
-.PHONY: help demo vm test check-fast check check-debug check-long mutants fresh bench sizes lint abi conformance \
+.PHONY: help demo vm test check-fast check check-debug check-long tomorrow mutants fresh bench sizes lint abi conformance \
 	all setup qemu qemu-asan engine engine-test kernels driver images debug-kernel clean install

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The generic netlink family "chimney", shared by driver and chimneyctl. Only
- * names and numbers; attributes say their type beside them.
+ * The generic netlink family "chimney", shared by driver and chimneyctl. Only names and
+ * numbers, and one sentence that both say; the comment beside an attribute says its type.
  */
 #ifndef CHIMNEY_GENL_H
 #define CHIMNEY_GENL_H
@@ -9,6 +9,11 @@
 #define CHIMNEY_GENL_NAME	"chimney"
 #define CHIMNEY_GENL_VERSION	1
 #define CHIMNEY_GENL_GROUP	"events"
+
+/* What EPROTONOSUPPORT says for OFFLOAD and for a POLICY that hands over; also in the log. */
+#define CHIMNEY_UNKNOWN_KERNEL							\
+	"the driver has not been checked with this kernel, so it hands no connection over; " \
+	"its parameter any_kernel=1 overrides that"
 
 enum chimney_cmd {
 	CHIMNEY_CMD_UNSPEC,
@@ -43,9 +48,9 @@ enum chimney_attr {
 	CHIMNEY_A_ABORTIVE,	/* flag */
 	CHIMNEY_A_DONE,		/* u32 connections */
 	CHIMNEY_A_REFUSED,	/* u32 connections */
-	CHIMNEY_A_REASON,	/* string: first refusal, or why it went back */
+	CHIMNEY_A_REASON,	/* string: first refusal, or why it was uploaded */
 	CHIMNEY_A_MODE,		/* u32 enum chimney_policy */
-	CHIMNEY_A_UNUSED,	/* its number was that of a seed */
+	CHIMNEY_A_UNUSED,	/* was the number of a seed */
 	CHIMNEY_A_STATE,	/* string */
 	CHIMNEY_A_HANDLE,	/* u32 */
 	CHIMNEY_A_PAIR,		/* u32 */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The module and the PCI driver: binding a card, letting it go, putting it to sleep. The
+ * The module and the PCI driver: probe, remove, suspend, and recovery of bus errors. The
  * only file that knows both halves.
  */
 #include <linux/module.h>
@@ -91,7 +91,7 @@ static struct chimdrv_dev *dev_create(struct pci_dev *pdev)
 	return cd;
 }
 
-/* Card, admin pair and netdev work; the network device is not visible yet. */
+/* Card, admin pair and netdev work; the netdev is not registered yet. */
 static int dev_start(struct chimdrv_dev *cd)
 {
 	int err;
@@ -207,7 +207,7 @@ static void remove(struct pci_dev *pdev)
 	dev_free(cd);
 }
 
-/* rtnl. Connections go back to the kernel if the card still answers, then it is stopped. */
+/* rtnl. Upload the connections if the card still answers, then stop it. */
 static void put_to_sleep(struct chimdrv_dev *cd)
 {
 	set_bit(CHIMDRV_DEV_ASLEEP, &cd->bits);
@@ -224,13 +224,9 @@ static int wake_up_card(struct chimdrv_dev *cd)
 	int err;
 
 	clear_bit(CHIMDRV_DEV_ASLEEP, &cd->bits);
-	err = chimdrv_recover_start(cd);
-	if (!err && netif_running(cd->net->netdev))
-		err = chimdrv_net_up(cd->net);
+	err = chimdrv_recover_wake(cd);
 	if (err)
 		dev_err(cd->dev, "the card does not come back: %d\n", err);
-	else
-		netif_device_attach(cd->net->netdev);
 	return err;
 }
 
@@ -270,19 +266,31 @@ static DEFINE_SIMPLE_DEV_PM_OPS(pm_ops, suspend, resume);
 
 /* ----------------------------------------------------------- errors of the bus */
 
+/* Nobody wakes the card any more. */
+static void mark_gone(struct chimdrv_dev *cd)
+{
+	set_bit(CHIMDRV_DEV_GONE, &cd->bits);
+	clear_bit(CHIMDRV_DEV_ASLEEP, &cd->bits);
+}
+
+/*
+ * The connections end here, whatever becomes of the card: up to 6.17 a driver is not told
+ * of a recovery that fails, and later ones call this once more, with perm_failure.
+ */
 static pci_ers_result_t error_detected(struct pci_dev *pdev, pci_channel_state_t state)
 {
 	struct chimdrv_dev *cd = pci_get_drvdata(pdev);
 
 	if (state == pci_channel_io_normal)
 		return PCI_ERS_RESULT_CAN_RECOVER;
-	/* nobody resumes a card that is gone: its connections end by reset_work, at once */
 	if (state == pci_channel_io_perm_failure)
-		set_bit(CHIMDRV_DEV_GONE, &cd->bits);
+		mark_gone(cd);
 	else
 		set_bit(CHIMDRV_DEV_ASLEEP, &cd->bits);
 	chimdrv_dev_fail(cd, "error on the PCI bus");
 	chimdrv_dev_fail_wait(cd);
+	queue_work(cd->wq, &cd->reset_work);
+	flush_work(&cd->reset_work);
 	return state == pci_channel_io_perm_failure ? PCI_ERS_RESULT_DISCONNECT :
 						      PCI_ERS_RESULT_NEED_RESET;
 }
@@ -292,8 +300,7 @@ static pci_ers_result_t slot_reset(struct pci_dev *pdev)
 	struct chimdrv_dev *cd = pci_get_drvdata(pdev);
 
 	if (pci_enable_device_mem(pdev)) {
-		set_bit(CHIMDRV_DEV_GONE, &cd->bits);
-		clear_bit(CHIMDRV_DEV_ASLEEP, &cd->bits);
+		mark_gone(cd);
 		queue_work(cd->wq, &cd->reset_work);
 		return PCI_ERS_RESULT_DISCONNECT;
 	}
@@ -311,7 +318,7 @@ static void error_resume(struct pci_dev *pdev)
 		queue_work(cd->wq, &cd->reset_work);
 }
 
-/* A reset that somebody asked for through sysfs. */
+/* A reset requested through sysfs. */
 static void reset_prepare(struct pci_dev *pdev)
 {
 	struct chimdrv_dev *cd = pci_get_drvdata(pdev);

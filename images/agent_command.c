@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Runs commands: owns the processes, their pipes and what is buffered for their standard input.
- * Called by the agent's main loop only. Each command is a session of its own, so that a kill
- * reaches what it started. A command that hangs costs its table entry and nothing else: no call
- * here waits for it.
+ * Called by the agent's main loop only. agent_spawn.c starts each, in a session of its own. A
+ * command that hangs costs its table entry and nothing else: no call here waits for it.
  */
 #define _GNU_SOURCE
 #include "agent_command.h"
 
+#include "agent_spawn.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,11 +20,6 @@
 #include <unistd.h>
 
 #define STDIN_MAX	 (256u * 1024u)
-#define STRINGS_MAX	 1024u
-
-#define EXEC_STDIN	 1u /* the harness sends standard input; else it is /dev/null */
-#define EXEC_MERGE	 2u /* standard error goes where standard output goes */
-#define EXEC_TERMINAL	 4u /* all three are a terminal of its own */
 
 #define END_OF_INPUT	 4 /* what a user types at a terminal for it: Ctrl-D */
 
@@ -46,15 +41,6 @@ struct command {
 	struct rusage usage;
 	uint64_t started_ns;
 	uint64_t ended_ns;
-};
-
-/* What an exec frame asks for; all pointers go into the frame's copy. */
-struct request {
-	uint32_t flags;
-	struct winsize size;
-	char *cwd;
-	char *argv[STRINGS_MAX + 1];
-	char *envp[STRINGS_MAX + 1];
 };
 
 static struct command commands[COMMANDS_MAX];
@@ -83,13 +69,6 @@ static struct command *command_new(void)
 	return NULL;
 }
 
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
 static void command_release(struct command *cmd)
 {
 	close_fd(&cmd->in_fd);
@@ -110,190 +89,26 @@ static void refuse(struct link *link, uint32_t id, int error, const char *what)
 	link_queue(link, FRAME_ERROR, id, payload, 4 + length);
 }
 
-/* Take the next string of an exec frame; NULL when the frame ends before it does. */
-static char *next_string(char **at, const char *end)
-{
-	char *string = *at;
-	char *nul = memchr(string, '\0', (size_t)(end - string));
-
-	if (!nul)
-		return NULL;
-	*at = nul + 1;
-	return string;
-}
-
-static bool parse_strings(char **at, const char *end, size_t count, char **list)
-{
-	for (size_t i = 0; i < count; i++) {
-		list[i] = next_string(at, end);
-		if (!list[i])
-			return false;
-	}
-	list[count] = NULL;
-	return true;
-}
-
-static struct winsize read_size(const uint8_t *at)
-{
-	return (struct winsize){ .ws_row = get_le16(at), .ws_col = get_le16(at + 2) };
-}
-
-/*
- * Flags, counts, the size of a terminal, then strings: directory, arguments, environment.
- * text is a copy of the frame's payload.
- */
-static bool parse_request(char *text, size_t length, struct request *req)
-{
-	const uint8_t *head = (const uint8_t *)text;
-	const char *end = text + length;
-	size_t argc, envc;
-	char *at = text + 8;
-
-	if (length < 8)
-		return false;
-	req->flags = get_le32(head);
-	if (req->flags & EXEC_TERMINAL) {
-		if (length < 12)
-			return false;
-		req->size = read_size(head + 8);
-		at += 4;
-	}
-	argc = get_le16(head + 4);
-	envc = get_le16(head + 6);
-	if (argc == 0 || argc > STRINGS_MAX || envc > STRINGS_MAX)
-		return false;
-	req->cwd = next_string(&at, end);
-	return req->cwd && parse_strings(&at, end, argc, req->argv) &&
-	       parse_strings(&at, end, envc, req->envp);
-}
-
-static void child_setup(const struct request *req, const int in[2], const int out[2],
-			const int err[2])
-{
-	sigset_t none;
-	int stdin_fd = in[0] >= 0 ? in[0] : open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-	setsid();
-	if (req->flags & EXEC_TERMINAL)
-		ioctl(stdin_fd, TIOCSCTTY, 0);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
-	dup2(stdin_fd, STDIN_FILENO);
-	dup2(out[1], STDOUT_FILENO);
-	dup2(req->flags & (EXEC_MERGE | EXEC_TERMINAL) ? out[1] : err[1], STDERR_FILENO);
-	for (char *const *e = req->envp; *e; e++)
-		putenv(*e);
-}
-
-/* Only returns when the program could not be started: writes errno for the parent to read. */
-static void child_run(const struct request *req, const int in[2], const int out[2],
-		      const int err[2], int report_fd)
-{
-	int error;
-
-	child_setup(req, in, out, err);
-	if (*req->cwd == '\0' || chdir(req->cwd) == 0)
-		execvp(req->argv[0], req->argv);
-	error = errno;
-	if (write(report_fd, &error, sizeof(error)) < 0)
-		_exit(126);
-	_exit(127);
-}
-
-/* Fork and wait until the exec has happened. 0, or the errno with which it failed. */
-static int spawn(const struct request *req, pid_t *pid, const int in[2], const int out[2],
-		 const int err[2])
-{
-	int report[2];
-	int error = 0;
-	ssize_t n;
-
-	if (pipe2(report, O_CLOEXEC))
-		return errno;
-	*pid = fork();
-	if (*pid < 0) {
-		error = errno;
-		close(report[0]);
-		close(report[1]);
-		return error;
-	}
-	if (*pid == 0)
-		child_run(req, in, out, err, report[1]);
-	close(report[1]);
-	do
-		n = read(report[0], &error, sizeof(error));
-	while (n < 0 && errno == EINTR);
-	close(report[0]);
-	if (n == sizeof(error)) {
-		waitpid(*pid, NULL, 0);
-		return error;
-	}
-	return 0;
-}
-
-static void close_pipe(int p[2])
-{
-	close_fd(&p[0]);
-	close_fd(&p[1]);
-}
-
-/* A terminal whose one side is the command's, for input and output, and whose other is ours. */
-static int open_terminal(const struct winsize *size, int in[2], int out[2])
-{
-	char path[64];
-
-	in[1] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (in[1] < 0 || grantpt(in[1]) || unlockpt(in[1]) ||
-	    ptsname_r(in[1], path, sizeof(path)) || ioctl(in[1], TIOCSWINSZ, size))
-		return errno;
-	out[0] = fcntl(in[1], F_DUPFD_CLOEXEC, 0);
-	in[0] = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	out[1] = fcntl(in[0], F_DUPFD_CLOEXEC, 0);
-	return out[0] < 0 || in[0] < 0 || out[1] < 0 ? errno : 0;
-}
-
-static int open_pipes(const struct request *req, int in[2], int out[2], int err[2])
-{
-	if (req->flags & EXEC_TERMINAL)
-		return open_terminal(&req->size, in, out);
-	if ((req->flags & EXEC_STDIN && pipe2(in, O_CLOEXEC)) || pipe2(out, O_CLOEXEC) ||
-	    (!(req->flags & EXEC_MERGE) && pipe2(err, O_CLOEXEC)))
-		return errno;
-	return 0;
-}
-
 static int start(struct command *cmd, const struct request *req)
 {
-	int in[2] = {-1, -1}, out[2] = {-1, -1}, err[2] = {-1, -1};
-	int error = open_pipes(req, in, out, err);
+	struct spawned process;
+	int error;
 
-	if (!error && req->flags & (EXEC_STDIN | EXEC_TERMINAL)) {
+	if (req->flags & (EXEC_STDIN | EXEC_TERMINAL)) {
 		cmd->in_data = malloc(STDIN_MAX);
-		error = cmd->in_data ? 0 : ENOMEM;
+		if (!cmd->in_data)
+			return ENOMEM;
 	}
-	if (!error)
-		error = spawn(req, &cmd->pid, in, out, err);
+	error = spawn(req, &process);
 	if (error) {
 		free(cmd->in_data);
 		cmd->in_data = NULL;
-		close_pipe(in);
-		close_pipe(out);
-		close_pipe(err);
 		return error;
 	}
-	close_fd(&in[0]);
-	close_fd(&out[1]);
-	close_fd(&err[1]);
 	cmd->terminal = req->flags & EXEC_TERMINAL;
-	cmd->in_fd = in[1];
-	cmd->out_fd[0] = out[0];
-	cmd->out_fd[1] = err[0];
-	for (size_t i = 0; i < 2; i++)
-		if (cmd->out_fd[i] >= 0)
-			fcntl(cmd->out_fd[i], F_SETFL, O_NONBLOCK);
-	if (cmd->in_fd >= 0)
-		fcntl(cmd->in_fd, F_SETFL, O_NONBLOCK);
+	cmd->pid = process.pid;
+	cmd->in_fd = process.in_fd;
+	memcpy(cmd->out_fd, process.out_fd, sizeof(cmd->out_fd));
 	return 0;
 }
 
@@ -306,7 +121,7 @@ void command_exec(struct link *link, const struct frame *frame)
 	int error;
 
 	memcpy(text, frame->payload, frame->length);
-	if (!parse_request(text, frame->length, &req)) {
+	if (!request_parse(text, frame->length, &req)) {
 		refuse(link, frame->id, EINVAL, "malformed exec frame");
 		return;
 	}
@@ -371,7 +186,7 @@ void command_resize(const struct frame *frame)
 
 	if (!cmd || !cmd->terminal || cmd->in_fd < 0 || frame->length < 4)
 		return;
-	size = read_size(frame->payload);
+	size = request_size(frame->payload);
 	ioctl(cmd->in_fd, TIOCSWINSZ, &size);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Commands that the agent runs for the harness: what the main loop needs to drive them.
- * agent_command.c owns the processes and their pipes.
+ * agent_command.c owns the processes and their pipes, agent_spawn.c starts them.
  */
 #ifndef CHIMNEY_AGENT_COMMAND_H
 #define CHIMNEY_AGENT_COMMAND_H

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * mmio.c - the registers: one table with offset, name and what reading and
- * writing do. Spec chapter 2.
+ * mmio.c - the registers: one table with offset, name, and read and write
+ * functions. Spec chapter 2.
  *
  * An access of the wrong size, alignment, place or direction is logged as a
- * guest error and has no effect; a read of that kind answers 0 (REG-D1).
+ * guest error and has no effect; such a read returns 0 (REG-D1).
  */
 
 #include "qemu/osdep.h"
 #include "qemu/units.h"
-#include "qemu/log.h"
+#include "hw/pci/msix.h"
 #include "commands/admin.h"
 #include "core/chimdev.h"
 #include "core/core.h"
 #include "core/faults.h"
 #include "core/irq.h"
+#include "core/refusal.h"
 #include "rings/pair.h"
 #include "rings/ring.h"
 #include "mmio.h"
@@ -32,9 +33,18 @@ struct ChimdevReg {
     uint32_t arg;
 };
 
+/* What was written to a register, and what may be. */
+static void refuse(ChimdevState *s, enum chimdev_why why, const ChimdevReg *r,
+                   uint32_t v, const char *allowed)
+{
+    chimdev_refuse(s, why, &(ChimdevRefused) {
+        .field = r->name, .offset = r->offset, .found = v, .allowed = allowed,
+    });
+}
+
 /*
- * The backend's abilities bound what the driver can be promised about received
- * frames.
+ * Features of received frames are offered only as far as the backend supports
+ * them.
  */
 static uint64_t features(const ChimdevState *s)
 {
@@ -70,12 +80,17 @@ static uint32_t read_drv_features(ChimdevState *s, const ChimdevReg *r)
 static void write_drv_features(ChimdevState *s, const ChimdevReg *r,
                                uint32_t v)
 {
+    uint32_t offered = features(s) >> (32 * r->arg);
+
     if (s->ctrl & CHIM_CTRL_ENABLE) {
-        qemu_log_mask(LOG_GUEST_ERROR, "chimney: features are fixed while "
-                      "CTRL.ENABLE is set\n");
+        refuse(s, CHIMDEV_WHY_REG_D3_FEATURES, r, v, "a write before ENABLE");
         return;
     }
-    s->drv_features[r->arg] = v & features(s) >> (32 * r->arg);
+    if (v & ~offered) {
+        refuse(s, CHIMDEV_WHY_REG_H4_FEATURES, r, v & ~offered,
+               "bits of FEATURES_LO and FEATURES_HI");
+    }
+    s->drv_features[r->arg] = v & offered;
 }
 
 static uint32_t read_ctrl(ChimdevState *s, const ChimdevReg *r)
@@ -88,6 +103,13 @@ static void write_ctrl(ChimdevState *s, const ChimdevReg *r, uint32_t v)
     bool enabled = s->ctrl & CHIM_CTRL_ENABLE;
 
     trace_chimdev_ctrl(v);
+    if (s->count[CHIMDEV_LAYER_TCP] && chimdev_alive(s) &&
+        ((v & CHIM_CTRL_RESET) || !(v & CHIM_CTRL_ENABLE))) {
+        chimdev_refuse(s, CHIMDEV_WHY_LIFE_H1_RESET, &(ChimdevRefused) {
+            .field = "connections", .offset = r->offset,
+            .found = s->count[CHIMDEV_LAYER_TCP], CHIMDEV_RANGE(0, 0),
+        });
+    }
     if (v & CHIM_CTRL_RESET) {
         chimdev_reset(s);
         return;
@@ -97,7 +119,8 @@ static void write_ctrl(ChimdevState *s, const ChimdevReg *r, uint32_t v)
     } else if (!enabled && (v & CHIM_CTRL_ENABLE) &&
                !(s->status & CHIM_STATUS_FATAL)) {
         s->ctrl = CHIM_CTRL_ENABLE;
-        if (chimdev_admin_enable(s)) {
+        if (chimdev_admin_enable(s) &&
+            !chimdev_fault_withholds(s, CHIMDEV_FAULT_READY)) {
             s->status |= CHIM_STATUS_READY;
             s->admin_awake = true; /* entries may be there already (RING-D8) */
             chimdev_nic_set_offloads(s);
@@ -169,8 +192,7 @@ static uint32_t read_admin(ChimdevState *s, const ChimdevReg *r)
 static void write_admin(ChimdevState *s, const ChimdevReg *r, uint32_t v)
 {
     if (s->ctrl & CHIM_CTRL_ENABLE) {
-        qemu_log_mask(LOG_GUEST_ERROR, "chimney: the admin pair's registers "
-                      "are fixed while CTRL.ENABLE is set\n");
+        refuse(s, CHIMDEV_WHY_REG_H2_LATCHED, r, v, "a write before ENABLE");
         return;
     }
     s->admin_reg[r->arg] = v;
@@ -188,11 +210,18 @@ static void write_scratch(ChimdevState *s, const ChimdevReg *r, uint32_t v)
 
 static void write_test_irq(ChimdevState *s, const ChimdevReg *r, uint32_t v)
 {
-    if (v <= s->npairs) {
-        chimdev_irq_raise(s, v);
-    } else {
-        qemu_log_mask(LOG_GUEST_ERROR, "chimney: there is no vector %u\n", v);
+    if (v > s->npairs) {
+        chimdev_refuse(s, CHIMDEV_WHY_VECTOR, &(ChimdevRefused) {
+            .field = r->name, .offset = r->offset, .found = v,
+            CHIMDEV_RANGE(0, s->npairs),
+        });
+        return;
     }
+    if (msix_enabled(&s->parent_obj) && !chimdev_bus_master(s)) {
+        refuse(s, CHIMDEV_WHY_REG_H6_MESSAGE, r, v,
+               "a vector when bus mastering is on");
+    }
+    chimdev_irq_raise(s, v);
 }
 
 #define REG(suffix, rd, wr, value) \
@@ -269,9 +298,10 @@ static void doorbell(ChimdevState *s, uint32_t id, uint32_t value)
     }
     r = chimdev_pair_ring(s, id);
     if (!r) {
-        trace_chimdev_refused_doorbell(id, value);
-        qemu_log_mask(LOG_GUEST_ERROR, "chimney: doorbell of ring %u, which "
-                      "does not exist\n", id);
+        chimdev_refuse(s, CHIMDEV_WHY_REG_H3_DOORBELL, &(ChimdevRefused) {
+            .at = &(ChimdevAt) { id, value }, .field = "doorbell",
+            .offset = CHIM_REG_DOORBELL + 4 * id,
+        });
         return;
     }
     trace_chimdev_doorbell(id, value);
@@ -295,11 +325,24 @@ static void doorbell(ChimdevState *s, uint32_t id, uint32_t value)
     chimdev_kick(s);
 }
 
-static void refuse(const char *what, hwaddr addr, unsigned size)
+/* r: the register, if there is one at this place. */
+static void refuse_access(ChimdevState *s, const ChimdevReg *r, bool write,
+                          hwaddr addr, unsigned size)
 {
-    trace_chimdev_refused_access(what, addr, size);
-    qemu_log_mask(LOG_GUEST_ERROR, "chimney: %s of %u bytes at 0x%" HWADDR_PRIx
-                  " is no register access\n", what, size, addr);
+    ChimdevRefused what = {
+        .field = r ? r->name : write ? "write" : "read", .offset = addr,
+    };
+
+    if (size != 4 || addr % 4) {
+        what.found = size;
+        what.allowed = "4 aligned bytes";
+        chimdev_refuse(s, CHIMDEV_WHY_REG_H1_SIZE, &what);
+    } else if (!r) {
+        chimdev_refuse(s, CHIMDEV_WHY_REG_D1_REGISTER, &what);
+    } else {
+        what.allowed = write ? "reads only" : "writes only";
+        chimdev_refuse(s, CHIMDEV_WHY_REG_D1_DIRECTION, &what);
+    }
 }
 
 static uint64_t mmio_read(void *opaque, hwaddr addr, unsigned size)
@@ -309,7 +352,7 @@ static uint64_t mmio_read(void *opaque, hwaddr addr, unsigned size)
     uint32_t v;
 
     if (!r || !r->read) {
-        refuse("read", addr, size);
+        refuse_access(s, r, false, addr, size);
         return 0;
     }
     v = r->read(s, r);
@@ -327,7 +370,7 @@ static void do_write(ChimdevState *s, hwaddr addr, uint64_t v, unsigned size)
     }
     r = find_reg(addr, size);
     if (!r || !r->write) {
-        refuse("write", addr, size);
+        refuse_access(s, r, true, addr, size);
         return;
     }
     trace_chimdev_reg_write(r->name, v);
@@ -338,7 +381,7 @@ static void mmio_write(void *opaque, hwaddr addr, uint64_t v, unsigned size)
 {
     ChimdevState *s = opaque;
 
-    /* QEMU's re-entrancy guard keeps such writes out of a run */
+    /* QEMU's re-entrancy guard keeps such writes from reaching a run */
     if (chimdev_enter(s)) {
         do_write(s, addr, v, size);
         chimdev_leave(s);
@@ -346,8 +389,8 @@ static void mmio_write(void *opaque, hwaddr addr, uint64_t v, unsigned size)
 }
 
 /*
- * Every access reaches the functions above as it was made, so that they can
- * refuse it.
+ * Let every access reach the functions above with its own size, so that they
+ * can refuse it.
  */
 const MemoryRegionOps chimdev_mmio_ops = {
     .read = mmio_read,

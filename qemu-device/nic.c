@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * nic.c - QEMU's net layer: backends, their abilities, and the way a received
- * frame takes into the device: to the target if it wants it, else by the raw
- * path to rx.c. Frames go out by nic_out.c.
+ * nic.c - QEMU's net layer: backends, their abilities, and the path of a
+ * received frame into the device: to the target if it wants the frame, else by
+ * the raw path to rx.c. nic_out.c sends frames.
  *
- * A backend may answer inside the call that sends (slirp does): frames that
- * come while the device runs are only queued, within a bound.
+ * A backend may answer from inside the call that sends (slirp does): frames
+ * that arrive during a run are only queued, up to a bound.
  */
 
 #include "qemu/osdep.h"
@@ -14,6 +14,7 @@
 #include "standard-headers/linux/virtio_net.h"
 #include "core/chimdev.h"
 #include "core/core.h"
+#include "core/qemu_compat.h"
 #include "data/target.h"
 #include "port/capture.h"
 #include "port/filter.h"
@@ -80,7 +81,7 @@ static void raw_segment(void *opaque, const uint8_t *frame, size_t len)
 }
 
 /*
- * REG-D7: what the driver has not accepted is undone before it sees the frame.
+ * REG-D7: undo offloads that the driver did not accept before it gets a frame.
  */
 static void raw_path(ChimdevState *s, const ChimdevVnet *vnet,
                      const uint8_t *data, uint32_t len)
@@ -147,7 +148,7 @@ static void take_frame(ChimdevState *s, const uint8_t *data, uint32_t len)
     rx_frame(s, &vnet, data, len);
 }
 
-/* The device runs, this call comes from inside its own sending: only queue. */
+/* This call comes from inside the device's own sending: only queue. */
 static bool defer_frame(ChimdevState *s, const struct iovec *iov, int cnt,
                         size_t size)
 {
@@ -181,8 +182,8 @@ void chimdev_nic_take_deferred(ChimdevState *s)
 }
 
 /*
- * Frames of the target must not wait behind others: then nothing is held up,
- * but dropped.
+ * Frames for the target must not wait behind others. So while connections are
+ * offloaded, nothing is held up; raw frames are dropped instead.
  */
 static bool rx_held_up(ChimdevState *s)
 {
@@ -198,8 +199,8 @@ static bool rx_held_up(ChimdevState *s)
 }
 
 /*
- * A tap keeps what we cannot take yet, and then the kernel's queue does. That
- * is better than to lose it, as long as the host alone has connections.
+ * A tap keeps what we cannot take yet, in the kernel's queue in the end. That
+ * beats dropping it, as long as no connection is offloaded.
  */
 static bool rx_must_wait(ChimdevState *s, const struct iovec *iov, int cnt)
 {
@@ -255,8 +256,8 @@ static ssize_t nic_receive(NetClientState *nc, const uint8_t *buf, size_t size)
 }
 
 /*
- * A backend was told to keep its frames; let it try again if there is room
- * now.
+ * If a backend was told to keep its frames, let it try again once there is
+ * room.
  */
 void chimdev_nic_resume_rx(ChimdevState *s)
 {
@@ -277,7 +278,7 @@ static void nic_link_changed(NetClientState *nc)
 
     trace_chimdev_link(chimdev_link_up(s));
     if (chimdev_alive(s)) {
-        /* the next run tells the driver; a stopped VM has none (LIFE-D3) */
+        /* the next run tells the driver; there is none if stopped (LIFE-D3) */
         s->link_event = true;
         chimdev_kick(s);
     }
@@ -300,8 +301,7 @@ void chimdev_nic_set_offloads(ChimdevState *s)
         return;
     }
     for (unsigned q = 0; q < s->nqueues; q++) {
-        qemu_set_offload(qemu_get_subqueue(s->nic, q)->peer, csum, lro, lro,
-                         lro, 0, 0, 0);
+        chimdev_set_offload(qemu_get_subqueue(s->nic, q)->peer, csum, lro);
     }
 }
 
@@ -329,8 +329,8 @@ void chimdev_nic_init(ChimdevState *s)
 }
 
 /*
- * Frames that a backend keeps for us are on their way, as on a wire: it may
- * have taken a part of one already, and it says when it takes more.
+ * Frames that a backend keeps for us count as still on the wire: leave them.
+ * It may have taken part of one already, and will say when it takes more.
  */
 void chimdev_nic_reset(ChimdevState *s)
 {

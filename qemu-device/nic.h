@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * nic.h - the way from QEMU's net layer into the card.
+ * nic.h - from QEMU's net layer into the card.
  */
 #ifndef CHIMDEV_NIC_H
 #define CHIMDEV_NIC_H

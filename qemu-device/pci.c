@@ -3,7 +3,7 @@
  * pci.c - the chimney PCI device as QEMU sees it: type, properties, PCI
  * capabilities, life cycle.
  *
- * It knows nothing of TCP and nothing of what rings carry.
+ * It knows neither TCP nor the contents of rings.
  */
 
 #include "qemu/osdep.h"
@@ -13,7 +13,6 @@
 #include "hw/pci/msix.h"
 #include "hw/pci/pcie.h"
 #include "hw/pci/pcie_aer.h"
-#include "hw/qdev-properties.h"
 #include "system/runstate.h"
 #include "system/system.h"
 #include "commands/admin.h"
@@ -23,6 +22,8 @@
 #include "core/faults.h"
 #include "core/irq.h"
 #include "core/memory.h"
+#include "core/qemu_compat.h"
+#include "core/refusal.h"
 #include "data/target.h"
 #include "objects/fence.h"
 #include "port/capture.h"
@@ -193,7 +194,7 @@ static void chimdev_realize(PCIDevice *pci, Error **errp)
     s->bh = qemu_bh_new_guarded(bh_run, s, &dev->mem_reentrancy_guard);
     chimdev_run_init(s);
     chimdev_nic_init(s);
-    s->vmstate = qdev_add_vm_change_state_handler(dev, vm_state_changed, s);
+    s->vmstate = chimdev_watch_vm_state(dev, vm_state_changed, s);
     chimdev_reset(s);
     trace_chimdev_realize(dev->id ? dev->id : "", s->npairs, s->has_vnet);
     return;
@@ -207,7 +208,7 @@ no_express:
     msix_uninit_exclusive_bar(pci);
 }
 
-/* The card is no PCI device any more; whatever it works on goes. */
+/* The card is no longer a PCI device: free everything that it works on. */
 static void bury(void *opaque)
 {
     ChimdevState *s = opaque;
@@ -227,9 +228,9 @@ static void bury(void *opaque)
 }
 
 /*
- * Our own DMA or message may have unplugged us. What is under way holds rings
- * and operations, and its callers hold our memory: that goes only when all of
- * them have returned. Nothing leaves the device until then, as before a reset.
+ * Our own DMA or message may have unplugged us. The run under way holds rings
+ * and operations, and its callers hold our memory: free it only after all have
+ * returned. Until then nothing leaves the device, as before a reset.
  */
 static void chimdev_exit(PCIDevice *pci)
 {
@@ -276,12 +277,14 @@ static void chimdev_instance_init(Object *obj)
     chimdev_rss_init(s);
     chimdev_knobs_init(s);
     chimdev_fault_init(s);
+    chimdev_refusals_init(s);
 }
 
 static void chimdev_instance_finalize(Object *obj)
 {
     ChimdevState *s = CHIMDEV(obj);
 
+    chimdev_refusals_fini(s);
     chimdev_fault_fini(s);
     chimdev_knobs_fini(s);
     chimdev_rss_fini(s);
@@ -291,7 +294,7 @@ static void chimdev_instance_finalize(Object *obj)
     chimdev_memory_fini(s);
 }
 
-static void chimdev_class_init(ObjectClass *klass, void *data)
+static void chimdev_class_init(ObjectClass *klass, chimdev_class_data *data)
 {
     DeviceClass *dc = DEVICE_CLASS(klass);
     PCIDeviceClass *pc = PCI_DEVICE_CLASS(klass);
@@ -309,6 +312,7 @@ static void chimdev_class_init(ObjectClass *klass, void *data)
     device_class_set_props(dc, chimdev_properties);
     chimdev_knobs_properties(klass);
     chimdev_fault_property(klass);
+    chimdev_refusals_property(klass);
     set_bit(DEVICE_CATEGORY_NETWORK, dc->categories);
 }
 

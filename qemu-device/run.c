@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * run.c - one run of the device: what came in, timers, commands, events,
- * frames out, indices and interrupts, sleep. Bounded; what is left asks for
- * another run.
+ * run.c - one run of the device: received frames, timers, commands, events,
+ * frames out, indices and interrupts, then sleep. A run is bounded; what is
+ * left over asks for another.
  *
- * Also what lies around a run: its beginning and its end, the reset, which
- * waits for that, and the one timer for everything that has a deadline: the
- * engine, interrupt moderation, state operations that wait for fences.
+ * This file also begins and ends runs, does the reset, which waits for the end
+ * of a run, and sets the one timer for all deadlines: the engine's, interrupt
+ * moderation's, and those of state operations that wait.
  */
 
 #include "qemu/osdep.h"
@@ -18,6 +18,7 @@
 #include "core/clock.h"
 #include "core/core.h"
 #include "core/irq.h"
+#include "core/refusal.h"
 #include "data/sq.h"
 #include "data/target.h"
 #include "objects/op.h"
@@ -36,9 +37,9 @@
 /* ---------------------------------------- begin, end, reset */
 
 /*
- * Whatever may touch guest memory or raise an interrupt is done between these
- * two, because either may end in our own configuration space, and so reset us.
- * False: it is under way already.
+ * Whatever may touch guest memory or raise an interrupt does so between these
+ * two calls: either may write to our own configuration space and reset us.
+ * False: a run is already under way.
  */
 bool chimdev_enter(ChimdevState *s)
 {
@@ -60,6 +61,7 @@ void chimdev_leave(ChimdevState *s)
 void chimdev_forget(ChimdevState *s)
 {
     trace_chimdev_reset();
+    chimdev_refusals_settle(s);
     s->reset_pending = false;
     chimdev_clock_stop(s);
     qemu_bh_cancel(s->bh);
@@ -75,8 +77,8 @@ void chimdev_forget(ChimdevState *s)
 }
 
 /*
- * What is under way still holds rings and operations: it must come to its end
- * first. No DMA, no interrupt and no frame leaves until then.
+ * A run under way still holds rings and operations: let it end first. No DMA,
+ * interrupt or frame leaves until then.
  */
 void chimdev_reset(ChimdevState *s)
 {
@@ -115,7 +117,7 @@ static void take_commands(ChimdevState *s)
     }
 }
 
-/* Indices and interrupts of one pair. Buffer rings raise none (RING-D6). */
+/* Publish a pair's indices, raise interrupts; none for RXB, IB (RING-D6). */
 static void flush_pair(ChimdevPair *p)
 {
     uint32_t entries, total = 0;
@@ -145,8 +147,8 @@ static void flush_admin(ChimdevState *s)
 }
 
 /*
- * A ring that has been emptied asks for a doorbell, unless something came in
- * between. One that waits for something else is woken by that.
+ * Ask for a doorbell on an emptied ring, unless an entry came meanwhile. A
+ * blocked ring is woken by what it waits for.
  */
 static void sleep_ring(ChimdevState *s, ChimdevRing *r, ChimdevPass pass,
                        bool *awake)
@@ -228,8 +230,8 @@ void chimdev_run(ChimdevState *s)
 /* ---------------------------------------- the timer */
 
 /*
- * Timer callbacks are not covered by QEMU's re-entrancy guard. Take it here as
- * the net layer does, or leave the work to the bottom half if it is taken.
+ * QEMU's re-entrancy guard does not cover timer callbacks. Take it here as the
+ * net layer does, or leave the work to the bottom half if it is taken.
  */
 static void deadline_passed(void *opaque)
 {

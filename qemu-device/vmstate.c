@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * vmstate.c - migration and snapshots. The device refuses both (LIFE-D4): the
- * state of offloaded connections is not in the stream yet.
+ * stream does not hold the state of offloaded connections yet.
  */
 
 #include "qemu/osdep.h"

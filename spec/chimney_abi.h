@@ -216,7 +216,7 @@ enum chim_ctl {
 /* One piece of guest memory. */
 struct chim_sge {
 	__le64 addr;
-	__le32 len;		/* bytes, > 0 */
+	__le32 len;		/* bytes; 0 ends a command's list */
 	__le32 rsvd;
 };
 _Static_assert(sizeof(struct chim_sge) == 16, "ABI");
@@ -343,8 +343,8 @@ struct chim_sqe {
 		} fence;
 		struct {			/* admin commands with a buffer in sge[0] */
 			__le32 len;		/* bytes of the buffer */
-			__le32 fence_id;	/* state operations; 0: none */
-			__le32 fence_count;	/* FENCE and TX_FENCE entries to wait for */
+			__le32 fence_id;	/* state operations; any value */
+			__le32 fence_count;	/* FENCEs and TX_FENCEs to wait for; 0: none */
 			__le32 flags;		/* rsvd, 0 */
 		} admin;
 		struct {			/* CREATE_RING, DESTROY_RING */
@@ -708,7 +708,7 @@ struct chim_send_ref {
 	__le64 cookie;
 	__le32 len;		/* bytes of the request */
 	__le32 done;		/* terminate: bytes of it acknowledged (TRM-21); initiate: 0 */
-	__le32 sge_off;		/* initiate: offset of its struct chim_sge[] in the list */
+	__le32 sge_off;		/* initiate: offset of its struct chim_sge[], multiple of 8 */
 	__le32 sge_count;	/* initiate */
 	__le32 flags;		/* enum chim_send_flags */
 	__le32 rsvd;
@@ -753,18 +753,18 @@ struct chim_tcp_delegated {
 	__le32 send_backlog_size;	/* VAR-D26 Q bytes */
 	__le32 receive_backlog_size;	/* VAR-D28 Q bytes */
 	/* send chain, I and T: struct chim_send_ref[] */
-	__le32 send_off;		/* offset from the start of the list */
+	__le32 send_off;		/* offset from the start of the list, multiple of 8 */
 	__le32 send_count;		/* I: requests given; T in: room; T out: handed back */
 	__le32 send_head;		/* VAR-D25: index of the first request with data */
 	__le32 send_tail;		/* VAR-D25: index of the last */
 	/* BufferedData, I and T: struct chim_sge[] */
-	__le32 buffered_off;		/* offset of the scatter list from the start of the list */
+	__le32 buffered_off;		/* offset of the scatter list in the list, multiple of 8 */
 	__le32 buffered_sges;		/* elements */
 	__le32 buffered_len;		/* VAR-D27 bytes; I: given; T in: room; T out: written */
 	/* extension fields */
 	__le32 srtt_us;			/* microseconds x 8; CHIM_F_EXT_RTT_US */
 	__le32 rttvar_us;		/* microseconds x 4; CHIM_F_EXT_RTT_US */
-	__le32 last_ts_val;		/* T: last timestamp value sent, in the connection's unit */
+	__le32 last_ts_val;		/* T, Q: last timestamp value sent, connection's unit */
 	__le32 rexmit_segments;		/* T, Q: segments that the target has retransmitted on it */
 	__le32 fins;			/* T, Q: enum chim_fins; CHIM_F_EXT_FINS */
 	/* CHIM_F_EXT_TIMERS; deltas are ticks or CHIM_TIMER_IDLE, 0 is due now */

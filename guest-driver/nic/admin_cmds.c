@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Admin commands of the NIC half, with the memory that they carry: rings, filters,
- * RSS, VLANs, MTU, coalescing, and the card's counters with their names.
+ * Admin commands of the NIC half, with the memory that they carry: rings, filters, RSS,
+ * VLANs, MTU, coalescing, and the card's counters with their names.
  *
  * Process context; each sleeps until the card has answered.
  */
@@ -20,7 +20,7 @@ static int exec_simple(struct chimdrv_dev *cd, const struct chim_sqe *sqe)
 	return chimdrv_admin_exec(cd, sqe, NULL, CHIMDRV_ADMIN_MS);
 }
 
-/* A command with @len bytes at @buf (kmalloc memory) for the card to read or write. */
+/* Run a command with @len bytes at @buf (kmalloc memory) for the card to read or write. */
 static int exec_buffer(struct chimdrv_dev *cd, struct chim_sqe *sqe, void *buf, size_t len,
 		       enum dma_data_direction dir)
 {
@@ -79,54 +79,78 @@ static void add_mac(struct chim_rx_mode *mode, unsigned int *n, const u8 *mac)
 	(*n)++;
 }
 
-static void fill_rx_mode(struct chim_rx_mode *mode, struct net_device *netdev)
+static void fill_rx_mode(struct chim_rx_mode *mode, const struct net_device *netdev,
+			 const struct netdev_hw_addr_list *uc,
+			 const struct netdev_hw_addr_list *mc)
 {
 	u32 flags = CHIM_RX_ENABLE | CHIM_RX_BROADCAST;
 	struct netdev_hw_addr *ha;
 	unsigned int n = 0, uni;
 
-	netif_addr_lock_bh(netdev);
 	if (netdev->flags & IFF_PROMISC)
 		flags |= CHIM_RX_PROMISC;
 	if (netdev->flags & IFF_ALLMULTI)
 		flags |= CHIM_RX_ALLMULTI;
 	add_mac(mode, &n, netdev->dev_addr);
-	netdev_for_each_uc_addr(ha, netdev)
+	netdev_hw_addr_list_for_each(ha, uc)
 		add_mac(mode, &n, ha->addr);
 	if (n > CHIM_MAC_LIST_MAX) {
 		flags |= CHIM_RX_PROMISC;
 		n = 1;
 	}
 	uni = n;
-	netdev_for_each_mc_addr(ha, netdev)
+	netdev_hw_addr_list_for_each(ha, mc)
 		add_mac(mode, &n, ha->addr);
 	if (n > CHIM_MAC_LIST_MAX) {
 		flags |= CHIM_RX_ALLMULTI;
 		n = uni;
 	}
-	netif_addr_unlock_bh(netdev);
 	mode->flags = cpu_to_le32(flags);
 	mode->uni_count = cpu_to_le16(uni);
 	mode->multi_count = cpu_to_le16(n - uni);
 }
 
-int chimdrv_admin_set_rx_mode(struct chimdrv_net *net, bool enable)
+static int send_rx_mode(struct chimdrv_dev *cd, struct chim_rx_mode *mode)
 {
 	struct chim_sqe sqe = { .ctl = cpu_to_le32(CHIM_OP_SET_RX_MODE) };
+
+	sqe.u.admin.len = cpu_to_le32(sizeof(*mode));
+	return exec_buffer(cd, &sqe, mode, sizeof(*mode), DMA_TO_DEVICE);
+}
+
+int chimdrv_admin_set_rx_lists(struct chimdrv_net *net, const struct netdev_hw_addr_list *uc,
+			       const struct netdev_hw_addr_list *mc)
+{
 	struct chim_rx_mode *mode = kzalloc(sizeof(*mode), GFP_KERNEL);
 	int err;
 
 	if (!mode)
 		return -ENOMEM;
-	if (enable)
-		fill_rx_mode(mode, net->netdev);
-	sqe.u.admin.len = cpu_to_le32(sizeof(*mode));
-	err = exec_buffer(net->cd, &sqe, mode, sizeof(*mode), DMA_TO_DEVICE);
+	fill_rx_mode(mode, net->netdev, uc, mc);
+	err = send_rx_mode(net->cd, mode);
 	kfree(mode);
 	return err;
 }
 
-int chimdrv_admin_set_rss(struct chimdrv_net *net)
+int chimdrv_admin_set_rx_mode(struct chimdrv_net *net, bool enable)
+{
+	struct chim_rx_mode *mode = kzalloc(sizeof(*mode), GFP_KERNEL);
+	struct net_device *netdev = net->netdev;
+	int err;
+
+	if (!mode)
+		return -ENOMEM;
+	if (enable) {
+		netif_addr_lock_bh(netdev);
+		fill_rx_mode(mode, netdev, &netdev->uc, &netdev->mc);
+		netif_addr_unlock_bh(netdev);
+	}
+	err = send_rx_mode(net->cd, mode);
+	kfree(mode);
+	return err;
+}
+
+int chimdrv_admin_set_rss(struct chimdrv_net *net, const u8 *key, const u8 *table)
 {
 	struct chim_sqe sqe = { .ctl = cpu_to_le32(CHIM_OP_SET_RSS) };
 	struct chim_rss *rss;
@@ -140,9 +164,9 @@ int chimdrv_admin_set_rss(struct chimdrv_net *net)
 	if (!rss)
 		return -ENOMEM;
 	rss->table_len = cpu_to_le32(net->pairs > 1 ? CHIM_RSS_TABLE_MAX : 1);
-	memcpy(rss->key, net->rss_key, sizeof(rss->key));
+	memcpy(rss->key, key, sizeof(rss->key));
 	if (net->pairs > 1)
-		memcpy(rss->table, net->rss_table, sizeof(rss->table));
+		memcpy(rss->table, table, sizeof(rss->table));
 	sqe.u.admin.len = cpu_to_le32(sizeof(*rss));
 	err = exec_buffer(net->cd, &sqe, rss, sizeof(*rss), DMA_TO_DEVICE);
 	kfree(rss);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The admin pair: posting commands, matching completions, deadlines, and the events
- * of the card. Called by the netdev and the offload half; what commands mean is
- * their callers' business, those of the NIC are in admin_cmds.c.
+ * The admin pair: posts commands, matches completions, watches deadlines, and passes on
+ * the card's events. The netdev and the offload half call it and know what their commands
+ * mean; the commands of the NIC half are in admin_cmds.c.
  *
- * adminq.lock for slots and submission ring, poll_lock for the completion ring;
- * done() runs under poll_lock alone, with bottom halves disabled.
+ * adminq.lock protects slots and submission ring, poll_lock the completion ring; done()
+ * runs under poll_lock alone, with bottom halves disabled.
  */
 #include "nic/adminq.h"
 #include "chimney_abi.h"
@@ -42,7 +42,7 @@ void chimdrv_admin_fini(struct chimdrv_dev *cd)
 	chimdrv_ring_fini(&cd->adminq.sq);
 }
 
-/* Empty rings for a card that has been reset; commands are accepted from now on. */
+/* Empty the rings for a card that has been reset; from now on commands are accepted. */
 void chimdrv_admin_start(struct chimdrv_dev *cd)
 {
 	struct chimdrv_adminq *aq = &cd->adminq;
@@ -63,7 +63,7 @@ static void finish(struct chimdrv_admin_cmd *cmd)
 	local_bh_enable();
 }
 
-/* Take the command out of its slot, with the lock held. */
+/* Take the command out of its slot, lock held. */
 static struct chimdrv_admin_cmd *take_locked(struct chimdrv_adminq *aq, unsigned int i)
 {
 	struct chimdrv_admin_cmd *cmd = aq->slot[i].cmd;
@@ -77,7 +77,7 @@ static struct chimdrv_admin_cmd *take_locked(struct chimdrv_adminq *aq, unsigned
 	return cmd;
 }
 
-/* The card does no DMA any more, or never will again for these commands. */
+/* The card does no DMA, or never will again for these commands: end them all with @err. */
 void chimdrv_admin_stop(struct chimdrv_dev *cd, int err)
 {
 	struct chimdrv_adminq *aq = &cd->adminq;
@@ -161,7 +161,7 @@ int chimdrv_admin_post(struct chimdrv_dev *cd, const struct chim_sqe *sqe,
 	return err;
 }
 
-/* Post unless there is no slot. True: *err says what became of it. */
+/* Post if there is a slot. True: *err holds the result. */
 static bool try_post(struct chimdrv_dev *cd, const struct chim_sqe *sqe,
 		     struct chimdrv_admin_cmd *cmd, unsigned int timeout_ms, int *err)
 {
@@ -190,8 +190,8 @@ int chimdrv_admin_exec(struct chimdrv_dev *cd, const struct chim_sqe *sqe,
 	if (err)
 		return err;
 	/*
-	 * Not bounded here: an overdue command makes the service work fail the
-	 * card, and only when its DMA is known to be dead is the command ended.
+	 * Not bounded here: for an overdue command the service work fails the card, and the
+	 * command ends only when the card's DMA is known to have stopped.
 	 */
 	wait_for_completion(&wait);
 	return cmd->err;
@@ -267,7 +267,7 @@ static void handle_event(struct chimdrv_dev *cd, const struct chim_cqe *cqe)
 	local_bh_enable();
 }
 
-/* Consume the admin CQ. Called by the interrupt's thread and by the service work. */
+/* Consume the admin CQ. Called by the interrupt thread and the service work. */
 bool chimdrv_admin_poll(struct chimdrv_dev *cd)
 {
 	struct chimdrv_adminq *aq = &cd->adminq;

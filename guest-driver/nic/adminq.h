@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The admin pair: commands posted, waited for and completed. */
+/* The admin pair: post commands, wait for them, complete them. */
 #ifndef CHIMDRV_ADMINQ_H
 #define CHIMDRV_ADMINQ_H
 
@@ -13,8 +13,8 @@ bool chimdrv_admin_poll(struct chimdrv_dev *cd);	/* process context; was there a
 bool chimdrv_admin_overdue(struct chimdrv_dev *cd);
 
 /*
- * The card has not answered: it has failed, and nobody knows what it has done. Any
- * other error of a command means that it was not posted, or is the card's answer.
+ * The card has not answered: it has failed, and nobody knows what it has done. Any other
+ * error means that the command was not posted, or is the card's answer.
  */
 static inline bool chimdrv_admin_lost(int err)
 {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the card's target has sent and received, for the counters of the network
- * device: those are asked for where nobody may wait for the card, so the card's last
- * word is kept here. Every reading of its counters brings it up to date, and while
- * there are offloaded connections a work reads them each second, and once more when
- * the last one has gone back.
+ * Frames and bytes that the card's target has sent and received, for the netdev's
+ * counters. Those are read where nobody may wait for the card, so the last values are
+ * kept here. Every reading of the card's counters updates them. While connections are
+ * offloaded a work reads them each second, and once more after the last one has gone
+ * back.
  *
  * carried.lock, a leaf, bottom halves disabled; the work sleeps.
  */
@@ -22,7 +22,7 @@ static void fold(u64 *counter, u64 *now)
 	*now = 0;
 }
 
-/* The card begins at zero again: what it had counted stays. */
+/* The card's counters restart at zero: keep what it had counted. */
 void chimdrv_carried_restart(struct chimdrv_dev *cd)
 {
 	struct chimdrv_carried *c = &cd->carried;
@@ -35,7 +35,7 @@ void chimdrv_carried_restart(struct chimdrv_dev *cd)
 	spin_unlock_bh(&c->lock);
 }
 
-/* Of two answers that come at once, the later one counts: counters only grow. */
+/* Counters only grow, so the larger of two concurrent answers is the later one. */
 void chimdrv_carried_update(struct chimdrv_dev *cd, const struct chim_stats *stats)
 {
 	struct chimdrv_carried *c = &cd->carried;
@@ -66,14 +66,14 @@ static void read_work(struct work_struct *work)
 {
 	struct chimdrv_carried *c = container_of(work, struct chimdrv_carried, work.work);
 	struct chimdrv_dev *cd = container_of(c, struct chimdrv_dev, carried);
-	bool busy = chimdrv_up->busy(cd);	/* before: what comes after begins anew */
+	bool busy = chimdrv_up->busy(cd);	/* first: a later connection queues the work anew */
 
-	chimdrv_admin_get_stats(cd, NULL);	/* if not now, then the next time */
+	chimdrv_admin_get_stats(cd, NULL);	/* a failure is made up for next time */
 	if (busy && chimdrv_dev_alive(cd))
 		queue_delayed_work(cd->wq, &c->work, PERIOD);
 }
 
-/* A connection has gone over. Any context. */
+/* A connection has been offloaded. Any context. */
 void chimdrv_carried_begin(struct chimdrv_dev *cd)
 {
 	queue_delayed_work(cd->wq, &cd->carried.work, PERIOD);
@@ -85,7 +85,7 @@ void chimdrv_carried_init(struct chimdrv_dev *cd)
 	INIT_DELAYED_WORK(&cd->carried.work, read_work);
 }
 
-/* No connection goes over any more. */
+/* No more connections will be offloaded. */
 void chimdrv_carried_end(struct chimdrv_dev *cd)
 {
 	cancel_delayed_work_sync(&cd->carried.work);

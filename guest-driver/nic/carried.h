@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Frames that the card's target has sent and received. */
+/* Frames and bytes that the card's target has sent and received. */
 #ifndef CHIMDRV_CARRIED_H
 #define CHIMDRV_CARRIED_H
 

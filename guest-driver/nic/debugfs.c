@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /sys/kernel/debug/chimney/<pci address>/: the rings as the driver sees them,
- * a switch that makes the card look failed, and how many objects of each kind the
- * offload half owns.
+ * /sys/kernel/debug/chimney/<pci address>/: the rings as the driver sees them, a switch
+ * that makes the card look failed, and the number of objects of each kind in the offload
+ * half.
  */
 #include <linux/debugfs.h>
 #include <linux/rtnetlink.h>
@@ -36,7 +36,7 @@ static void show_pair(struct seq_file *m, const struct chimdrv_pair *pair)
 		   pair->rxb.posted, pair->ib.posted);
 }
 
-/* A snapshot without the locks of the data path; rtnl keeps the rings there. */
+/* A snapshot without the data path's locks; rtnl keeps the rings in place. */
 static int rings_show(struct seq_file *m, void *unused)
 {
 	struct chimdrv_dev *cd = m->private;

@@ -8,10 +8,11 @@
 #include <linux/rtnetlink.h>
 
 #include "nic/ethtool.h"
-#include "compat.h"
+#include "compat/ethtool.h"
 #include "nic/admin_cmds.h"
 #include "nic/inline.h"
 #include "nic/netdev.h"
+#include "nic/pair.h"
 #include "nic/rss.h"
 #include "nic/upcalls.h"
 
@@ -68,12 +69,6 @@ static void get_strings(struct net_device *netdev, u32 set, u8 *data)
 		put_name(&data, chimdrv_up->stat_name(i));
 }
 
-static u64 pair_doorbells(const struct chimdrv_pair *pair)
-{
-	return pair->sq.doorbells + pair->cq.doorbells + pair->tx.doorbells +
-	       pair->rxc.doorbells + pair->rxb.ring.doorbells + pair->ib.ring.doorbells;
-}
-
 static void read_pair(struct chimdrv_pair *pair, u64 *data)
 {
 	struct chimdrv_pair_stats *rx = &pair->stats;
@@ -96,11 +91,11 @@ static void read_pair(struct chimdrv_pair *pair, u64 *data)
 		data[8] = u64_stats_read(&tx->dropped);
 		data[9] = u64_stats_read(&tx->stops);
 	} while (u64_stats_fetch_retry(&tx->sync, seq));
-	data[10] = pair_doorbells(pair);
-	data[11] = pair->rxb.alloc_failed + pair->ib.alloc_failed;
+	data[10] = chimdrv_pair_doorbells(pair);
+	data[11] = chimdrv_pair_alloc_failed(pair);
 }
 
-/* Counters of the card read 0 while it is down. */
+/* The card's counters read 0 while it is down. */
 static void get_ethtool_stats(struct net_device *netdev, struct ethtool_stats *stats, u64 *data)
 {
 	struct chimdrv_net *net = chimdrv_net_of(netdev);
@@ -248,17 +243,26 @@ static int read_rss(struct chimdrv_net *net, u32 *indir, u8 *key, u8 *hfunc)
 	return 0;
 }
 
+/* What the driver holds is what the card does: it changes only after the card has taken it. */
 static int write_rss(struct chimdrv_net *net, const u32 *indir, const u8 *key, u8 hfunc)
 {
+	u8 table[CHIMDRV_RSS_TABLE_LEN];
 	unsigned int i;
+	int err = 0;
 
 	if (hfunc != ETH_RSS_HASH_NO_CHANGE && hfunc != ETH_RSS_HASH_TOP)
 		return -EOPNOTSUPP;
-	for (i = 0; indir && i < CHIMDRV_RSS_TABLE_LEN; i++)
-		WRITE_ONCE(net->rss_table[i], indir[i]);
+	for (i = 0; i < CHIMDRV_RSS_TABLE_LEN; i++)
+		table[i] = indir ? indir[i] : net->rss_table[i];
+	if (net->running)
+		err = chimdrv_admin_set_rss(net, key ?: net->rss_key, table);
+	if (err)
+		return err;
+	for (i = 0; i < CHIMDRV_RSS_TABLE_LEN; i++)
+		WRITE_ONCE(net->rss_table[i], table[i]);
 	if (key)
 		chimdrv_rss_set_key(net, key);
-	return net->running ? chimdrv_admin_set_rss(net) : 0;
+	return 0;
 }
 
 #if CHIMDRV_RXFH_PARAM
@@ -284,13 +288,51 @@ static int set_rxfh(struct net_device *netdev, const u32 *indir, const u8 *key, 
 }
 #endif
 
-static int get_rxnfc(struct net_device *netdev, struct ethtool_rxnfc *info, u32 *rules)
+/* TCP by addresses and ports, all other IP packets by addresses */
+static u64 hashed(u32 flow_type)
 {
-	if (info->cmd != ETHTOOL_GRXRINGS)
-		return -EOPNOTSUPP;
-	info->data = chimdrv_net_of(netdev)->pairs;
+	switch (flow_type) {
+	case TCP_V4_FLOW:
+	case TCP_V6_FLOW:
+		return RXH_IP_SRC | RXH_IP_DST | RXH_L4_B_0_1 | RXH_L4_B_2_3;
+	case UDP_V4_FLOW:
+	case UDP_V6_FLOW:
+	case SCTP_V4_FLOW:
+	case SCTP_V6_FLOW:
+	case IPV4_FLOW:
+	case IPV6_FLOW:
+		return RXH_IP_SRC | RXH_IP_DST;
+	default:
+		return 0;
+	}
+}
+
+#if CHIMDRV_RX_RING_COUNT
+static u32 get_rx_ring_count(struct net_device *netdev)
+{
+	return chimdrv_net_of(netdev)->pairs;
+}
+
+static int get_rxfh_fields(struct net_device *netdev, struct ethtool_rxfh_fields *fields)
+{
+	fields->data = hashed(fields->flow_type);
 	return 0;
 }
+#else
+static int get_rxnfc(struct net_device *netdev, struct ethtool_rxnfc *info, u32 *rules)
+{
+	switch (info->cmd) {
+	case ETHTOOL_GRXRINGS:
+		info->data = chimdrv_net_of(netdev)->pairs;
+		return 0;
+	case ETHTOOL_GRXFH:
+		info->data = hashed(info->flow_type);
+		return 0;
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+#endif
 
 /* ------------------------------------------------------------------------ link */
 
@@ -324,7 +366,12 @@ const struct ethtool_ops chimdrv_ethtool_ops = {
 	.set_channels		= set_channels,
 	.get_coalesce		= get_coalesce,
 	.set_coalesce		= set_coalesce,
+#if CHIMDRV_RX_RING_COUNT
+	.get_rx_ring_count	= get_rx_ring_count,
+	.get_rxfh_fields	= get_rxfh_fields,
+#else
 	.get_rxnfc		= get_rxnfc,
+#endif
 	.get_rxfh_key_size	= get_rxfh_key_size,
 	.get_rxfh_indir_size	= get_rxfh_indir_size,
 	.get_rxfh		= get_rxfh,

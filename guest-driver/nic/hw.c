@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Registers: identity, limits, reset, enable, doorbells, and the moment at which
- * a card is known to have failed or gone. Called from everywhere; it knows no
- * netdev beyond its carrier and no connection.
+ * Registers: identity, limits, reset, enable, doorbells, and finding out that a card has
+ * failed or gone. Called from everywhere; it knows no connection, and of the netdev only
+ * the carrier.
  */
 #include <linux/delay.h>
 #include <linux/etherdevice.h>
@@ -14,7 +14,7 @@
 
 #define CHIMDRV_RESET_MS	2000
 
-/* Nobody answers at the card's address any more, or somebody else does. */
+/* Fail the card if nothing answers at its address any more, or something else does. */
 static void check_presence(struct chimdrv_dev *cd)
 {
 	if (pci_channel_offline(cd->pdev) || readl(cd->regs + CHIM_REG_MAGIC) == CHIM_MAGIC)
@@ -27,7 +27,7 @@ u32 chimdrv_hw_read(struct chimdrv_dev *cd, unsigned int reg)
 {
 	u32 value = readl(cd->regs + reg);
 
-	/* All ones is what an empty slot answers (REG-H5). */
+	/* An empty slot reads as all ones (REG-H5). */
 	if (unlikely(value == ~0u))
 		check_presence(cd);
 	return value;
@@ -46,7 +46,7 @@ static void write_pair(struct chimdrv_dev *cd, unsigned int reg, u64 value)
 
 void chimdrv_hw_doorbell(struct chimdrv_dev *cd, u32 ring, u32 index)
 {
-	/* A card that has been reset knows no ring; a doorbell would break REG-H3. */
+	/* A reset card knows no ring; a doorbell would break REG-H3. */
 	if (likely(chimdrv_dev_alive(cd)))
 		writel(index, cd->regs + CHIM_REG_DOORBELL + 4 * ring);
 }
@@ -105,15 +105,15 @@ static int read_limits(struct chimdrv_dev *cd)
 				table[i].name, value, table[i].min);
 			return -EIO;
 		}
-		/* More than the driver can use is no fault. */
+		/* A limit above what the driver can use is no error. */
 		*table[i].value = min(value, table[i].max);
 	}
 	return 0;
 }
 
 /*
- * What a card that takes connections must have of each; one that has less is a NIC.
- * Three nodes are a connection with its path and its neighbor.
+ * The least that a card needs to take connections; with less it is only a NIC. A
+ * connection with its path and its neighbor takes three nodes.
  */
 static void check_offload_limits(struct chimdrv_dev *cd)
 {
@@ -140,7 +140,7 @@ static void check_offload_limits(struct chimdrv_dev *cd)
 	cd->features &= ~offload;
 }
 
-/* All offload features are wanted; the offload half looks at what was accepted. */
+/* Ask for all offload features; the offload half looks at those accepted. */
 static u64 wanted_features(void)
 {
 	return BIT_ULL(CHIM_F_CSUM) | BIT_ULL(CHIM_F_GUEST_CSUM) | BIT_ULL(CHIM_F_TSO4) |
@@ -186,8 +186,8 @@ int chimdrv_hw_identify(struct chimdrv_dev *cd)
 }
 
 /*
- * Large received frames (LRO) are agreed on at enable and come with what is needed
- * to forward them, so there is nothing to switch and no feature of the netdev.
+ * LRO is negotiated at enable, and such frames come with what is needed to forward them.
+ * So it needs no switch and no netdev feature.
  */
 netdev_features_t chimdrv_hw_netdev_features(const struct chimdrv_dev *cd)
 {
@@ -236,7 +236,7 @@ int chimdrv_hw_reset(struct chimdrv_dev *cd)
 	return wait_register(cd, CHIM_REG_CTRL, CHIM_CTRL_RESET, 0, "its reset");
 }
 
-/* After a reset: features, admin pair, enable. The admin rings must be empty. */
+/* After a reset: set features and admin pair, enable. The admin rings must be empty. */
 int chimdrv_hw_enable(struct chimdrv_dev *cd)
 {
 	struct chimdrv_adminq *aq = &cd->adminq;
@@ -305,7 +305,7 @@ static void rule_name(u32 rule, char *buf, size_t size)
 		snprintf(buf, size, "%#x", rule);
 }
 
-/* The one line about a card that has stopped. */
+/* Log the one line about a card that has stopped. */
 void chimdrv_hw_report(struct chimdrv_dev *cd, const char *why)
 {
 	char ring[16], rule[16];
@@ -391,7 +391,7 @@ void chimdrv_dev_fail(struct chimdrv_dev *cd, const char *why)
 
 void chimdrv_dev_fail_wait(struct chimdrv_dev *cd)
 {
-	/* the bit may be seen before the work is queued, but not by who has had the lock */
+	/* the bit may show before the work is queued, but not to a task that has held the lock */
 	spin_lock_irq(&cd->fail_lock);
 	spin_unlock_irq(&cd->fail_lock);
 	flush_work(&cd->fail_work);

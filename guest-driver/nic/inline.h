@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What is too short for a call: the card's half behind a network device, a pair's counters. */
+/* Inline functions: the card behind a network device, a pair's counters. */
 #ifndef CHIMDRV_INLINE_H
 #define CHIMDRV_INLINE_H
 

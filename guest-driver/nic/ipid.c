@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * IP identification: the host's packets use the lower half of the 16 bits, the
- * target's the upper half (INI-14 and the rules on IP IDs), so that the two
- * never meet in one flow of addresses and protocol.
+ * IP identification: the host's packets use the lower half of the 16-bit space, the
+ * target's the upper half (INI-14 and the rules on IP IDs), so that the two never meet in
+ * one flow of addresses and protocol.
  *
- * The mapping is applied to IPv4 packets that were made on this machine, tagged
- * or not. Packets that are only forwarded keep their IDs: they belong to another
- * host. Fragments of one datagram keep one ID, since the mapping depends on the
- * ID alone when there is no segmentation. A large frame is cut into segments
- * with consecutive IDs further down, so its first ID leaves room for all of them
- * below the border. The ID under an authentication header is part of what is
- * signed and stays as it is.
+ * IPv4 packets made on this machine are mapped, tagged or not. Forwarded packets keep
+ * their IDs, which belong to another host. Fragments of one datagram keep one ID, since
+ * without segmentation the mapping depends on the ID alone. A large frame is cut into
+ * segments with consecutive IDs further down, so its first ID leaves room for all of them
+ * below the border. An ID covered by an authentication header is signed and stays as it
+ * is.
  */
 #include <linux/etherdevice.h>
 #include <linux/if_vlan.h>
@@ -77,7 +76,7 @@ int chimdrv_ipid_map(struct sk_buff *skb)
 	mapped = lower_half(id, segments(skb));
 	if (mapped == id)
 		return 0;
-	/* Another holder of the headers (a packet socket) must not see the change. */
+	/* Another holder of the headers, such as a packet socket, must not see the change. */
 	if (!pskb_may_pull(skb, off + sizeof(*iph)) || skb_cow_head(skb, 0))
 		return -ENOMEM;
 	iph = (struct iphdr *)(skb->data + off);

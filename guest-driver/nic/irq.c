@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Interrupts: how many vectors there are, and who is woken by which. With MSI-X
- * vector 0 serves the admin pair and vector 1 + p every ring of pair p; without,
- * one INTx line serves all and the ISR register tells them apart. An interrupt
- * needs no masking: a ring is silent until its event index is written anew.
+ * Interrupts: how many vectors there are, and which one wakes whom. With MSI-X vector 0
+ * serves the admin pair and vector 1 + p every ring of pair p; without it, one INTx line
+ * serves all and the ISR register tells them apart. No interrupt is masked: a ring that
+ * has raised one stays silent until the driver writes its event index again.
  */
 #include <linux/cpumask.h>
 #include <linux/interrupt.h>
 
 #include "nic/irq.h"
-#include "compat.h"
+#include "compat/pci.h"
 #include "nic/adminq.h"
 #include "nic/hw.h"
 
-/* Sleeps: completions, events of the card, and what a fatal status leaves. */
+/* May sleep: handles completions, events of the card, and a fatal status. */
 static irqreturn_t admin_thread(int irq, void *arg)
 {
 	struct chimdrv_dev *cd = arg;
 
-	/* Without an entry it is the status that has changed. */
+	/* No entry: the status has changed. */
 	if (chimdrv_dev_alive(cd) && !chimdrv_admin_poll(cd))
 		chimdrv_hw_check(cd);
 	return IRQ_HANDLED;
@@ -54,7 +54,7 @@ static irqreturn_t all_intx(int irq, void *arg)
 	return isr & 1 ? IRQ_WAKE_THREAD : IRQ_HANDLED;
 }
 
-/* Vectors for the pairs that are worth having; fewer if there are fewer; INTx at last. */
+/* Allocate a vector per useful pair, fewer if there are fewer, and INTx if there is no MSI-X. */
 int chimdrv_irq_alloc(struct chimdrv_dev *cd)
 {
 	unsigned int want = min3(num_online_cpus(), cd->limits.pairs,
@@ -105,6 +105,7 @@ int chimdrv_irq_request_pair(struct chimdrv_pair *pair)
 	int err;
 
 	if (!test_bit(CHIMDRV_DEV_MSIX, &cd->bits)) {
+		pair->irq = pci_irq_vector(cd->pdev, 0);
 		WRITE_ONCE(pair->polled, true);
 		return 0;
 	}
@@ -126,7 +127,7 @@ void chimdrv_irq_free_pair(struct chimdrv_pair *pair)
 
 	if (!test_bit(CHIMDRV_DEV_MSIX, &cd->bits)) {
 		WRITE_ONCE(pair->polled, false);
-		synchronize_irq(pci_irq_vector(cd->pdev, 0));
+		synchronize_irq(pair->irq);
 		return;
 	}
 	irq_update_affinity_hint(pair->irq, NULL);

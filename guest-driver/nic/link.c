@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The link as the card's register has it, and the carrier of the network device that
- * follows it.
+ * Read the link state from the card's register, and make the netdev's carrier follow it.
  */
 #include "nic/link.h"
 #include "nic/hw.h"

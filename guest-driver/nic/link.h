@@ -5,7 +5,7 @@
 
 #include "nic/nic.h"
 
-/* Any context that may read registers: the carrier as the link is. */
+/* Any context that may read registers: set the carrier from the link state. */
 void chimdrv_link_read(struct chimdrv_net *net);
 
 #endif /* CHIMDRV_LINK_H */

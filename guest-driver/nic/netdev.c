@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The network device: its operations, its features, and bringing all rings of
- * the card up and down. Everything here runs under rtnl unless it says otherwise.
+ * The network device: its operations, its features, and bringing all rings of the card up
+ * and down. Everything here runs under rtnl unless it says otherwise.
  */
 #include <linux/etherdevice.h>
 #include <linux/rtnetlink.h>
 #include <linux/tcp.h>
 
 #include "nic/netdev.h"
+#include "compat/queues.h"
+#include "compat/rxmode.h"
 #include "nic/admin_cmds.h"
 #include "nic/carried.h"
 #include "nic/ethtool.h"
@@ -16,7 +18,9 @@
 #include "nic/irq.h"
 #include "nic/link.h"
 #include "nic/pair.h"
+#include "nic/queues.h"
 #include "nic/rss.h"
+#include "nic/rx_mode.h"
 #include "nic/tx.h"
 #include "nic/upcalls.h"
 
@@ -67,9 +71,10 @@ static int pair_start(struct chimdrv_pair *pair)
 		napi_disable(&pair->napi);
 		return err;
 	}
+	chimdrv_queues_link(pair);
 	pair->running = true;
 	set_open(pair, true);
-	/* Entries may have come before there was a handler. */
+	/* Entries may have come before the handler was installed. */
 	local_bh_disable();
 	napi_schedule(&pair->napi);
 	local_bh_enable();
@@ -77,8 +82,8 @@ static int pair_start(struct chimdrv_pair *pair)
 }
 
 /*
- * Undo pair_start(), however far it came. Ring memory is freed when the card has
- * said that it does not know the rings any more, or after it has been stopped.
+ * Undo pair_start(), however far it got. Ring memory is freed once the card has said that
+ * it no longer knows the rings, or has been stopped.
  */
 static void pair_stop(struct chimdrv_pair *pair)
 {
@@ -89,6 +94,7 @@ static void pair_stop(struct chimdrv_pair *pair)
 		return;
 	if (pair->running) {
 		set_open(pair, false);
+		chimdrv_queues_unlink(pair);
 		chimdrv_irq_free_pair(pair);
 		timer_delete_sync(&pair->retry_timer);
 		napi_disable(&pair->napi);
@@ -125,7 +131,7 @@ void chimdrv_net_down(struct chimdrv_net *net)
 		netif_tx_disable(net->netdev);
 		if (chimdrv_dev_alive(net->cd)) {
 			chimdrv_admin_set_rx_mode(net, false);
-			/* the card's last word, should it be reset now */
+			/* last values, in case of a reset now */
 			chimdrv_admin_get_stats(net->cd, NULL);
 		}
 	}
@@ -153,13 +159,14 @@ int chimdrv_net_up(struct chimdrv_net *net)
 		if (err)
 			goto err_down;
 	}
-	err = chimdrv_admin_set_rss(net);	/* its table names pairs that exist */
+	/* its table may only name existing pairs */
+	err = chimdrv_admin_set_rss(net, net->rss_key, net->rss_table);
 	if (!err)
 		err = chimdrv_admin_set_rx_mode(net, true);
 	if (err)
 		goto err_down;
 	net->running = true;
-	/* not start: frames may have waited in the qdiscs while the rings were down */
+	/* wake, not start: frames may have waited in the qdiscs while the rings were down */
 	netif_tx_wake_all_queues(net->netdev);
 	chimdrv_link_read(net);
 	chimdrv_up->up(net);
@@ -175,13 +182,14 @@ err_report:
 int chimdrv_net_reconfigure(struct chimdrv_net *net, void (*change)(struct chimdrv_net *, void *),
 			    void *arg)
 {
-	bool running = net->running;
+	/* it is also up, but not running, after a change that has failed */
+	bool up = net->running || (netif_running(net->netdev) && netif_device_present(net->netdev));
 
 	ASSERT_RTNL();
-	if (running)
+	if (net->running)
 		chimdrv_net_down(net);
 	change(net, arg);
-	return running ? chimdrv_net_up(net) : 0;
+	return up ? chimdrv_net_up(net) : 0;
 }
 
 static int net_open(struct net_device *netdev)
@@ -199,34 +207,22 @@ static int net_stop(struct net_device *netdev)
 	return 0;
 }
 
-static void rx_mode_work(struct work_struct *work)
-{
-	struct chimdrv_net *net = container_of(work, struct chimdrv_net, rx_mode_work);
-
-	rtnl_lock();
-	if (net->running && chimdrv_admin_set_rx_mode(net, true) && chimdrv_dev_alive(net->cd))
-		netdev_warn(net->netdev, "the card refused the receive filter\n");
-	rtnl_unlock();
-}
-
-/* Called with the address lock held. */
-static void net_set_rx_mode(struct net_device *netdev)
-{
-	struct chimdrv_net *net = chimdrv_net_of(netdev);
-
-	queue_work(net->cd->wq, &net->rx_mode_work);
-}
-
 static int net_set_mac(struct net_device *netdev, void *arg)
 {
 	struct chimdrv_net *net = chimdrv_net_of(netdev);
+	u8 old[ETH_ALEN];
 	int err;
 
 	err = eth_prepare_mac_addr_change(netdev, arg);
 	if (err)
 		return err;
+	ether_addr_copy(old, netdev->dev_addr);
 	eth_commit_mac_addr_change(netdev, arg);
-	return net->running ? chimdrv_admin_set_rx_mode(net, true) : 0;
+	if (net->running)
+		err = chimdrv_admin_set_rx_mode(net, true);
+	if (err)
+		eth_hw_addr_set(netdev, old);
+	return err;
 }
 
 static int net_change_mtu(struct net_device *netdev, int mtu)
@@ -275,9 +271,9 @@ static void net_get_stats(struct net_device *netdev, struct rtnl_link_stats64 *s
 }
 
 /*
- * A backend may be busy for as long as its other end likes, and then nothing is
- * wrong with the card: the kernel's watchdog, which tells it as a critical fault, is
- * not used. So look, and poll in case an interrupt was lost. Each second.
+ * A backend may be busy for as long as its other end likes, with nothing wrong with the
+ * card. The kernel's watchdog would report that as a critical fault, so it is not used.
+ * Instead, each second, report a stuck queue and poll it in case an interrupt was lost.
  */
 void chimdrv_net_watch(struct chimdrv_net *net)
 {
@@ -303,7 +299,7 @@ void chimdrv_net_watch(struct chimdrv_net *net)
 static netdev_features_t net_features_check(struct sk_buff *skb, struct net_device *netdev,
 					    netdev_features_t features)
 {
-	/* Offsets of the vnet header are 16 bits wide, and headers one piece. */
+	/* The vnet header has 16-bit offsets, and headers must be linear. */
 	if (skb->ip_summed == CHECKSUM_PARTIAL &&
 	    skb_checksum_start_offset(skb) + skb->csum_offset > U16_MAX)
 		features &= ~(NETIF_F_CSUM_MASK | NETIF_F_GSO_MASK);
@@ -314,15 +310,20 @@ static netdev_features_t net_features_check(struct sk_buff *skb, struct net_devi
 
 static int net_set_features(struct net_device *netdev, netdev_features_t features)
 {
-	return 0;	/* each is looked at per frame */
+	return 0;	/* each is checked per frame */
 }
 
 static int net_vlan_add(struct net_device *netdev, __be16 proto, u16 vid)
 {
 	struct chimdrv_net *net = chimdrv_net_of(netdev);
+	int err = 0;
 
 	set_bit(vid, net->vlans);
-	return net->running ? chimdrv_admin_set_vlans(net) : 0;
+	if (net->running)
+		err = chimdrv_admin_set_vlans(net);
+	if (err)
+		clear_bit(vid, net->vlans);
+	return err;
 }
 
 static int net_vlan_kill(struct net_device *netdev, __be16 proto, u16 vid)
@@ -340,7 +341,11 @@ static const struct net_device_ops net_ops = {
 	.ndo_stop		= net_stop,
 	.ndo_start_xmit		= chimdrv_tx_xmit,
 	.ndo_select_queue	= chimdrv_rss_select_queue,
-	.ndo_set_rx_mode	= net_set_rx_mode,
+#if CHIMDRV_RX_MODE_ASYNC
+	.ndo_set_rx_mode_async	= chimdrv_rx_mode_set_async,
+#else
+	.ndo_set_rx_mode	= chimdrv_rx_mode_set,
+#endif
 	.ndo_set_mac_address	= net_set_mac,
 	.ndo_validate_addr	= eth_validate_addr,
 	.ndo_change_mtu		= net_change_mtu,
@@ -363,7 +368,7 @@ static void set_features(struct chimdrv_net *net)
 
 	netdev->hw_features = f;
 	netdev->vlan_features = (f & ~NETIF_F_RXHASH) | NETIF_F_HIGHDMA;
-	/* VLAN ids are not filtered, but the card learns which there are (VLN-4). */
+	/* VLAN ids are not filtered, but the card learns which ones exist (VLN-4). */
 	netdev->features = f | NETIF_F_GRO | NETIF_F_HIGHDMA |
 			   NETIF_F_HW_VLAN_CTAG_FILTER;
 }
@@ -404,7 +409,7 @@ static struct chimdrv_pair *pair_create(struct chimdrv_net *net, unsigned int nu
 	timer_setup(&pair->retry_timer, retry, 0);
 	u64_stats_init(&pair->stats.sync);
 	u64_stats_init(&pair->tx_stats.sync);
-	netif_napi_add(net->netdev, &pair->napi, chimdrv_pair_poll);
+	chimdrv_compat_napi_add(net->netdev, &pair->napi, chimdrv_pair_poll, number);
 	return pair;
 }
 
@@ -434,7 +439,7 @@ int chimdrv_net_create(struct chimdrv_dev *cd)
 	net = netdev_priv(netdev);
 	net->cd = cd;
 	net->netdev = netdev;
-	INIT_WORK(&net->rx_mode_work, rx_mode_work);
+	chimdrv_rx_mode_create(net);
 	netdev->netdev_ops = &net_ops;
 	netdev->ethtool_ops = &chimdrv_ethtool_ops;
 	netdev->min_mtu = ETH_MIN_MTU;
@@ -442,6 +447,9 @@ int chimdrv_net_create(struct chimdrv_dev *cd)
 	netdev->priv_flags |= IFF_UNICAST_FLT | IFF_LIVE_ADDR_CHANGE;
 	set_features(net);
 	set_defaults(net);
+	chimdrv_queues_create(netdev);
+	/* Larger frames cannot be described: lengths of IP, and of a backend, have 16 bits. */
+	netif_set_tso_max_size(netdev, GSO_LEGACY_MAX_SIZE);
 	if (is_valid_ether_addr(cd->mac))
 		eth_hw_addr_set(netdev, cd->mac);
 	else
@@ -464,7 +472,7 @@ void chimdrv_net_destroy(struct chimdrv_dev *cd)
 {
 	struct chimdrv_net *net = cd->net;
 
-	cancel_work_sync(&net->rx_mode_work);
+	chimdrv_rx_mode_destroy(net);
 	cd->net = NULL;
 	pairs_destroy(net);
 	free_netdev(net->netdev);

@@ -9,10 +9,10 @@ int chimdrv_net_create(struct chimdrv_dev *cd);
 void chimdrv_net_destroy(struct chimdrv_dev *cd);
 bool chimdrv_net_is_ours(const struct net_device *netdev);
 void chimdrv_net_watch(struct chimdrv_net *net);	/* from the service work */
-/* rtnl. down: rings gone, whether or not the card answers; up: rings and filters as configured. */
+/* rtnl. down: remove the rings, even if the card is dead; up: rings and filters as configured. */
 int chimdrv_net_up(struct chimdrv_net *net);
 void chimdrv_net_down(struct chimdrv_net *net);
-/* rtnl. Run change() with the rings gone. */
+/* rtnl. Run change() while the rings are removed. */
 int chimdrv_net_reconfigure(struct chimdrv_net *net, void (*change)(struct chimdrv_net *, void *),
 			    void *arg);
 

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The objects of the network card, as which the host sees the device. What is done
- * with them stands in the header of the file that does it.
+ * The structures of the NIC half. What a file does with them is declared in its own
+ * header.
  *
- * Three lives: struct chimdrv_dev lives as long as the PCI binding, struct
- * chimdrv_net as long as the netdev, struct chimdrv_pair (one I/O pair: six
- * rings, one interrupt vector, one NAPI) as long as the netdev, with rings in it
- * from open to stop. Connections have a life of their own, see offload/conn_types.h.
+ * Three lifetimes: struct chimdrv_dev lives as long as the PCI binding, struct
+ * chimdrv_net as long as the netdev, struct chimdrv_pair (one I/O pair: six rings, one
+ * interrupt vector, one NAPI) as long as the netdev, with rings in it from open to stop.
+ * Connections have a lifetime of their own, see offload/conn_types.h.
  *
- * No type of the ABI is defined here: entries are passed by pointer to files
- * that include the ABI header (hw.c ring.c admin*.c pair.c tx.c rx.c and the
- * offload half).
+ * No ABI type is defined here: entries are passed by pointer to files that include the
+ * ABI header (hw.c ring.c admin*.c pair.c tx.c rx.c and the offload half).
  *
  * Order of locks, outer first:
  *   rtnl > socket lock / slock > pair->sq_lock > cd->adminq.lock
- *   tx queue lock (netdev) is a leaf beside sq_lock: neither is taken in the other.
+ * The tx queue lock (netdev) is a leaf beside sq_lock: neither is taken inside the other.
  * NAPI holds none of them when it calls the half above (upcalls.h).
  */
 #ifndef CHIMDRV_NIC_H
@@ -43,8 +42,8 @@
 #define CHIMDRV_ADMIN_RESERVED	2	/* slots that only terminates may take */
 #define CHIMDRV_ADMIN_MS	4000	/* deadline of an ordinary admin command */
 #define CHIMDRV_RECV_ORDER	3	/* log2 of the pages of one part of a receive request */
-#define CHIMDRV_RECV_POOL	128	/* such pages that a pair keeps for the next ones */
-#define CHIMDRV_TX_FENCE_ROOM	16	/* TX entries that frames leave for fences */
+#define CHIMDRV_RECV_POOL	128	/* such pages that a pair keeps for reuse */
+#define CHIMDRV_TX_FENCE_ROOM	16	/* TX entries reserved for fences */
 
 struct chim_sqe;
 struct chim_cqe;
@@ -121,7 +120,7 @@ enum chimdrv_dev_bit {
 	CHIMDRV_DEV_FAILED,	/* the card must not be used until recovery has cleared this */
 	CHIMDRV_DEV_GONE,	/* reads give all ones: never recovers */
 	CHIMDRV_DEV_REMOVING,	/* unbind is running */
-	CHIMDRV_DEV_ASLEEP,	/* suspended or in the hands of the bus: no recovery of our own */
+	CHIMDRV_DEV_ASLEEP,	/* suspended, or left to the bus: do not start it */
 	CHIMDRV_DEV_PAUSED,	/* the card wants no further offloads (PAU-1) */
 	CHIMDRV_DEV_MSIX,	/* one vector per pair; else INTx shared by all */
 };
@@ -148,9 +147,9 @@ struct chimdrv_dev {
 	 * the admin commands in flight, never takes rtnl), which queues reset_work
 	 * (rtnl: ends connections, rebuilds the NIC).
 	 */
-	struct workqueue_struct *wq;	/* what may wait for the card */
+	struct workqueue_struct *wq;	/* works that may wait for the card */
 	struct workqueue_struct *stop_wq;	/* fail_work, service_work: they end such waits */
-	spinlock_t fail_lock;		/* FAILED is set and fail_work queued in one */
+	spinlock_t fail_lock;		/* set FAILED and queue fail_work together */
 	struct work_struct fail_work;
 	struct work_struct reset_work;
 	struct delayed_work service_work;	/* each second: status, deadlines */
@@ -159,7 +158,7 @@ struct chimdrv_dev {
 	unsigned long last_recovery;
 	unsigned int link_speed;	/* Mbit/s, as last read */
 
-	/* carried.c: frames of the target, as last read, and before the card was reset last */
+	/* carried.c: the target's counts as last read, and before the card's last reset */
 	struct chimdrv_carried {
 		spinlock_t lock;
 		struct chimdrv_frames {
@@ -201,13 +200,13 @@ struct chimdrv_net {
 	u32 rss_nibble[CHIMDRV_RSS_NIBBLES][16];	/* of the key; likewise */
 	u8 rss_table[CHIMDRV_RSS_TABLE_LEN];	/* read by the data path with READ_ONCE */
 	DECLARE_BITMAP(vlans, 4096);	/* VLAN devices on top */
-	struct work_struct rx_mode_work;	/* admin commands sleep, set_rx_mode may not */
+	struct work_struct rx_mode_work;	/* where ndo_set_rx_mode may not sleep */
 	u64 tx_timeouts;
 };
 
 /* ------------------------------------------------------------------ I/O pair */
 
-/* What the driver remembers of one TX entry; the ring itself is never read back. */
+/* What the driver keeps about a TX entry; it never reads the ring back. */
 struct chimdrv_tx_slot {
 	struct sk_buff *skb;		/* in the first entry of a frame */
 	u16 entries;			/* in the first entry: of the frame or fence */
@@ -221,8 +220,9 @@ struct chimdrv_pair_stats {
 	struct u64_stats_sync sync;
 	u64_stats_t rx_frames;
 	u64_stats_t rx_bytes;
-	u64_stats_t rx_errors;		/* entries that make no sense */
+	u64_stats_t rx_errors;		/* invalid entries */
 	u64_stats_t rx_no_memory;
+	u64_stats_t rx_csum_valid;	/* of rx_frames: the card has verified the checksum */
 	u64_stats_t polls;
 	u64_stats_t cq_entries;
 };
@@ -233,6 +233,12 @@ struct chimdrv_tx_stats {
 	u64_stats_t bytes;
 	u64_stats_t dropped;
 	u64_stats_t stops;
+	u64_stats_t wakes;
+	u64_stats_t csum;		/* segments whose checksum the card computes */
+	u64_stats_t large_frames;	/* of frames: those that the card segments */
+	u64_stats_t large_bytes;
+	u64_stats_t segments;		/* what becomes of large_frames on the wire */
+	u64_stats_t segment_bytes;
 };
 
 struct chimdrv_pair {
@@ -241,13 +247,15 @@ struct chimdrv_pair {
 	unsigned int number;
 	bool running;			/* rtnl: NAPI and interrupt are on */
 	int irq;
+	u64 past_doorbells;		/* rtnl: of the rings that it has had before */
+	u64 past_alloc_failed;
 	bool polled;			/* INTx: the pair's NAPI may be scheduled */
 	char irq_name[IFNAMSIZ + 24];
 	struct napi_struct napi;
 	struct timer_list retry_timer;	/* buffers could not be posted, or the SQ was full */
 
 	/*
-	 * sq_lock: sq and what the offload half ties to the order of its entries.
+	 * sq_lock: protects sq and what the offload half ties to the order of its entries.
 	 * Taken with bottom halves disabled, inside a socket's slock. Hold it from
 	 * chimdrv_ring_space() to chimdrv_ring_kick().
 	 */
@@ -257,8 +265,8 @@ struct chimdrv_pair {
 	struct list_head pending;	/* sq_lock: connections that wait (offload half) */
 
 	/*
-	 * pool_lock: recv_pool and taking pages out of it. Leaf, inside slock, bottom
-	 * halves disabled. Pages come back without it.
+	 * pool_lock: protects recv_pool and taking pages out of it. Leaf, inside slock,
+	 * bottom halves disabled. Pages come back without it.
 	 */
 	spinlock_t pool_lock;
 	struct page_pool *recv_pool;	/* of receive requests; NULL: no rings */
@@ -276,7 +284,7 @@ struct chimdrv_pair {
 	struct chimdrv_pair_stats stats;
 	void *offload;			/* private to the offload half */
 
-	/* Transmit: the netdev's tx queue lock of queue `number`, both ends. */
+	/* Transmit, both ends: under the netdev's tx queue lock of queue `number`. */
 	struct chimdrv_ring tx ____cacheline_aligned_in_smp;
 	struct chimdrv_tx_slot *tx_slot;
 	u32 tx_clean;			/* index of the first entry not reaped */

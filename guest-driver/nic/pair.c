@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * An I/O pair as a whole: memory of its six rings, and the one NAPI poll that
- * serves them. Frames are tx.c and rx.c; completion entries of connections, and
- * buffers of indications, are handed to the offload half unread.
+ * An I/O pair as a whole: the memory of its six rings, and the one NAPI poll that serves
+ * them. tx.c and rx.c handle frames; completion entries of connections and indication
+ * buffers go to the offload half unread.
  *
- * Memory is made and freed under rtnl with the pair at rest; the rest is NAPI of the
- * pair, without a lock, but for chimdrv_pair_sq_wait() and chimdrv_pair_recv_page().
+ * Memory is allocated and freed under rtnl with the pair at rest. The rest runs in the
+ * pair's NAPI without a lock, except chimdrv_pair_sq_wait() and chimdrv_pair_recv_page().
  */
 #include "nic/pair.h"
 #include "chimney_abi.h"
-#include "compat.h"
+#include "compat/pagepool.h"
 #include "nic/hw.h"
 #include "nic/inline.h"
 #include "nic/ring.h"
@@ -39,7 +39,7 @@ static int recv_pool_open(struct chimdrv_pair *pair)
 	return 0;
 }
 
-/* Pages that are still in sockets keep the pool until they have come back. */
+/* Pages still in sockets keep the pool alive until they have come back. */
 static void recv_pool_close(struct chimdrv_pair *pair)
 {
 	struct page_pool *pool;
@@ -79,8 +79,22 @@ int chimdrv_pair_alloc(struct chimdrv_pair *pair)
 	return 0;
 }
 
+u64 chimdrv_pair_doorbells(const struct chimdrv_pair *pair)
+{
+	return pair->past_doorbells + pair->sq.doorbells + pair->cq.doorbells +
+	       pair->tx.doorbells + pair->rxc.doorbells + pair->rxb.ring.doorbells +
+	       pair->ib.ring.doorbells;
+}
+
+u64 chimdrv_pair_alloc_failed(const struct chimdrv_pair *pair)
+{
+	return pair->past_alloc_failed + pair->rxb.alloc_failed + pair->ib.alloc_failed;
+}
+
 void chimdrv_pair_free(struct chimdrv_pair *pair)
 {
+	pair->past_doorbells = chimdrv_pair_doorbells(pair);
+	pair->past_alloc_failed = chimdrv_pair_alloc_failed(pair);
 	recv_pool_close(pair);
 	chimdrv_bufring_fini(&pair->ib);
 	chimdrv_bufring_fini(&pair->rxb);
@@ -105,7 +119,7 @@ void chimdrv_pair_fill(struct chimdrv_pair *pair)
 	refill(pair, GFP_KERNEL);
 }
 
-/* Nothing runs on the pair and the card does not know its rings: drop what they hold. */
+/* Nothing runs on the pair and the card does not know its rings: drop their contents. */
 void chimdrv_pair_drain(struct chimdrv_pair *pair)
 {
 	chimdrv_tx_drain(pair);
@@ -169,13 +183,13 @@ bool chimdrv_pair_sq_wait(struct chimdrv_pair *pair)
 	lockdep_assert_held(&pair->sq_lock);
 	if (chimdrv_ring_arm(&pair->sq, at))
 		return true;
-	mod_timer(&pair->retry_timer, jiffies + 1);	/* should the interrupt be late */
+	mod_timer(&pair->retry_timer, jiffies + 1);	/* in case the interrupt is late */
 	return false;
 }
 
 /*
- * Bottom halves disabled, any CPU: requests are posted in NAPI and in release_cb. A
- * pool serves one at a time; what comes back takes the pool's own lock.
+ * Bottom halves disabled, any CPU: NAPI and release_cb post requests. A pool hands out
+ * pages to one at a time, hence pool_lock; returned pages take the pool's own lock.
  */
 struct page *chimdrv_pair_recv_page(struct chimdrv_pair *pair)
 {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A card stopped, started, and brought back after it has failed: the works of
- * chimdrv_dev_fail(), and the one that looks after the card each second.
+ * Stop a card, start it, and bring it back after it has failed: the works of
+ * chimdrv_dev_fail(), and the service work, which checks the card each second.
  *
- * fail_work stops the card's DMA and takes no rtnl; reset_work takes it, ends what was
- * with the card, and builds it up again.
+ * fail_work stops the card's DMA and takes no rtnl; reset_work takes rtnl, ends the
+ * card's connections, and sets the card up again.
  */
 #include <linux/pci.h>
 #include <linux/rtnetlink.h>
@@ -25,7 +25,7 @@ void chimdrv_recover_quiesce(struct chimdrv_dev *cd)
 {
 	bool there = !test_bit(CHIMDRV_DEV_GONE, &cd->bits) && !pci_channel_offline(cd->pdev);
 
-	/* Whoever rings a doorbell does so with bottom halves off; let them finish. */
+	/* Doorbells are rung with bottom halves off; wait for those under way. */
 	synchronize_net();
 	if (there && chimdrv_hw_reset(cd)) {
 		pci_clear_master(cd->pdev);
@@ -38,7 +38,7 @@ void chimdrv_recover_quiesce(struct chimdrv_dev *cd)
 	chimdrv_admin_stop(cd, test_bit(CHIMDRV_DEV_GONE, &cd->bits) ? -ENODEV : -EIO);
 }
 
-/* Takes no rtnl: whoever waits for an admin command may hold it. */
+/* Takes no rtnl: a task that waits for an admin command may hold it. */
 static void fail_work(struct work_struct *work)
 {
 	struct chimdrv_dev *cd = container_of(work, struct chimdrv_dev, fail_work);
@@ -48,7 +48,7 @@ static void fail_work(struct work_struct *work)
 	queue_work(cd->wq, &cd->reset_work);
 }
 
-/* A card that has been reset, or was never used: admin pair up. */
+/* Start a card that has been reset or never used: bring the admin pair up. */
 int chimdrv_recover_start(struct chimdrv_dev *cd)
 {
 	int err;
@@ -75,7 +75,8 @@ int chimdrv_recover_start(struct chimdrv_dev *cd)
 
 static bool may_recover(struct chimdrv_dev *cd)
 {
-	if (test_bit(CHIMDRV_DEV_GONE, &cd->bits) || test_bit(CHIMDRV_DEV_REMOVING, &cd->bits))
+	if (test_bit(CHIMDRV_DEV_GONE, &cd->bits) || test_bit(CHIMDRV_DEV_REMOVING, &cd->bits) ||
+	    test_bit(CHIMDRV_DEV_ASLEEP, &cd->bits))
 		return false;
 	if (time_after(jiffies, cd->last_recovery + RECOVERY_WINDOW))
 		cd->recoveries = 0;
@@ -86,27 +87,36 @@ static bool may_recover(struct chimdrv_dev *cd)
 	return false;
 }
 
-/* rtnl. Rings go, connections end with an error, and the NIC comes back if it can. */
-static void recover(struct chimdrv_dev *cd)
+/* rtnl. Start a card at rest and its rings. If that fails, reset_work tries again. */
+int chimdrv_recover_wake(struct chimdrv_dev *cd)
 {
 	struct chimdrv_net *net = cd->net;
 	int err;
 
-	netif_device_detach(net->netdev);
-	chimdrv_net_down(net);
-	if (!may_recover(cd))
-		return;
 	err = chimdrv_recover_start(cd);
 	if (err) {
 		queue_work(cd->wq, &cd->reset_work);
-		return;
+		return err;
 	}
-	if (netif_running(net->netdev) && chimdrv_net_up(net)) {
+	if (netif_running(net->netdev))
+		err = chimdrv_net_up(net);
+	if (err) {
 		chimdrv_dev_fail(cd, "recovery failed");
-		return;
+		return err;
 	}
 	netif_device_attach(net->netdev);
-	dev_info(cd->dev, "card works again\n");
+	return 0;
+}
+
+/* rtnl. Remove the rings, end the connections with an error, and restart the NIC if possible. */
+static void recover(struct chimdrv_dev *cd)
+{
+	struct chimdrv_net *net = cd->net;
+
+	netif_device_detach(net->netdev);
+	chimdrv_net_down(net);
+	if (may_recover(cd) && !chimdrv_recover_wake(cd))
+		dev_info(cd->dev, "card works again\n");
 }
 
 static void reset_work(struct work_struct *work)
@@ -114,13 +124,12 @@ static void reset_work(struct work_struct *work)
 	struct chimdrv_dev *cd = container_of(work, struct chimdrv_dev, reset_work);
 
 	rtnl_lock();
-	if (!chimdrv_dev_alive(cd) && !test_bit(CHIMDRV_DEV_REMOVING, &cd->bits) &&
-	    !test_bit(CHIMDRV_DEV_ASLEEP, &cd->bits))
+	if (!chimdrv_dev_alive(cd) && !test_bit(CHIMDRV_DEV_REMOVING, &cd->bits))
 		recover(cd);
 	rtnl_unlock();
 }
 
-/* Each second: what no interrupt has told. */
+/* Each second: look for what no interrupt has reported. */
 static void service_work(struct work_struct *work)
 {
 	struct chimdrv_dev *cd = container_of(work, struct chimdrv_dev, service_work.work);
@@ -143,7 +152,7 @@ void chimdrv_recover_init(struct chimdrv_dev *cd)
 	INIT_DELAYED_WORK(&cd->service_work, service_work);
 }
 
-/* The card works: look after it from now on. */
+/* The card works: check it each second from now on. */
 void chimdrv_recover_watch(struct chimdrv_dev *cd)
 {
 	queue_delayed_work(cd->stop_wq, &cd->service_work, SERVICE_PERIOD);

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Rings: their memory, indices, phase bits and event indices, and all barriers
- * between driver and card. Called by whoever owns a ring, under the owner's
- * lock. It knows nothing of what entries mean beyond their first word.
+ * Rings: their memory, indices, phase bits and event indices, and all barriers between
+ * driver and card. The owner of a ring calls it under its own lock. Of an entry it knows
+ * only the first word.
  */
 #include <linux/dma-mapping.h>
 #include <linux/slab.h>
 
 #include "nic/ring.h"
 #include "chimney_abi.h"
-#include "compat.h"
+#include "compat/pagepool.h"
 #include "nic/hw.h"
 
 int chimdrv_ring_init(struct chimdrv_ring *r, struct chimdrv_dev *cd, u32 id,
@@ -42,6 +42,7 @@ void chimdrv_ring_fini(struct chimdrv_ring *r)
 	r->ctl = NULL;
 	r->entries = NULL;
 	r->exists = false;
+	r->doorbells = 0;
 }
 
 void chimdrv_ring_clear(struct chimdrv_ring *r)
@@ -97,7 +98,7 @@ u32 chimdrv_ring_consumed(struct chimdrv_ring *r)
 		chimdrv_dev_fail(r->cd, "impossible consumer index");
 		return r->seen;
 	}
-	dma_rmb();	/* the index before what it says has been done */
+	dma_rmb();	/* the index before the results that it stands for */
 	r->seen = theirs;
 	return theirs;
 }
@@ -111,7 +112,7 @@ void *chimdrv_ring_slot(struct chimdrv_ring *r, unsigned int n)
 {
 	__le32 *entry = entry_at(r, r->index + n);
 
-	/* Not the first word: it still holds the old phase, and 0 may be the new one. */
+	/* Not the first word: it holds the old phase, and 0 may be the new one. */
 	memset(entry + 1, 0, r->entry_size - sizeof(*entry));
 	return entry;
 }
@@ -145,7 +146,7 @@ bool chimdrv_ring_arm(struct chimdrv_ring *r, u32 at)
 
 bool chimdrv_ring_kick_arm(struct chimdrv_ring *r, u32 at)
 {
-	/* Ordered by the barrier in kick; nothing to kick means the card has seen it all. */
+	/* The barrier in kick orders this; with nothing to kick the card has seen everything. */
 	WRITE_ONCE(r->ctl->drv_event, cpu_to_le32(at));
 	if (r->index == r->kicked)
 		mb();	/* as in arm */
@@ -185,10 +186,10 @@ bool chimdrv_ring_rearm(struct chimdrv_ring *r)
 /* ------------------------------------------------------------ rings of buffers */
 
 /*
- * A pool of pages of this order that frames bring back when they are freed, instead
- * of new pages, which the kernel zeroes. The pool maps nothing: its pages wait in
- * sockets for as long as programs please, longer than the card may be there, and a
- * mapping must end with the binding. Whoever gives a page to the card maps it.
+ * A pool of pages of this order, to which frames return them when freed; the kernel would
+ * zero new ones. The pool maps nothing: its pages wait in sockets as long as programs
+ * please, maybe longer than the card exists, but a mapping must end with the binding.
+ * Whoever gives a page to the card maps it.
  */
 struct page_pool *chimdrv_pool_create(struct chimdrv_dev *cd, unsigned int order,
 				      unsigned int size)
@@ -238,6 +239,7 @@ void chimdrv_bufring_fini(struct chimdrv_bufring *br)
 	if (br->pool)
 		page_pool_destroy(br->pool);
 	br->pool = NULL;
+	br->alloc_failed = 0;
 	chimdrv_ring_fini(&br->ring);
 }
 
@@ -288,7 +290,7 @@ bool chimdrv_bufring_refill(struct chimdrv_bufring *br, gfp_t gfp)
 	unsigned int space = chimdrv_ring_space(&br->ring);
 	u32 mask = chimdrv_ring_mask(&br->ring);
 
-	/* A slot is free when its buffer has come back; in ring order, unless the card lies. */
+	/* A slot is free once its buffer is back; in ring order, unless the card misbehaves. */
 	while (space && !br->slot[br->ring.index & mask].page) {
 		struct chimdrv_buf *buf = &br->slot[br->ring.index & mask];
 		struct chim_buf *entry;

@@ -47,16 +47,16 @@ void chimdrv_ring_kick(struct chimdrv_ring *r);
 
 /* --- to the card */
 
-/* Entries that may be filled. An impossible index of the card fails the card and gives 0. */
+/* Entries that may be filled. An impossible card index fails the card and gives 0. */
 unsigned int chimdrv_ring_space(struct chimdrv_ring *r);
 
 /* The card's consumer index, checked; never goes back. */
 u32 chimdrv_ring_consumed(struct chimdrv_ring *r);
 
-/* Entry @n places behind the last published one: zero, but for ctl, which is not to be touched. */
+/* Entry @n places after the last published one: zeroed except ctl, which must not be touched. */
 void *chimdrv_ring_slot(struct chimdrv_ring *r, unsigned int n);
 
-/* The same entry once more, as it has been filled so far. */
+/* The same entry again, as filled so far. */
 void *chimdrv_ring_entry(struct chimdrv_ring *r, unsigned int n);
 
 /*
@@ -79,7 +79,7 @@ bool chimdrv_ring_kick_arm(struct chimdrv_ring *r, u32 at);
 
 /* Copy the next entry if it has been published. */
 bool chimdrv_ring_peek(struct chimdrv_ring *r, void *copy);
-/* Done with it. Stores the consumer index; the doorbell waits for kick. */
+/* Done with the entry. Stores the consumer index; the doorbell waits for kick. */
 void chimdrv_ring_advance(struct chimdrv_ring *r);
 /* Interrupt for the next entry. True: it is there already. */
 bool chimdrv_ring_rearm(struct chimdrv_ring *r);
@@ -88,7 +88,7 @@ bool chimdrv_ring_rearm(struct chimdrv_ring *r);
 
 #define CHIMDRV_POOL_MAX	32768u	/* pages that the kernel lets a pool keep */
 
-/* Of which it keeps up to @size pages unused. NULL: no memory. */
+/* Keeps up to @size pages unused. NULL: no memory. */
 struct page_pool *chimdrv_pool_create(struct chimdrv_dev *cd, unsigned int order,
 				      unsigned int size);
 
@@ -97,7 +97,7 @@ int chimdrv_bufring_init(struct chimdrv_bufring *br, struct chimdrv_dev *cd, u32
 void chimdrv_bufring_fini(struct chimdrv_bufring *br);
 /* Free every buffer. The card must not know the ring any more. */
 void chimdrv_bufring_drain(struct chimdrv_bufring *br);
-/* Post what can be posted. False: so few are posted that somebody must try again. */
+/* Post what can be posted. False: too few are posted, so the caller must try again. */
 bool chimdrv_bufring_refill(struct chimdrv_bufring *br, gfp_t gfp);
 
 static inline unsigned int chimdrv_bufring_len(const struct chimdrv_bufring *br)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a ring is made of, for the structures that have rings in them; all but
- * ring.c, and what is shown in debugfs, go by the functions of ring.h.
+ * The fields of a ring, for the structures that contain rings. Only ring.c writes them;
+ * other files use the functions of ring.h, or read an index, an address or a size.
  */
 #ifndef CHIMDRV_RING_TYPES_H
 #define CHIMDRV_RING_TYPES_H

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Receive-side scaling as the card does it: key, indirection table, and the same
- * Toeplitz hash in software, so that a connection's pair is known before the card
- * has been asked.
+ * Receive-side scaling as the card does it: key, indirection table, and the same Toeplitz
+ * hash in software, so that a connection's pair is known without asking the card.
  */
 #include <linux/ethtool.h>
 #include <linux/in6.h>
@@ -12,8 +11,8 @@
 #include "nic/inline.h"
 
 /*
- * Toeplitz is linear: what four bits of the input contribute depends on their
- * value and place only. A table of that makes a hash of each transmitted segment cheap.
+ * Toeplitz is linear: four bits of input contribute by their value and place only. A
+ * table of the contributions makes the hash of each transmitted segment cheap.
  */
 static void tabulate(struct chimdrv_net *net)
 {
@@ -98,10 +97,9 @@ u32 chimdrv_rss_hash(const struct chimdrv_net *net, const struct sock *sk)
 }
 
 /*
- * Segments of a connection go through the pair that the card would use for it. A
- * backend with several queues sends a flow's answers to the queue that the flow
- * came from last: were the kernel and the target on different ones, frames of the
- * peer would overtake each other at a hand-over.
+ * Send a connection's segments through the pair that the card would use for it. A backend
+ * with several queues answers a flow on the queue that it last came from: if kernel and
+ * target used different ones, the peer's frames would overtake each other at a hand-over.
  */
 u16 chimdrv_rss_select_queue(struct net_device *netdev, struct sk_buff *skb,
 			     struct net_device *sb_dev)

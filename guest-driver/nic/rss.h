@@ -8,7 +8,7 @@
 void chimdrv_rss_default(struct chimdrv_net *net);	/* key and table */
 void chimdrv_rss_spread(struct chimdrv_net *net);	/* table over net->pairs */
 void chimdrv_rss_set_key(struct chimdrv_net *net, const u8 *key);
-/* Of a TCP socket's received segments, as the card computes it. Any context. */
+/* Hash of a TCP socket's received segments, as the card computes it. Any context. */
 u32 chimdrv_rss_hash(const struct chimdrv_net *net, const struct sock *sk);
 u16 chimdrv_rss_select_queue(struct net_device *netdev, struct sk_buff *skb,
 			     struct net_device *sb_dev);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Frames in: buffers that the card has filled become frames and go up the stack;
- * a CUTOVER among them goes to the offload half, in its place.
+ * Receive frames: build skbs from the buffers that the card has filled and pass them up
+ * the stack. A CUTOVER entry goes to the offload half once every frame before it has gone
+ * up.
  *
  * NAPI of the pair only, no lock.
  */
@@ -10,7 +11,8 @@
 
 #include "nic/rx.h"
 #include "chimney_abi.h"
-#include "compat.h"
+#include "compat/gro.h"
+#include "compat/pagepool.h"
 #include "nic/hw.h"
 #include "nic/inline.h"
 #include "nic/ring.h"
@@ -26,7 +28,7 @@ static void rx_broken(struct chimdrv_pair *pair, const char *why)
 
 /* ---------------------------------------------------------------------------- one frame */
 
-/* What the card says about checksum and segmentation, believed only as far as it is checked. */
+/* Apply the card's checksum and segmentation data after checking it. */
 static int rx_vnet(struct chimdrv_pair *pair, struct sk_buff *skb, const struct chim_vnet_hdr *in)
 {
 	struct net_device *netdev = pair->net->netdev;
@@ -75,6 +77,7 @@ static void rx_deliver(struct chimdrv_pair *pair)
 	u64_stats_update_begin(&pair->stats.sync);
 	u64_stats_inc(&pair->stats.rx_frames);
 	u64_stats_add(&pair->stats.rx_bytes, skb->len);
+	u64_stats_add(&pair->stats.rx_csum_valid, skb->ip_summed == CHECKSUM_UNNECESSARY);
 	u64_stats_update_end(&pair->stats.sync);
 	skb_record_rx_queue(skb, pair->number);
 	memset(skb->cb, 0, sizeof(*rxe));
@@ -82,7 +85,7 @@ static void rx_deliver(struct chimdrv_pair *pair)
 	napi_gro_receive(&pair->napi, skb);
 }
 
-/* Headers, or all of a small frame, into the linear part; the rest as a page fragment. */
+/* Copy the headers, or all of a small frame, into the linear part; add the rest as a fragment. */
 static struct sk_buff *rx_first(struct chimdrv_pair *pair, const struct chim_rxe *rxe,
 				const void *data, unsigned int len, bool alone)
 {
@@ -202,7 +205,7 @@ int chimdrv_rx_poll(struct chimdrv_pair *pair, int budget)
 	return work;
 }
 
-/* Nothing runs on the pair and the card does not know its rings: drop what came in part. */
+/* Nothing runs on the pair and the card does not know its rings: drop an incomplete frame. */
 void chimdrv_rx_drain(struct chimdrv_pair *pair)
 {
 	if (pair->rx.skb)

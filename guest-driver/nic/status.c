@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A status of the card as an errno.
+ * Turn a status of the card into an errno.
  */
 #include <linux/errno.h>
 
@@ -8,8 +8,8 @@
 #include "chimney_abi.h"
 
 /*
- * The only place where a status of the card becomes an errno. None becomes one of
- * chimdrv_admin_lost(): a card that says no has answered.
+ * The only place where a status of the card becomes an errno. None gives an error of
+ * chimdrv_admin_lost(), because a card that refuses has answered.
  */
 int chimdrv_status_errno(u32 status)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A status of the card as an errno. */
+/* Turn a status of the card into an errno. */
 #ifndef CHIMDRV_STATUS_H
 #define CHIMDRV_STATUS_H
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Frames out: from the stack into a pair's TX ring, their release once the card has
- * sent them, and the fence behind them.
+ * Transmit frames: from the stack into a pair's TX ring, release them once the card has
+ * sent them, and put fences behind them.
  *
- * All of it under the netdev's tx queue lock of the pair's queue, at both ends of
- * the ring; _locked says that the caller has it.
+ * All of it, at both ends of the ring, under the tx queue lock of the pair's netdev
+ * queue; _locked says that the caller holds it.
  */
 #include <linux/dma-mapping.h>
 #include <linux/etherdevice.h>
@@ -21,6 +21,9 @@
 #define FRAME_ENTRIES	(1 + DIV_ROUND_UP(FRAME_SGES - CHIM_SQE_SGES, CHIM_SG_SGES))
 #define TX_LOW		(FRAME_ENTRIES + CHIMDRV_TX_FENCE_ROOM)
 
+/* The smallest ring, when it is empty, lets a queue run again: MAX_SKB_FRAGS differs. */
+static_assert(2 * TX_LOW <= CHIMDRV_RING_MIN);
+
 static struct netdev_queue *pair_txq(const struct chimdrv_pair *pair)
 {
 	return netdev_get_tx_queue(pair->net->netdev, pair->number);
@@ -31,10 +34,17 @@ static struct chimdrv_tx_slot *tx_slot_at(struct chimdrv_pair *pair, u32 index)
 	return &pair->tx_slot[index & chimdrv_ring_mask(&pair->tx)];
 }
 
-/* Entries that may be filled: what has been reaped, not only what has been consumed. */
+/* Entries that may be filled: those reaped, not merely consumed. */
 static unsigned int tx_space(const struct chimdrv_pair *pair)
 {
 	return chimdrv_ring_size(&pair->tx) - (pair->tx.index - pair->tx_clean);
+}
+
+static void tx_count(struct chimdrv_tx_stats *st, u64_stats_t *counter, unsigned int n)
+{
+	u64_stats_update_begin(&st->sync);
+	u64_stats_add(counter, n);
+	u64_stats_update_end(&st->sync);
 }
 
 /* ------------------------------------------------------------------------------ release */
@@ -78,20 +88,22 @@ static void tx_release(struct chimdrv_pair *pair, u32 done, int budget)
 		netdev_tx_completed_queue(pair_txq(pair), frames, bytes);
 }
 
-/* With the TX lock: free what the card has sent, wake the queue if that made room. */
+/* With the TX lock: free what the card has sent, and wake the queue if that made room. */
 static void tx_reap_locked(struct chimdrv_pair *pair, int budget)
 {
 	struct netdev_queue *txq = pair_txq(pair);
 
 	tx_release(pair, chimdrv_ring_consumed(&pair->tx), budget);
-	if (netif_tx_queue_stopped(txq) && tx_space(pair) >= 2 * TX_LOW)
+	if (netif_tx_queue_stopped(txq) && tx_space(pair) >= 2 * TX_LOW) {
 		netif_tx_wake_queue(txq);
+		tx_count(&pair->tx_stats, &pair->tx_stats.wakes, 1);
+	}
 }
 
 /*
- * With the TX lock: tell the card, and ask for one interrupt when it has sent
- * all that is posted now; or half of it, if the stack waits for room. Senders
- * that go on move the mark on and reap by themselves.
+ * With the TX lock: tell the card, and ask for one interrupt when it has sent all that is
+ * posted now, or half of it if the stack waits for room. Later sends move that mark on
+ * and reap by themselves.
  */
 static void tx_kick_locked(struct chimdrv_pair *pair)
 {
@@ -126,7 +138,7 @@ static void tx_vnet(const struct sk_buff *skb, struct chim_vnet_hdr *vnet)
 	vnet->gso_size = cpu_to_le16(skb_shinfo(skb)->gso_size);
 }
 
-/* One piece of the frame, in its entry of the ring and in ours. */
+/* Map one piece of the frame; record it in the ring's entry and in ours. */
 static int tx_map_one(struct chimdrv_pair *pair, struct sk_buff *skb, unsigned int i)
 {
 	unsigned int e = i < CHIM_SQE_SGES ? 0 : 1 + (i - CHIM_SQE_SGES) / CHIM_SG_SGES;
@@ -179,7 +191,7 @@ err_unmap:
 	return -ENOMEM;
 }
 
-/* Entries that the frame needs; it is linearized if it has more pieces than the card takes. */
+/* Entries that the frame needs; linearizes it if it has more pieces than the card takes. */
 static int tx_entries(const struct chimdrv_pair *pair, struct sk_buff *skb)
 {
 	unsigned int n = 1 + skb_shinfo(skb)->nr_frags;
@@ -192,24 +204,28 @@ static int tx_entries(const struct chimdrv_pair *pair, struct sk_buff *skb)
 	return n <= CHIM_SQE_SGES ? 1 : 1 + DIV_ROUND_UP(n - CHIM_SQE_SGES, CHIM_SG_SGES);
 }
 
-static void tx_count(struct chimdrv_tx_stats *st, u64_stats_t *counter, unsigned int n)
-{
-	u64_stats_update_begin(&st->sync);
-	u64_stats_add(counter, n);
-	u64_stats_update_end(&st->sync);
-}
-
 static void tx_account(struct chimdrv_pair *pair, const struct sk_buff *skb)
 {
 	struct chimdrv_tx_stats *st = &pair->tx_stats;
+	unsigned int segments = 1, headers;
 
 	u64_stats_update_begin(&st->sync);
-	u64_stats_inc(&st->frames);	/* as the card counts them: a large one is one */
+	u64_stats_inc(&st->frames);	/* like the card: a large frame is one */
 	u64_stats_add(&st->bytes, skb->len);
+	if (skb_is_gso(skb)) {
+		headers = skb_tcp_all_headers(skb);
+		segments = DIV_ROUND_UP(skb->len - headers, skb_shinfo(skb)->gso_size);
+		u64_stats_inc(&st->large_frames);
+		u64_stats_add(&st->large_bytes, skb->len);
+		u64_stats_add(&st->segments, segments);
+		u64_stats_add(&st->segment_bytes, skb->len + (segments - 1) * headers);
+	}
+	if (skb->ip_summed == CHECKSUM_PARTIAL)
+		u64_stats_add(&st->csum, segments);
 	u64_stats_update_end(&st->sync);
 }
 
-/* With the TX lock. 0, -EBUSY when there is no room, else the frame cannot be sent. */
+/* With the TX lock. Returns 0, -EBUSY if there is no room, else the frame cannot be sent. */
 static int tx_post_locked(struct chimdrv_pair *pair, struct sk_buff *skb)
 {
 	struct chimdrv_tx_slot *first;
@@ -288,7 +304,7 @@ static u32 tx_waiting(struct chimdrv_pair *pair, u32 upto)
 }
 
 /*
- * Whether the wire takes what is posted now, until @end: a fence behind it would
+ * Does the wire take all that is posted now before @end? A fence posted behind it would
  * wait as long.
  */
 bool chimdrv_tx_moves(struct chimdrv_pair *pair, unsigned long end)
@@ -338,7 +354,7 @@ void chimdrv_tx_poll(struct chimdrv_pair *pair, int budget)
 {
 	struct netdev_queue *txq = pair_txq(pair);
 
-	/* Nothing outstanding: spare the lock. Posting arms the interrupt anew. */
+	/* Nothing outstanding: skip the lock. Posting arms the interrupt again. */
 	if (READ_ONCE(pair->tx_clean) == READ_ONCE(pair->tx.index))
 		return;
 	__netif_tx_lock(txq, smp_processor_id());

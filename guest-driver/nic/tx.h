@@ -10,9 +10,9 @@ void chimdrv_tx_poll(struct chimdrv_pair *pair, int budget);	/* NAPI; takes the 
 void chimdrv_tx_drain(struct chimdrv_pair *pair);	/* takes the TX lock */
 
 /*
- * Put TX_FENCE{id} behind every frame that has been given to the pair's TX ring.
- * Any context but hard interrupt, no TX lock held. -EBUSY: ring full for the
- * moment. -ENETDOWN: no ring.
+ * Post TX_FENCE{id} behind every frame in the pair's TX ring. Any context but hard
+ * interrupt, no TX lock held. -EBUSY: the ring is full for the moment. -ENETDOWN: no
+ * ring.
  */
 int chimdrv_tx_fence(struct chimdrv_pair *pair, u32 fence_id);
 bool chimdrv_tx_moves(struct chimdrv_pair *pair, unsigned long end);	/* sleeps */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where the half above the network card has registered itself: written once, when the
- * module is loaded, and read without a lock from then on.
+ * The table of upcalls that the half above the network card has registered: written once,
+ * when the module is loaded, then read without a lock.
  */
 #include "nic/upcalls.h"
 

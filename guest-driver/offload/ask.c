@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Wishes for a connection: that it go back, or that the target be told what has changed.
- * Whoever sees the need says so, in any context; the works of upload.c and update.c do
- * it. Nothing here waits for the card, but for those who wait until a wish is fulfilled.
+ * Asks for an upload of a connection, or an update of what the target knows. Whoever
+ * sees the need asks, in any context; the works of upload.c and update.c do it. Nobody
+ * waits for the card here, except callers that wait for an upload to end.
  *
- * A wish is a bit of the connection and its place in a list, which has a reference, under
- * od->lock.
+ * What is asked for is a bit of the connection and its place in a list, under od->lock;
+ * the list has a reference.
  */
 #include "offload/ask.h"
 #include "nic/hw.h"
 #include "offload/conn.h"
 #include "offload/od.h"
+
+#define UPDATE_AGAIN_MS	50
 
 /* ------------------------------------------------------------------------------- upload */
 
@@ -36,7 +38,7 @@ void chimdrv_ask_upload(struct chimdrv_conn *conn, enum chimdrv_why why)
 	queue_work(od->wq, &od->upload_work);
 }
 
-/* It has gone over with an upload asked for, and stands in that list. */
+/* The connection is OFFLOADED and waits in od->uploads_later: its upload is due now. */
 void chimdrv_ask_upload_again(struct chimdrv_conn *conn)
 {
 	struct chimdrv_od *od = chimdrv_od(conn->cd);
@@ -61,7 +63,7 @@ static bool card_has_none(struct chimdrv_od *od)
 	return none;
 }
 
-/* Every connection of the card; with @wait, until it has none any more or has failed. */
+/* Upload every connection of the card; @wait: sleep until it has none any more or has failed. */
 void chimdrv_ask_upload_all(struct chimdrv_dev *cd, enum chimdrv_why why, bool wait)
 {
 	struct chimdrv_od *od = chimdrv_od(cd);
@@ -80,7 +82,7 @@ void chimdrv_ask_upload_all(struct chimdrv_dev *cd, enum chimdrv_why why, bool w
 /* -------------------------------------------------------------- and waiting until it is back */
 
 /*
- * The last step of the way back waits for the socket's owner as long as it takes; only the
+ * The last step of an upload waits for the socket's owner as long as it takes; only the
  * card's own steps have deadlines (upload.c).
  */
 
@@ -99,8 +101,7 @@ void chimdrv_ask_wait_end(struct chimdrv_conn *conn)
 
 /* ------------------------------------------------------------------------------- update */
 
-/* The same once @delay jiffies have gone by. */
-void chimdrv_ask_update_later(struct chimdrv_conn *conn, unsigned long delay)
+static void ask_update(struct chimdrv_conn *conn, bool again)
 {
 	struct chimdrv_od *od = chimdrv_od(conn->cd);
 
@@ -108,16 +109,28 @@ void chimdrv_ask_update_later(struct chimdrv_conn *conn, unsigned long delay)
 		return;
 	spin_lock_bh(&od->lock);
 	refcount_inc(&conn->refs);
-	list_add_tail(&conn->update_link, &od->updates);
+	if (again) {
+		/* the pause is the same for all: the list is in the order of their times */
+		conn->update_due = jiffies + msecs_to_jiffies(UPDATE_AGAIN_MS);
+		list_add_tail(&conn->update_link, &od->updates_later);
+	} else {
+		list_add_tail(&conn->update_link, &od->updates);
+	}
 	spin_unlock_bh(&od->lock);
-	queue_delayed_work(od->wq, &od->update_work, delay);
+	mod_delayed_work(od->wq, &od->update_work, 0);		/* which finds out when */
+}
+
+/* Any context. chimdrv_ask_update() after a pause, because the card cannot be told now. */
+void chimdrv_ask_update_again(struct chimdrv_conn *conn)
+{
+	ask_update(conn, true);
 }
 
 /*
- * Any context. Tell the target the cached variables as they are now; also while an upload
- * waits for its turn, which may be as long as the card has no room for it.
+ * Any context. Have the target told the cached variables as they are now, also while an
+ * upload waits its turn, which lasts as long as the card has no room for it.
  */
 void chimdrv_ask_update(struct chimdrv_conn *conn)
 {
-	chimdrv_ask_update_later(conn, 0);
+	ask_update(conn, false);
 }

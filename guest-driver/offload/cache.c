@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory of what comes and goes with connections: a cache for each kind, so that
- * /proc/slabinfo tells how many of a kind there are, and a module that goes is told
- * what it has left over.
+ * Memory for objects that come and go with connections: a slab cache for each kind, so
+ * that /proc/slabinfo shows how many there are, and what is left over at module exit is
+ * reported.
  *
  * Any context.
  */
 #include "offload/cache.h"
-#include "compat.h"
+#include "compat/slab.h"
 
 static struct kmem_cache *caches[CHIMDRV_CACHES];
 
@@ -21,7 +21,7 @@ void chimdrv_cache_free(enum chimdrv_cache kind, void *object)
 	kmem_cache_free(caches[kind], object);
 }
 
-/* @kinds: of each kind, in their order. */
+/* @kinds: one for each enum chimdrv_cache, in that order. */
 int chimdrv_cache_init(const struct chimdrv_cache_kind *kinds)
 {
 	unsigned int i;

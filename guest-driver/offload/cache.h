@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Memory of what comes and goes with connections. */
+/* Memory for objects that come and go with connections. */
 #ifndef CHIMDRV_CACHE_H
 #define CHIMDRV_CACHE_H
 
@@ -22,7 +22,7 @@ struct chimdrv_cache_kind {
 };
 
 int chimdrv_cache_init(const struct chimdrv_cache_kind *kinds);	/* CHIMDRV_CACHES of them */
-void chimdrv_cache_exit(void);	/* behind rcu_barrier(): connections are freed by RCU */
+void chimdrv_cache_exit(void);	/* after rcu_barrier(): connections are freed by RCU */
 void *chimdrv_cache_alloc(enum chimdrv_cache kind, gfp_t gfp);
 void chimdrv_cache_free(enum chimdrv_cache kind, void *object);
 

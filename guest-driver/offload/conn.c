@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * struct chimdrv_conn itself: how it is made, found by a name that the card gave,
- * held and freed, and the names of its states. Who moves it through them is
- * elsewhere: offload.c, progress.c, upload.c, giveback.c.
+ * struct chimdrv_conn itself: creation, lookup by the cookie that the card returns,
+ * references, release, and the names of its states. offload.c, progress.c, upload.c and
+ * giveback.c move it through the states.
  *
- * Looking up and holding need no lock: an XArray under RCU, then refcount_inc_not_zero().
+ * Lookups and references need no lock: an XArray under RCU, then refcount_inc_not_zero().
  */
 #include <linux/xarray.h>
 
@@ -43,13 +43,13 @@ bool chimdrv_conn_get(struct chimdrv_conn *conn)
 	return refcount_inc_not_zero(&conn->refs);
 }
 
-/* Who looked it up by its name is gone too. */
+/* Nobody who looked it up by its cookie uses it any more. */
 static void conn_free(struct rcu_head *rcu)
 {
 	chimdrv_cache_free(CHIMDRV_CACHE_CONN, container_of(rcu, struct chimdrv_conn, rcu));
 }
 
-/* The last to leave: nothing is mapped, nothing is queued. */
+/* Drop a reference. At the last one nothing is mapped and nothing is queued. */
 void chimdrv_conn_put(struct chimdrv_conn *conn)
 {
 	struct chimdrv_od *od = chimdrv_od(conn->cd);
@@ -63,7 +63,9 @@ void chimdrv_conn_put(struct chimdrv_conn *conn)
 	skb_queue_purge(&conn->fwd.returned);
 	skb_queue_purge(&conn->rcv.queue);
 	skb_queue_purge(&conn->back.bytes);
-	kfree_skb(conn->back.synth);
+	kfree_skb(conn->back.fin);
+	kfree_skb(conn->back.rst);
+	kfree_skb(conn->back.own_fin);
 	kfree_skb(conn->rcv.spare);
 	dst_release(conn->route.dst);
 	spin_lock_bh(&od->lock);
@@ -75,7 +77,7 @@ void chimdrv_conn_put(struct chimdrv_conn *conn)
 	call_rcu(&conn->rcu, conn_free);
 }
 
-/* The target's hold: from a successful INITIATE until it has let go, or the card is dead. */
+/* Drop the target's reference, if any: from INITIATE until it lets go or the card is dead. */
 void chimdrv_conn_put_target(struct chimdrv_conn *conn)
 {
 	if (test_and_clear_bit(CHIMDRV_C_TARGET, &conn->bits))
@@ -84,7 +86,7 @@ void chimdrv_conn_put_target(struct chimdrv_conn *conn)
 
 /* ------------------------------------------------------------------------------ by name */
 
-/* By a name that the card gave: believed only if all of it fits. */
+/* Look up a cookie that the card gave, all of which must match; returns a reference. */
 struct chimdrv_conn *chimdrv_conn_find(u64 cookie)
 {
 	struct chimdrv_conn *conn;
@@ -110,6 +112,30 @@ struct chimdrv_conn *chimdrv_conn_next(unsigned long *id)
 	return conn;
 }
 
+/* --------------------------------------------------------------------------- spare frame */
+
+/* Has a reference. */
+static void spare_work(struct work_struct *work)
+{
+	struct chimdrv_conn *conn = container_of(work, struct chimdrv_conn, rcv.spare_work);
+	struct sk_buff *skb = chimdrv_frame(GFP_KERNEL);
+
+	spin_lock_bh(&conn->sk->sk_lock.slock);
+	if (!conn->rcv.spare)
+		swap(skb, conn->rcv.spare);
+	spin_unlock_bh(&conn->sk->sk_lock.slock);
+	kfree_skb(skb);
+	chimdrv_conn_put(conn);
+}
+
+/* slock. The spare frame is used up: a work gets another one, as it may wait for memory. */
+void chimdrv_conn_want_spare(struct chimdrv_conn *conn)
+{
+	refcount_inc(&conn->refs);
+	if (!queue_work(chimdrv_od(conn->cd)->wq, &conn->rcv.spare_work))
+		chimdrv_conn_put(conn);		/* it is coming already */
+}
+
 /* -------------------------------------------------------------------------------- birth */
 
 static void init_lists(struct chimdrv_conn *conn)
@@ -130,8 +156,8 @@ static void init_lists(struct chimdrv_conn *conn)
 }
 
 /*
- * Of no card yet: chimdrv_conn_join() or chimdrv_conn_discard() follows. What is to be
- * done when the time of its tail is up the caller sets.
+ * The connection has no card yet: chimdrv_conn_join() or chimdrv_conn_discard()
+ * follows. The caller sets up its tail timer.
  */
 struct chimdrv_conn *chimdrv_conn_create(struct sock *sk)
 {
@@ -141,13 +167,16 @@ struct chimdrv_conn *chimdrv_conn_create(struct sock *sk)
 	if (!conn)
 		return NULL;
 	init_lists(conn);
+	INIT_WORK(&conn->rcv.spare_work, spare_work);
 	refcount_set(&conn->refs, 1);
 	conn->sk = sk;
 	conn->back.err = ECONNABORTED;
 	conn->lend.seq = tcp_sk(sk)->write_seq;
-	conn->back.synth = alloc_skb(MAX_HEADER + sizeof(struct tcphdr), GFP_KERNEL);
+	conn->back.fin = alloc_skb(MAX_TCP_HEADER, GFP_KERNEL);
+	conn->back.rst = alloc_skb(MAX_TCP_HEADER, GFP_KERNEL);
+	conn->back.own_fin = alloc_skb_fclone(MAX_TCP_HEADER, GFP_KERNEL);
 	conn->rcv.spare = chimdrv_frame(GFP_KERNEL);
-	if (conn->back.synth && conn->rcv.spare)
+	if (conn->back.fin && conn->back.rst && conn->back.own_fin && conn->rcv.spare)
 		return conn;
 	chimdrv_conn_discard(conn);
 	return NULL;
@@ -155,14 +184,16 @@ struct chimdrv_conn *chimdrv_conn_create(struct sock *sk)
 
 void chimdrv_conn_discard(struct chimdrv_conn *conn)
 {
-	kfree_skb(conn->back.synth);
+	kfree_skb(conn->back.fin);
+	kfree_skb(conn->back.rst);
+	kfree_skb(conn->back.own_fin);
 	kfree_skb(conn->rcv.spare);
 	chimdrv_cache_free(CHIMDRV_CACHE_CONN, conn);
 }
 
 /*
- * RCU, under which the card was found. From here on the card's offload half waits
- * for the last put. False: it takes no connections any more.
+ * Under the RCU section that found the card. From here on the card's offload half waits
+ * for the last put. False: the card takes no more connections.
  */
 bool chimdrv_conn_join(struct chimdrv_conn *conn, struct chimdrv_dev *cd)
 {
@@ -183,7 +214,7 @@ bool chimdrv_conn_join(struct chimdrv_conn *conn, struct chimdrv_dev *cd)
 	return up;
 }
 
-/* It has joined: its pair, and the name by which the card knows it. */
+/* After joining: choose the pair, and the cookie by which the card knows the connection. */
 int chimdrv_conn_name(struct chimdrv_conn *conn)
 {
 	struct chimdrv_net *net = conn->cd->net;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A connection between the socket and the target: what there is of it. What is done with
- * it stands in the headers of the files that do it.
+ * A connection between a socket and the target: its data. The functions are in the
+ * headers of the files that implement them.
  *
- * struct chimdrv_conn has two holders, the socket and the target; lists and
- * works take further references. The last to leave frees it, in chimdrv_conn_put().
+ * struct chimdrv_conn has two holders, the socket and the target; lists and works take
+ * further references. The last chimdrv_conn_put() frees it.
  *
- * Everything in it is under the socket's slock (spin part of the socket lock)
- * unless a comment says otherwise. The socket's own queues need slock *and*
- * nobody owning the socket, or ownership. What comes for a socket that a process
- * owns waits in the connection (received bytes, done sends, flags) for release_cb.
+ * Everything in it is protected by the socket's slock (spin part of the socket lock)
+ * unless a comment says otherwise. The socket's own queues need slock *and* nobody
+ * owning the socket, or ownership. What comes for a socket that a process owns
+ * (received bytes, done sends, flags) waits in the connection for release_cb.
  */
 #ifndef CHIMDRV_CONN_TYPES_H
 #define CHIMDRV_CONN_TYPES_H
@@ -30,10 +30,9 @@ enum chimdrv_state {
 };
 
 /*
- * What has become of a connection beside its state. Together they say what is due, which
- * progress.c finds out whenever one of them has changed. No bit is cleared but where a
- * file is named for it. Set under slock, but for UPLOAD (od->lock), UPDATE, LET_GO and
- * PENDING (any).
+ * What has happened to a connection, apart from its state. From both, progress.c decides
+ * what is due whenever a bit has changed. Only the files in parentheses clear a bit. Bits
+ * are set under slock, except UPLOAD (od->lock) and UPDATE, LET_GO and PENDING (any context).
  *
  * In which state a bit is set: H holding, I initiating, O offloaded, T terminating,
  * x host; "all": any.
@@ -44,12 +43,14 @@ enum chimdrv_state {
  *   ADMIN      I     initiate                         progress
  *   FRESH      IOT   progress, terminate (progress)   progress: look at what programs did
  *   UNDO       HI    initiate                         progress, upload
- *   UPLOAD     all   ask                              progress, initiate, send, late, neigh_watch
+ *   UPLOAD     all   ask                              progress, initiate, send, sq, late,
+ *                                                     neigh_watch
  *   QUIET      IOT   events, progress, send, forward, sq, offload, upload, attach
- *                                                     progress, terminate, recv, forward, genl
+ *                                                     progress, terminate, sq, genl
  *   LAST       T     events, upload when late         progress, events, upload
  *   FINAL      T     terminate                        progress, upload, offload
- *   RESET      OT    terminate                        terminate
+ *   RESET      OTx   terminate, giveback, genl        terminate, giveback, genl, attach
+ *   OWN_FIN    O     valves                           progress, state_restore
  *   TARGET     I     initiate (conn)                  params
  *   LET_GO     all   initiate, upload                 ask, params
  *   DETACHED   all   attach, ulp                      progress, giveback, terminate, ask, tail,
@@ -73,22 +74,23 @@ enum chimdrv_conn_bit {
 	CHIMDRV_C_LAST,		/* LAST seen */
 	CHIMDRV_C_FINAL,	/* the TERMINATE has completed, conn->final is valid */
 	CHIMDRV_C_UPLOAD,	/* an upload has been asked for */
-	CHIMDRV_C_PEER_FIN,	/* the target has taken it: Linux TCP is told */
-	CHIMDRV_C_PEER_RST,	/* likewise */
+	CHIMDRV_C_PEER_FIN,	/* the target has taken the peer's FIN: tell Linux TCP */
+	CHIMDRV_C_PEER_RST,	/* the same for the peer's RST */
 	CHIMDRV_C_QUIET,	/* post no more sends: upload or disconnect under way */
 	CHIMDRV_C_REFUSED,	/* the card waits for a receive request */
 	CHIMDRV_C_PENDING,	/* on the pair's pending list */
 	CHIMDRV_C_GONE,		/* the card has failed: ends with an error */
 	CHIMDRV_C_UPDATE,	/* cached variables have changed */
-	CHIMDRV_C_UNTOLD,	/* some stand in each header: no sends before the target knows */
+	CHIMDRV_C_UNTOLD,	/* some are in each header: no sends until the target knows */
 	CHIMDRV_C_BULK,		/* receives large amounts: keep receive requests posted */
 	CHIMDRV_C_DETACHED,	/* the socket is with Linux TCP again */
 	CHIMDRV_C_TARGET,	/* the target holds a reference */
 	CHIMDRV_C_LOST,		/* received bytes could not be kept: end with an error */
-	CHIMDRV_C_UNDO,		/* did not go over: with Linux TCP again once nobody owns it */
+	CHIMDRV_C_UNDO,		/* not offloaded: back to Linux TCP once nobody owns it */
 	CHIMDRV_C_FRESH,	/* just OFFLOADED: what programs did meanwhile has not been seen */
-	CHIMDRV_C_LET_GO,	/* the card has nothing of it; its owner may be waited for */
+	CHIMDRV_C_LET_GO,	/* the card is done with it; its owner may still be awaited */
 	CHIMDRV_C_RESET,	/* the target has been told to send an RST */
+	CHIMDRV_C_OWN_FIN,	/* the same for a FIN: behind it nothing can be written */
 	CHIMDRV_C_ABANDONED,	/* not given back by the card: ends, its memory waits for a reset */
 };
 
@@ -98,8 +100,9 @@ struct chimdrv_af {		/* a prebuilt copy of the address family's operations */
 };
 
 struct chimdrv_path;
+struct nf_conn;
 
-/* The way that the target was given; Linux TCP may have another by now (route.c). */
+/* The route that the target was given; Linux TCP may have another by now (route.c). */
 struct chimdrv_route {
 	struct dst_entry *dst;		/* with a reference; the socket's, unless it is stale */
 	const struct net_device *dev;	/* these two are compared only */
@@ -108,7 +111,7 @@ struct chimdrv_route {
 	bool local6;			/* the IPv6 source was an address of the machine */
 };
 
-/* A segment that is sent only to see what becomes of it (probe.c). */
+/* A segment that is sent only to see what happens to it (probe.c). */
 struct chimdrv_probe {
 	const struct sk_buff *skb;	/* compared only; NULL: none is awaited */
 	struct tcphdr segment;		/* as it was written, and what belongs around it */
@@ -129,6 +132,10 @@ struct chimdrv_conn {
 	struct chimdrv_path *path;	/* od->mutex */
 	struct chimdrv_route route;
 	struct chimdrv_probe probe;
+	struct {			/* conntrack.c */
+		struct nf_conn *entry;	/* with a reference; NULL: not tracked */
+		u32 usual;		/* jiffies of silence after which it is forgotten */
+	} tracked;
 	u32 hash;
 	u32 handle;
 	enum chimdrv_state state;
@@ -140,7 +147,8 @@ struct chimdrv_conn {
 
 	struct list_head pending;	/* pair->sq_lock: pair->pending */
 	struct list_head link;		/* od->lock: od->uploads, _later, _ending; or a work's */
-	struct list_head update_link;	/* od->lock: od->updates */
+	struct list_head update_link;	/* od->lock: od->updates, _later */
+	unsigned long update_due;	/* od->lock: jiffies, in od->updates_later until then */
 	struct list_head all;		/* od->lock: od->conns */
 
 	u64 next_cookie;	/* of requests and commands */
@@ -159,13 +167,14 @@ struct chimdrv_conn {
 		u32 srtt_us;
 		u32 up;			/* progress.c: the urgent pointer as last seen */
 		u32 max_window;		/* valves.c: the socket's own */
+		u32 heeded;		/* snapshot.c: when it has heeded a pause, tcp_jiffies32 */
 	} snd;
 
 	/* The last, partial segment. Writer: tail.c; when the timer expires progress.c. */
 	struct {
-		u32 seq;		/* what is written before it may leave */
+		u32 seq;		/* bytes before it may be sent */
 		bool corked;		/* TCP_CORK as last seen */
-		bool acked;		/* something was, since it was last looked at */
+		bool acked;		/* something was acknowledged since the last look */
 		bool due;		/* its timer has expired */
 		bool runs;		/* one has run since before a hand-over, */
 		unsigned long until;	/* jiffies, and expires then */
@@ -204,7 +213,8 @@ struct chimdrv_conn {
 		u32 buffered_start;	/* and where it lies */
 		u32 buffered_end;
 		u32 buffered_n;		/* requests for it; the rest is indicated (BRD-7) */
-		struct sk_buff *spare;	/* for what must be taken without memory */
+		struct sk_buff *spare;	/* for what must be taken without memory, */
+		struct work_struct spare_work;	/* conn.c: which brings the next one */
 	} rcv;
 
 	/* The receive window as a promise. Writer: window.c; what was not told update.c. */
@@ -212,6 +222,7 @@ struct chimdrv_conn {
 		u32 granted;		/* InitialRcvWnd as told, the larger one meanwhile */
 		u32 most;		/* the largest one so far */
 		u32 edge;		/* furthest right edge offered, but for rounding */
+		u32 own;		/* snapshot.c: what Linux TCP had offered last */
 	} wnd;
 
 	/* Whole segments. Writer: held.c and forward.c. */
@@ -222,7 +233,7 @@ struct chimdrv_conn {
 		struct sk_buff_head returned;	/* came back, in order; before hold */
 		struct list_head list;	/* of struct chimdrv_fwd, under way */
 		unsigned int n;
-		unsigned long since;	/* when the oldest was posted; 0: none is due */
+		unsigned long since;	/* when the oldest was posted or given back; 0: none */
 	} fwd;
 
 	/* What the target knows of the socket's options. Writer: snapshot.c. */
@@ -249,11 +260,13 @@ struct chimdrv_conn {
 		struct sk_buff_head bytes;	/* BufferedData that came back */
 		u32 start;		/* where it begins; RCV.NXT if there is none */
 		struct sk_buff_head kept;	/* write.c: of a socket that died, until LAST */
-		struct sk_buff *synth;	/* to tell Linux TCP of a FIN or RST of the peer */
+		struct sk_buff *fin;	/* to tell Linux TCP of a FIN of the peer, */
+		struct sk_buff *rst;	/* and of a RST, */
+		struct sk_buff *own_fin;	/* and to send the target's own again */
 		int err;		/* events.c, giveback.c: what the program sees if it ends */
 	} back;
 
-	/* What only the target may move; a leak past the fence shows here. Writer: who moves it. */
+	/* Linux TCP must not move these while offloaded: a change shows a leak past the fence. */
 	struct {
 		u32 rcv_nxt;
 		u32 snd_una;

@@ -2,8 +2,8 @@
 /*
  * The offload half's part of a card: what belongs to no connection.
  *
- * One from the card's probe to its removal. Locks of a card are in it; their order is in
- * nic/nic.h, and od->mutex comes before the socket lock.
+ * It exists from the card's probe to its removal, and contains locks of the card;
+ * nic/nic.h gives their order, and od->mutex comes before the socket lock.
  */
 #ifndef CHIMDRV_OD_H
 #define CHIMDRV_OD_H
@@ -12,9 +12,9 @@
 #include "nic/nic.h"
 #include "offload/counters.h"
 
-#define CHIMDRV_LEND_PAGES	64	/* pages to be written into that a pair keeps (lend.c) */
+#define CHIMDRV_LEND_PAGES	64	/* pages that a pair keeps for programs to write (lend.c) */
 #define CHIMDRV_BATCH		64	/* connections in one block list */
-#define CHIMDRV_NCES		64	/* questions about neighbors that wait for their answer */
+#define CHIMDRV_NCES		64	/* unanswered questions about neighbors */
 
 /* Pages that programs write into: ours by one reference, others may still read them. */
 struct chimdrv_lend_pages {
@@ -29,8 +29,8 @@ struct chimdrv_od {
 	struct chimdrv_dev *cd;
 	struct workqueue_struct *wq;
 	/*
-	 * mutex: state operations, one at a time, and with them neighs, paths and
-	 * conn->path. Sleeps for the card; taken before the socket lock.
+	 * mutex: one state operation at a time; protects neighs, paths and conn->path.
+	 * Held while sleeping for the card; taken before the socket lock.
 	 */
 	struct mutex mutex;
 	struct list_head neighs;
@@ -43,11 +43,12 @@ struct chimdrv_od {
 	struct list_head uploads_later;	/* could not be run now; upload_again puts them back */
 	struct list_head uploads_ending;	/* handed over, LAST is missing; upload_ends */
 	struct list_head updates;
+	struct list_head updates_later;	/* could not be told; in the order of their times */
 	struct list_head candidates;	/* sockets that the policy wants offloaded */
 	unsigned int ncandidates;
 	unsigned long full_until;	/* jiffies: the policy waits until then; offload_work */
 	u32 full_level;
-	u32 full_epoch;			/* backoff.c: it counts only until all is forgotten */
+	u32 full_epoch;			/* backoff.c: full_until holds only in this epoch */
 	unsigned int nconns;
 	struct list_head borrowers;	/* connections with a lent page, or on their way out */
 	unsigned int nborrowers;
@@ -66,8 +67,8 @@ struct chimdrv_od {
 	u32 fence_id;			/* mutex */
 	struct chim_params params;	/* mutex: as last told, or zero */
 	/*
-	 * mutex: room for one block list, had when the card came. What the driver builds
-	 * and believes is in list, what the card reads and writes in list_mem.
+	 * mutex: memory for one block list, allocated when the card came. The driver
+	 * builds and reads list; the card reads and writes list_mem.
 	 */
 	u8 *list;
 	void *list_mem;
@@ -75,9 +76,10 @@ struct chimdrv_od {
 	u32 list_len;
 	bool list_busy;
 	atomic_t abandoned;		/* connections that wait for a reset of the card */
+	atomic_t resets;		/* RSTs of such that the card has not completed */
 	/*
-	 * What the card asks about neighbors; lock. What finds no place is as if it
-	 * had been answered with 0, and is asked again (M-11).
+	 * lock: the card's questions about neighbors. One that finds no place counts as
+	 * answered with 0, and is asked again (M-11).
 	 */
 	struct chimdrv_nce {
 		u32 handle;

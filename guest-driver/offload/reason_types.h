@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Why a socket does not go over, and why a connection goes back. Each reason has a name,
- * by which it is shown and counted (reasons.c, counters.h).
+ * Why a socket is not offloaded, and why a connection goes back. Each reason is shown
+ * and counted by its name (reasons.c, counters.h).
  */
 #ifndef CHIMDRV_REASON_TYPES_H
 #define CHIMDRV_REASON_TYPES_H
@@ -23,7 +23,9 @@
 	X(TRANSPARENT, "transparent") X(NAT, "nat") X(REWRITTEN, "rewritten") \
 	X(HELPER, "conntrack-helper") X(BLOCKED, "blocked") X(ALREADY, "already-offloaded") \
 	X(LATE, "card-late") X(FRAGMENTS, "may-be-fragmented") X(METRIC, "route-metric") \
-	X(TIMEOUTS, "thin-timeouts") X(PROBING, "mtu-probing")
+	X(TIMEOUTS, "thin-timeouts") X(PROBING, "mtu-probing") \
+	X(KERNEL, "unknown-kernel") X(MPTCP, "mptcp") X(LIMITS, "timer-limits") \
+	X(TX_DELAY, "tx-delay") X(WINDOW, "window")
 
 #define X(id, name) CHIMDRV_NO_##id,
 enum chimdrv_refusal { CHIMDRV_REFUSALS(X) CHIMDRV_NO_COUNT };
@@ -38,7 +40,8 @@ enum chimdrv_refusal { CHIMDRV_REFUSALS(X) CHIMDRV_NO_COUNT };
 	X(ROUTE, "route") X(LINK, "link") X(CARD_DOWN, "card-down") \
 	X(FILTER, "filter") X(UNREADABLE, "unreadable-memory") X(MTU, "mtu") \
 	X(PACING, "pacing") X(XFRM, "ipsec") X(NAT, "nat") X(REWRITTEN, "rewritten") \
-	X(HELPER, "conntrack-helper") X(LATE, "card-late")
+	X(HELPER, "conntrack-helper") X(LATE, "card-late") \
+	X(TIMESTAMPING, "tx-timestamps")
 
 #define X(id, name) CHIMDRV_WHY_##id,
 enum chimdrv_why { CHIMDRV_WHYS(X) CHIMDRV_WHY_COUNT };

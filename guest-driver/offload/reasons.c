@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Why connections do not go over, and why they go back: the names of the reasons, as
- * they are shown and counted, and the errno by which a program hears of a refusal.
+ * The names under which the reasons for refusals and uploads are shown and counted, and
+ * the errno that tells a program of a refusal.
  */
 #include <linux/errno.h>
 
@@ -33,6 +33,7 @@ int chimdrv_refusal_errno(enum chimdrv_refusal refusal)
 	case CHIMDRV_NO_PAUSED:
 	case CHIMDRV_NO_NEIGHBOR:
 	case CHIMDRV_NO_OWNED:
+	case CHIMDRV_NO_WINDOW:
 		return -EAGAIN;
 	case CHIMDRV_NO_STATE:
 		return -ENOTCONN;

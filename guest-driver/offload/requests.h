@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the card is asked to do with bytes of a connection, until it has done it. */
+/* Requests to the card about bytes of a connection, while they are outstanding. */
 #ifndef CHIMDRV_REQUESTS_H
 #define CHIMDRV_REQUESTS_H
 

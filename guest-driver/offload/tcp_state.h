@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What travels of a connection between Linux TCP and the target, in host terms. */
+/* The TCP state that moves between Linux TCP and the target, in host terms. */
 #ifndef CHIMDRV_TCP_STATE_H
 #define CHIMDRV_TCP_STATE_H
 
@@ -7,7 +7,7 @@
 
 #define CHIMDRV_TICKS		1000	/* ticks per second: the card's default */
 
-/* Timers of a connection as they were at a moment: ticks, or CHIM_TIMER_IDLE. */
+/* Timers of a connection at one moment: ticks, or CHIM_TIMER_IDLE. */
 struct chimdrv_timers {
 	u64 at;			/* ktime_get_ns() */
 	u32 rexmit, keep, tlp, delack;	/* what is left */
@@ -16,7 +16,7 @@ struct chimdrv_timers {
 	u8 rexmits, round, ka_probes, dup_acks;
 };
 
-/* What the target gave back, in host byte order and host terms. */
+/* What snapshot.c captured or the target gave back, in host byte order and host terms. */
 struct chimdrv_tcp_state {
 	u8 state;		/* enum chim_tcp_state */
 	bool fin_received;	/* RCV.NXT counts it */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * chimneyctl - show connections and move them between Linux TCP and the chimney card.
- * The command line is read here; commands.c has what it can say.
+ * This file parses the command line; commands.c has the commands.
  */
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The commands: what each asks of the driver, and how its answer ends.
+ * The commands: each sends its request to the driver, shows the answer and returns the
+ * exit status.
  */
 #include <signal.h>
 #include <stdbool.h>
@@ -134,7 +135,7 @@ static void on_signal(int sig)
 	ended = 1;
 }
 
-/* The same moments for the same seed: splitmix64. */
+/* Same seed, same moments: splitmix64. */
 static uint64_t roll(uint64_t *state)
 {
 	uint64_t z = *state += 0x9e3779b97f4a7c15ULL;
@@ -144,7 +145,7 @@ static uint64_t roll(uint64_t *state)
 	return z ^ (z >> 31);
 }
 
-/* Over and back until a signal ends it; what cannot move now may move the next time. */
+/* Move connections over and back until a signal; one that cannot move now may move next time. */
 static int do_shuttle(int argc, char **argv)
 {
 	static const int ways[] = { CHIMNEY_CMD_OFFLOAD, CHIMNEY_CMD_UPLOAD };

@@ -3,7 +3,7 @@
 #ifndef CHIMNEYCTL_COMMANDS_H
 #define CHIMNEYCTL_COMMANDS_H
 
-/* The last one has no name. */
+/* Ends with an entry without a name. */
 extern const struct command {
 	const char *name;
 	int (*fn)(int argc, char **argv);	/* returns the exit status */

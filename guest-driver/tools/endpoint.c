@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The ends of connections, and numbers, as people write them.
+ * Parse and print the ends of connections, and parse numbers.
  */
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -47,13 +47,13 @@ static bool parse_endpoint(const char *s, int *af, uint8_t *addr, uint16_t *port
 		h[strlen(h) - 1] = 0;
 		h++;
 	}
-	h[strcspn(h, "%")] = 0;		/* the interface: the addresses of both ends suffice */
+	h[strcspn(h, "%")] = 0;		/* drop the interface: the addresses suffice */
 	*af = strchr(h, ':') ? AF_INET6 : AF_INET;
 	*port = p;
 	if (inet_pton(*af, h, addr) != 1)
 		return false;
 	if (*af == AF_INET6 && IN6_IS_ADDR_V4MAPPED((struct in6_addr *)addr)) {
-		*af = AF_INET;		/* of a socket of IPv6: on the wire it is IPv4 */
+		*af = AF_INET;		/* an IPv6 socket's: on the wire it is IPv4 */
 		memmove(addr, addr + 12, 4);
 	}
 	return true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The ends of connections, and numbers, as people write them. */
+/* Parse and print the ends of connections, and parse numbers. */
 #ifndef CHIMNEYCTL_ENDPOINT_H
 #define CHIMNEYCTL_ENDPOINT_H
 

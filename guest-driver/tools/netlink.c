@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Talking to the driver: the generic netlink family "chimney" through libnl, and the two
- * ways in which a program that cannot go on ends.
+ * Talk to the driver through the generic netlink family "chimney" with libnl, and end the
+ * program when it cannot go on: die() or wrong_use().
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -19,7 +19,7 @@
 static struct nl_sock *sock;
 static int family;
 static int last_error;
-static char last_text[128];
+static char last_text[192];
 
 /* ------------------------------------------------------------------------------ endings */
 
@@ -109,6 +109,8 @@ static int on_error(struct sockaddr_nl *nla, struct nlmsgerr *e, void *arg)
 		snprintf(last_text, sizeof(last_text), "the connection is not offloaded");
 	else if (e->error == -ENOENT)
 		snprintf(last_text, sizeof(last_text), "no such established connection");
+	else if (e->error == -EPROTONOSUPPORT)
+		snprintf(last_text, sizeof(last_text), "%s", CHIMNEY_UNKNOWN_KERNEL);
 	else if (e->error == -EPERM)
 		snprintf(last_text, sizeof(last_text), "not permitted; CAP_NET_ADMIN is needed");
 	else
@@ -123,7 +125,7 @@ static int on_end(struct nl_msg *msg, void *arg)
 	return NL_STOP;
 }
 
-/* Send, and give every answer to fn. Ends the program when the driver says no. */
+/* Send, and pass every answer to fn. Ends the program if the driver refuses. */
 void run(struct nl_msg *msg, int (*fn)(struct nl_msg *, void *), void *arg)
 {
 	struct nl_cb *cb = nl_cb_alloc(NL_CB_DEFAULT);
@@ -157,7 +159,7 @@ static int no_seq_check(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
-/* Every event of the driver to fn, for as long as it can be heard. */
+/* Pass every event of the driver to fn, for as long as it can be heard. */
 void listen_to_events(int (*fn)(struct nl_msg *, void *))
 {
 	int group = genl_ctrl_resolve_grp(sock, CHIMNEY_GENL_NAME, CHIMNEY_GENL_GROUP), err;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Talking to the driver, and ending when that cannot be done. */
+/* Talk to the driver, and end the program when that fails. */
 #ifndef CHIMNEYCTL_NETLINK_H
 #define CHIMNEYCTL_NETLINK_H
 
@@ -24,9 +24,9 @@ struct nlattr **parse(struct nl_msg *msg, struct nlattr **a);
 
 void connect_driver(void);
 struct nl_msg *request(int cmd, int flags);
-/* Send, and give every answer to fn. Ends the program when the driver says no. */
+/* Send, and pass every answer to fn. Ends the program if the driver refuses. */
 void run(struct nl_msg *msg, int (*fn)(struct nl_msg *, void *), void *arg);
-/* Every event to fn, until the driver cannot be heard any more: then the program ends. */
+/* Pass every event to fn. Ends the program when the driver can no longer be heard. */
 void listen_to_events(int (*fn)(struct nl_msg *, void *));
 
 #endif /* CHIMNEYCTL_NETLINK_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Answers and events of the driver as people and scripts see them.
+ * Print the driver's answers and events, for people or as JSON.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #include "show.h"
 
 bool json;
-static bool first = true;	/* no element of the JSON array has been printed */
+static bool first = true;	/* nothing in the JSON array yet */
 
 static void json_next(void)
 {
@@ -139,7 +139,7 @@ int show_policy(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
-/* The statuses that a node of an INITIATE can have, by the specification's names. */
+/* Names in the specification of the statuses that a node of an INITIATE can have. */
 const char *status_name(uint32_t status)
 {
 #define N(name) \

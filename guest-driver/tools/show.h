@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Answers and events of the driver as people and scripts see them. */
+/* Print the driver's answers and events, for people or as JSON. */
 #ifndef CHIMNEYCTL_SHOW_H
 #define CHIMNEYCTL_SHOW_H
 
@@ -11,7 +11,7 @@ struct nl_msg;
 extern bool json;	/* --json */
 
 const char *mode_name(uint32_t mode);
-/* The statuses that a node of an INITIATE can have, by the specification's names. */
+/* Names in the specification of the statuses that a node of an INITIATE can have. */
 const char *status_name(uint32_t status);
 int show_status(struct nl_msg *msg, void *arg);
 int show_conn(struct nl_msg *msg, void *arg);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The counters of all cards, added up, of driver and card side by side.
+ * Print the counters of driver and card side by side, added up over all cards.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@ static struct {
 } stat_rows[MAX_STATS];
 static unsigned int stat_count;
 
-/* Several cards add up. */
+/* Add a counter to that of the cards before. */
 static void add_stat(struct nlattr **s)
 {
 	const char *group = get_str(s, CHIMNEY_A_GROUP), *name = get_str(s, CHIMNEY_A_NAME);
@@ -58,7 +58,8 @@ int take_stats(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
-static void json_side(const char *side, bool device)
+/* Returns what comes before the next member. */
+static const char *json_side(const char *side, bool device)
 {
 	const char *comma = "";
 	unsigned int i;
@@ -72,14 +73,15 @@ static void json_side(const char *side, bool device)
 		       device ? stat_rows[i].device : stat_rows[i].driver);
 		comma = ",";
 	}
+	return comma;
 }
 
-static void json_group(const char *group)
+static void json_group(const char *before, const char *group)
 {
 	const char *comma = "";
 	unsigned int i;
 
-	printf(",\"%s\":{", group);
+	printf("%s\"%s\":{", before, group);
 	for (i = 0; i < stat_count; i++) {
 		if (strcmp(stat_rows[i].group, group))
 			continue;
@@ -95,10 +97,9 @@ void print_stats(void)
 
 	if (json) {
 		printf("{");
-		json_side("driver", false);
-		json_group("refused");
-		json_group("refused_no_card");
-		json_group("why");
+		json_group(json_side("driver", false), "refused");
+		json_group(",", "refused_no_card");
+		json_group(",", "why");
 		printf("},");
 		json_side("device", true);
 		printf("}}\n");

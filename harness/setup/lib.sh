@@ -90,6 +90,22 @@ debian_codename()
 	esac
 }
 
+# The version of QEMU that is meant: CHIMNEY_QEMU in the environment, which may also be the path of a program and then
+# says nothing of what to build, else the one for this host's release. harness/lib/chimney/paths.py does the same.
+qemu_version()
+{
+	case ${CHIMNEY_QEMU-} in
+	'' | */*) ;;
+	*)
+		echo "$CHIMNEY_QEMU"
+		return
+		;;
+	esac
+	host=$(debian_codename)
+	# shellcheck disable=SC2154 # the program that sources this sets it
+	awk -v host="$host" '!/^#/ { for (i = 2; i <= NF; i++) if ($i == host) print $1 }' "$top/harness/setup/qemu-versions"
+}
+
 # The URI of the Debian archive from which apt on this machine gets a suite; empty while apt has no package
 # lists for it. The answer comes from apt itself, so one-line and deb822 lists and mirrors all work.
 archive_uri()

@@ -9,7 +9,9 @@
 #include "commands/initiate.h"
 #include "commands/knobs.h"
 #include "core/chimdev.h"
+#include "core/refusal.h"
 #include "objects/blocklist.h"
+#include "objects/explain.h"
 #include "objects/handle.h"
 #include "objects/op.h"
 #include "objects/req.h"
@@ -95,8 +97,8 @@ static uint32_t new_path(ChimdevOp *op, ChimdevNode *n, ChimdevObj *neighbor)
 /* ---------------------------------------- connections */
 
 /*
- * On any failure the requests are ours to free: they never were the host's
- * loss (INI-6).
+ * On any failure the caller frees the requests in reqs: the host still owns
+ * its sends (INI-6).
  */
 static uint32_t import_sends(ChimdevOp *op, const ChimdevTcpIn *in,
                              struct toe_conn *c, GPtrArray *reqs)
@@ -159,7 +161,7 @@ static uint32_t import(ChimdevOp *op, ChimdevObj *o, ChimdevObj *path,
         toe_conn_import(op->s->toe, path->u.path, &in->k, &in->c, &in->d,
                         in->buffered_len, now, &c), CHIMDEV_LAYER_TCP);
     if (status) {
-        /* BRD-4: memory for BufferedData is not a resource of the host */
+        /* BRD-4: no memory for BufferedData is a FAILURE, not RESOURCES */
         return status == CHIM_ST_RESOURCES && in->buffered_len ?
                CHIM_ST_FAILURE : status;
     }
@@ -181,8 +183,8 @@ static uint32_t import(ChimdevOp *op, ChimdevObj *o, ChimdevObj *path,
 }
 
 /*
- * OP-D6: the tuple is the target's; now the marker behind the last raw frame,
- * then OPENED.
+ * OP-D6: the target now owns the tuple. Post CUTOVER behind the last raw
+ * frame, then OPENED.
  */
 static void announce(ChimdevOp *op, ChimdevObj *o, const ChimdevTcpIn *in)
 {
@@ -202,8 +204,8 @@ static void announce(ChimdevOp *op, ChimdevObj *o, const ChimdevTcpIn *in)
 }
 
 /*
- * The connection's own pair, whole, and the two rings by which the marker goes
- * to wherever RSS has sent its frames, with a place for it.
+ * The connection's pair needs all its rings. The pair to which RSS steers its
+ * frames needs RXB and RXC, and room for one more CUTOVER.
  */
 static uint32_t check_rings(ChimdevPair *p, uint32_t hash)
 {
@@ -281,15 +283,15 @@ static uint32_t new_object(ChimdevOp *op, ChimdevNode *n, ChimdevNode *parent,
     }
 }
 
-/* Dependents of this node may be tried. */
+/* Whether dependents of this node may be tried. */
 static bool stands(const ChimdevNode *n)
 {
     return n->status == CHIM_ST_SUCCESS;
 }
 
 /*
- * First pass, parents before dependents. TRE-16: nothing more once the root
- * has failed.
+ * First pass, parents before dependents. Once the root has failed, nothing
+ * more is offloaded (TRE-16).
  */
 static void offload(ChimdevOp *op, int64_t now)
 {
@@ -301,6 +303,7 @@ static void offload(ChimdevOp *op, int64_t now)
         ChimdevNode *n = &l->node[l->order[i]];
         ChimdevNode *parent = n->parent == CHIM_NODE_NONE ?
                               NULL : &l->node[n->parent];
+        uint64_t said = chimdev_refusals_total(op->s);
 
         if (n->role == CHIM_ROLE_PLACEHOLDER) {
             continue;
@@ -314,6 +317,9 @@ static void offload(ChimdevOp *op, int64_t now)
                 n->handle = n->obj->handle;
             }
             trace_chimdev_offload(n->layer, n->cookie, n->handle, n->status);
+            if (!n->in && chimdev_refusals_total(op->s) == said) {
+                chimdev_explain(op->s, l, n);
+            }
         }
         if (n->layer == CHIMDEV_LAYER_TCP && n->role == CHIM_ROLE_NEW) {
             c->initiates += n->in;
@@ -323,8 +329,8 @@ static void offload(ChimdevOp *op, int64_t now)
 }
 
 /*
- * Second pass, dependents before parents: INI-4, INI-5, TRE-13, one level
- * deep.
+ * Second pass, dependents before parents: a node reports failures of its
+ * direct dependents only (INI-4, INI-5, TRE-13).
  */
 static void sum_up(ChimdevList *l)
 {

@@ -2,14 +2,14 @@
 /*
  * knobs.c - properties for tests of state operations.
  *
- * x-terminate-sends=return|complete|mix|turns: which of its freedoms the target
- * takes with unfinished sends (TRM-16); turns: one connection after the other.
+ * x-terminate-sends=return|complete|mix|turns: how a TERMINATE disposes of
+ * unfinished sends (TRM-16). turns: each connection takes the next way.
  *
- * x-fail-initiate=STATUS[:N][+STATUS[:N]...]: new objects fail with that
- * status, all of the status's layer or only the N-th since reset. A layer
- * before the status (neighbor/, path/, tcp/) overrides the one that it belongs
- * to. It can be set while the machine runs as well (qom-set), which counts
- * like a reset; the empty string lets everything go in again.
+ * x-fail-initiate=STATUS[:N][+STATUS[:N]...]: new objects of the status's
+ * layer fail with that status, all of them or only the N-th since reset. A
+ * prefix (neighbor/, path/, tcp/) names another layer. It can be set while the
+ * machine runs (qom-set), which restarts the count as a reset does; the empty
+ * string ends all failures.
  */
 
 #include "qemu/osdep.h"
@@ -18,6 +18,7 @@
 #include "qapi/error.h"
 #include "commands/knobs.h"
 #include "core/chimdev.h"
+#include "core/refusal.h"
 #include "toe.h"
 
 typedef struct Failure {
@@ -114,7 +115,7 @@ static bool parse_failure(GArray *failures, const char *text, Error **errp)
     return true;
 }
 
-/* All of the value or nothing of it. */
+/* Accept the whole value or none of it. */
 static void set_failures(Object *obj, const char *value, Error **errp)
 {
     ChimdevKnobs *k = CHIMDEV(obj)->knobs;
@@ -138,7 +139,7 @@ static char *get_failures(Object *obj, Error **errp)
     return g_strdup(CHIMDEV(obj)->knobs->fail_initiate);
 }
 
-/* A property of the class, because qdev's own end when the device begins. */
+/* A class property: qdev's own cannot be set once the device is realized. */
 void chimdev_knobs_properties(ObjectClass *klass)
 {
     object_class_property_add_str(klass, "x-fail-initiate", get_failures,
@@ -191,7 +192,9 @@ uint32_t chimdev_knobs_fail(ChimdevState *s, enum chimdev_layer layer)
         Failure *f = &g_array_index(s->knobs->failures, Failure, i);
 
         if (f->layer == layer && (!f->nth || f->nth == nth)) {
-            return f->status;
+            return chimdev_refuse(s, CHIMDEV_WHY_KNOB, &(ChimdevRefused) {
+                .field = "x-fail-initiate", .status = f->status,
+            });
         }
     }
     return CHIM_ST_SUCCESS;

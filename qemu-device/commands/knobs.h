@@ -16,8 +16,8 @@ void chimdev_knobs_fini(ChimdevState *s);
 void chimdev_knobs_reset(ChimdevState *s);
 
 /*
- * The failure that a test wants for the next new object of a layer, or
- * SUCCESS.
+ * The status with which a test wants the next new object of this layer to
+ * fail, or SUCCESS.
  */
 uint32_t chimdev_knobs_fail(ChimdevState *s, enum chimdev_layer layer);
 enum toe_stop_sends chimdev_knobs_stop(ChimdevState *s);

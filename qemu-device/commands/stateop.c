@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * stateop.c - state operations: when each is run, and what the three do that
- * act at once (UPDATE, QUERY, INVALIDATE). INITIATE and TERMINATE are in files
- * of their own, the life of an operation in op.c.
+ * stateop.c - state operations: when each one runs, and the three that finish
+ * at once (UPDATE, QUERY, INVALIDATE). INITIATE and TERMINATE have their own
+ * files; op.c has the life of an operation.
  */
 
 #include "qemu/osdep.h"
@@ -13,7 +13,9 @@
 #include "core/chimdev.h"
 #include "core/core.h"
 #include "core/faults.h"
+#include "core/refusal.h"
 #include "objects/blocklist.h"
+#include "objects/explain.h"
 #include "objects/handle.h"
 #include "objects/op.h"
 #include "objects/state_in.h"
@@ -25,8 +27,8 @@
 enum { STALL_SECONDS = 1 };                             /* OP-D2 */
 
 /*
- * The fences of an INITIATE stand behind frames. While the wire takes none it
- * is not worth the wait, which keeps the driver from other operations.
+ * The fences of an INITIATE follow frames. While the backend takes no frames,
+ * do not wait the full time: it would keep the driver from other operations.
  */
 static int64_t deadline(const ChimdevOp *op)
 {
@@ -181,6 +183,9 @@ static void each_node(ChimdevOp *op, int64_t now)
         switch (op->opcode) {
         case CHIM_OP_UPDATE:
             n->status = update_node(op, n, now);
+            if (n->status) {
+                chimdev_explain(op->s, op->list, n);
+            }
             break;
         case CHIM_OP_QUERY:
             n->status = query_node(op, n, now);
@@ -214,6 +219,17 @@ static void count(ChimdevOp *op)
     }
 }
 
+static uint32_t refuse_fences(const ChimdevOp *op, enum chimdev_why why,
+                              uint32_t found, uint32_t status)
+{
+    uint32_t least = MAX(op->fence_count, 1);
+
+    return chimdev_refuse(op->s, why, &(ChimdevRefused) {
+        .at = &op->at, CHIMDEV_IN(chim_sqe, u.admin.fence_count),
+        .found = found, CHIMDEV_RANGE(least, least), .status = status,
+    });
+}
+
 static void act(ChimdevOp *op, int64_t now)
 {
     ChimdevState *s = op->s;
@@ -221,6 +237,9 @@ static void act(ChimdevOp *op, int64_t now)
     op->phase = CHIMDEV_OP_READY;
     op->status = chimdev_fault_list(s, op->opcode);
     if (op->status) {
+        chimdev_refuse(s, CHIMDEV_WHY_KNOB, &(ChimdevRefused) {
+            .at = &op->at, .field = "x-fault", .status = op->status,
+        });
         return;
     }
     op->status = chimdev_list_read(s, op->opcode, &op->at, op->sge, op->nsge,
@@ -230,7 +249,9 @@ static void act(ChimdevOp *op, int64_t now)
     }
     if (op->opcode == CHIM_OP_TERMINATE && !op->fence_count &&
         tcp_nodes(op->list)) {
-        op->status = CHIM_ST_INVALID_FIELD;     /* OP-D4 */
+        /* OP-D4 */
+        op->status = refuse_fences(op, CHIMDEV_WHY_OP_H1_TERMINATE,
+                                   op->fence_count, CHIM_ST_INVALID_FIELD);
         return;
     }
     count(op);
@@ -261,7 +282,8 @@ void chimdev_stateop_start(ChimdevState *s, int64_t now)
         if (op->fences == op->fence_count) {
             act(op, now);
         } else if (now >= deadline(op)) {
-            op->status = CHIM_ST_FENCE_TIMEOUT;
+            op->status = refuse_fences(op, CHIMDEV_WHY_OP_H1_TIMEOUT,
+                                       op->fences, CHIM_ST_FENCE_TIMEOUT);
             op->phase = CHIMDEV_OP_READY;
             chimdev_op_drop_fences(op);
         }

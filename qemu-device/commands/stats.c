@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * stats.c - the counters as the driver sees them: the device's own and, in
- * sets of their own, the engine's (STT-1).
+ * stats.c - the counters that the driver reads: the device's own, and the
+ * engine's in separate sets (STT-1).
  */
 
 #include "qemu/osdep.h"
@@ -12,7 +12,7 @@
 #include "port/capture.h"
 #include "toe.h"
 
-/* A structure of 64-bit counters in host order into one of the ABI. */
+/* Convert a structure of 64-bit counters from host order to the ABI's. */
 static void put(void *out, const void *in, size_t size)
 {
     const uint64_t *from = in;
@@ -48,7 +48,7 @@ static void put_tcp(struct chim_tcp_stats *o, const struct toe_tcp_stats *i)
     o->out_resets = cpu_to_le64(i->out_resets);
 }
 
-/* What the engine counts of the founding rules' cases, less what was reset. */
+/* The engine's part of the cases of the founding rules. */
 static void add_engine_cases(struct chim_case_stats *c,
                              const struct toe_stats *t)
 {
@@ -62,8 +62,7 @@ static void add_engine_cases(struct chim_case_stats *c,
     c->send_back_unacked_bytes = t->send_back_unacked;
     c->send_back_rexmit_bytes = t->send_back_rexmit;
     c->send_back_unsent_bytes = t->send_back_unsent;
-    c->rexmit_segments = t->tcp[0].retransmitted_segments +
-                         t->tcp[1].retransmitted_segments;
+    c->rexmit_segments = t->retransmitted;
 }
 
 void chimdev_stats_get(ChimdevState *s, struct chim_stats *out)
@@ -72,7 +71,7 @@ void chimdev_stats_get(ChimdevState *s, struct chim_stats *out)
     struct chim_case_stats cases = s->stats.cases;
     struct toe_stats t = { 0 };
 
-    /* whoever has the figures finds the frames that they count */
+    /* a reader of the counters finds the counted frames in the capture */
     chimdev_capture_flush(s->capture);
     if (s->toe) {
         toe_get_stats(s->toe, &t);
@@ -95,15 +94,23 @@ void chimdev_stats_get(ChimdevState *s, struct chim_stats *out)
 
 void chimdev_stats_reset(ChimdevState *s, uint32_t sets)
 {
-    if (s->toe) {
-        for (unsigned v6 = 0; v6 < 2; v6++) {
-            if (sets & (v6 ? CHIM_STATS_IP6 : CHIM_STATS_IP4)) {
-                toe_reset_stats(s->toe, v6, false);
-            }
-            if (sets & (v6 ? CHIM_STATS_TCP6 : CHIM_STATS_TCP4)) {
-                toe_reset_stats(s->toe, v6, true);
-            }
+    static const struct { uint32_t abi, toe; } set[] = {
+        { CHIM_STATS_IP4, TOE_STATS_IP4 },
+        { CHIM_STATS_IP6, TOE_STATS_IP6 },
+        { CHIM_STATS_TCP4, TOE_STATS_TCP4 },
+        { CHIM_STATS_TCP6, TOE_STATS_TCP6 },
+        { CHIM_STATS_NIC, TOE_STATS_PAYLOAD },
+        { CHIM_STATS_CASES, TOE_STATS_CASES },
+    };
+    uint32_t toe_sets = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(set); i++) {
+        if (sets & set[i].abi) {
+            toe_sets |= set[i].toe;
         }
+    }
+    if (s->toe) {
+        toe_reset_stats(s->toe, toe_sets);
     }
     if (sets & CHIM_STATS_NIC) {
         memset(&s->stats.nic, 0, sizeof(s->stats.nic));

@@ -4,8 +4,8 @@
  * wait until they have drained, hand their state back, then free paths and
  * neighbors. Spec chapter 5.3.
  *
- * What a connection still owes its peer leaves first (TRM-32), but no wire can
- * hold the host's connection back: the wait for it is short (OP-D29).
+ * A connection first sends what it owes its peer (TRM-32). The wait is short,
+ * so that a stuck wire cannot keep the connection from the host (OP-D29).
  */
 
 #include "qemu/osdep.h"
@@ -35,9 +35,20 @@ static bool is_conn(const ChimdevNode *n)
            n->obj;
 }
 
+static uint32_t refuse_room(ChimdevOp *op, const ChimdevNode *n,
+                            enum chimdev_why why, const char *field,
+                            uint64_t found, uint64_t least)
+{
+    return chimdev_refuse(op->s, why, &(ChimdevRefused) {
+        .at = &op->at, .node = n->index + 1, .field = field,
+        .offset = n->state_off, .found = found,
+        CHIMDEV_RANGE(least, UINT32_MAX), .status = CHIM_ST_BUFFER_TOO_SMALL,
+    });
+}
+
 /*
- * OP-D9: before anything changes. All that fall short are told, so that the
- * driver need not ask again for each.
+ * OP-D9: check before anything changes. Report every node that falls short, so
+ * that the driver need not ask again for each.
  */
 static void check_room(ChimdevOp *op)
 {
@@ -52,16 +63,26 @@ static void check_room(ChimdevOp *op)
             continue;
         }
         if (chimdev_state_get_room(l, n, &room)) {
-            op->status = CHIM_ST_INVALID_FIELD;
+            op->status = chimdev_refuse(op->s, CHIMDEV_WHY_RING_D9_WRAP,
+                                        &(ChimdevRefused) {
+                .at = &op->at, .node = n->index + 1,
+                .status = CHIM_ST_INVALID_FIELD,
+            });
             return;
         }
         toe_conn_bounds(n->obj->u.conn, &sends, &buffered);
         n->info = buffered;
         if (chimdev_fault_room(op->s, &n->info)) {
-            op->status = CHIM_ST_BUFFER_TOO_SMALL;
+            op->status = refuse_room(op, n, CHIMDEV_WHY_KNOB, "x-fault", 0, 0);
         }
         if (sends > room.sends || buffered > room.buffered) {
-            op->status = CHIM_ST_BUFFER_TOO_SMALL;
+            bool many = sends > room.sends;
+
+            op->status = refuse_room(op, n,
+                many ? CHIMDEV_WHY_OP_D9_SENDS : CHIMDEV_WHY_OP_D9_BUFFERED,
+                many ? "chim_tcp_delegated.send_count"
+                     : "chim_tcp_delegated.buffered_len",
+                many ? room.sends : room.buffered, many ? sends : buffered);
             op->info = MAX(op->info, buffered);
         }
     }
@@ -90,8 +111,8 @@ static void stop(ChimdevOp *op, ChimdevNode *n, int64_t now)
 }
 
 /*
- * Objects of every layer are the operation's until it completes: it may wait
- * long, and the list may name one of them twice.
+ * The operation holds objects of every layer until it completes, which may
+ * take long; the list may name an object twice.
  */
 static bool claim(ChimdevOp *op, ChimdevNode *n)
 {
@@ -99,7 +120,9 @@ static bool claim(ChimdevOp *op, ChimdevNode *n)
         return false;
     }
     if (n->obj->op) {
-        n->status = CHIM_ST_BUSY;
+        n->status = chimdev_op_refuse_object(op, n, CHIMDEV_WHY_OBJ_H4_BUSY,
+            CHIM_ST_BUSY, "an object of no other node or operation");
+        n->info = 0;
         n->obj = NULL;
         return false;
     }
@@ -138,8 +161,8 @@ void chimdev_terminate(ChimdevOp *op, int64_t now)
 }
 
 /*
- * The wire has had its time, or has taken nothing for so long already. What
- * does not leave may be told by one more completion.
+ * The time for the wire is over, or the backend has taken nothing for as long.
+ * Giving up may post one more completion.
  */
 static void give_up_wire(ChimdevOp *op, const ChimdevObj *o, int64_t now)
 {
@@ -154,7 +177,7 @@ static void give_up_wire(ChimdevOp *op, const ChimdevObj *o, int64_t now)
 }
 
 /*
- * Everything of the connection has left; its state goes back, LAST is its last
+ * The connection has drained: hand its state back and post LAST, its last
  * entry (OP-D11).
  */
 static void give_back(ChimdevOp *op, ChimdevNode *n, int64_t now)
@@ -192,7 +215,9 @@ static void free_lower(ChimdevOp *op, ChimdevNode *n, int64_t now)
     enum toe_status st;
 
     if (o->deps) {
-        n->status = CHIM_ST_IN_USE;
+        n->status = chimdev_op_refuse_object(op, n,
+            CHIMDEV_WHY_OBJ_H2_DEPENDENTS, CHIM_ST_IN_USE,
+            "an object without dependents");
         return;
     }
     if (n->layer == CHIMDEV_LAYER_NEIGHBOR) {
@@ -232,7 +257,7 @@ void chimdev_terminate_continue(ChimdevOp *op, int64_t now)
     }
     if (waiting) {
         if (now >= op->deadline) {
-            op->deadline = INT64_MAX;   /* nobody waits for the wire now */
+            op->deadline = INT64_MAX;   /* no more waiting for the wire */
         }
         return;
     }

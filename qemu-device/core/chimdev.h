@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * chimdev.h - the card's state. What its files offer one another is in the
- * header of each.
+ * chimdev.h - the card's state. Each file's functions are in its own header.
  *
- * Everything runs under QEMU's big lock and inside one "run" at a time
- * (run.c: chimdev_enter, chimdev_leave): a bottom half, the timer, the
- * reception of a frame, or the write of a register. A run neither nests nor
- * blocks; a reset that comes inside one is put off to its end, and what an
- * unplugging frees until its callers have returned. Guest memory is read once
- * into local copies; no pointer into it outlives a run. Each part of the state
- * names the file that owns it; where others write a field, it says so.
+ * Everything runs under QEMU's big lock and inside one "run" at a time (run.c:
+ * chimdev_enter, chimdev_leave): a bottom half, the timer, the reception of a
+ * frame, or a register write. A run neither nests nor blocks. A reset that
+ * comes during a run waits for its end; what an unplug frees waits until all
+ * callers have returned. Guest memory is read once into local copies; no
+ * pointer into it outlives a run. Each part of the state names the file that
+ * owns it, and any other file that writes to it.
  */
 #ifndef CHIMDEV_H
 #define CHIMDEV_H
@@ -43,7 +42,7 @@ enum {
     CHIMDEV_VNET_LEN = 12,              /* of the backend's header */
 };
 
-/* Where in the guest's memory a thing came from, for the fatal registers. */
+/* The ring entry that is the cause, for the fatal registers. */
 typedef struct ChimdevAt {
     uint32_t ring;
     uint32_t index;
@@ -68,13 +67,14 @@ typedef struct ChimdevRxWait ChimdevRxWait;
 typedef struct ChimdevCapture ChimdevCapture;
 typedef struct ChimdevKnobs ChimdevKnobs;
 typedef struct ChimdevFaults ChimdevFaults;
+typedef struct ChimdevRefusals ChimdevRefusals;
 typedef struct ChimdevAccount ChimdevAccount;
 typedef struct ChimdevFences ChimdevFences;
 typedef struct ChimdevFilter ChimdevFilter;
 typedef struct ChimdevRss ChimdevRss;
 typedef struct ChimdevGather ChimdevGather;
 
-/* A CQ with what waits for it. The admin CQ is one as well. */
+/* A CQ and the entries that wait for room in it. The admin CQ is one too. */
 typedef struct ChimdevCq {
     ChimdevState *s;
     ChimdevRing *ring;
@@ -105,7 +105,7 @@ enum chimdev_layer {
     CHIMDEV_LAYER_TCP,
 };
 
-/* Counters that are the device's own; the engine has the others. */
+/* The device's own counters; the engine keeps the others. */
 typedef struct ChimdevStats {
     struct chim_nic_stats nic;          /* in host order until reported */
     struct chim_case_stats cases;
@@ -136,8 +136,8 @@ struct ChimdevState {
     /* run.c */
     QEMUTimer *timer;
     bool busy;                          /* between enter and leave */
-    bool reset_pending;                 /* as soon as that ends; also pci.c */
-    bool again;                         /* another one; whoever needs it */
+    bool reset_pending;                 /* after the run; also pci.c */
+    bool again;                         /* another run; set by any file */
 
     /* mmio.c */
     uint32_t drv_features[2];
@@ -156,7 +156,7 @@ struct ChimdevState {
     ChimdevCq admin_cq;
     bool admin_awake;
     ChimdevPass admin_pass;
-    bool link_event;                    /* to be told, with the newest state */
+    bool link_event;                    /* to be reported, newest state */
     uint32_t mtu;
     uint16_t vlan[CHIMDEV_MAX_VLANS];
     unsigned nvlans;
@@ -179,6 +179,7 @@ struct ChimdevState {
     uint64_t offloads;                  /* initiate.c: for the capture */
     ChimdevKnobs *knobs;                /* knobs.c */
     ChimdevFaults *faults;              /* faults.c */
+    ChimdevRefusals *refusals;          /* refusal.c */
 
     ChimdevFences *fences;              /* fence.c */
     QLIST_HEAD(, ChimdevObj) held;      /* windows that a fence holds */

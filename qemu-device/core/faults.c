@@ -2,10 +2,12 @@
 /*
  * faults.c - x-fault: a card that breaks the rules, for tests of drivers.
  *
- * x-fault=FAULT[:N][+FAULT[:N]...], each time, or only the N-th time since the
- * value was set (qom-set, while the machine runs as well):
+ * x-fault=FAULT[:N][+FAULT[:N]...], every time, or only the N-th time since
+ * the value was set (qom-set works while the machine runs):
  *
  *   OPENED, CUTOVER, LAST, SEND, RECV, FORWARD   the entry is not published
+ *   FORWARD/STATUS         the entry is published with STATUS
+ *   READY                  an enabled card does not become ready
  *   INITIATE/STATUS, TERMINATE/STATUS, UPDATE/STATUS
  *                          the list is answered with STATUS, and nothing done
  *   ROOM/BYTES             a TERMINATE of connections is answered with
@@ -20,7 +22,9 @@
 #include "core/chimdev.h"
 #include "core/faults.h"
 
-enum fault_kind { FAULT_ENTRY, FAULT_LIST, FAULT_ROOM, FAULT_LIMIT };
+enum fault_kind {
+    FAULT_ENTRY, FAULT_STATUS, FAULT_LIST, FAULT_ROOM, FAULT_LIMIT
+};
 
 typedef struct Fault {
     enum fault_kind kind;
@@ -51,6 +55,8 @@ static const struct {
     { "SEND", FAULT_ENTRY, CHIM_CQ_SEND },
     { "RECV", FAULT_ENTRY, CHIM_CQ_RECV },
     { "FORWARD", FAULT_ENTRY, CHIM_CQ_FORWARD },
+    { "FORWARD/", FAULT_STATUS, CHIM_CQ_FORWARD },
+    { "READY", FAULT_ENTRY, CHIMDEV_FAULT_READY },
     { "INITIATE/", FAULT_LIST, CHIM_OP_INITIATE },
     { "TERMINATE/", FAULT_LIST, CHIM_OP_TERMINATE },
     { "UPDATE/", FAULT_LIST, CHIM_OP_UPDATE },
@@ -67,6 +73,7 @@ static const Name statuses[] = {
     { "INVALID_FIELD", CHIM_ST_INVALID_FIELD },
     { "INVALID_LIST", CHIM_ST_INVALID_LIST },
     { "FENCE_TIMEOUT", CHIM_ST_FENCE_TIMEOUT },
+    { "UPLOAD_IN_PROGRESS", CHIM_ST_UPLOAD_IN_PROGRESS },
 };
 
 static bool parse_status(const char *text, uint32_t *status)
@@ -80,10 +87,11 @@ static bool parse_status(const char *text, uint32_t *status)
     return false;
 }
 
-/* What stands behind the name of the fault. */
+/* Parse what follows the fault's name. */
 static bool parse_value(Fault *f, const char *text)
 {
     switch (f->kind) {
+    case FAULT_STATUS:
     case FAULT_LIST:
         return parse_status(text, &f->value);
     case FAULT_ROOM:
@@ -112,7 +120,7 @@ static bool parse(const char *text, Fault *f)
     return false;
 }
 
-/* All of the value or nothing of it. */
+/* Accept the whole value or none of it. */
 static void set_faults(Object *obj, const char *value, Error **errp)
 {
     ChimdevFaults *all = CHIMDEV(obj)->faults;
@@ -139,7 +147,7 @@ static char *get_faults(Object *obj, Error **errp)
     return g_strdup(CHIMDEV(obj)->faults->text);
 }
 
-/* A property of the class, because qdev's own end when the device begins. */
+/* A class property: qdev's own cannot be set once the device is realized. */
 void chimdev_fault_property(ObjectClass *klass)
 {
     object_class_property_add_str(klass, "x-fault", get_faults, set_faults);
@@ -162,7 +170,7 @@ void chimdev_fault_fini(ChimdevState *s)
     s->faults = NULL;
 }
 
-/* The fault that strikes this time, if any does. */
+/* The fault that strikes this time, or NULL. */
 static const Fault *strikes(ChimdevState *s, enum fault_kind kind, uint32_t key)
 {
     const Fault *found = NULL;
@@ -183,6 +191,16 @@ static const Fault *strikes(ChimdevState *s, enum fault_kind kind, uint32_t key)
 bool chimdev_fault_withholds(ChimdevState *s, uint32_t type)
 {
     return strikes(s, FAULT_ENTRY, type);
+}
+
+bool chimdev_fault_status(ChimdevState *s, uint32_t type, uint32_t *status)
+{
+    const Fault *f = strikes(s, FAULT_STATUS, type);
+
+    if (f) {
+        *status = f->value;
+    }
+    return f;
 }
 
 uint32_t chimdev_fault_list(ChimdevState *s, unsigned opcode)

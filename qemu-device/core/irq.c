@@ -2,8 +2,8 @@
 /*
  * irq.c - interrupts: MSI-X vectors, the INTx fallback, moderation per pair.
  *
- * Whether the driver wants an interrupt is ring.c's question; when it gets it
- * is answered here.
+ * ring.c decides whether the driver wants an interrupt; this file decides when
+ * it is raised.
  */
 
 #include "qemu/osdep.h"
@@ -43,7 +43,7 @@ static void pair_raise(ChimdevPair *p)
     chimdev_irq_raise(p->s, 1 + p->nr);
 }
 
-/* Entries have been published; want: an event index lies among them. */
+/* Entries were published. want: the driver's event index is among them. */
 void chimdev_irq_count(ChimdevPair *p, uint32_t entries, bool want)
 {
     if (!want && p->irq_deadline == INT64_MAX) {

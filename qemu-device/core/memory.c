@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * memory.c - host memory that the guest makes the device hold, within bounds.
+ * memory.c - bounds on the host memory that a guest makes the device hold.
  *
- * Limits per connection alone bound nothing: one page of the guest can stand
- * for all its BufferedData, and one scatter list for many requests. There is
- * an account for each purpose, so that connections, which may take all of
- * theirs, leave the requests on them and the lists that end them what those
- * need.
+ * Limits per connection are not enough: a guest can name one page for all its
+ * BufferedData, and one scatter list for many requests. Each purpose has its
+ * own account. Connections may use up theirs and still leave memory for the
+ * requests on them and for the lists that end them.
  */
 
 #include "qemu/osdep.h"
@@ -15,8 +14,8 @@
 #include "core/memory.h"
 
 enum {
-    REQUESTS_SHARE = 4,         /* of x-max-bytes, a quarter more */
-    LIST_BYTES = 64 * MiB,      /* some dozens of the longest */
+    REQUESTS_SHARE = 4,         /* requests: x-max-bytes / 4, on top */
+    LIST_BYTES = 64 * MiB,      /* dozens of the longest lists */
 };
 
 struct ChimdevAccount {

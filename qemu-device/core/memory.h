@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * memory.h - host memory for the guest: zeroed; NULL if there is none, or
+ * memory.h - zeroed host memory held for the guest. NULL: there is none, or
  * the account is used up.
  */
 #ifndef CHIMDEV_MEMORY_H

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * accept.c - indications that wait for the host's word, per pair in CQ order.
+ * accept.c - indications that the host has not settled, per pair in CQ order.
  *
- * An indication is refused or partly accepted by a verdict, and accepted by
- * the driver's consumer index passing it without one (RING-H8): the index is
- * read first, then every command published by then is taken, then it is
- * settled (sq.c).
+ * A verdict refuses an indication or accepts a part of it. Without a verdict,
+ * the driver accepts it when its consumer index passes it (RING-H8). So sq.c
+ * reads the index first, then takes every command published by then, and only
+ * then settles the indication.
  */
 
 #include "qemu/osdep.h"
 #include "qemu/units.h"
 #include "core/chimdev.h"
+#include "core/refusal.h"
 #include "data/accept.h"
 #include "objects/handle.h"
 #include "rings/ring.h"
@@ -70,9 +71,9 @@ void chimdev_accept_passed(ChimdevPair *p, uint32_t consumed, int64_t now)
 }
 
 /*
- * The connection is asked to stop, and its FENCE has been read: every verdict
- * on it as well, and only the index is left to look at (OP-D12). What it has
- * not passed stays open: the connection may go on (OP-D9).
+ * The connection is asked to stop and its FENCE has been read, hence every
+ * verdict on it too: only the index is left to check (OP-D12). Indications
+ * that it has not passed stay open: the connection may go on (OP-D9).
  */
 void chimdev_accept_final(ChimdevPair *p, uint32_t handle, int64_t now)
 {
@@ -90,7 +91,7 @@ void chimdev_accept_final(ChimdevPair *p, uint32_t handle, int64_t now)
     }
 }
 
-/* The connection stops: what is open counts as refused. */
+/* The connection stops: indications still open count as refused. */
 void chimdev_accept_drop(ChimdevPair *p, uint32_t handle)
 {
     ChimdevInd *i, *next;
@@ -102,11 +103,39 @@ void chimdev_accept_drop(ChimdevPair *p, uint32_t handle)
     }
 }
 
-/*
- * False: the verdict names nothing that is under way, or contradicts itself
- * (OP-D20).
- */
-bool chimdev_accept_verdict(ChimdevPair *p, ChimdevObj *o, uint32_t number,
+static void ignore(ChimdevPair *p, const ChimdevAt *at, enum chimdev_why why,
+                   ChimdevRefused what)
+{
+    what.at = at;
+    chimdev_refuse(p->s, why, &what);
+}
+
+/* OP-D20: whether the verdict goes with the indication, and with itself. */
+static bool verdict_ok(ChimdevPair *p, const ChimdevInd *i,
+                       const ChimdevAt *at, uint32_t status, uint32_t consumed)
+{
+    uint32_t fits = consumed ? CHIM_ST_DATA_PARTIALLY_ACCEPTED
+                             : CHIM_ST_DATA_NOT_ACCEPTED;
+
+    if (consumed >= i->len) {
+        ignore(p, at, CHIMDEV_WHY_OP_D20_CONSUMED, (ChimdevRefused) {
+            CHIMDEV_IN(chim_sqe, u.verdict.consumed), .found = consumed,
+            CHIMDEV_RANGE(0, i->len - 1),
+        });
+        return false;
+    }
+    if (status != fits) {
+        ignore(p, at, CHIMDEV_WHY_OP_D20_STATUS, (ChimdevRefused) {
+            CHIMDEV_IN(chim_sqe, u.verdict.status), .found = status,
+            CHIMDEV_RANGE(fits, fits),
+        });
+        return false;
+    }
+    return true;
+}
+
+void chimdev_accept_verdict(ChimdevPair *p, ChimdevObj *o,
+                            const ChimdevAt *at, uint32_t number,
                             uint32_t status, uint32_t consumed, int64_t now)
 {
     struct chim_case_stats *cases = &p->s->stats.cases;
@@ -117,13 +146,15 @@ bool chimdev_accept_verdict(ChimdevPair *p, ChimdevObj *o, uint32_t number,
             break;
         }
     }
-    if (!i || consumed >= i->len ||
-        status != (consumed ? CHIM_ST_DATA_PARTIALLY_ACCEPTED
-                            : CHIM_ST_DATA_NOT_ACCEPTED)) {
-        return false;
+    if (i && !verdict_ok(p, i, at, status, consumed)) {
+        return;
     }
-    if (toe_verdict(o->u.conn, number, consumed, now) != TOE_OK) {
-        return false;
+    if (!i || toe_verdict(o->u.conn, number, consumed, now) != TOE_OK) {
+        ignore(p, at, CHIMDEV_WHY_RING_H8_VERDICT, (ChimdevRefused) {
+            CHIMDEV_IN(chim_sqe, u.verdict.indication), .found = number,
+            .allowed = "an indication that is not settled",
+        });
+        return;
     }
     trace_chimdev_verdict(o->handle, number, consumed);
     if (consumed) {
@@ -132,10 +163,9 @@ bool chimdev_accept_verdict(ChimdevPair *p, ChimdevObj *o, uint32_t number,
         cases->verdict_refused++;
     }
     forget(p, i);
-    return true;
 }
 
-/* Whether the connection could go on if the indication were settled now. */
+/* Whether settling the indication now would let the connection go on. */
 static bool has_more(ChimdevPair *p, const ChimdevInd *i, int64_t now)
 {
     ChimdevObj *o = chimdev_obj_get(p->s, i->handle, CHIMDEV_LAYER_TCP);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * accept.h - indications that wait for the host's word.
+ * accept.h - indications that the host has not settled.
  */
 #ifndef CHIMDEV_ACCEPT_H
 #define CHIMDEV_ACCEPT_H
@@ -17,16 +17,16 @@ struct ChimdevInd {
 };
 
 void chimdev_accept_add(ChimdevPair *p, const ChimdevInd *ind);
-/* Whether the driver's consumer index has passed any; and to accept those. */
+/* Whether the consumer index has passed an indication; accept all such. */
 bool chimdev_accept_due(ChimdevPair *p, uint32_t *consumed);
 void chimdev_accept_passed(ChimdevPair *p, uint32_t consumed, int64_t now);
 void chimdev_accept_final(ChimdevPair *p, uint32_t handle, int64_t now);
 void chimdev_accept_drop(ChimdevPair *p, uint32_t handle);
-bool chimdev_accept_verdict(ChimdevPair *p, ChimdevObj *o, uint32_t number,
+void chimdev_accept_verdict(ChimdevPair *p, ChimdevObj *o,
+                            const ChimdevAt *at, uint32_t number,
                             uint32_t status, uint32_t consumed, int64_t now);
 /*
- * Ask to be woken where that is needed. False: the driver has moved on
- * meanwhile.
+ * Ask for a doorbell if one is needed. False: the driver has already moved on.
  */
 bool chimdev_accept_arm(ChimdevPair *p, int64_t now);
 void chimdev_accept_reset(ChimdevPair *p);

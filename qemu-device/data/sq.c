@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sq.c - the SQ: commands on connections, checked and handed to the engine.
+ * sq.c - the SQ: commands on connections, checked and passed to the engine.
  * Spec chapter 5.5.
  *
  * A command is fetched only when its pair's CQ has room for a completion, so
- * that one that is refused can be answered at once.
+ * that a refusal can be answered at once.
  */
 
 #include "qemu/osdep.h"
 #include "qemu/units.h"
-#include "qemu/log.h"
 #include "core/chimdev.h"
 #include "core/clock.h"
 #include "core/core.h"
+#include "core/refusal.h"
 #include "data/accept.h"
 #include "data/sq.h"
 #include "objects/fence.h"
@@ -28,12 +28,13 @@
 
 enum {
     SQ_BUDGET = 256,
-    FORWARD_MAX = 65535,        /* bytes of a TCP segment with its header */
+    FORWARD_MIN = 20,           /* bytes of a TCP segment with its header */
+    FORWARD_MAX = 65535,
 };
 
 /* ---------------------------------------- commands */
 
-/* The cause is the host's word, and nothing else depends on it (OP-D27). */
+/* The host names the cause; it is only counted (OP-D27). */
 static void count_forward(struct chim_case_stats *c, uint32_t flags)
 {
     c->forwards++;
@@ -53,10 +54,7 @@ static void count_forward(struct chim_case_stats *c, uint32_t flags)
     }
 }
 
-/*
- * Refused or not, a command and its completion count, as they do at the
- * driver.
- */
+/* Count refused commands and their completions too, as the driver does. */
 static void count_command(struct chim_case_stats *c, unsigned op,
                           uint32_t flags)
 {
@@ -113,51 +111,87 @@ static void refuse(ChimdevPair *p, const ChimdevCmd *cmd, unsigned type,
         .handle = cmd->e.handle,
     };
 
-    trace_chimdev_refused_command(cmd->at.ring, cmd->at.index, type, status);
-    qemu_log_mask(LOG_GUEST_ERROR, "chimney: ring %u entry %u: command 0x%02x "
-                  "is refused with status %u\n", cmd->at.ring, cmd->at.index,
-                  type, status);
     count_refused(&p->s->stats.cases, o, type, status);
     p->forward_run = 0;
     chimdev_cq_post(&p->cq, &e);
 }
 
-static uint32_t check_length(const ChimdevCmd *cmd)
+/* Say why the command gets that status, and return it. */
+static uint32_t because(ChimdevPair *p, const ChimdevCmd *cmd,
+                        enum chimdev_why why, ChimdevRefused what,
+                        uint32_t status)
 {
-    if (cmd->wraps || cmd->bytes != le32_to_cpu(cmd->e.u.io.len)) {
-        return CHIM_ST_INVALID_FIELD;           /* RING-D9 */
+    what.at = &cmd->at;
+    what.status = status;
+    return chimdev_refuse(p->s, why, &what);
+}
+
+/* RING-D9 */
+static uint32_t check_sges(ChimdevPair *p, const ChimdevCmd *cmd)
+{
+    uint32_t len = le32_to_cpu(cmd->e.u.io.len);
+
+    if (cmd->wraps) {
+        return because(p, cmd, CHIMDEV_WHY_RING_D9_WRAP, (ChimdevRefused) {
+            CHIMDEV_IN(chim_sqe, sge),
+        }, CHIM_ST_INVALID_FIELD);
+    }
+    if (cmd->bytes != len) {
+        return because(p, cmd, CHIMDEV_WHY_RING_D9_LENGTH, (ChimdevRefused) {
+            CHIMDEV_IN(chim_sqe, u.io.len), .found = len,
+            CHIMDEV_RANGE(cmd->bytes, cmd->bytes),
+        }, CHIM_ST_INVALID_FIELD);
     }
     return CHIM_ST_SUCCESS;
 }
 
-static uint32_t check_send(const ChimdevCmd *cmd, uint32_t flags)
+/* OP-D19 */
+static uint32_t check_length(ChimdevPair *p, const ChimdevCmd *cmd,
+                             uint64_t least, uint64_t most, uint32_t too_long)
 {
-    if (!cmd->bytes) {
-        return CHIM_ST_INVALID_FIELD;
+    if (cmd->bytes >= least && cmd->bytes <= most) {
+        return CHIM_ST_SUCCESS;
     }
-    return cmd->bytes > CHIMDEV_MAX_SEND_LEN ? CHIM_ST_LIMIT : CHIM_ST_SUCCESS;
+    return because(p, cmd, CHIMDEV_WHY_OP_D19_LENGTH, (ChimdevRefused) {
+        CHIMDEV_IN(chim_sqe, u.io.len), .found = cmd->bytes,
+        CHIMDEV_RANGE(least, most),
+    }, cmd->bytes < least ? CHIM_ST_INVALID_FIELD : too_long);
 }
 
-static uint32_t check_recv(const ChimdevCmd *cmd, uint32_t flags)
+static uint32_t check_recv(ChimdevPair *p, const ChimdevCmd *cmd)
 {
     uint32_t prefilled = le32_to_cpu(cmd->e.u.io.prefilled);
 
     if (prefilled && prefilled >= cmd->bytes) {
-        return CHIM_ST_INVALID_FIELD;
+        return because(p, cmd, CHIMDEV_WHY_OP_D19_PREFILLED,
+                       (ChimdevRefused) {
+            CHIMDEV_IN(chim_sqe, u.io.prefilled), .found = prefilled,
+            CHIMDEV_RANGE(0, cmd->bytes ? cmd->bytes - 1 : 0),
+        }, CHIM_ST_INVALID_FIELD);
     }
-    return cmd->bytes > UINT32_MAX / 2 ? CHIM_ST_LIMIT : CHIM_ST_SUCCESS;
+    return check_length(p, cmd, 0, UINT32_MAX / 2, CHIM_ST_LIMIT);
 }
 
 /* OP-D23 */
-static uint32_t check_disconnect(const ChimdevCmd *cmd, uint32_t flags)
+static uint32_t check_disconnect(ChimdevPair *p, const ChimdevCmd *cmd,
+                                 uint32_t flags)
 {
     bool graceful = flags & CHIM_DISCONNECT_GRACEFUL;
     bool abortive = flags & CHIM_DISCONNECT_ABORTIVE;
 
-    if (graceful == abortive || (abortive && cmd->bytes)) {
-        return CHIM_ST_INVALID_FIELD;
+    if (graceful == abortive) {
+        return because(p, cmd, CHIMDEV_WHY_OP_D23_FLAGS, (ChimdevRefused) {
+            CHIMDEV_IN(chim_sqe, ctl), .found = flags,
+            .allowed = "one of GRACEFUL and ABORTIVE",
+        }, CHIM_ST_INVALID_FIELD);
     }
-    return cmd->bytes > CHIMDEV_MAX_SEND_LEN ? CHIM_ST_LIMIT : CHIM_ST_SUCCESS;
+    if (abortive && cmd->bytes) {
+        return because(p, cmd, CHIMDEV_WHY_OP_D23_DATA, (ChimdevRefused) {
+            CHIMDEV_IN(chim_sqe, u.io.len), .found = cmd->bytes,
+            CHIMDEV_RANGE(0, 0),
+        }, CHIM_ST_INVALID_FIELD);
+    }
+    return check_length(p, cmd, 0, CHIMDEV_MAX_SEND_LEN, CHIM_ST_LIMIT);
 }
 
 static ChimdevReq *make_req(ChimdevPair *p, const ChimdevCmd *cmd,
@@ -178,23 +212,27 @@ static ChimdevReq *make_req(ChimdevPair *p, const ChimdevCmd *cmd,
 static void do_request(ChimdevPair *p, ChimdevObj *o, const ChimdevCmd *cmd,
                        unsigned op, uint32_t flags, int64_t now)
 {
-    uint32_t status = check_length(cmd);
+    uint32_t status = check_sges(p, cmd);
     enum toe_req_kind kind;
     ChimdevReq *r;
 
     if (op == CHIM_OP_SEND) {
         kind = TOE_REQ_SEND;
-        status = status ? status : check_send(cmd, flags);
+        status = status ? status :
+                 check_length(p, cmd, 1, CHIMDEV_MAX_SEND_LEN, CHIM_ST_LIMIT);
     } else if (op == CHIM_OP_RECV) {
         kind = TOE_REQ_RECV;
-        status = status ? status : check_recv(cmd, flags);
+        status = status ? status : check_recv(p, cmd);
     } else {
         kind = TOE_REQ_DISCONNECT;
-        status = status ? status : check_disconnect(cmd, flags);
+        status = status ? status : check_disconnect(p, cmd, flags);
     }
     r = status ? NULL : make_req(p, cmd, kind, flags);
     if (!r) {
-        refuse(p, cmd, op, o, status ? status : CHIM_ST_RESOURCES);
+        status = status ? status :
+                 because(p, cmd, CHIMDEV_WHY_OP_D19_MEMORY,
+                         (ChimdevRefused) { 0 }, CHIM_ST_RESOURCES);
+        refuse(p, cmd, op, o, status);
         return;
     }
     switch (kind) {
@@ -211,13 +249,25 @@ static void do_request(ChimdevPair *p, ChimdevObj *o, const ChimdevCmd *cmd,
     }
 }
 
-/* The second of a run says so (OP-D26). */
+/* Count runs; a run's second completion carries the flag (OP-D26). */
 static void count_forwarded(ChimdevPair *p, struct chim_cqe *e)
 {
     p->s->stats.cases.forward_completions++;
     if (++p->forward_run == 2) {
         p->s->stats.cases.forward_batches++;
         e->flags = cpu_to_le16(CHIM_CQE_BATCH);
+    }
+}
+
+static void bad_segment(ChimdevPair *p, const ChimdevCmd *cmd,
+                        enum toe_status st)
+{
+    if (st == TOE_BAD_FIELD) {
+        because(p, cmd, CHIMDEV_WHY_OP_D19_SEGMENT, (ChimdevRefused) {
+            CHIMDEV_IN(chim_sqe, sge), .found = le64_to_cpu(cmd->e.sge[0].addr),
+            .allowed = "a whole header, the connection's ports, a checksum "
+                       "that is right",
+        }, CHIM_ST_INVALID_FIELD);
     }
 }
 
@@ -233,7 +283,9 @@ static void do_forward(ChimdevPair *p, ChimdevObj *o, const ChimdevCmd *cmd,
     g_autofree uint8_t *seg = NULL;
     enum toe_status st;
 
-    if (check_length(cmd) || cmd->bytes < 20 || cmd->bytes > FORWARD_MAX) {
+    if (check_sges(p, cmd) ||
+        check_length(p, cmd, FORWARD_MIN, FORWARD_MAX,
+                     CHIM_ST_INVALID_FIELD)) {
         refuse(p, cmd, CHIM_CQ_FORWARD, o, CHIM_ST_INVALID_FIELD);
         return;
     }
@@ -244,9 +296,30 @@ static void do_forward(ChimdevPair *p, ChimdevObj *o, const ChimdevCmd *cmd,
     }
     st = toe_forward(o->u.conn, seg, cmd->bytes,
                      flags & CHIM_FORWARD_CSUM_OK, now);
+    if (st != TOE_OK) {
+        bad_segment(p, cmd, st);
+    }
     count_forwarded(p, &e);
     e.status = cpu_to_le32(chimdev_translate_status(st));
     chimdev_cq_post(&p->cq, &e);
+}
+
+static uint32_t no_connection(ChimdevPair *p, const ChimdevCmd *cmd,
+                              uint32_t status)
+{
+    return because(p, cmd, CHIMDEV_WHY_OP_H3_HANDLE, (ChimdevRefused) {
+        CHIMDEV_IN(chim_sqe, handle), .found = le32_to_cpu(cmd->e.handle),
+        .allowed = "a handle from INITIATE",
+    }, status);
+}
+
+static uint32_t behind_the_fence(ChimdevPair *p, const ChimdevCmd *cmd,
+                                 uint32_t status)
+{
+    return because(p, cmd, CHIMDEV_WHY_OP_H4_COMMAND, (ChimdevRefused) {
+        CHIMDEV_IN(chim_sqe, handle), .found = le32_to_cpu(cmd->e.handle),
+        .allowed = "a handle that no TERMINATE names",
+    }, status);
 }
 
 static void do_verdict(ChimdevPair *p, ChimdevObj *o, const ChimdevCmd *cmd,
@@ -256,17 +329,16 @@ static void do_verdict(ChimdevPair *p, ChimdevObj *o, const ChimdevCmd *cmd,
     uint32_t status = le32_to_cpu(cmd->e.u.verdict.status);
     uint32_t consumed = le32_to_cpu(cmd->e.u.verdict.consumed);
 
-    if (!o || o->stopping ||
-        !chimdev_accept_verdict(p, o, number, status, consumed, now)) {
-        trace_chimdev_refused_verdict(cmd->at.ring, cmd->at.index, number,
-                                      status, consumed);
-        qemu_log_mask(LOG_GUEST_ERROR, "chimney: ring %u entry %u: verdict on "
-                      "indication %u is ignored\n", cmd->at.ring,
-                      cmd->at.index, number);
+    if (!o) {
+        no_connection(p, cmd, CHIM_ST_SUCCESS);
+    } else if (o->stopping) {
+        behind_the_fence(p, cmd, CHIM_ST_SUCCESS);
+    } else {
+        chimdev_accept_verdict(p, o, &cmd->at, number, status, consumed, now);
     }
 }
 
-/* One that names its connection holds the window (OP-D31). */
+/* A fence that names its connection holds the receive window (OP-D31). */
 static void do_fence(ChimdevPair *p, const ChimdevCmd *cmd)
 {
     uint32_t id = le32_to_cpu(cmd->e.u.fence.id);
@@ -292,7 +364,10 @@ static void do_command(ChimdevPair *p, const ChimdevCmd *cmd, int64_t now)
     }
     if (op < CHIM_OP_SEND || op > CHIM_OP_VERDICT) {
         at.rule = CHIM_RULE_RING_H6;
-        chimdev_fatal(p->s, CHIM_FATAL_OPCODE, &at, 0);
+        chimdev_fatal(p->s, CHIMDEV_WHY_RING_H6_OPCODE, &(ChimdevRefused) {
+            .at = &at, CHIMDEV_IN(chim_sqe, ctl), .found = op,
+            .allowed = "SEND to FENCE", .cause = CHIM_FATAL_OPCODE,
+        });
         return;
     }
     count_command(&p->s->stats.cases, op, flags);
@@ -305,9 +380,11 @@ static void do_command(ChimdevPair *p, const ChimdevCmd *cmd, int64_t now)
     if (op == CHIM_OP_VERDICT) {
         do_verdict(p, o, cmd, now);
     } else if (!o) {
-        refuse(p, cmd, op, NULL, CHIM_ST_INVALID_HANDLE);
+        refuse(p, cmd, op, NULL,
+               no_connection(p, cmd, CHIM_ST_INVALID_HANDLE));
     } else if (o->stopping) {
-        refuse(p, cmd, op, o, CHIM_ST_UPLOAD_IN_PROGRESS);
+        refuse(p, cmd, op, o,
+               behind_the_fence(p, cmd, CHIM_ST_UPLOAD_IN_PROGRESS));
     } else if (op == CHIM_OP_FORWARD) {
         do_forward(p, o, cmd, flags, now);
     } else {
@@ -340,8 +417,8 @@ ChimdevPass chimdev_sq_run(ChimdevPair *p)
 }
 
 /*
- * Everything published at this moment. False: the completion ring has no room
- * for it.
+ * Take every command published by now. False: the CQ has no room for their
+ * completions.
  */
 static bool drain(ChimdevPair *p)
 {

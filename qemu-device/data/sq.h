@@ -10,7 +10,7 @@
 ChimdevPass chimdev_sq_run(ChimdevPair *p);
 /*
  * Settle the indications that the driver's consumer index has passed. False:
- * its commands could not all be read yet.
+ * not all commands could be read yet.
  */
 bool chimdev_sq_settle(ChimdevPair *p, int64_t now);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * target.c - the TCP engine inside the device: what it asks of its host
- * (memory, frames out, payload), frames in, and its events as completion
- * entries.
+ * target.c - the TCP engine inside the device: its callbacks (memory, frames
+ * out, payload), received frames, and its events as completion entries.
  *
- * The engine never calls out of turn: callbacks only gather, place and send.
+ * The engine calls back only from within calls to it; callbacks only gather,
+ * place and send.
  */
 
 #include "qemu/osdep.h"
@@ -73,8 +73,8 @@ static void frame_vnet(const struct toe_frame *f, ChimdevVnet *v)
 }
 
 /*
- * Payload is read from the guest now, for each transmission anew. A dead
- * device swallows the frame.
+ * Read the payload from guest memory now, anew for each transmission. If the
+ * device is dead, the frame is dropped.
  */
 static bool op_emit(void *opaque, const struct toe_frame *f)
 {
@@ -259,7 +259,7 @@ static void finish_request(ChimdevPair *p, ChimdevObj *o,
 
     count_request(p, o, ev);
     e->ctl = cpu_to_le32(type);
-    e->status = cpu_to_le32(chimdev_translate_status(req->status));
+    e->status = cpu_to_le32(chimdev_req_status(p->s, req));
     e->cookie = cpu_to_le64(req->cookie);
     e->bytes = cpu_to_le32(req->done);
     if (ev->type == TOE_EV_RECV_DONE) {
@@ -279,7 +279,7 @@ static void finish_request(ChimdevPair *p, ChimdevObj *o,
     chimdev_req_free(p->s, container_of(req, ChimdevReq, req));
 }
 
-/* Bytes of an indication, which may lie in two spans, into one buffer. */
+/* Copy an indication's bytes, which may lie in two spans, to one buffer. */
 static void copy_spans(ChimdevState *s, const ChimdevAt *at,
                        const struct toe_event *ev, uint32_t off,
                        uint64_t addr, uint32_t len)
@@ -357,7 +357,7 @@ static void post_nce(ChimdevState *s, const struct toe_event *ev)
     }
 }
 
-/* Where there is no room they stay with their neighbors, one for each. */
+/* Without room, events stay with their neighbors, one for each. */
 static void serve_neighbors(ChimdevState *s)
 {
     struct toe_event ev;
@@ -375,7 +375,7 @@ static void post(ChimdevPair *p, const struct toe_event *ev)
     struct chim_cqe e = { 0 };
 
     if (!o) {
-        chimdev_fatal(p->s, CHIM_FATAL_INTERNAL, NULL, 0);
+        chimdev_bug(p->s, NULL);
         return;
     }
     e.conn_cookie = cpu_to_le64(o->cookie);
@@ -414,7 +414,7 @@ static void post(ChimdevPair *p, const struct toe_event *ev)
 }
 
 /*
- * Room for an indication. Without any, the driver's next buffer rings the
+ * Room for an indication. If there is none, the driver's next buffer rings the
  * doorbell.
  */
 static uint32_t indication_room(ChimdevPair *p)
@@ -455,8 +455,8 @@ static bool serve_events(ChimdevPair *p)
 }
 
 /*
- * Completions may let the engine send, and sending may complete something: a
- * few rounds, then the next run.
+ * Completions may let the engine send, and sending may complete requests: do a
+ * few rounds, and leave the rest to the next run.
  */
 static void serve_pair(ChimdevPair *p, int64_t now)
 {
@@ -481,7 +481,7 @@ static void serve_pair(ChimdevPair *p, int64_t now)
         }
         s->again |= round + 1 == SERVE_ROUNDS;
     }
-    /* if not, the ring is full: it has asked for a doorbell of its own */
+    /* if not settled, the CQ is full and has asked for a doorbell itself */
     if (settled && !chimdev_accept_arm(p, now)) {
         s->again = true;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * target.h - the engine inside the device: life, frames in, events out.
+ * target.h - the engine inside the device: life cycle, frames in, events out.
  */
 #ifndef CHIMDEV_TARGET_H
 #define CHIMDEV_TARGET_H
@@ -15,10 +15,10 @@ void chimdev_target_fini(ChimdevState *s);
 bool chimdev_target_input(ChimdevState *s, const ChimdevVnet *vnet,
                           const uint8_t *data, uint32_t len);
 void chimdev_target_tick(ChimdevState *s, int64_t now);
-/* Events to the completion rings, frames to the backends. */
+/* Post events to the completion rings, send frames to the backends. */
 void chimdev_target_serve(ChimdevState *s, int64_t now);
 
-/* Admin commands that are the target's; each returns enum chim_status. */
+/* Admin commands for the engine; each returns enum chim_status. */
 uint32_t chimdev_target_set_params(ChimdevState *s,
                                    const struct chim_params *p);
 uint32_t chimdev_target_nce_answer(ChimdevState *s, uint32_t handle,

@@ -64,10 +64,10 @@ static void advance(struct toe_conn *c, const struct toe_seg *seg, struct toe_ac
 }
 
 /*
- * RFC 9293: the window of the newest segment by (sequence, acknowledgement) counts. And that of any
- * segment whose ACK is the highest so far: a peer that went back to retransmit sends ACKs from a
- * lower number, and keeping the old window would move its right edge along with SND.UNA, beyond
- * what was offered.
+ * RFC 9293 takes the window from the newest segment by (sequence, acknowledgement). Take it also
+ * from any segment whose ACK is the highest so far: a peer that went back to retransmit sends ACKs
+ * from a lower number, and keeping the old window would move its right edge along with SND.UNA,
+ * beyond what was offered.
  */
 static void update_window(struct toe_conn *c, const struct toe_seg *seg, uint32_t wnd,
 			  bool advanced, uint64_t now)
@@ -101,7 +101,7 @@ static void tell_backlog(struct toe_conn *c, uint64_t now)
 	uint32_t b = toe_sendq_backlog(c);
 
 	/*
-	 * A window that was cut comes back soon: shrinking is only told when it is by much (EVT-5).
+	 * A window that was cut soon recovers: report only a decrease to a quarter or less (EVT-5).
 	 */
 	if ((b <= c->snd.backlog && b > c->snd.backlog / 4) ||
 	    now - c->snd.backlog_at < TOE_NSEC / 10)

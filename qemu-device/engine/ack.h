@@ -12,7 +12,7 @@ static inline uint32_t toe_ack_window(const struct toe_conn *c, const struct toe
 	return (uint32_t)seg->wnd << (c->k.flags & TOE_WSCALE ? c->k.snd_wscale : 0);
 }
 
-/* The round-trip time that its timestamp echoes, nanoseconds; or UINT64_MAX. */
+/* The round-trip time that its timestamp echo shows, in nanoseconds; or UINT64_MAX. */
 uint64_t toe_ack_echoed_rtt(const struct toe_conn *c, const struct toe_seg *seg, uint64_t now);
 void toe_ack_segment(struct toe_conn *c, const struct toe_seg *seg, uint64_t now);
 

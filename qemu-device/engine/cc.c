@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * cc.c - what all algorithms of congestion control share: start values and bounds of cwnd.
+ * cc.c - what all congestion control algorithms share: initial value and bounds of cwnd.
  */
 #include "cc.h"
 

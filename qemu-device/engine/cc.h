@@ -2,10 +2,10 @@
 /*
  * cc.h - congestion control: a table of hooks, and what the algorithms share.
  *
- * recovery.c and output.c say what happened, the algorithm sets cwnd and ssthresh (bytes). During
- * recovery the caller compares toe_sack_pipe(), or its estimate from duplicate ACKs, with cwnd:
- * there is no inflation by duplicate ACKs. Algorithms have no memory beyond struct toe_cc, no clock
- * and no I/O.
+ * recovery.c and output.c report what happened; the algorithm sets cwnd and ssthresh (bytes).
+ * During recovery the caller compares cwnd with toe_sack_pipe() or its estimate from duplicate
+ * ACKs, which never inflate cwnd. Algorithms have no memory beyond struct toe_cc, no clock and no
+ * I/O.
  */
 #ifndef TOE_CC_H
 #define TOE_CC_H
@@ -29,7 +29,7 @@ struct toe_cc_ack {
 
 struct toe_cc_ops {
 	const char *name;
-	/* cwnd and ssthresh are set; start private state from them. */
+	/* The caller has set cwnd and ssthresh; initialize private state from them. */
 	void (*init)(struct toe_cc *cc, uint64_t now);
 	/* New data acknowledged outside of recovery. */
 	void (*on_ack)(struct toe_cc *cc, const struct toe_cc_ack *ack);
@@ -38,8 +38,8 @@ struct toe_cc_ops {
 	/* Recovery is over: everything up to the recovery point is acknowledged. */
 	void (*on_recovered)(struct toe_cc *cc, uint32_t flight, uint64_t now);
 	/*
-	 * The retransmission timer expired. first: not yet for this SND.UNA (RFC 5681 (4) holds
-	 * ssthresh otherwise).
+	 * The retransmission timer expired. first: for the first time at this SND.UNA (later, RFC
+	 * 5681 (4) keeps ssthresh).
 	 */
 	void (*on_rto)(struct toe_cc *cc, uint32_t flight, bool first, uint64_t now);
 	/* Nothing was sent for longer than an RTO (RFC 5681 4.1). */
@@ -69,8 +69,8 @@ struct toe_cc {
 };
 
 /*
- * Begin, or take over. cwnd 0: the initial window of RFC 6928; other values are cut to 1 SMSS ..
- * TOE_CWND_MAX. ssthresh 0: no threshold yet.
+ * Begin, or take over. cwnd 0: the initial window of RFC 6928; other values are limited to 1 SMSS
+ * .. TOE_CWND_MAX. ssthresh 0: no threshold yet.
  */
 void toe_cc_init(struct toe_cc *cc, const struct toe_cc_ops *ops, uint32_t smss, uint32_t cwnd,
 		 uint32_t ssthresh, uint64_t now);
@@ -82,8 +82,8 @@ void toe_cc_set_smss(struct toe_cc *cc, uint32_t smss);
 uint32_t toe_cc_initial_window(uint32_t smss);
 
 /*
- * What slow start adds for an acknowledgement: after a timeout one segment, since a cumulative one
- * tells of segments that had arrived before (RFC 3465 2.3).
+ * What slow start adds for an ACK. After a timeout only one segment: a cumulative ACK also covers
+ * segments that had arrived before (RFC 3465 2.3).
  */
 static inline uint32_t toe_cc_slow_start_step(const struct toe_cc *cc, const struct toe_cc_ack *ack)
 {

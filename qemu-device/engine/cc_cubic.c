@@ -113,7 +113,7 @@ static void cubic_on_ack(struct toe_cc *cc, const struct toe_cc_ack *ack)
 
 	cc->u.cubic.seen_ns = ack->now;
 	if (!ack->cwnd_limited) {
-		/* Time without the need for a larger window does not count (RFC 9438 5.8). */
+		/* Time during which cwnd was not the limit does not count (RFC 9438 5.8). */
 		if (cc->u.cubic.epoch)
 			cc->u.cubic.epoch_ns += since;
 		return;
@@ -133,7 +133,7 @@ static void reduce(struct toe_cc *cc, uint32_t flight)
 {
 	uint32_t to = (uint32_t)((uint64_t)flight * BETA_PERMILLE / 1000);
 
-	/* Fast convergence: a maximum below the last one means that others came. */
+	/* Fast convergence: a maximum below the last one means that new flows have joined. */
 	if (cc->cwnd < cc->u.cubic.w_max)
 		cc->u.cubic.w_max = (uint32_t)((uint64_t)cc->cwnd * (1000 + BETA_PERMILLE) / 2000);
 	else

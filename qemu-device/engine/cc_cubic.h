@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * cc_cubic.h - an algorithm of congestion control.
+ * cc_cubic.h - CUBIC congestion control.
  */
 #ifndef TOE_CC_CUBIC_H
 #define TOE_CC_CUBIC_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * cc_newreno.c - slow start and congestion avoidance of RFC 5681 with byte counting (RFC 3465,
- * limit 2, after a timeout 1). Which segments recovery sends is recovery.c's.
+ * limit 2, after a timeout 1). recovery.c decides which segments recovery sends.
  */
 #include "cc_newreno.h"
 
@@ -59,8 +59,8 @@ static void newreno_on_recovered(struct toe_cc *cc, uint32_t flight, uint64_t no
 
 	(void)now;
 	/*
-	 * RFC 6582 3.2 step 3, option 1: no burst if little is left in flight; ssthresh brings it
-	 * back.
+	 * RFC 6582 3.2 step 3, option 1: avoid a burst if little is left in flight; slow start then
+	 * returns to ssthresh.
 	 */
 	cc->cwnd = low < cc->ssthresh ? low : cc->ssthresh;
 	cc->u.newreno.acked = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * cc_newreno.h - an algorithm of congestion control.
+ * cc_newreno.h - NewReno congestion control.
  */
 #ifndef TOE_CC_NEWRENO_H
 #define TOE_CC_NEWRENO_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * clock.h - the engine's clock, which only its caller moves, and ticks.
+ * clock.h - the engine's clock, which only the caller advances, and ticks.
  */
 #ifndef TOE_CLOCK_H
 #define TOE_CLOCK_H

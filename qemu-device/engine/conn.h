@@ -16,7 +16,7 @@ bool toe_conn_is_established(enum toe_tcp_state s);
 /* Payload per segment from MTU and MSS. */
 void toe_conn_set_mss(struct toe_conn *c);
 
-/* Nothing at all may be sent over an invalidated object (INV-5). */
+/* Nothing may be sent over an invalidated object (INV-5). */
 static inline bool toe_conn_is_invalid(const struct toe_conn *c)
 {
 	return c->invalid || c->p->invalid || c->p->n->invalid;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * delack.c - when received data and odd segments are acknowledged: at once, rarely, or by the
- * delayed ACK timer.
+ * delack.c - when to acknowledge received data and odd segments: at once, at a limited rate, or by
+ * the delayed ACK timer.
  *
- * Nothing is sent from here: output.c sends one ACK for all.
+ * This file sends nothing: output.c sends one ACK for all.
  */
 #include "clock.h"
 #include "delack.h"
@@ -17,7 +17,7 @@ void toe_delack_now(struct toe_conn *c)
 	toe_queue_output(c);
 }
 
-/* Segments that carry nothing are answered rarely, so that two ends never keep each other busy. */
+/* Limit the rate of ACKs for segments without data, so that two ends never keep each other busy. */
 void toe_delack_rarely(struct toe_conn *c, uint64_t now)
 {
 	if (c->rcv.answered && now - c->rcv.answered_at < TOE_CHALLENGE_NS)
@@ -27,7 +27,7 @@ void toe_delack_rarely(struct toe_conn *c, uint64_t now)
 	toe_delack_now(c);
 }
 
-/* A gap right after the take-over: what fills it is with the host, and about to be forwarded. */
+/* A gap right after the take-over: the host will forward the missing segments. */
 static bool is_takeover_gap(const struct toe_conn *c, const struct toe_rcv_result *res,
 			    uint64_t now)
 {
@@ -42,8 +42,8 @@ static void ack_later(struct toe_conn *c, uint64_t when)
 }
 
 /*
- * RFC 5681 4.2: at once for what is out of order or fills a gap, else after so many segments or
- * ticks (TMR-5).
+ * RFC 5681 4.2: acknowledge at once what is out of order or fills a gap, the rest after a number of
+ * segments or ticks (TMR-5).
  */
 void toe_delack_schedule(struct toe_conn *c, const struct toe_seg *seg,
 			 const struct toe_rcv_result *res, uint64_t now)

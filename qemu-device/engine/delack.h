@@ -8,7 +8,7 @@
 #include "toe_internal.h"
 
 void toe_delack_now(struct toe_conn *c);
-/* Segments that carry nothing are answered rarely, so that two ends never keep each other busy. */
+/* Limit the rate of ACKs for segments without data, so that two ends never keep each other busy. */
 void toe_delack_rarely(struct toe_conn *c, uint64_t now);
 /* The ACK of a segment whose data has been taken. */
 void toe_delack_schedule(struct toe_conn *c, const struct toe_seg *seg,

@@ -4,8 +4,8 @@
  *
  * Two places hold data: the requests, and the in-order part of the receive buffer, which is the set
  * "buffered" and what an indication offers. While requests are posted and the connection is not
- * busy, that part is empty, and data goes from the frame into the request at once. Busy lasts from
- * an indication to its verdict; a completion is never busy, since it is only a list entry (M-10).
+ * busy, that part is empty, and data goes straight from the frame into the request. A connection is
+ * busy from an indication to its verdict. A completion never makes it busy (M-10).
  */
 #include "clock.h"
 #include "conn.h"
@@ -49,7 +49,7 @@ struct run {
 	bool     completed;	/* a request was completed */
 };
 
-/* Put bytes into requests; each that fills is completed. Returns how many found room. */
+/* Put bytes into requests and complete each that fills. Returns how many bytes found room. */
 static uint32_t place_run(struct toe_conn *c, struct run *run, const uint8_t *src, uint32_t len)
 {
 	uint32_t placed = 0;
@@ -81,7 +81,7 @@ static uint32_t place_run(struct toe_conn *c, struct run *run, const uint8_t *sr
 	return placed;
 }
 
-/* The end of FILL: what happens to a request that is partly filled. */
+/* The end of FILL: complete a partly filled request, or start its push timer. */
 static void end_of_fill(struct toe_conn *c, const struct run *run, bool all_placed, uint64_t now)
 {
 	if (run->completed)
@@ -97,7 +97,7 @@ static void end_of_fill(struct toe_conn *c, const struct run *run, bool all_plac
 	}
 }
 
-/* A request can be full when it is posted (RRQ-14); it is done when it comes to the head. */
+/* A request may be full when it is posted (RRQ-14); complete it when it reaches the head. */
 static void complete_full(struct toe_conn *c)
 {
 	while (c->dlv.head && c->dlv.head->len && c->dlv.head->done == c->dlv.head->len)
@@ -106,7 +106,7 @@ static void complete_full(struct toe_conn *c)
 
 /* ------------------------------------------------------------------ FILL */
 
-/* The first len bytes of the buffer, taken as one segment. */
+/* Fill requests from the first len bytes of the buffer, taken as one segment. */
 static void fill_part(struct toe_conn *c, uint32_t len, uint64_t now)
 {
 	struct toe_rcvbuf *b = &c->rcv.buf;
@@ -122,10 +122,7 @@ static void fill_part(struct toe_conn *c, uint32_t len, uint64_t now)
 	end_of_fill(c, &run, placed == len, now);
 }
 
-/*
- * per_segment: what has just come into order counts up to its last PSH, and the rest behind it as
- * another segment.
- */
+/* per_segment: in-order bytes up to the last PSH count as one segment, the rest as another. */
 static void fill_from_buffer(struct toe_conn *c, bool per_segment, uint64_t now)
 {
 	uint32_t push_len = toe_rcvbuf_push_len(&c->rcv.buf), len = toe_rcv_held(c);
@@ -188,7 +185,7 @@ void toe_deliver_fin(struct toe_conn *c)
 		return;
 	toe_timer_clear(c, TOE_TMR_PUSH);
 	while (c->dlv.head)
-		/* nothing can fill them any more (RRQ-23); empty ones: E-25 */
+		/* nothing more can fill them (RRQ-23); empty ones complete too: E-25 */
 		complete_head(c, TOE_OK);
 	c->dlv.closed = true;
 	toe_queue_closed(c);
@@ -211,7 +208,7 @@ void toe_deliver_fail(struct toe_conn *c, enum toe_status status)
 static enum toe_status check_recv(const struct toe_conn *c, const struct toe_req *req)
 {
 	if (req->prefilled > req->len)
-		return TOE_BAD_FIELD;	/* first of all: this count is not to be told on */
+		return TOE_BAD_FIELD;	/* checked first: nobody may be told this count */
 	if (c->aborted)
 		return TOE_ABORTED;
 	if (c->phase != TOE_LIVE)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * end.c - how a connection ends here: asked back, halted, aborted, disconnected, stopped, freed.
+ * end.c - how a connection ends here: retrieved, halted, aborted, disconnected, stopped, freed.
  *
- * An end has three steps, each of which may come alone: halt (an upload was asked for: nothing is
- * processed any more), stop (the host uploads) and free. Nothing but the last releases anything
- * (DIS-13).
+ * An end has three steps, each of which may come alone: halt (the upload was requested: nothing is
+ * processed any more), stop (the host uploads) and free. Only the last releases anything (DIS-13).
  */
 #include "clock.h"
 #include "conn.h"
@@ -18,7 +17,7 @@
 
 /* ------------------------------------------------------------------ asked back */
 
-/* Nothing in and nothing out any more; deliver: what has been received may still be delivered. */
+/* Neither receive nor send any more. deliver: data received so far may still be delivered. */
 static void halt(struct toe_conn *c, bool deliver)
 {
 	c->rx_off = true;
@@ -28,7 +27,7 @@ static void halt(struct toe_conn *c, bool deliver)
 	c->out.wnd_probe = false;
 	c->out.tlp_probe = false;
 	toe_timer_freeze(c);
-	/* What came before is acknowledged while there is time (TRM-32). */
+	/* Acknowledge what was received while there is time (TRM-32). */
 	if (c->rcv.ack_owed)
 		c->rcv.ack_now = true;
 	toe_queue_output(c);
@@ -50,6 +49,11 @@ void toe_end_retrieve(struct toe_conn *c, enum toe_reason why)
 		return;
 	if (!is_mandatory(why) && half)
 		return;		/* TRM-9 */
+	if (ended) {			/* nothing is left that a timer could be for (STA-16) */
+		toe_timer_clear(c, TOE_TMR_REXMT);
+		toe_timer_clear(c, TOE_TMR_KEEP);
+		toe_timer_clear(c, TOE_TMR_TLP);
+	}
 	if (!c->retrieve_queued || is_mandatory(why))
 		c->retrieve_reason = why;
 	toe_queue_marker(c, &c->ev_retrieve, &c->retrieve_queued);
@@ -119,8 +123,8 @@ void toe_disconnect(struct toe_conn *c, struct toe_req *req, uint64_t now)
 /* ------------------------------------------------------------------ stopped, freed */
 
 /*
- * What recovery knew is not part of the state that goes back. If data is known to be lost, SND.NXT
- * is pulled back to it, so that the host sends it again without waiting for a timeout.
+ * The state that goes back does not include recovery's. If data is known to be lost, SND.NXT is
+ * pulled back to it, so that the host sends it again without waiting for a timeout.
  */
 static void pull_back(struct toe_conn *c)
 {

@@ -7,9 +7,9 @@
 
 #include "toe_internal.h"
 
-/* Ask for upload; a mandatory reason stops the connection (EVT-6). */
+/* Ask for the upload; a mandatory reason halts the connection (EVT-6). */
 void toe_end_retrieve(struct toe_conn *c, enum toe_reason why);
-/* The connection is dead by RST, ours or theirs: all requests come back with TOE_ABORTED. */
+/* An RST, ours or the peer's, ended the connection: all requests complete with TOE_ABORTED. */
 void toe_end_abort(struct toe_conn *c);
 void toe_end_free(struct toe_conn *c);
 

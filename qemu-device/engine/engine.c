@@ -2,9 +2,9 @@
 /*
  * engine.c - the engine as a whole: creation, parameters, ticks, statistics.
  *
- * Owns struct toe. Holds no TCP: a tick hands each deadline that has passed to the file whose timer
- * it is, or, for SWS and window updates, marks what is due and has the output look. Connections are
- * only members of lists here.
+ * Owns struct toe and contains no TCP: a tick passes each expired deadline to the file whose timer
+ * it is, or, for SWS and window updates, marks what is due and queues output. Here connections are
+ * only members of lists.
  */
 #include <string.h>
 
@@ -21,7 +21,7 @@
 #include "timer.h"
 #include "toe_internal.h"
 
-/* Windows' defaults where one is known, RFC values else. */
+/* Windows' defaults where known, RFC values otherwise. */
 static const struct toe_params default_params = {
 	.ticks_per_second = 1000,
 	.ack_frequency = 2,
@@ -155,7 +155,7 @@ static uint32_t rescale(uint32_t ticks, uint64_t old_ns, uint64_t new_ns)
 	return v >= UINT32_MAX ? UINT32_MAX - 1 : (uint32_t)v;
 }
 
-/* Durations that connections and neighbors keep in ticks must not change their length. */
+/* Connections and neighbors keep durations in ticks: convert them to the new tick length. */
 static void rescale_all(struct toe *t, uint64_t old_ns, uint64_t new_ns)
 {
 	struct toe_link *l;
@@ -227,8 +227,8 @@ static void expired(struct toe_conn *c, enum toe_timer which, uint64_t now)
 static void expire(struct toe *t, uint64_t now)
 {
 	/*
-	 * A handler never arms a timer for now or earlier, so each connection comes up once; the
-	 * count is a guard.
+	 * No handler leaves a live connection a timer that is due, so each comes up once; the count
+	 * is a guard.
 	 */
 	uint32_t left = 2 * t->heap_len + 2;
 
@@ -269,16 +269,27 @@ void toe_get_stats(const struct toe *t, struct toe_stats *s)
 	*s = t->stats;
 }
 
-void toe_reset_stats(struct toe *t, bool ipv6, bool tcp)
+void toe_reset_stats(struct toe *t, uint32_t sets)
 {
-	if (tcp) {
-		struct toe_tcp_stats *s = &t->stats.tcp[ipv6];
-		uint64_t gauge = s->currently_established;
+	struct toe_stats *s = &t->stats;
+	unsigned v6;
 
-		memset(s, 0, sizeof(*s));
-		s->currently_established = gauge;
-	} else {
-		memset(&t->stats.ip[ipv6], 0, sizeof(t->stats.ip[ipv6]));
+	for (v6 = 0; v6 < 2; v6++) {
+		if (sets & TOE_STATS_IP4 << v6)
+			s->ip[v6] = (struct toe_ip_stats){ 0 };
+		if (sets & TOE_STATS_TCP4 << v6)
+			s->tcp[v6] = (struct toe_tcp_stats){
+				.currently_established = s->tcp[v6].currently_established,
+			};
+	}
+	if (sets & TOE_STATS_PAYLOAD)
+		s->payload_in = s->payload_out = 0;
+	if (sets & TOE_STATS_CASES) {
+		s->buffered_in = s->buffered_to_recv = 0;
+		s->buffered_indicated = s->buffered_out = 0;
+		s->send_in_unacked = s->send_in_rexmit = s->send_in_unsent = 0;
+		s->send_back_unacked = s->send_back_rexmit = s->send_back_unsent = 0;
+		s->retransmitted = 0;
 	}
 }
 

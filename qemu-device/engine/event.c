@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * event.c - events on their way to the host, in order per connection: the host polls them here.
+ * event.c - events on their way to the host, which polls them here, in order per connection.
  *
- * queue.c puts them into the lists. An indication is no node of a list: it is a condition that is
- * looked at when everything before it has been polled, so that it carries all that has gathered.
+ * queue.c puts events into the lists. An indication is not a list node: it is a condition that is
+ * checked when everything before it has been polled, so that it carries all data received by then.
  */
 #include <string.h>
 
@@ -73,7 +73,7 @@ bool toe_poll_nce(struct toe *t, struct toe_event *ev)
 	return true;
 }
 
-/* Take the first connection whose turn it is out of its list. */
+/* Remove the connection whose turn it is from its list. */
 static struct toe_conn *take_first(struct toe_queue *q, bool room)
 {
 	struct toe_link *from = room && !toe_list_empty(&q->waiting) ? &q->waiting : &q->ready;
@@ -98,7 +98,7 @@ static void pop_node(struct toe_conn *c, struct toe_event *ev)
 	node->next = NULL;
 }
 
-/* The next event of one connection, which is in no list now; false if it has to wait for room. */
+/* Get the next event of a connection that is in no list; false if none, or no room for it yet. */
 static bool poll_conn(struct toe_conn *c, uint32_t ind_room, struct toe_event *ev)
 {
 	if (!c->ev_head && !toe_queue_wants_indication(c))
@@ -125,7 +125,7 @@ bool toe_poll(struct toe *t, unsigned queue, uint32_t ind_room, struct toe_event
 	memset(ev, 0, sizeof(*ev));
 	if (queue >= t->cfg.queues)
 		return false;
-	/* Each turn takes a connection out of a list or from ready to waiting: the loop ends. */
+	/* Each turn takes a connection out of a list, or from ready to waiting: the loop ends. */
 	while ((c = take_first(&t->q[queue], ind_room)))
 		if (poll_conn(c, ind_room, ev))
 			return true;

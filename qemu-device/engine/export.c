@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * export.c - a connection's state out: for a query, and for the host that takes it back.
+ * export.c - a connection's state for a query, or for the host that takes it back.
  */
 #include <string.h>
 
@@ -23,7 +23,7 @@ static uint32_t remaining(const struct toe_conn *c, enum toe_timer which, uint64
 	return ticks_until(c, c->tmr[which], now);
 }
 
-/* An ACK that is owed and for which no timer runs is due at once. */
+/* An owed ACK without a running timer is due at once. */
 static uint32_t delack_remaining(const struct toe_conn *c, uint64_t now)
 {
 	if (!c->rcv.ack_owed)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * frame.c - a frame of a connection: the window and the SACK blocks of the moment, the header from
- * TCP object, path and neighbor, IP IDs, and what is counted once it has left.
+ * frame.c - builds a connection's frame: the current window and SACK blocks, the header from TCP
+ * object, path and neighbor, IP IDs, and the counters once it has left.
  *
- * output.c says which bytes; whatever leaves passes toe_frame_emit() and carries the ACK.
+ * output.c decides which bytes go; every frame leaves through toe_frame_emit() and carries the ACK.
  */
 #include <string.h>
 
@@ -32,7 +32,7 @@ uint32_t toe_frame_window(const struct toe_conn *c)
 	return wnd < room ? wnd : room;
 }
 
-/* RFC 1122 4.2.3.3: the right edge moves by no less than a segment or half of the window. */
+/* RFC 1122 4.2.3.3: the right edge moves by at least a segment or half of the window. */
 static uint32_t window_step(const struct toe_conn *c)
 {
 	uint32_t half = c->rcv.wnd_limit / 2, mss = c->rcv.mss_est ? c->rcv.mss_est : c->snd.mss;
@@ -42,7 +42,7 @@ static uint32_t window_step(const struct toe_conn *c)
 
 /*
  * The window field of a segment. The right edge never moves left, as far as rounding to the scale
- * lets us.
+ * allows.
  */
 static uint16_t window_field(struct toe_conn *c)
 {
@@ -73,16 +73,14 @@ void toe_frame_window_opened(struct toe_conn *c)
 		return;
 	gain = want - now;
 	if (gain < 2 * mss && gain < limit / 2) {
-		/*
-		 * Too little to tell; but a peer that has nothing left is told in the end (TMR-26).
-		 */
+		/* Too little to report now; if less than a segment is left, it waits (TMR-26). */
 		if (now < mss && !toe_timer_running(c, TOE_TMR_WND))
 			toe_timer_set(c, TOE_TMR_WND,
 				      c->t->now + toe_ticks_to_ns(
 							  c->t, c->t->params.sws_prevention_ticks));
 		return;
 	}
-	/* A peer that has a wide window left anyway needs no segment of its own for this. */
+	/* A peer that still has a wide window needs no separate window update. */
 	if (gain >= limit / 4 || now <= limit / 8 || limit <= 8 * mss) {
 		c->rcv.ack_now = true;
 		toe_queue_output(c);
@@ -100,11 +98,7 @@ void toe_conn_hold_edge(struct toe_conn *c, bool on)
 
 uint32_t toe_frame_ts(struct toe_conn *c, uint64_t now)
 {
-	uint32_t ts = (uint32_t)(now / c->ts_unit) + c->ts_delta;
-
-	if (toe_seq_lt(ts, c->last_ts))
-		ts = c->last_ts;
-	return ts;
+	return (uint32_t)(now / c->ts_unit) + c->ts_delta;
 }
 
 static uint8_t collect_sacks(struct toe_conn *c, struct toe_range *out)
@@ -129,7 +123,7 @@ static uint8_t collect_sacks(struct toe_conn *c, struct toe_range *out)
 	return (uint8_t)n;
 }
 
-/* A plan with everything but what to send. */
+/* Begin a plan: set everything except what to send. */
 void toe_frame_begin(struct toe_conn *c, struct toe_plan *pl, uint32_t seq, bool data)
 {
 	pl->seq = seq;
@@ -153,7 +147,7 @@ static uint16_t take_ip_ids(struct toe *t, uint32_t n)
 {
 	uint16_t id;
 
-	/* the kernel behind the wire counts on, and must not leave our half */
+	/* the kernel that cuts a large frame counts on, and must not leave our half */
 	if (n > 0x10000u - t->ip_id)
 		t->ip_id = 0x8000;
 	id = t->ip_id;
@@ -215,6 +209,7 @@ static void count_sent(struct toe_conn *c, const struct toe_plan *pl, uint32_t n
 	if (old > nsegs)
 		old = nsegs;
 	tcp->retransmitted_segments += old;
+	c->t->stats.retransmitted += old;
 	c->snd.rexmits += old;
 	if (!old)
 		tcp->out_segments += nsegs;

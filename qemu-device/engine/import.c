@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * import.c - a connection's state in: import in two steps, and update. Out it goes by export.c.
+ * import.c - a connection's state in: import in two steps, and update. export.c has the state out.
  *
- * The one place that turns ticks into time and trusts nothing: whatever passes here may hold any
- * bits, and what has passed cannot hurt the rest. Import reserves all memory, so that nothing later
- * can fail for want of it.
+ * This is the one place that converts ticks to time, and it trusts nothing: its input may hold any
+ * bits, and what it accepts cannot harm the rest. Import reserves all memory, so that nothing later
+ * can fail for lack of it.
  */
 #include <string.h>
 
@@ -43,11 +43,13 @@ static enum toe_status check_const(const struct toe *t, const struct toe_path *p
 	return TOE_OK;
 }
 
-static enum toe_status check_cached(const struct toe *t, const struct toe_tcp_cached *k)
+/* @wnd: the window counts; in an update it may not. */
+static enum toe_status check_cached(const struct toe *t, const struct toe_tcp_cached *k, bool wnd)
 {
-	if (!k->initial_rcv_wnd || k->user_priority > 7 || k->flow_label > 0xfffff || !k->ttl)
+	if ((wnd && !k->initial_rcv_wnd) || k->user_priority > 7 || k->flow_label > 0xfffff ||
+	    !k->ttl)
 		return TOE_BAD_FIELD;
-	return k->initial_rcv_wnd > t->cfg.max_rcv_wnd ? TOE_BAD_WINDOW : TOE_OK;
+	return wnd && k->initial_rcv_wnd > t->cfg.max_rcv_wnd ? TOE_BAD_WINDOW : TOE_OK;
 }
 
 static enum toe_status check_delegated(const struct toe *t, const struct toe_tcp_delegated *d)
@@ -74,7 +76,7 @@ static enum toe_status check_import(const struct toe *t, const struct toe_path *
 	enum toe_status s = check_const(t, p, c);
 
 	if (!s)
-		s = check_cached(t, k);
+		s = check_cached(t, k, true);
 	if (!s)
 		s = check_delegated(t, d);
 	if (!s && buffered > t->cfg.max_buffered)
@@ -124,16 +126,9 @@ static void import_receive(struct toe_conn *c, const struct toe_tcp_delegated *d
 
 static void import_timestamps(struct toe_conn *c, const struct toe_tcp_delegated *d, uint64_t now)
 {
-	uint32_t ahead = d->last_ts_val - d->ts_time, minute;
-
 	c->ts_unit = c->k.flags & TOE_TS_USEC ? 1000 : c->t->tick_ns;
-	minute = (uint32_t)(60 * TOE_NSEC / c->ts_unit);
 	c->ts_delta = d->ts_time - (uint32_t)(now / c->ts_unit);
-	/*
-	 * A value that was sent must not be followed by a smaller one (TSP-1); nonsense must not
-	 * stop the clock.
-	 */
-	c->last_ts = ahead <= minute ? d->last_ts_val : d->ts_time;
+	c->last_ts = d->ts_time;
 }
 
 static void import_recovery(struct toe_conn *c, const struct toe_tcp_delegated *d, uint64_t now)
@@ -253,10 +248,7 @@ void toe_conn_import_buffered(struct toe_conn *c, uint8_t *span[2], uint32_t spa
 	toe_rcvbuf_import(&c->rcv.buf, c->dlv.old_bytes, span, span_len);
 }
 
-/*
- * What has been sent cannot be more than what there is. In FIN_WAIT_2 the FIN's number lies before
- * SND.UNA.
- */
+/* No more can have been sent than is queued. In FIN_WAIT_2 the FIN's number lies before SND.UNA. */
 static enum toe_status check_sends(struct toe_conn *c)
 {
 	if (c->state == TOE_FIN_WAIT2) {
@@ -266,7 +258,7 @@ static enum toe_status check_sends(struct toe_conn *c)
 	return c->snd.max - c->snd.una <= toe_snd_limit(c) - c->snd.una ? TOE_OK : TOE_BAD_SEQUENCE;
 }
 
-/* An ACK that the giver owed: when it was due, or with the next segment (TMR-5). */
+/* An ACK that the previous owner owed: send it when it was due, or at once (TMR-5). */
 static void start_delack(struct toe_conn *c, uint64_t now)
 {
 	if (c->delack_in == TOE_TICKS_IDLE)
@@ -306,7 +298,7 @@ static void start_timers(struct toe_conn *c, uint64_t now)
 			toe_timer_set(c, TOE_TMR_KEEP, now + toe_ticks_to_ns(c->t, c->keep_in));
 	} else if (c->keep_in != TOE_TICKS_IDLE) {
 		/*
-		 * Without keepalive only the validation after a blind attack runs it (BRA-8,
+		 * With keepalive off, only the validation after a blind attack runs it (BRA-8,
 		 * BRA-12).
 		 */
 		c->keep.bra = true;
@@ -353,7 +345,7 @@ enum toe_status toe_conn_start(struct toe_conn *c, uint64_t now)
 	if (!toe_conn_hash_add(c))
 		return TOE_DUPLICATE;
 	c->phase = TOE_LIVE;
-	c->state = TOE_LISTEN;		/* so that the gauge sees it come in */
+	c->state = TOE_LISTEN;		/* so that the gauge counts it */
 	toe_conn_set_state(c, state);
 	c->snd.last_sent = now;
 	c->snd.backlog = toe_sendq_backlog(c);
@@ -370,7 +362,7 @@ enum toe_status toe_conn_start(struct toe_conn *c, uint64_t now)
 /* ------------------------------------------------------------------ update */
 
 /*
- * Larger memory for a larger window. An indication under way keeps the old one until its verdict.
+ * Get a larger buffer for a larger window. An open indication keeps the old one until its verdict.
  */
 static enum toe_status grow_buffer(struct toe_conn *c, uint32_t wnd)
 {
@@ -413,7 +405,7 @@ static void update_keepalive(struct toe_conn *c, const struct toe_tcp_cached *k,
 
 enum toe_status toe_conn_update(struct toe_conn *c, const struct toe_tcp_cached *k, uint64_t now)
 {
-	enum toe_status s = check_cached(c->t, k);
+	enum toe_status s = check_cached(c->t, k, k->flags & TOE_UPDATE_RCV_WND);
 
 	toe_clock_advance(c->t, now);
 	now = c->t->now;

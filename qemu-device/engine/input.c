@@ -3,9 +3,9 @@
  * input.c - a received segment: the steps of RFC 9293 3.10.7.4 for synchronized states, in order.
  *
  * validate.c has the steps up to the URG bit, ack.c the one for the ACK field; data and FIN are
- * here. In front of them stand the questions whether the frame is the target's at all: whatever is
- * not, or what the host has to deal with, goes back as TOE_RX_RAW untouched. Nothing is sent from
- * here: steps only note that an ACK is wanted (delack.c), and output.c sends one for all.
+ * here. First of all this file decides whether a frame is the target's: a frame that is not, or
+ * that the host must handle, goes back untouched as TOE_RX_RAW. Nothing is sent from here: steps
+ * only note that an ACK is wanted (delack.c), and output.c sends one for all.
  */
 #include <string.h>
 
@@ -92,7 +92,7 @@ static void step_fin(struct toe_conn *c, const struct toe_seg *seg, uint32_t fin
 	toe_deliver_fin(c);
 }
 
-/* TIME_WAIT is the host's, and so is a connection that is closed both ways (TRM-40, TMR-27). */
+/* The host takes back TIME_WAIT, and connections closed both ways (TRM-40, TMR-27). */
 static void finished(struct toe_conn *c)
 {
 	if (!c->aborted && (c->state == TOE_TIME_WAIT || c->state == TOE_CLOSED))
@@ -167,7 +167,7 @@ enum toe_verdict_rx toe_input(struct toe *t, const struct toe_rx *rx, uint64_t n
 	return TOE_RX_TAKEN;
 }
 
-/* The host has brought its bytes; what waited behind them came by the wire, and counts. */
+/* Do not count the forwarded bytes; those buffered behind them came by the wire, and count. */
 static enum toe_verdict_rx input_forwarded(struct toe_conn *c, struct toe_seg *seg)
 {
 	uint32_t from = c->rcv.buf.nxt, end = seg->seq + seg->len;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * invariants.c - what holds of every connection between any two calls; for tests.
+ * invariants.c - what is true of every connection between any two calls; for tests.
  */
 #include "conn.h"
 #include "list.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ip_fragment.h - whether an IPv4 datagram is a fragment. Fragments are the host's: its stack puts
- * them together, and its driver forwards the segment. IPv6 needs no test of its own: a fragment has
- * an extension header, and whatever has one is the host's as well (wire.c).
+ * ip_fragment.h - whether an IPv4 datagram is a fragment. The host gets fragments: its stack
+ * reassembles them and its driver forwards the segment. IPv6 needs no such test: a fragment has an
+ * extension header, and the host gets every packet with one (wire.c).
  */
 #ifndef TOE_IP_FRAGMENT_H
 #define TOE_IP_FRAGMENT_H

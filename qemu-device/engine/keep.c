@@ -35,10 +35,11 @@ void toe_keep_restart(struct toe_conn *c, uint64_t now)
 
 void toe_keep_moved(struct toe_conn *c, uint64_t now)
 {
-	uint64_t at = c->rcv.heard_at + keep_timeout(c);
+	/* heard_at may lie before this engine's clock began */
+	uint64_t gone = now - c->rcv.heard_at, timeout = keep_timeout(c);
 
 	if (keep_enabled(c) && !c->keep.bra_timer)
-		toe_timer_set(c, TOE_TMR_KEEP, at > now ? at : now);
+		toe_timer_set(c, TOE_TMR_KEEP, gone < timeout ? now + (timeout - gone) : now);
 }
 
 void toe_keep_segment(struct toe_conn *c, uint64_t now)
@@ -64,7 +65,7 @@ void toe_keep_challenged(struct toe_conn *c, uint64_t now)
 	toe_timer_set(c, TOE_TMR_KEEP, now + TOE_BRA_KEEP_NS);
 }
 
-/* Enough probes without an answer; or MaxRT, which bounds this silence like any other. */
+/* Enough probes without an answer; or, outside of the validation period, MaxRT of silence. */
 static bool keep_limit_reached(const struct toe_conn *c, bool bra, uint64_t now)
 {
 	uint32_t limit = c->cached.ka_probe_count ? c->cached.ka_probe_count : 10;

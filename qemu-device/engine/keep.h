@@ -7,7 +7,7 @@
 
 #include "toe_internal.h"
 
-/* An acceptable segment came: keepalive and validation period (BRA-13). */
+/* An acceptable segment came: restart keepalive and end the validation period (BRA-13). */
 void toe_keep_segment(struct toe_conn *c, uint64_t now);
 void toe_keep_challenged(struct toe_conn *c, uint64_t now);	/* BRA-8 */
 void toe_keep_restart(struct toe_conn *c, uint64_t now);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * list.h - lists whose links lie inside of what they link.
+ * list.h - intrusive lists: the links lie inside the listed objects.
  */
 #ifndef TOE_LIST_H
 #define TOE_LIST_H

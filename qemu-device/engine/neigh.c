@@ -3,8 +3,8 @@
  * neigh.c - neighbor objects and their reachability.
  *
  * Connections point to their path, paths to their neighbor; headers are built in that order.
- * Reachability follows the chimney rules: two ages per neighbor in ticks modulo 2^32, and a
- * question to the host when both are stale.
+ * Reachability follows the chimney rules: each neighbor has two ages in ticks modulo 2^32, and when
+ * both are stale the host is asked.
  */
 #include <string.h>
 
@@ -82,9 +82,7 @@ void toe_neigh_rescale(struct toe_neigh *n, uint64_t now, uint64_t old_tick_ns,
 	n->nrt = new_nct - (uint32_t)((old_nct - n->nrt) * old_tick_ns / new_tick_ns);
 }
 
-/*
- * Ask the host. Until it answers act as if it had said 0, so that one question is under way (M-11).
- */
+/* Ask the host. Until it answers, act as if it had said 0, so that one question is open (M-11). */
 void toe_neigh_raise(struct toe_neigh *n, uint64_t now)
 {
 	uint32_t nct = toe_ticks_now(n->t, now);

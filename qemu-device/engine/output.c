@@ -28,8 +28,8 @@ static uint32_t whole(uint32_t len, uint32_t mss)
 }
 
 /*
- * A sequence number for segments without data that the peer accepts: a probe may have gone beyond
- * its window.
+ * A sequence number that the peer accepts in a segment without data: SND.MAX may lie beyond its
+ * window.
  */
 static uint32_t bare_seq(const struct toe_conn *c)
 {
@@ -105,8 +105,8 @@ static uint32_t largest_payload(const struct toe_conn *c, uint32_t mss)
 }
 
 /*
- * Fill a plan with up to len bytes from its seq on. Only the last segment of a frame may be short:
- * if the number of pieces ends it early, it is cut to whole segments.
+ * Fill a plan with up to len bytes from its seq. Only a frame's last segment may be short: if the
+ * number of pieces ends the frame early, cut it to whole segments.
  */
 static void gather(struct toe_conn *c, struct toe_plan *pl, uint32_t len)
 {
@@ -117,14 +117,14 @@ static void gather(struct toe_conn *c, struct toe_plan *pl, uint32_t len)
 		toe_sendq_gather(c, pl->seq, whole(pl->g.len, pl->mss), &pl->g);
 }
 
-/* Bytes of [seq, end) that are data: the FIN's number is none. */
+/* Bytes of data in [seq, end): the FIN's number does not count. */
 static uint32_t data_len(const struct toe_conn *c, uint32_t seq, uint32_t end)
 {
 	end = toe_seq_min(end, c->snd.end);
 	return toe_seq_gt(end, seq) ? end - seq : 0;
 }
 
-/* Retransmit from r.start on, up to r.end or max bytes. *end: what was covered. */
+/* Retransmit from r.start, up to r.end or max bytes. *end: where the frame ended. */
 static enum outcome resend(struct toe_conn *c, struct toe_range r, uint32_t max, uint32_t *end,
 			   uint64_t now)
 {
@@ -160,7 +160,7 @@ static uint32_t cwnd_space(const struct toe_conn *c)
 	return c->cc.cwnd > pipe ? c->cc.cwnd - pipe : 0;
 }
 
-/* Fast recovery with SACK (RFC 6675 5). *go_on: new data is what is wanted. */
+/* Fast recovery with SACK (RFC 6675 5). *go_on: the caller is to send new data. */
 static enum outcome recover_sack(struct toe_conn *c, bool *go_on, uint64_t now)
 {
 	uint32_t space = cwnd_space(c), end, most;
@@ -177,7 +177,7 @@ static enum outcome recover_sack(struct toe_conn *c, bool *go_on, uint64_t now)
 		if (!toe_sack_unsacked(&c->sack, c->snd.una, c->snd.max, c->snd.mss, &r))
 			return IDLE;
 	}
-	/* The rescue is for a lost tail, not for what is under way again. */
+	/* Rescue only a lost tail, not what has already been retransmitted. */
 	if (rule == TOE_SACK_RESCUE && toe_seq_lt(r.start, c->sack.high_rxt))
 		rule = TOE_SACK_NOTHING;
 	*go_on = rule == TOE_SACK_NEW;
@@ -211,7 +211,7 @@ static enum outcome recover(struct toe_conn *c, bool *go_on, uint64_t now)
 	return got;
 }
 
-/* Nagle, with Minshall's relief: only a short segment that is under way holds the next one back. */
+/* Nagle as modified by Minshall: only a short segment in flight holds the next one back. */
 static bool is_nagled(const struct toe_conn *c)
 {
 	return (c->cached.flags & TOE_NAGLE) && toe_seq_gt(c->snd.sml, c->snd.una);
@@ -224,7 +224,7 @@ static bool should_send_short(struct toe_conn *c, const struct toe_plan *pl, uin
 	if ((pl->flags & TOE_FIN) || c->snd.sws_force || toe_seq_lt(pl->seq, c->snd.max))
 		return true;
 	if (total >= pl->mss && pl->g.push)
-		return true;		/* more could not have been put into it */
+		return true;		/* no more could be put into it */
 	if (pl->g.len == total ? !pl->g.more : pl->g.req_end)
 		return !is_nagled(c);
 	if (pl->g.len != total && pl->g.len >= c->snd.max_wnd / 2)
@@ -236,8 +236,7 @@ static bool should_send_short(struct toe_conn *c, const struct toe_plan *pl, uin
 }
 
 /*
- * The part of the queue that may go out from SND.NXT on: end of it, and whether anything is left at
- * all.
+ * How far the queue may be sent from SND.NXT: *end, and whether there is anything to send at all.
  */
 static bool sendable(struct toe_conn *c, uint32_t *end)
 {
@@ -264,9 +263,9 @@ static void idle_restart(struct toe_conn *c, uint64_t now)
 }
 
 /*
- * With large frames, wait while ACKs are due anyway: frames that only use what one ACK freed get
- * smaller and smaller. room: what the windows allow now, of total bytes queued. What is in flight
- * is at least as much, so ACKs do come.
+ * With large frames, wait while ACKs are due anyway: frames that use only what one ACK freed get
+ * smaller and smaller. room: what the windows allow now, of total bytes queued. At least as much is
+ * in flight, so ACKs will come.
  */
 static bool should_defer(const struct toe_conn *c, uint32_t mss, uint32_t room, uint32_t total)
 {
@@ -321,9 +320,9 @@ static enum outcome send_next(struct toe_conn *c, bool force, uint64_t now)
 }
 
 /*
- * As Linux has it: the number before SND.UNA and no data, which every peer answers with its window.
- * Nothing is in flight because of it, so the host can be given a shut window as it knows it. What
- * the peer may not have taken, because the window shut on it, is sent again once it opens.
+ * As in Linux: send the number before SND.UNA and no data, which every peer answers with its
+ * window. The probe puts nothing in flight, so the connection can be handed back with its window
+ * shut. What the peer may have refused because its window had shut is sent again once it opens.
  */
 static enum outcome send_window_probe(struct toe_conn *c, uint64_t now)
 {
@@ -431,8 +430,8 @@ static enum outcome output_one(struct toe_conn *c, uint64_t now)
 }
 
 /*
- * Up to budget frames of one connection; takes what it used. Leaves it in the list if there may be
- * more.
+ * Send up to *budget frames of one connection and subtract them. If there may be more, it stays in
+ * the list.
  */
 static void output_conn(struct toe_conn *c, uint64_t now, unsigned *budget)
 {
@@ -455,8 +454,7 @@ static void output_conn(struct toe_conn *c, uint64_t now, unsigned *budget)
 		return;
 	}
 	/*
-	 * Data that the peer's window holds back needs the persist timer even though nothing was
-	 * sent.
+	 * Data held back by the peer's window needs the persist timer even though nothing was sent.
 	 */
 	if (!c->tx_off)
 		toe_recovery_arm(c, false, now);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * path.c - path objects: where connections lead, their MTU, and invalidation, which asks for the
- * upload of all that depend on a path or a neighbor.
+ * path.c - path objects: the route of connections, its MTU, and invalidation, which asks for the
+ * upload of everything that depends on a path or a neighbor.
  */
 #include <string.h>
 

@@ -2,10 +2,10 @@
 /*
  * queue.c - the lists of a queue: connections with events, and connections with something to send.
  *
- * Lies under all that changes a connection: whoever does so puts it into a list here, and event.c
- * and output.c take it out again when it is its turn. A finished request is its own list node, and
- * so are the few markers that each connection has (closed, aborted, retrieve, backlog), so nothing
- * is allocated and nothing is lost.
+ * Every file that changes a connection uses this one to put it into a list; event.c and output.c
+ * take it out when its turn comes. A finished request is its own list node, and each connection has
+ * its few markers (closed, aborted, retrieve, backlog), so nothing is allocated and nothing is
+ * lost.
  */
 #include "conn.h"
 #include "list.h"

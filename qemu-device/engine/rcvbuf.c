@@ -87,7 +87,7 @@ static void remove_ranges(struct toe_rcvbuf *b, uint32_t at, uint32_t n)
 	b->nranges -= n;
 }
 
-/* nxt has moved: take over the ranges that it has reached. Returns whether there were any. */
+/* nxt has moved: absorb the ranges that it has reached. Returns whether there were any. */
 static bool absorb(struct toe_rcvbuf *b)
 {
 	uint32_t n = 0;
@@ -97,7 +97,7 @@ static bool absorb(struct toe_rcvbuf *b)
 
 		b->ooo_bytes -= toe_range_len(r->r);
 		b->nxt = toe_seq_max(b->nxt, r->r.end);
-		/* A mark that in-order bytes have overtaken is still one: base is not past it. */
+		/* A mark that in-order bytes have passed stays valid: base is not past it. */
 		if (r->push)
 			mark_push(b, r->push_end);
 		n++;
@@ -126,7 +126,7 @@ static uint32_t overlap(const struct toe_rcvbuf *b, struct toe_range s, struct t
 	return n;
 }
 
-/* Put s into the list, joined with what it touches. False if there is no range left for it. */
+/* Add s to the list, merged with what it touches. False if no range is free. */
 static bool add_range(struct toe_rcvbuf *b, struct toe_range s, bool push)
 {
 	struct toe_rcv_range n = { .r = s, .push = push, .push_end = s.end };
@@ -217,7 +217,7 @@ void toe_rcvbuf_insert(struct toe_rcvbuf *b, uint32_t seq, const uint8_t *data, 
 		insert_in_order(b, s, push, res);
 }
 
-/* An empty buffer begins at the start of its memory again: fewer split spans, warmer caches. */
+/* Restart an empty buffer at the start of its memory: fewer split spans, warmer caches. */
 static void rewind_if_empty(struct toe_rcvbuf *b)
 {
 	if (b->base == b->nxt && !b->nranges)

@@ -2,11 +2,11 @@
 /*
  * rcvbuf.h - received bytes of one connection: a circular buffer addressed by sequence number.
  *
- * Bytes [base, nxt) are in order, acknowledged and not delivered yet. Out-of-order data lies in the
- * same memory at the place where it will be wanted, with a bounded, sorted list of ranges above
- * nxt. Serves input (insert, SACK blocks), deliver (spans, consume, push marks), import and export.
- * FIN has no place in here: nxt counts data only, and the caller keeps the FIN's number.
- * Memory is the caller's; nothing here allocates, and every loop is bounded by TOE_RCV_RANGES.
+ * Bytes [base, nxt) are in order, acknowledged and not delivered yet. Out-of-order data already
+ * lies at its final place in the same memory; a bounded, sorted list of ranges above nxt describes
+ * it. Used by input (insert, SACK blocks), deliver (spans, consume, push marks), import and export.
+ * The FIN is not in here: nxt counts data only, and the caller keeps the FIN's number. The caller
+ * owns the memory; nothing here allocates, and TOE_RCV_RANGES bounds every loop.
  */
 #ifndef TOE_RCVBUF_H
 #define TOE_RCVBUF_H
@@ -53,15 +53,15 @@ struct toe_rcv_result {
 void toe_rcvbuf_init(struct toe_rcvbuf *b, uint8_t *mem, uint32_t cap, uint32_t seq);
 
 /*
- * Make the first len bytes (cap at most) from base on in-order data, and say where to write them:
- * two spans, the second NULL if not needed. Only for an empty buffer: import of BufferedData. nxt
- * moves by len.
+ * Make the first len bytes (cap at most) from base in-order data, and return where to write them:
+ * two spans, the second NULL if unused. Only for an empty buffer, to import BufferedData. nxt moves
+ * by len.
  */
 void toe_rcvbuf_import(struct toe_rcvbuf *b, uint32_t len, uint8_t *span[2], uint32_t span_len[2]);
 
 /*
- * Move everything to larger memory (cap not smaller than before). The old memory is the caller's
- * again; returns it. Pointers into it are dead.
+ * Move everything to larger memory (cap must not shrink). Returns the old memory, which is the
+ * caller's again; pointers into it are dead.
  */
 uint8_t *toe_rcvbuf_grow(struct toe_rcvbuf *b, uint8_t *mem, uint32_t cap);
 
@@ -78,9 +78,9 @@ static inline uint32_t toe_rcvbuf_room(const struct toe_rcvbuf *b)
 }
 
 /*
- * Put a segment's data in. seq may be anything: what lies before nxt is a duplicate (a part of it
- * before base is never written), what does not fit is refused. The caller has checked the segment
- * against its window. push: PSH, of the last byte. len 0 does nothing.
+ * Insert a segment's data. seq may be anything: bytes before nxt are duplicates (those before base
+ * are never written), bytes that do not fit are refused. The caller has checked the segment against
+ * its window. push: PSH on the last byte. len 0 does nothing.
  */
 void toe_rcvbuf_insert(struct toe_rcvbuf *b, uint32_t seq, const uint8_t *data, uint32_t len,
 		       bool push, struct toe_rcv_result *res);
@@ -95,8 +95,8 @@ bool toe_rcvbuf_may_bypass(const struct toe_rcvbuf *b, uint32_t len);
 uint32_t toe_rcvbuf_bypass(struct toe_rcvbuf *b, uint32_t len);
 
 /*
- * Where in-order bytes off .. off + len of the buffer are (from base; cut to what there is): two
- * spans, unused ones NULL and 0. Returns their number. Valid until the next change but insert.
+ * Where the in-order bytes off .. off + len from base lie (cut to what there is): two spans, unused
+ * ones NULL and 0. Returns their number. Valid until the next change except insert.
  */
 uint32_t toe_rcvbuf_spans(const struct toe_rcvbuf *b, uint32_t off, uint32_t len,
 			  const uint8_t *span[2], uint32_t span_len[2]);

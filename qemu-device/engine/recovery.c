@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * recovery.c - what is lost, and what the shared timer does: RFC 6675 and 6582 recovery, RFC 6298
- * timeouts, the persist timer's rounds, FIN_WAIT_2, and a tail loss probe.
+ * timeouts, the persist timer's rounds, FIN_WAIT_2, and the tail loss probe.
  *
- * Decides states, counts and deadlines; output.c sends what follows from them. There is no window
- * inflation: pipe is an estimate of what is in the network, and duplicate ACKs make it smaller,
- * which is also limited transmit (RFC 3042).
+ * This file sets states, counts and deadlines; output.c sends accordingly. The window is never
+ * inflated: pipe estimates what is in the network, and duplicate ACKs reduce it, which also gives
+ * limited transmit (RFC 3042).
  */
 #include "clock.h"
 #include "conn.h"
@@ -40,7 +40,7 @@ uint32_t toe_recovery_pipe(const struct toe_conn *c)
 {
 	uint32_t sent = c->snd.nxt - c->snd.una, dup;
 
-	/* what lies behind SND.NXT is not in the network any more */
+	/* data beyond SND.NXT is no longer in the network */
 	if (c->rec.state == TOE_REC_LOSS)
 		return sent - sacked_below(&c->sack, c->snd.nxt);
 	if (has_sack(c)) {
@@ -183,14 +183,14 @@ static bool limited_by_time(const struct toe_conn *c)
 	return c->cached.max_rt && c->cached.max_rt != UINT32_MAX;
 }
 
-/* What waits does so no longer than MaxRT, in flight or in front of a shut window. */
+/* Data waits no longer than MaxRT, whether in flight or for a shut window to open. */
 static bool time_is_up(const struct toe_conn *c, uint64_t now)
 {
 	return limited_by_time(c) && c->rec.rt_running &&
 	       toe_recovery_total_rt(c, now) >= toe_ticks_to_ns(c->t, c->cached.max_rt);
 }
 
-/* The shared timer in so many nanoseconds, or when the time is up. */
+/* Set the shared timer to now + in nanoseconds, or to when MaxRT is over. */
 static void set_shared(struct toe_conn *c, uint64_t in, uint64_t now)
 {
 	uint64_t at = now + in, end;
@@ -216,7 +216,7 @@ static void start_rt(struct toe_conn *c, uint64_t now)
 	c->rec.rt_since = now;
 }
 
-/* After the last segment; 0: without a round-trip time there is no probe. */
+/* The probe's delay after the last segment, ns; 0: no round-trip time is known, hence no probe. */
 static uint64_t probe_timeout(const struct toe_conn *c)
 {
 	uint64_t pto = (uint64_t)toe_rtt_srtt_us(&c->rtt) * 2000;
@@ -232,15 +232,16 @@ static bool may_probe_tail(const struct toe_conn *c)
 }
 
 /*
- * Where reported ranges or a recovery under way take the place of the probe, whoever has the
- * connection next knows of neither (M-33): for him the probe is due when it would have been.
+ * Reported ranges or a recovery under way suppress the probe, but the next owner of the connection
+ * knows of neither (M-33): tell it when the probe would have been due. Without a retransmission
+ * timer nothing is due any more (STA-16).
  */
 uint64_t toe_recovery_tlp_at(const struct toe_conn *c)
 {
 	uint64_t at = c->tmr[TOE_TMR_TLP], pto = probe_timeout(c);
 
 	if (at != TOE_NO_DEADLINE || !may_probe_tail(c) || !pto || c->snd.nxt != c->snd.max ||
-	    c->rec.state == TOE_REC_LOSS ||
+	    c->rec.state == TOE_REC_LOSS || !toe_timer_running(c, TOE_TMR_REXMT) ||
 	    (c->rec.state == TOE_REC_OPEN && !c->sack.nranges))
 		return at;
 	at = c->snd.last_sent + pto;
@@ -302,8 +303,8 @@ void toe_recovery_arm(struct toe_conn *c, bool restart, uint64_t now)
 void toe_recovery_window(struct toe_conn *c, uint32_t old_wnd, bool zero_answer, uint64_t now)
 {
 	/*
-	 * Only the answer to a probe begins a round: a peer that sends data while its window is
-	 * shut must not put it off.
+	 * Only the answer to a probe begins a round: data that the peer sends while its window is
+	 * shut must not delay the next probe.
 	 */
 	if (!c->snd.wnd && c->rec.persist && zero_answer && c->rec.rexmits) {
 		if (c->rec.probe_round < UINT8_MAX)
@@ -315,7 +316,7 @@ void toe_recovery_window(struct toe_conn *c, uint32_t old_wnd, bool zero_answer,
 		toe_recovery_arm(c, false, now);
 }
 
-/* What went out makes the timer run, and one segment at a time is measured. */
+/* A segment was sent: start the timer, and time one segment at a time. */
 void toe_recovery_sent(struct toe_conn *c, uint32_t seq, uint32_t space, bool rexmit, uint64_t now)
 {
 	if (rexmit) {
@@ -394,8 +395,8 @@ void toe_recovery_timeout(struct toe_conn *c, uint64_t now)
 }
 
 /*
- * Twice the round-trip time without an ACK: send something, so that SACK can tell what is missing
- * (RFC 8985 7).
+ * No ACK for two round-trip times and a margin: send something, so that SACK can show what is
+ * missing (RFC 8985 7).
  */
 void toe_recovery_tlp(struct toe_conn *c, uint64_t now)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * rtt.c - RFC 6298 in microseconds. The least addition to SRTT is 200 ms, not only the least RTO: a
- * wire peer may delay an ACK by that much on any path.
+ * rtt.c - RFC 6298 in microseconds. Not only the RTO is at least 200 ms, but also what is added to
+ * SRTT: a wire peer may delay an ACK by that much on any path.
  */
 #include "rtt.h"
 
@@ -94,7 +94,7 @@ void toe_rtt_import(struct toe_rtt *r, uint32_t srtt8_us, uint32_t rttvar4_us, u
 		r->srtt8_us = ticks_to_us(srtt8_ticks, ticks_per_second);
 		r->rttvar4_us = ticks_to_us(rttvar4_ticks, ticks_per_second);
 	}
-	/* A deviation larger than any sample could make would overflow the next update. */
+	/* Limit a deviation that no sample could produce: it would overflow the next update. */
 	if (r->rttvar4_us > UINT32_MAX / 2)
 		r->rttvar4_us = UINT32_MAX / 2;
 	if (!r->srtt8_us)

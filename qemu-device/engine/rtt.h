@@ -2,9 +2,9 @@
 /*
  * rtt.h - round-trip time estimator and retransmission timeout of one connection (RFC 6298).
  *
- * Serves ack (samples), recovery (timeout, backoff), import and export. Which samples may be
- * taken (Karn's rule) is the caller's business. Arithmetic in microseconds, scaled by 8 and 4, as
- * the delegated state carries it.
+ * Used by ack (samples), recovery (timeout, backoff), import and export. The caller decides which
+ * samples may be taken (Karn's rule). Values are in microseconds, scaled by 8 and 4, as the
+ * delegated state carries them.
  */
 #ifndef TOE_RTT_H
 #define TOE_RTT_H
@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The least timeout, and the least that is added to SRTT: a delayed ACK is no loss. */
+/* The minimum timeout, and the minimum added to SRTT: a delayed ACK is no loss. */
 #define TOE_RTO_MIN_US		200000u
 #define TOE_RTO_INITIAL_US	1000000u
 #define TOE_RTO_MAX_US		120000000u
@@ -29,16 +29,15 @@ struct toe_rtt {
 void toe_rtt_init(struct toe_rtt *r);
 
 /*
- * A sample in nanoseconds; 0 counts as 1 us. Ends backoff (RFC 6298 5.7 and Karn: a sample is of
- * new data).
+ * Take a sample in nanoseconds; 0 counts as 1 us. Ends backoff (RFC 6298 5.7 and Karn: only new
+ * data is sampled).
  */
 void toe_rtt_sample(struct toe_rtt *r, uint64_t rtt_ns);
 
 /* The timeout in nanoseconds, with backoff, 120 s at most. */
 uint64_t toe_rtt_rto(const struct toe_rtt *r);
 /*
- * The timeout in nanoseconds with a shift of the caller's instead: persist timer (TMR-11 ..
- * TMR-13).
+ * The timeout in nanoseconds with the caller's own shift, for the persist timer (TMR-11 .. TMR-13).
  */
 uint64_t toe_rtt_rto_shifted(const struct toe_rtt *r, unsigned shift);
 /* SRTT in microseconds; 0: no sample yet. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sack.c - the scoreboard of sack.h. A "hole" is what lies between two ranges, or between una and
- * the first one; all bytes of a hole have the same ranges above them, so each question of RFC 6675
- * is answered by one walk over the ranges.
+ * sack.c - the scoreboard of sack.h. A "hole" lies between two ranges, or between una and the first
+ * one. All bytes of a hole have the same ranges above them, so one walk over the ranges answers
+ * each question of RFC 6675.
  */
 #include <string.h>
 
@@ -37,7 +37,7 @@ void toe_sack_advance(struct toe_sack *s, uint32_t una)
 	s->high_rxt = toe_seq_max(s->high_rxt, una);
 }
 
-/* The part of b above all that was known of it before ends at the returned number. */
+/* Returns where b's newly reported part ends: above that, every byte of b was known. */
 static uint32_t top_of_new(const struct toe_sack *s, struct toe_range b)
 {
 	uint32_t top = b.end;
@@ -52,8 +52,7 @@ static uint32_t top_of_new(const struct toe_sack *s, struct toe_range b)
 }
 
 /*
- * Add a valid block. Returns the bytes that are new; 0 with *full set if it would need a range too
- * many.
+ * Add a valid block. Returns the number of new bytes; 0 with *full set if no range is free for it.
  */
 static uint32_t add(struct toe_sack *s, struct toe_range b, bool *full)
 {
@@ -108,8 +107,8 @@ void toe_sack_update(struct toe_sack *s, uint32_t max, const struct toe_range *b
 			continue;
 		}
 		/*
-		 * Both ends in una .. max, in this order, is the whole check: nothing of it can
-		 * overflow.
+		 * Checking that both ends lie in una .. max, in this order, is enough: nothing in
+		 * it can overflow.
 		 */
 		if (b.start == b.end || b.end - s->una > max - s->una ||
 		    b.start - s->una >= b.end - s->una) {
@@ -167,7 +166,7 @@ uint32_t toe_sack_highest(const struct toe_sack *s)
 	return s->nranges ? s->ranges[s->nranges - 1].end : s->una;
 }
 
-/* Hole i of nranges + 1, cut to end at max; false if nothing of it is left. */
+/* Hole i of nranges + 1, cut to end at max; false if nothing is left of it. */
 static bool hole(const struct toe_sack *s, uint32_t i, uint32_t max, struct toe_range *h)
 {
 	h->start = i ? s->ranges[i - 1].end : s->una;

@@ -29,7 +29,7 @@ struct toe_sack {
 	struct toe_range ranges[TOE_SACK_RANGES];
 };
 
-/* What the blocks of a segment told. */
+/* What a segment's blocks reported. */
 struct toe_sack_result {
 	uint32_t newly;		/* bytes not known before to have arrived */
 	uint32_t high_new;	/* end of the highest new part, if newly (for RACK) */
@@ -42,14 +42,14 @@ struct toe_sack_result {
 void toe_sack_init(struct toe_sack *s, uint32_t una);
 
 /*
- * SND.UNA moved to una: forget what lies below. Call before toe_sack_update() of the same segment.
+ * SND.UNA moved to una: forget what lies below. Call before the same segment's toe_sack_update().
  */
 void toe_sack_advance(struct toe_sack *s, uint32_t una);
 
 /*
- * Take the blocks of an acceptable ACK; max is SND.MAX. Valid is a block that lies in una .. max
- * and is not empty; a first block below una, or inside the second one, is a DSACK (RFC 2883); all
- * else is ignored.
+ * Take the blocks of an acceptable ACK; max is SND.MAX. A block is valid if it lies in una .. max
+ * and is not empty. A first block below una, or inside the second one, is a DSACK (RFC 2883). All
+ * others are ignored.
  */
 void toe_sack_update(struct toe_sack *s, uint32_t max, const struct toe_range *blocks, unsigned n,
 		     struct toe_sack_result *res);
@@ -96,8 +96,8 @@ void toe_sack_restart(struct toe_sack *s);
 
 /*
  * Retransmission timeout: nothing counts as retransmitted any more. If the first range begins at
- * una the peer has reneged (it would have acknowledged it), and all ranges are forgotten; else they
- * are kept. Returns whether it reneged.
+ * una, the peer has reneged (it would have acknowledged that range): all ranges are forgotten.
+ * Otherwise they are kept. Returns whether the peer reneged.
  */
 bool toe_sack_rto(struct toe_sack *s);
 

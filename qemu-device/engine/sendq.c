@@ -2,10 +2,10 @@
 /*
  * sendq.c - send requests: where a sequence number lies in them, and when they are done.
  *
- * The first byte of the list belongs to SND.UNA or lies before it in the first request; bytes stay
- * in the host's memory and are named by (request, offset, length) for each transmission. A request
- * is done when SND.UNA has passed its last byte, a graceful disconnect when its FIN is acknowledged
- * as well (SND-8, DIS-6).
+ * The list's first byte belongs to SND.UNA or lies before it in the first request. Bytes stay in
+ * the host's memory; each transmission names them by (request, offset, length). A request is done
+ * when SND.UNA has passed its last byte; a graceful disconnect also needs its FIN acknowledged
+ * (SND-8, DIS-6).
  */
 #include "clock.h"
 #include "conn.h"
@@ -98,10 +98,7 @@ void toe_sendq_fail(struct toe_conn *c, enum toe_status status)
 		fail_first(c, status);
 }
 
-/*
- * TRM-16: the disconnect, which is last, is completed in any case; it is never handed back
- * (TRM-41).
- */
+/* TRM-16. The disconnect, which is last, is always completed and never handed back (TRM-41). */
 void toe_sendq_stop(struct toe_conn *c, enum toe_stop_sends how)
 {
 	uint32_t fail = 0;
@@ -131,7 +128,7 @@ void toe_sendq_stop(struct toe_conn *c, enum toe_stop_sends how)
 	toe_queue_req(c, r, TOE_UPLOADING);
 }
 
-/* What of a request that goes back is sent, to be sent again, or not sent (TRM-20). */
+/* Count what of a returned request is sent, to be sent again, or not sent (TRM-20). */
 static void count_taken(struct toe_conn *c, const struct toe_req *r)
 {
 	struct toe_stats *s = &c->t->stats;
@@ -168,8 +165,8 @@ void toe_conn_bounds(const struct toe_conn *c, uint32_t *sends, uint32_t *buffer
 }
 
 /*
- * STA-19: twice what the network takes in a round trip, in powers of two; what is posted plays no
- * part.
+ * STA-19: twice what the network takes in a round trip, as a power of two; what is posted does not
+ * matter.
  */
 uint32_t toe_sendq_backlog(const struct toe_conn *c)
 {
@@ -189,8 +186,8 @@ static struct toe_req *find(struct toe_conn *c, uint32_t seq)
 	if (!r || toe_seq_lt(seq, r->seq))
 		r = c->snd.head;
 	/*
-	 * Either kind of sending goes forward from its cursor; only a new round of retransmission
-	 * begins at the head.
+	 * New data and retransmissions each go forward from their own cursor; only a new round of
+	 * retransmission begins at the head.
 	 */
 	while (r && toe_seq_geq(seq, req_end(r)))
 		r = r->next;
@@ -205,7 +202,7 @@ static bool wants_push(const struct toe_req *r)
 		return true;
 	if (r->flags & TOE_SEND_MORE)
 		return false;
-	/* Only the FIN follows, and a full window may hold that back. */
+	/* Only the FIN follows, and a full window may hold it back. */
 	return !r->next || (r->next->kind == TOE_REQ_DISCONNECT && !r->next->len);
 }
 

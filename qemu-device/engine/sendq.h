@@ -7,10 +7,10 @@
 
 #include "toe_internal.h"
 
-/* A request as it comes; and whether the connection takes any. */
+/* Initialize a new request. Returns whether the connection takes requests at all. */
 enum toe_status toe_sendq_begin(struct toe_conn *c, struct toe_req *req, enum toe_req_kind kind,
 				uint64_t now);
-/* Whether so many bytes, or a FIN, may follow what is queued. */
+/* Whether len more bytes, or a FIN, may be queued. */
 enum toe_status toe_sendq_room(const struct toe_conn *c, uint32_t len);
 void toe_sendq_append(struct toe_conn *c, struct toe_req *req);
 /* SND.UNA moved: complete what it has passed. */
@@ -29,9 +29,9 @@ struct toe_gather {
 	bool     full;		/* ended because of the number of pieces */
 };
 
-/* Up to max bytes from seq on, not across a request end that wants PSH. */
+/* Gather up to max bytes from seq, not past a request end that wants PSH. */
 void toe_sendq_gather(struct toe_conn *c, uint32_t seq, uint32_t max, struct toe_gather *g);
-/* How much the host does well to keep queued (STA-19). */
+/* How many bytes the host should keep queued (STA-19). */
 uint32_t toe_sendq_backlog(const struct toe_conn *c);
 
 #endif /* TOE_SENDQ_H */

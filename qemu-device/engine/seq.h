@@ -3,8 +3,8 @@
  * seq.h - comparison of TCP sequence numbers and of timestamps, modulo 2^32.
  *
  * Pure inline functions, used by every file of the engine. "a < b" means that b is less than 2^31
- * ahead of a; the relation is no order over the whole circle, so callers compare only numbers that
- * belong to one connection's windows, or check a foreign number against a known one first.
+ * ahead of a. This is no order over the whole circle: compare only numbers that belong to one
+ * connection's windows, or check a foreign number against a known one first.
  */
 #ifndef TOE_SEQ_H
 #define TOE_SEQ_H

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * timer.c - deadlines of connections, and the heap over them. What expiry does is in engine.c, which
- * calls each timer's file.
+ * timer.c - deadlines of connections, and the heap over them. On expiry engine.c calls each timer's
+ * file.
  *
  * A connection is in the heap once, under a key not later than its earliest deadline. Postponing or
- * stopping a timer touches only the connection; the key is put right when it comes to the top. So
- * an ACK that restarts the retransmission timer costs nothing, and the heap is exact at its top
- * after toe_timer_settle().
+ * stopping a timer touches only the connection; the key is corrected when it comes to the top. So
+ * an ACK that restarts the retransmission timer costs nothing, and after toe_timer_settle() the top
+ * of the heap is exact.
  */
 #include "timer.h"
 #include "toe_internal.h"

@@ -10,8 +10,8 @@
 void toe_timer_set(struct toe_conn *c, enum toe_timer which, uint64_t deadline);
 void toe_timer_clear(struct toe_conn *c, enum toe_timer which);
 /*
- * The connection ends here: no timer runs any more, and what is left of REXMT, KEEP and TLP is for
- * the export (TRM-34).
+ * The connection ends here: no timer runs any more. REXMT, KEEP and TLP keep their remaining time
+ * for the export (TRM-34).
  */
 void toe_timer_freeze(struct toe_conn *c);
 void toe_timer_init(struct toe_conn *c);

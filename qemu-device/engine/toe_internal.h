@@ -2,10 +2,10 @@
 /*
  * toe_internal.h - the engine's own structures.
  *
- * Everything hangs off struct toe (engine.c). A connection is cut into parts, and each part names
- * the files that write most of it; others ask through the functions in those files' headers. No list here
- * is searched on the data path: connections sit in intrusive lists (events ready, output pending),
- * in one hash table, and in one heap of timers.
+ * Everything hangs off struct toe (engine.c). A connection is divided into parts; each part names
+ * the files that write most of it, and other files use the functions in those files' headers. No
+ * list is searched on the data path: connections are in intrusive lists (events ready, output
+ * pending), one hash table, and one heap of timers.
  */
 #ifndef TOE_INTERNAL_H
 #define TOE_INTERNAL_H
@@ -21,11 +21,12 @@
 
 #define TOE_NSEC		1000000000ull
 #define TOE_MAX_QUEUED		(1u << 30)	/* bytes queued for sending on one connection */
-/* a smaller announcement is taken as this: options must fit */
+/* a smaller announced MSS is raised to this: options must fit */
 #define TOE_MIN_MSS		48
 #define TOE_FIN_WAIT2_NS	(120 * TOE_NSEC)
-#define TOE_PAWS_NS		(24ull * 86400 * TOE_NSEC)
-#define TOE_CHALLENGE_NS	(TOE_NSEC / 2)	/* least distance of answers to foreign pure ACKs */
+/* half the range of the fastest clock that a peer's timestamps may have, one of microseconds */
+#define TOE_PAWS_NS		(INT32_MAX / 1000000 * TOE_NSEC)
+#define TOE_CHALLENGE_NS	(TOE_NSEC / 2)	/* minimum interval of toe_delack_rarely() */
 #define TOE_SYN_CHALLENGE_NS	(3 * TOE_NSEC)	/* BRA-7 */
 #define TOE_BRA_KEEP_NS		(300 * TOE_NSEC)	/* BRA-8 */
 #define TOE_TICKS_IDLE		UINT32_MAX	/* a TimeoutDelta: the timer is not running */
@@ -47,7 +48,7 @@ enum toe_reason {
 
 struct toe_queue {
 	struct toe_link ready;		/* connections with events */
-	/* connections whose next event is an indication, while there is no room */
+	/* connections whose next event is an indication that waits for room */
 	struct toe_link waiting;
 	struct toe_link out;		/* connections that may have something to send */
 	bool blocked;			/* the backend takes nothing until toe_writable() */
@@ -98,9 +99,9 @@ struct toe_snd {
 	uint32_t sml;			/* end of the last short segment sent */
 	bool     sws_force;		/* the SWS timer ran out: send what there is */
 	bool     cwnd_limited;		/* cwnd held data back since the last ACK */
-	/* sendq.c: requests not wholly acknowledged. A graceful disconnect is the last one. */
+	/* sendq.c: requests not fully acknowledged. A graceful disconnect is the last one. */
 	struct toe_req *head, *tail;
-	/* where the last lookups ended: in sent data, in new data */
+	/* where the last lookup ended: in sent data, in new data */
 	struct toe_req *cur[2];
 	struct toe_req *disc;		/* the graceful disconnect in the queue */
 	uint32_t nreqs;
@@ -111,7 +112,7 @@ struct toe_snd {
 	uint64_t backlog_at;
 };
 
-struct toe_rcv {			/* input.c, validate.c, delack.c, keep.c; the window by frame.c */
+struct toe_rcv {			/* input.c, validate.c, delack.c, keep.c; window: frame.c */
 	uint32_t nxt;			/* RCV.NXT: buf.nxt, and one more behind the FIN */
 	uint32_t adv;			/* right edge that was offered */
 	uint32_t last_ack;		/* RCV.NXT as last sent (RFC 7323 Last.ACK.sent) */
@@ -125,7 +126,7 @@ struct toe_rcv {			/* input.c, validate.c, delack.c, keep.c; the window by frame
 	/* more ACKs of the same number to send (peers without SACK count them) */
 	uint8_t  dup_acks;
 	struct toe_range dsack;		/* to report once; empty: none */
-	/* data beyond it shows that the peer got an ACK of ours (NCE-4) */
+	/* data beyond it shows that the peer got one of our ACKs (NCE-4) */
 	uint32_t progress_edge;
 	uint32_t ts_recent;
 	uint64_t ts_recent_at;
@@ -200,7 +201,7 @@ struct toe_conn {
 	enum toe_phase phase;
 	enum toe_tcp_state state;
 	bool rx_off;			/* segments go to the raw path */
-	/* nothing is sent any more but an ACK that was owed, and an RST */
+	/* send nothing any more except an owed ACK and an RST */
 	bool tx_off;
 	bool dlv_off;			/* nothing is delivered any more */
 	bool aborted;			/* RST received, or abortive disconnect */

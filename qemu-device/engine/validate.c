@@ -23,8 +23,8 @@ static void ack_unacceptable(struct toe_conn *c, const struct toe_seg *seg, uint
 }
 
 /*
- * RFC 7323 5.3 with Linux's exceptions: a TS.Recent that has expired or is 0, of peers
- * whose SYN had no clock yet, says nothing.
+ * RFC 7323 5.3 with Linux's exceptions: ignore a TS.Recent that has expired, or is 0 because the
+ * peer's SYN had no clock yet.
  */
 static bool ts_in_order(const struct toe_conn *c, const struct toe_seg *seg, uint32_t slack,
 			uint64_t now)
@@ -34,8 +34,8 @@ static bool ts_in_order(const struct toe_conn *c, const struct toe_seg *seg, uin
 }
 
 /*
- * A bare ACK that says nothing new and that another has overtaken on its way. Its age is bounded by
- * the retransmission timeout, the peer's clock taken as one of milliseconds.
+ * A bare ACK without news that another has overtaken. The retransmission timeout limits its age,
+ * taking the peer's clock as one of milliseconds.
  */
 static bool overtaken_ack(const struct toe_conn *c, const struct toe_seg *seg)
 {
@@ -48,9 +48,9 @@ static bool overtaken_ack(const struct toe_conn *c, const struct toe_seg *seg)
 }
 
 /*
- * PAWS as Linux does it. One tick is forgiven, for peers that read the clock on several processors,
- * and so is a segment without the option: keepalives of some peers have none (RFC 7323 3.2 would
- * have it dropped, and RFC 1323 did not).
+ * PAWS as Linux does it. One tick backwards is allowed, for peers that read the clock on several
+ * processors. A segment without the option is allowed too: some peers' keepalives lack it (RFC 7323
+ * 3.2 would drop it, RFC 1323 did not).
  */
 static enum toe_step step_paws(struct toe_conn *c, const struct toe_seg *seg, uint64_t now)
 {
@@ -63,8 +63,8 @@ static enum toe_step step_paws(struct toe_conn *c, const struct toe_seg *seg, ui
 }
 
 /*
- * RFC 5961 3 demands the exact number. As Linux does, what looks exact to the peer counts
- * too: some send the number of their FIN, and of what came behind a gap they have seen an ACK.
+ * RFC 5961 3 demands the exact number. As in Linux, what looks exact to the peer counts too: some
+ * peers send their FIN's number, or one behind a gap that our SACK reported.
  */
 static bool rst_is_exact(const struct toe_conn *c, const struct toe_seg *seg)
 {
@@ -109,8 +109,8 @@ static void trim(struct toe_seg *seg, uint32_t keep)
 }
 
 /*
- * First, check sequence number. RFC 9293's table, and what it lets through for ACKs when the window
- * is shut.
+ * First, check the sequence number: RFC 9293's table, including the ACKs that it allows when the
+ * window is shut.
  */
 static enum toe_step step_sequence(struct toe_conn *c, struct toe_seg *seg, uint64_t now)
 {
@@ -120,7 +120,7 @@ static enum toe_step step_sequence(struct toe_conn *c, struct toe_seg *seg, uint
 	if (toe_seq_lt(seg->seq, c->rcv.nxt)) {
 		if (toe_seq_leq(seg->seq + space, c->rcv.nxt))
 			return old_segment(c, seg, now);
-		/* Its first number is old: neither in order nor in the window. */
+		/* The SYN's number is old: neither in order nor in the window. */
 		if (seg->flags & TOE_SYN)
 			return TOE_DONE;
 		trim(seg, c->rcv.nxt - seg->seq + wnd);
@@ -182,8 +182,8 @@ static enum toe_step step_syn(struct toe_conn *c, const struct toe_seg *seg, uin
 }
 
 /*
- * Fifth, check the ACK field (RFC 5961 5). Data that was never sent is acknowledged by accident or
- * by an attacker: Linux does not answer that in ESTABLISHED, RFC 5961 would.
+ * Fifth, check the ACK field (RFC 5961 5). An ACK of data never sent is an accident or an attack:
+ * Linux does not answer it in ESTABLISHED, RFC 5961 would.
  */
 static enum toe_step step_ack_valid(struct toe_conn *c, const struct toe_seg *seg, uint64_t now)
 {
@@ -201,7 +201,7 @@ static enum toe_step step_ack_valid(struct toe_conn *c, const struct toe_seg *se
 	return TOE_NEXT;
 }
 
-/* Sixth, check the URG bit: the host deals with it, and with all that follows (NSP-9 .. NSP-14). */
+/* Sixth, check the URG bit: the host handles it and all that follows (NSP-9 .. NSP-14). */
 static enum toe_step step_urg(struct toe_conn *c, const struct toe_seg *seg)
 {
 	if (!(seg->flags & TOE_URG) || c->rcv.fin_done)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * fence.c - fences that have come before their command: ids and how often each.
+ * fence.c - fences that arrive before their command: each id and its count.
  *
- * Fence and command may come in either order; ids without a command are
- * bounded (OP-D3). Those whose command is there are counted by it, in op.c,
- * where the waiting is as well. Fences of a command that has been answered
- * without them are late: they go as they come (OP-D2).
+ * Fence and command may come in either order; the number of ids without a
+ * command is bounded (OP-D3). Once the command is there, op.c counts its
+ * fences and waits for them. If a command was answered before all its fences
+ * came, the missing ones are late: they are dropped on arrival (OP-D2).
  */
 
 #include "qemu/osdep.h"
@@ -80,7 +80,7 @@ static bool is_late(ChimdevFences *f, uint32_t id)
     return true;
 }
 
-/* A command of that id has come: it is what later fences are for. */
+/* A new command has this id: later fences belong to it, none is late. */
 void chimdev_fence_expect(ChimdevState *s, uint32_t id)
 {
     ChimdevFences *f = s->fences;
@@ -104,7 +104,11 @@ bool chimdev_fence_early(ChimdevState *s, uint32_t id, const ChimdevAt *at)
             ChimdevAt here = *at;
 
             here.rule = CHIM_RULE_OP_H1;
-            chimdev_fatal(s, CHIM_FATAL_FENCE, &here, 0);
+            chimdev_fatal(s, CHIMDEV_WHY_OP_H1_FENCES, &(ChimdevRefused) {
+                .at = &here, CHIMDEV_IN(chim_sqe, u.fence.id), .found = id,
+                .allowed = "an id of those that wait, or of a command",
+                .cause = CHIM_FATAL_FENCE,
+            });
             return false;
         }
         i = f->n_early++;
@@ -135,8 +139,8 @@ uint32_t chimdev_fence_take(ChimdevState *s, uint32_t id, uint32_t most)
 }
 
 /*
- * The command is answered without its fences. Of many such commands the oldest
- * is forgotten.
+ * The command is answered with fences missing. When the table of such commands
+ * is full, the oldest is forgotten.
  */
 void chimdev_fence_drop(ChimdevState *s, uint32_t id, uint32_t missing)
 {
@@ -160,7 +164,7 @@ void chimdev_fence_hold(ChimdevState *s, ChimdevObj *o, uint32_t id)
     o->held_by = id;
 }
 
-/* The object goes, and its connection has gone. */
+/* Forget o's hold: its connection is gone, or the caller frees the edge. */
 void chimdev_fence_forget(ChimdevObj *o)
 {
     if (o->held) {
@@ -169,7 +173,7 @@ void chimdev_fence_forget(ChimdevObj *o)
     }
 }
 
-/* The command has ended: those that are still here go on. */
+/* The command has ended: release the windows of connections still here. */
 void chimdev_fence_release(ChimdevState *s, uint32_t id)
 {
     ChimdevObj *o, *next;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * handle.c - the table of offloaded objects. A handle is an index and a
- * generation, so that a stale or forged one reaches no other object (SEC-5).
+ * generation: a stale or forged one reaches no other object (SEC-5).
  */
 
 #include "qemu/osdep.h"

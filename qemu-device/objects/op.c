@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * op.c - a state operation under way: from the command over its fences to the
- * completion, and the objects that it holds. What it does is stateop.c's.
+ * op.c - a state operation under way: the command, its fences, its completion,
+ * and the objects that it holds. stateop.c does the operation's work.
  *
- * Operations run side by side; each completes exactly once (OP-D5), when its
- * work is done and the entries it has posted on other rings are published.
+ * Operations run side by side. Each completes exactly once (OP-D5): when its
+ * work is done and its entries on other rings have been published.
  */
 
 #include "qemu/osdep.h"
 #include "qemu/units.h"
-#include "qemu/log.h"
 #include "core/chimdev.h"
 #include "core/clock.h"
+#include "core/refusal.h"
 #include "objects/blocklist.h"
 #include "objects/fence.h"
 #include "objects/handle.h"
@@ -36,7 +36,7 @@ static void op_free(ChimdevState *s, ChimdevOp *op)
     g_free(op);
 }
 
-/* Objects that the operation holds are free for the next one. */
+/* Let the next operation use the objects that this one holds. */
 static void release_objects(ChimdevOp *op)
 {
     for (unsigned i = 0; op->list && i < op->list->norder; i++) {
@@ -76,11 +76,6 @@ void chimdev_op_complete(ChimdevOp *op)
     ChimdevState *s = op->s;
 
     trace_chimdev_op_done(op->opcode, op->status, op->info);
-    if (op->status) {
-        qemu_log_mask(LOG_GUEST_ERROR, "chimney: ring %u entry %u: state "
-                      "operation 0x%02x is refused with status %u\n",
-                      op->at.ring, op->at.index, op->opcode, op->status);
-    }
     count_completion(op);
     release_objects(op);
     if (op->fence_count) {
@@ -91,12 +86,40 @@ void chimdev_op_complete(ChimdevOp *op)
     op_free(s, op);
 }
 
-/* The operation is answered without the fences that have not come. */
+/* The operation is answered before all its fences have come. */
 void chimdev_op_drop_fences(const ChimdevOp *op)
 {
     if (op->fences < op->fence_count) {
         chimdev_fence_drop(op->s, op->fence_id, op->fence_count - op->fences);
     }
+}
+
+static uint32_t check_command(ChimdevState *s, const ChimdevCmd *cmd)
+{
+    uint32_t ctl = le32_to_cpu(cmd->e.ctl);
+    const ChimdevBound reserved[] = {
+        { "chim_sqe.ctl flags", offsetof(struct chim_sqe, ctl),
+          ctl >> CHIM_CTL_FLAGS_SHIFT & 0xffff },
+        CHIMDEV_BOUND(chim_sqe, u.admin.flags,
+                      le32_to_cpu(cmd->e.u.admin.flags), 0, 0),
+    };
+    const ChimdevBound length[] = {
+        CHIMDEV_BOUND(chim_sqe, u.admin.len, le32_to_cpu(cmd->e.u.admin.len),
+                      cmd->bytes, cmd->bytes),
+    };
+    ChimdevRefused what = {
+        .at = &cmd->at, .status = CHIM_ST_INVALID_FIELD,
+    };
+    uint32_t status;
+
+    if (cmd->wraps) {
+        return chimdev_refuse(s, CHIMDEV_WHY_RING_D9_WRAP, &what);
+    }
+    status = chimdev_refuse_field(s, CHIMDEV_WHY_RING_D9_LENGTH, what, length,
+                                  ARRAY_SIZE(length));
+    return status ? status :
+           chimdev_refuse_field(s, CHIMDEV_WHY_RESERVED, what, reserved,
+                                ARRAY_SIZE(reserved));
 }
 
 void chimdev_op_new(ChimdevState *s, const ChimdevCmd *cmd)
@@ -123,9 +146,8 @@ void chimdev_op_new(ChimdevState *s, const ChimdevCmd *cmd)
     QTAILQ_INSERT_TAIL(&s->ops, op, next);
     s->nops++;
     trace_chimdev_op_new(op->opcode, op->fence_id, op->fence_count);
-    if (cmd->wraps || cmd->bytes != op->len || cmd->e.u.admin.flags ||
-        (ctl >> CHIM_CTL_FLAGS_SHIFT & 0xffff)) {
-        op->status = CHIM_ST_INVALID_FIELD;
+    op->status = check_command(s, cmd);
+    if (op->status) {
         op->phase = CHIMDEV_OP_READY;
         chimdev_op_drop_fences(op);
     }
@@ -157,9 +179,20 @@ void chimdev_op_reset(ChimdevState *s)
     s->offloads = 0;
 }
 
+uint32_t chimdev_op_refuse_object(ChimdevOp *op, const ChimdevNode *n,
+                                  enum chimdev_why why, uint32_t status,
+                                  const char *allowed)
+{
+    return chimdev_refuse(op->s, why, &(ChimdevRefused) {
+        .at = &op->at, .node = n->index + 1, .field = "chim_node.handle",
+        .offset = chimdev_list_node_off(n, offsetof(struct chim_node, handle)),
+        .found = n->handle, .allowed = allowed, .status = status,
+    });
+}
+
 /*
- * Find the objects that the nodes name. A node whose status is not SUCCESS
- * after this has none.
+ * Find the objects that the nodes name. A node whose status is then not
+ * SUCCESS has no object.
  */
 void chimdev_op_resolve(ChimdevOp *op)
 {
@@ -173,10 +206,14 @@ void chimdev_op_resolve(ChimdevOp *op)
         }
         n->obj = chimdev_obj_get(s, n->handle, n->layer);
         if (!n->obj) {
-            n->status = CHIM_ST_INVALID_HANDLE;
+            n->status = chimdev_op_refuse_object(op, n,
+                CHIMDEV_WHY_OBJ_D4_HANDLE, CHIM_ST_INVALID_HANDLE,
+                "a handle from INITIATE");
         } else if (n->obj->op) {
             n->obj = NULL;
-            n->status = CHIM_ST_BUSY;           /* OBJ-H4 */
+            n->status = chimdev_op_refuse_object(op, n,
+                CHIMDEV_WHY_OBJ_H4_BUSY, CHIM_ST_BUSY,
+                "an object of no other operation");
         }
     }
 }

@@ -5,6 +5,7 @@
 #ifndef CHIMDEV_OP_H
 #define CHIMDEV_OP_H
 
+#include "core/refusal.h"
 #include "objects/blocklist.h"
 #include "rings/ring.h"
 
@@ -33,16 +34,20 @@ struct ChimdevOp {
     ChimdevList *list;
 };
 
-/* False: too many are under way, and a further one has to wait on the SQ. */
+/* False: too many are under way; the next one waits on the admin SQ. */
 bool chimdev_op_possible(const ChimdevState *s);
-/* A state operation came in on the admin SQ, and one was possible. */
+/* Begin an operation from the admin SQ; chimdev_op_possible() was true. */
 void chimdev_op_new(ChimdevState *s, const ChimdevCmd *cmd);
 void chimdev_op_complete(ChimdevOp *op);
 void chimdev_op_drop_fences(const ChimdevOp *op);
 void chimdev_op_resolve(ChimdevOp *op);
+/* The node's object is refused. Returns the status. */
+uint32_t chimdev_op_refuse_object(ChimdevOp *op, const ChimdevNode *n,
+                                  enum chimdev_why why, uint32_t status,
+                                  const char *allowed);
 void chimdev_op_reset(ChimdevState *s);
 
-/* A fence has come. False: it is late, its command has been answered. */
+/* A fence has come. False: nobody waits for it; see chimdev_fence_early(). */
 bool chimdev_op_fence(ChimdevState *s, uint32_t id, const ChimdevAt *at);
 
 #endif /* CHIMDEV_OP_H */

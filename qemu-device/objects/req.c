@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * req.c - requests of the guest in the engine's hands, and the memory that they
+ * req.c - guest requests that the engine holds, and the guest memory that they
  * name: read again for each transmission, written once.
  */
 
@@ -8,7 +8,9 @@
 #include "qemu/units.h"
 #include "core/chimdev.h"
 #include "core/memory.h"
+#include "core/refusal.h"
 #include "objects/req.h"
+#include "objects/translate.h"
 #include "rings/payload.h"
 
 static size_t req_size(unsigned nsge)
@@ -46,8 +48,8 @@ void chimdev_req_free_all(ChimdevState *s)
 }
 
 /*
- * Find the element that holds byte off of a request, from the last one used if
- * it is not behind that.
+ * Find the element that holds byte off of a request. Start at the one used
+ * last unless that lies behind off.
  */
 static struct chim_sge *req_seek(ChimdevReq *r, uint32_t off, uint32_t *inside)
 {
@@ -107,4 +109,31 @@ bool chimdev_req_write(ChimdevState *s, ChimdevReq *r, uint32_t off,
         len -= n;
     }
     return true;
+}
+
+static uint32_t refused(ChimdevState *s, const ChimdevReq *r,
+                        enum chimdev_why why, const char *allowed)
+{
+    return chimdev_refuse(s, why, &(ChimdevRefused) {
+        .at = &r->at, CHIMDEV_IN(chim_sqe, u.io.len), .found = r->req.len,
+        .allowed = allowed, .status = chimdev_translate_status(r->req.status),
+    });
+}
+
+uint32_t chimdev_req_status(ChimdevState *s, const struct toe_req *req)
+{
+    const ChimdevReq *r = container_of(req, ChimdevReq, req);
+
+    switch (req->status) {
+    case TOE_OK:
+        return CHIM_ST_SUCCESS;
+    case TOE_BAD_STATE:
+        return refused(s, r, CHIMDEV_WHY_OP_D21_STATE,
+                       "no SEND and no DISCONNECT after a DISCONNECT");
+    case TOE_TOO_MANY:
+        return refused(s, r, CHIMDEV_WHY_OP_D19_OUTSTANDING,
+                       "no more than MAX_SENDS and MAX_RECVS at a time");
+    default:
+        return chimdev_translate_status(req->status);
+    }
 }

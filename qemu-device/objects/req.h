@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * req.h - requests of the guest in the engine's hands.
+ * req.h - guest requests that the engine holds.
  */
 #ifndef CHIMDEV_REQ_H
 #define CHIMDEV_REQ_H
@@ -20,7 +20,7 @@ struct ChimdevReq {
 };
 
 /*
- * A request with room for nsge elements, in the device's list. NULL: no
+ * A request with room for nsge elements, added to the device's list. NULL: no
  * memory.
  */
 ChimdevReq *chimdev_req_new(ChimdevState *s, const ChimdevAt *at,
@@ -32,5 +32,8 @@ bool chimdev_req_gather(ChimdevState *s, ChimdevGather *g, ChimdevReq *r,
                         uint32_t off, uint32_t len);
 bool chimdev_req_write(ChimdevState *s, ChimdevReq *r, uint32_t off,
                        const uint8_t *src, uint32_t len);
+
+/* What the completion says; if the engine has refused it, say why. */
+uint32_t chimdev_req_status(ChimdevState *s, const struct toe_req *req);
 
 #endif /* CHIMDEV_REQ_H */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * state_in.c - the state structures that the host gives, translated for the
- * engine. Those that it gets back are state_out.c's, statuses and flags
- * translate.c's, commands sq.c's, events target.c's, counters stats.c's.
+ * state_in.c - translates the state structures from the host for the engine.
+ * state_out.c has those back to the host, translate.c statuses and flags, sq.c
+ * commands, target.c events, stats.c counters.
  *
- * Reserved fields and what belongs to features that were not accepted are
- * refused here; whether values make sense together is the engine's to say.
+ * This file refuses reserved fields and fields of features not accepted; the
+ * engine checks whether the values make sense together.
  */
 
 #include "qemu/osdep.h"
@@ -69,7 +69,7 @@ uint32_t chimdev_state_get_neighbor(ChimdevState *s, const ChimdevList *l,
                                     const ChimdevNode *n,
                                     struct toe_neigh_state *t)
 {
-    const ChimdevShape *f = chimdev_list_shape(n->type);
+    const ChimdevShape *f = chimdev_shape(n->type);
     struct chim_neighbor_const k;
     struct chim_neighbor_cached c;
     struct chim_neighbor_delegated d;
@@ -94,7 +94,7 @@ uint32_t chimdev_state_get_path(ChimdevState *s, const ChimdevList *l,
                                 const ChimdevNode *n, struct toe_path_state *t)
 {
     static const uint8_t zero[12];
-    const ChimdevShape *f = chimdev_list_shape(n->type);
+    const ChimdevShape *f = chimdev_shape(n->type);
     struct chim_path_const k;
     struct chim_path_cached c;
 
@@ -205,7 +205,6 @@ static uint32_t get_tcp_delegated(ChimdevState *s,
     t->ts_recent = le32_to_cpu(k->ts_recent);
     t->ts_recent_age = le32_to_cpu(k->ts_recent_age);
     t->ts_time = le32_to_cpu(k->ts_time);
-    t->last_ts_val = le32_to_cpu(k->last_ts_val);
     t->total_rt = le32_to_cpu(k->total_rt);
     t->ka_timeout_delta = le32_to_cpu(k->ka_timeout_delta);
     t->rexmit_timeout_delta = le32_to_cpu(k->rexmit_timeout_delta);
@@ -252,7 +251,7 @@ static uint32_t get_send_range(const struct chim_tcp_delegated *k,
 uint32_t chimdev_state_get_tcp(ChimdevState *s, const ChimdevList *l,
                                const ChimdevNode *n, ChimdevTcpIn *t)
 {
-    const ChimdevShape *f = chimdev_list_shape(n->type);
+    const ChimdevShape *f = chimdev_shape(n->type);
     struct chim_tcp_const k;
     struct chim_tcp_cached c;
     struct chim_tcp_delegated d;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * state_in.h - the states that the host gives, into the engine's.
+ * state_in.h - states from the host to the engine.
  */
 #ifndef CHIMDEV_STATE_IN_H
 #define CHIMDEV_STATE_IN_H
@@ -10,7 +10,7 @@
 
 /*
  * INITIATE: the states behind a node. Each returns the node's status; the
- * fields' own limits are the engine's to check.
+ * engine checks the limits of the fields.
  */
 uint32_t chimdev_state_get_neighbor(ChimdevState *s, const ChimdevList *l,
                                     const ChimdevNode *n,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * state_out.c - the other half of state_in.c: what the engine holds, as state
+ * state_out.c - the reverse of state_in.c: what the engine holds, as state
  * structures for QUERY and TERMINATE, and what a stopped connection leaves.
  */
 
@@ -26,7 +26,7 @@ static struct chim_state_hdr header(size_t len)
 void chimdev_state_put_neighbor(ChimdevState *s, ChimdevList *l,
                                 const ChimdevNode *n, int64_t now)
 {
-    const ChimdevShape *f = chimdev_list_shape(n->type);
+    const ChimdevShape *f = chimdev_shape(n->type);
     struct toe_neigh_state t;
 
     toe_neigh_query(n->obj->u.neigh, &t, now);
@@ -55,7 +55,7 @@ void chimdev_state_put_neighbor(ChimdevState *s, ChimdevList *l,
 void chimdev_state_put_path(ChimdevState *s, ChimdevList *l,
                             const ChimdevNode *n)
 {
-    const ChimdevShape *f = chimdev_list_shape(n->type);
+    const ChimdevShape *f = chimdev_shape(n->type);
     struct toe_path_state t;
 
     toe_path_query(n->obj->u.path, &t);
@@ -173,7 +173,7 @@ static void put_tcp_delegated(ChimdevState *s, struct chim_tcp_delegated *k,
 void chimdev_state_query_tcp(ChimdevState *s, ChimdevList *l,
                              const ChimdevNode *n, int64_t now)
 {
-    const ChimdevShape *f = chimdev_list_shape(n->type);
+    const ChimdevShape *f = chimdev_shape(n->type);
     struct toe_tcp_const tk;
     struct toe_tcp_cached tc;
     struct toe_tcp_delegated td;
@@ -208,8 +208,8 @@ static void given(const ChimdevList *l, const ChimdevNode *n,
 }
 
 /*
- * The room that the driver gave; a scatter list shorter than announced bounds
- * it.
+ * The room that the driver gave, bounded by a scatter list that is shorter
+ * than announced.
  */
 uint32_t chimdev_state_get_room(const ChimdevList *l, const ChimdevNode *n,
                                 ChimdevTcpRoom *room)
@@ -247,7 +247,7 @@ static uint32_t hand_back_sends(ChimdevState *s, ChimdevList *l, uint32_t off,
             chimdev_list_write(s, l, off + n * sizeof(ref), &ref, sizeof(ref));
             n++;
         } else {
-            chimdev_fatal(s, CHIM_FATAL_INTERNAL, &l->at, 0);
+            chimdev_bug(s, &l->at);
         }
         chimdev_req_free(s, container_of(req, ChimdevReq, req));
         req = next;
@@ -271,7 +271,7 @@ static uint32_t hand_back_bytes(ChimdevState *s, ChimdevList *l, uint32_t off,
     }
     total = toe_conn_buffered(c, span, len);
     if (total > room) {
-        chimdev_fatal(s, CHIM_FATAL_INTERNAL, &l->at, 0);
+        chimdev_bug(s, &l->at);
         return 0;
     }
     for (unsigned i = 0; i < 2 && done < total; i++) {
@@ -282,8 +282,8 @@ static uint32_t hand_back_bytes(ChimdevState *s, ChimdevList *l, uint32_t off,
 }
 
 /*
- * Everything of a stopped connection, into the host's structures. Tells how
- * many requests and bytes that was.
+ * Write all of a stopped connection to the host's structures. Returns in
+ * *sends and *buffered the requests and bytes handed back.
  */
 void chimdev_state_hand_back(ChimdevState *s, ChimdevList *l,
                              const ChimdevNode *n, int64_t now,

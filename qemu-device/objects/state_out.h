@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * state_out.h - the states that the host gets back.
+ * state_out.h - states from the engine to the host.
  */
 #ifndef CHIMDEV_STATE_OUT_H
 #define CHIMDEV_STATE_OUT_H
@@ -15,7 +15,7 @@ void chimdev_state_put_path(ChimdevState *s, ChimdevList *l,
 void chimdev_state_query_tcp(ChimdevState *s, ChimdevList *l,
                              const ChimdevNode *n, int64_t now);
 
-/* TERMINATE of a TCP node: room that the driver gave, and what comes back. */
+/* TERMINATE of a TCP node: the driver's room, and what is handed back. */
 typedef struct ChimdevTcpRoom {
     uint32_t sends;
     uint32_t buffered;

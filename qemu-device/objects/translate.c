@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * translate.c - the ABI's words for the engine's: statuses, flags, parameters.
- * States are state_in.c's and state_out.c's.
+ * translate.c - between the engine's terms and the ABI's: statuses, flags,
+ * parameters. state_in.c and state_out.c translate states.
  */
 
 #include "qemu/osdep.h"

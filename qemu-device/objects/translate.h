@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * translate.h - the ABI's words for the engine's.
+ * translate.h - between the engine's terms and the ABI's.
  */
 #ifndef CHIMDEV_TRANSLATE_H
 #define CHIMDEV_TRANSLATE_H
@@ -9,7 +9,7 @@
 #include "toe.h"
 
 /*
- * Statuses of data operations, and of state operations where the layer does
+ * The status of a data operation, or of a state operation where the layer does
  * not matter.
  */
 uint32_t chimdev_translate_status(enum toe_status st);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Options of the sanitizers for the sanitized QEMU, linked in so that the
- * program can stand in for the plain one without a set environment. They can
- * still be overridden by ASAN_OPTIONS and UBSAN_OPTIONS.
+ * Default options for the sanitized QEMU, linked in so that it can replace the
+ * plain program without environment variables. ASAN_OPTIONS and UBSAN_OPTIONS
+ * still override them.
  *
  * Leak checking is off: QEMU itself does not free everything when it exits.
  */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * capture.c - property x-pcapng: what goes over the wire, with the side that
- * each frame comes from, as a pcapng file.
+ * capture.c - property x-pcapng: writes the frames on the wire, with the side
+ * that sent each, to a pcapng file.
  *
  * Three interfaces: host (the TX rings), target (the engine), received. Large
  * frames are written as the backend gets them. A hand-over becomes a comment
- * on the next frame, which is where Wireshark shows it.
+ * on the next frame, because Wireshark shows it there.
  */
 
 #include "qemu/osdep.h"
@@ -35,9 +35,7 @@ struct ChimdevCapture {
     GPtrArray *comments;
 };
 
-/*
- * Blocks are written in the host's byte order, which the section header tells.
- */
+/* Blocks are in the host's byte order; the section header says which one. */
 static void put32(GByteArray *b, uint32_t v)
 {
     g_byte_array_append(b, (const guint8 *)&v, 4);

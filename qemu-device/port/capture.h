@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * capture.h - x-pcapng.
+ * capture.h - captures to a pcapng file (x-pcapng).
  */
 #ifndef CHIMDEV_CAPTURE_H
 #define CHIMDEV_CAPTURE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * filter.c - which received frames are ours: the MAC filter. Which pair they
- * belong to is rss.c's.
+ * filter.c - the MAC filter: which received frames the card accepts. rss.c
+ * then picks the pair.
  */
 
 #include "qemu/osdep.h"
@@ -99,8 +99,8 @@ bool chimdev_filter_receives(const ChimdevState *s)
 }
 
 /*
- * *ours: the address is the interface's own, so that the target may take the
- * frame (STA-11).
+ * *ours: the address is one of the interface's own, multicast included, so
+ * that the target may take the frame (STA-11).
  */
 bool chimdev_filter_accepts(const ChimdevState *s, const uint8_t *frame,
                             bool *ours)
@@ -121,7 +121,7 @@ bool chimdev_filter_accepts(const ChimdevState *s, const uint8_t *frame,
     return *ours || promisc;
 }
 
-/* A neighbor's source MAC. False: the table is full (STC-9). */
+/* Add a neighbor's source MAC. False: the table is full (STC-9). */
 bool chimdev_filter_add_src(ChimdevState *s, const uint8_t *mac)
 {
     ChimdevFilter *f = s->filter;

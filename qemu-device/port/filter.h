@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * filter.h - which received frames are ours.
+ * filter.h - the MAC filter.
  */
 #ifndef CHIMDEV_FILTER_H
 #define CHIMDEV_FILTER_H

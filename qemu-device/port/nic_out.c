@@ -3,7 +3,7 @@
  * nic_out.c - frames to QEMU's net layer, with back-pressure. A backend that
  * takes no more stops the pairs that use its queue until it calls back.
  *
- * Frames come in by nic.c.
+ * nic.c receives frames.
  */
 
 #include "qemu/osdep.h"
@@ -31,7 +31,7 @@ bool chimdev_nic_out_busy(const ChimdevState *s, unsigned pair)
     return s->backend_busy[queue_of(s, pair)];
 }
 
-/* Whether the backend has taken nothing since that time or longer. */
+/* Whether the backend has taken nothing since that time. */
 bool chimdev_nic_out_stalled(const ChimdevState *s, unsigned pair,
                              int64_t before)
 {
@@ -40,7 +40,7 @@ bool chimdev_nic_out_stalled(const ChimdevState *s, unsigned pair,
     return s->backend_busy[q] && s->busy_since[q] <= before;
 }
 
-/* Since when the longest busy backend has taken nothing, or INT64_MAX. */
+/* When the backend that has been busy longest became so, or INT64_MAX. */
 int64_t chimdev_nic_out_first_stall(const ChimdevState *s)
 {
     int64_t first = INT64_MAX;
@@ -95,7 +95,7 @@ static void soft_emit(void *opaque, const uint8_t *frame, size_t len)
     send_iov(e->s, e->q, &iov, 1);
 }
 
-/* The backend takes plain frames only: do what the header asks for here. */
+/* The backend takes plain frames only: do the requested offloads here. */
 static void send_soft(ChimdevState *s, unsigned q, const ChimdevVnet *vnet)
 {
     ChimdevGather *g = s->gather;

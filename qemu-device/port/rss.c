@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * rss.c - which pair a received frame belongs to: the key, the Toeplitz hash,
- * the indirection table.
+ * rss.c - which pair gets a received frame: the key, the Toeplitz hash, the
+ * indirection table.
  */
 
 #include "qemu/osdep.h"
@@ -37,8 +37,8 @@ void chimdev_rss_reset(ChimdevState *s)
 }
 
 /*
- * Contribution of each input byte to the hash: the XOR of the key's windows at
- * its set bits.
+ * Tabulate each input byte's contribution to the hash: the XOR of the key's
+ * windows at its set bits.
  */
 static void build_toeplitz(ChimdevRss *rss, const uint8_t *key)
 {
@@ -92,9 +92,7 @@ static uint32_t hash_bytes(const ChimdevRss *rss, const uint8_t *p,
     return h;
 }
 
-/*
- * Addresses, and the ports of TCP that is no fragment. 0 for anything but IP.
- */
+/* Hash the addresses, and the ports of unfragmented TCP. 0 if not IP. */
 uint32_t chimdev_rss_hash(const ChimdevState *s, const uint8_t *frame,
                           uint32_t len, uint32_t *flags)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * rss.h - which pair a received frame belongs to.
+ * rss.h - which pair gets a received frame.
  */
 #ifndef CHIMDEV_RSS_H
 #define CHIMDEV_RSS_H

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * rx.c - frames that the target does not want, into the receive rings, with the
- * CUTOVER markers between them.
+ * rx.c - places frames that the target does not want in the receive rings,
+ * with the CUTOVER markers between them.
  *
- * A frame for which the driver has no buffers is dropped (RING-D12). One for
- * which the completion ring has no room waits, in order and within a bound,
- * and holds up neither another pair nor the target (RING-D7).
+ * A frame for which the driver has no buffers is dropped (RING-D12). A frame
+ * for which the completion ring has no room waits, in order and within a
+ * bound, and holds up neither another pair nor the target (RING-D7).
  */
 
 #include "qemu/osdep.h"
@@ -25,7 +25,7 @@ enum {
     RX_WAIT_MARKERS = 1024,     /* more than those of one list */
 };
 
-/* A received frame that nobody gets; @n is the counter that says why. */
+/* Count a lost received frame; n is the counter that says why. */
 void chimdev_rx_count_lost(ChimdevState *s, __le64 *n, uint32_t len)
 {
     (*n)++;
@@ -109,8 +109,8 @@ static RxPlaced place(ChimdevPair *p, const ChimdevRxWait *w,
 }
 
 /*
- * Whether there are buffers for a frame that a backend still holds. If not,
- * the driver's next buffers ring the doorbell.
+ * Whether the driver has buffers for a frame that a backend still holds. If
+ * not, its next buffers ring the doorbell.
  */
 bool chimdev_rx_possible(ChimdevState *s, const uint8_t *data, uint32_t len)
 {
@@ -134,7 +134,7 @@ bool chimdev_rx_full(const ChimdevPair *p)
     return p->rx_wait_bytes >= RX_WAIT_BYTES;
 }
 
-/* Whether one more CUTOVER may wait. Asked before a connection goes in. */
+/* Whether one more CUTOVER may wait. Ask before offloading a connection. */
 bool chimdev_rx_cutover_room(const ChimdevPair *p)
 {
     return p->rx_wait_markers < RX_WAIT_MARKERS;

@@ -7,7 +7,7 @@
 
 #include "port/vnet.h"
 
-/* A received frame, or a CUTOVER, that waits: for room on RXC, or in nic.c for a run to end. */
+/* A frame or CUTOVER that waits for RXC room, or in nic.c for a run's end. */
 struct ChimdevRxWait {
     QSIMPLEQ_ENTRY(ChimdevRxWait) next;
     ChimdevVnet vnet;
@@ -26,7 +26,7 @@ bool chimdev_rx_full(const ChimdevPair *p);
 bool chimdev_rx_cutover_room(const ChimdevPair *p);
 bool chimdev_rx_possible(ChimdevState *s, const uint8_t *data, uint32_t len);
 void chimdev_rx_reset(ChimdevPair *p);
-/* A received frame that nobody gets; n is the counter that says why. */
+/* Count a lost received frame; n is the counter that says why. */
 void chimdev_rx_count_lost(ChimdevState *s, __le64 *n, uint32_t len);
 
 #endif /* CHIMDEV_RX_H */

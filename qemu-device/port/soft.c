@@ -3,7 +3,7 @@
  * soft.c - checksums and segmentation in software, for backends that do not
  * speak virtio_net_hdr and for drivers that did not ask for large frames.
  *
- * Works on whole frames in our own memory and trusts nothing in them.
+ * It works on whole frames in our own memory and trusts nothing in them.
  */
 
 #include "qemu/osdep.h"
@@ -22,7 +22,7 @@ typedef struct SoftFrame {
 } SoftFrame;
 
 /*
- * The Internet checksum does not care about byte order as long as the words
+ * The Internet checksum comes out right in either byte order, as long as words
  * are read and the result is stored in the same one.
  */
 static uint64_t sum_bytes(const uint8_t *p, size_t len, uint64_t sum)
@@ -58,9 +58,7 @@ static uint64_t sum_u16(uint16_t v)
     return cpu_to_be16(v);
 }
 
-/*
- * Find IP and, if it is no fragment and has no extension headers, TCP or UDP.
- */
+/* Find IP and, without fragmentation or extension headers, TCP or UDP. */
 static bool parse(const uint8_t *frame, uint32_t len, SoftFrame *f)
 {
     uint32_t off = 12;
@@ -107,7 +105,7 @@ static uint64_t pseudo_sum(const uint8_t *frame, const SoftFrame *f,
                    : sum_bytes(frame + f->l3 + 12, 8, sum);
 }
 
-/* Whether the frame holds TCP or UDP with a right checksum. */
+/* Whether the frame is TCP or UDP with a correct checksum. */
 bool chimdev_soft_csum_ok(const uint8_t *frame, uint32_t len)
 {
     SoftFrame f;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * soft.h - what backends without virtio_net_hdr cannot do.
+ * soft.h - in software, what backends without virtio_net_hdr cannot do.
  */
 #ifndef CHIMDEV_SOFT_H
 #define CHIMDEV_SOFT_H

@@ -6,9 +6,9 @@
 
 #include "qemu/osdep.h"
 #include "qemu/units.h"
-#include "qemu/log.h"
 #include "core/chimdev.h"
 #include "core/core.h"
+#include "core/refusal.h"
 #include "objects/handle.h"
 #include "objects/op.h"
 #include "port/capture.h"
@@ -17,7 +17,6 @@
 #include "port/vnet.h"
 #include "rings/payload.h"
 #include "rings/ring.h"
-#include "trace.h"
 
 enum {
     TX_BUDGET_ENTRIES = 256,
@@ -51,12 +50,64 @@ static bool vnet_ok(ChimdevState *s, const ChimdevCmd *cmd,
            v->hdr_len <= cmd->bytes;
 }
 
-static void drop(ChimdevState *s, const ChimdevCmd *cmd, const char *why)
+static void drop(ChimdevState *s, const ChimdevCmd *cmd, enum chimdev_why why,
+                 ChimdevRefused what)
 {
     s->stats.nic.tx_dropped++;
-    trace_chimdev_refused_frame(cmd->at.ring, cmd->at.index, why);
-    qemu_log_mask(LOG_GUEST_ERROR, "chimney: ring %u entry %u: %s\n",
-                  cmd->at.ring, cmd->at.index, why);
+    what.at = &cmd->at;
+    chimdev_refuse(s, why, &what);
+}
+
+static void drop_length(ChimdevState *s, const ChimdevCmd *cmd)
+{
+    if (cmd->wraps) {
+        drop(s, cmd, CHIMDEV_WHY_FRAME_WRAP, (ChimdevRefused) { 0 });
+    } else {
+        drop(s, cmd, CHIMDEV_WHY_FRAME_LENGTH, (ChimdevRefused) {
+            .field = "length", .offset = offsetof(struct chim_sqe, sge),
+            .found = cmd->bytes, CHIMDEV_RANGE(14, CHIMDEV_MAX_FRAME),
+        });
+    }
+}
+
+/* Of a header that is not vnet_ok(): what is wrong with it first. */
+static void drop_vnet(ChimdevState *s, const ChimdevCmd *cmd,
+                      const ChimdevVnet *v)
+{
+    uint8_t gso = v->gso_type & ~CHIM_VNET_GSO_ECN;
+    bool csum = v->flags & CHIM_VNET_F_NEEDS_CSUM;
+    bool tso4 = gso == CHIM_VNET_GSO_TCPV4, tso6 = gso == CHIM_VNET_GSO_TCPV6;
+
+    if (v->flags & ~CHIM_VNET_F_NEEDS_CSUM) {
+        drop(s, cmd, CHIMDEV_WHY_FRAME_FLAGS, (ChimdevRefused) {
+            CHIMDEV_IN(chim_sqe, u.frame.vnet.flags), .found = v->flags,
+            CHIMDEV_RANGE(0, CHIM_VNET_F_NEEDS_CSUM),
+        });
+    } else if (csum && !chimdev_has_feature(s, CHIM_F_CSUM)) {
+        drop(s, cmd, CHIMDEV_WHY_FRAME_FEATURE, (ChimdevRefused) {
+            CHIMDEV_IN(chim_sqe, u.frame.vnet.flags), .found = v->flags,
+            .allowed = "0 without CHIM_F_CSUM",
+        });
+    } else if (csum &&
+               (uint64_t)v->csum_start + v->csum_offset + 2 > cmd->bytes) {
+        drop(s, cmd, CHIMDEV_WHY_FRAME_CSUM, (ChimdevRefused) {
+            CHIMDEV_IN(chim_sqe, u.frame.vnet.csum_start),
+            .found = v->csum_start + v->csum_offset + 2,
+            CHIMDEV_RANGE(2, cmd->bytes),
+        });
+    } else if ((tso4 && !chimdev_has_feature(s, CHIM_F_TSO4)) ||
+               (tso6 && !chimdev_has_feature(s, CHIM_F_TSO6))) {
+        drop(s, cmd, CHIMDEV_WHY_FRAME_FEATURE, (ChimdevRefused) {
+            CHIMDEV_IN(chim_sqe, u.frame.vnet.gso_type), .found = v->gso_type,
+            .allowed = "0 without CHIM_F_TSO4 or CHIM_F_TSO6",
+        });
+    } else {
+        drop(s, cmd, CHIMDEV_WHY_FRAME_GSO, (ChimdevRefused) {
+            CHIMDEV_IN(chim_sqe, u.frame.vnet.gso_type), .found = v->gso_type,
+            .allowed = "a known type, with a checksum, a gso_size of 8 or "
+                       "more, and a hdr_len within the frame",
+        });
+    }
 }
 
 static void send_frame(ChimdevPair *p, const ChimdevCmd *cmd)
@@ -74,11 +125,11 @@ static void send_frame(ChimdevPair *p, const ChimdevCmd *cmd)
     ChimdevGather *g;
 
     if (cmd->bytes < 14 || cmd->bytes > CHIMDEV_MAX_FRAME || cmd->wraps) {
-        drop(s, cmd, "frame of impossible length");
+        drop_length(s, cmd);
         return;
     }
     if (!vnet_ok(s, cmd, &vnet)) {
-        drop(s, cmd, "virtio_net_hdr that makes no sense");
+        drop_vnet(s, cmd, &vnet);
         return;
     }
     g = chimdev_nic_out_begin(s, &vnet);
@@ -122,7 +173,11 @@ ChimdevPass chimdev_tx_run(ChimdevPair *p)
             break;
         default:
             cmd.at.rule = CHIM_RULE_RING_H6;
-            chimdev_fatal(s, CHIM_FATAL_OPCODE, &cmd.at, 0);
+            chimdev_fatal(s, CHIMDEV_WHY_RING_H6_OPCODE, &(ChimdevRefused) {
+                .at = &cmd.at, CHIMDEV_IN(chim_sqe, ctl),
+                .found = le32_to_cpu(cmd.e.ctl) & CHIM_CTL_OP_MASK,
+                .allowed = "FRAME or TX_FENCE", .cause = CHIM_FATAL_OPCODE,
+            });
             return CHIMDEV_PASS_EMPTY;
         }
     }

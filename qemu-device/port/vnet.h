@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * vnet.h - what a virtio_net_hdr says of a frame.
+ * vnet.h - what a virtio_net_hdr says about a frame.
  */
 #ifndef CHIMDEV_VNET_H
 #define CHIMDEV_VNET_H

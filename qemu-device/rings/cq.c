@@ -2,10 +2,10 @@
 /*
  * cq.c - completion rings: the admin CQ and the CQ of each pair.
  *
- * An entry that finds its ring full waits in a list of its own, in order, and
- * holds up nobody else. The lists are bounded by what can wait in them: a
- * state operation's completion, and OPENED and LAST of connections that an
- * operation under way names. Events wait where they come from.
+ * An entry that finds its ring full waits in that ring's own list, in order,
+ * and holds up no other ring. A list holds only completions of state
+ * operations, and OPENED and LAST of connections in operations under way,
+ * which bounds it. Events wait at their source instead.
  */
 
 #include "qemu/osdep.h"
@@ -42,8 +42,8 @@ void chimdev_cq_fini(ChimdevCq *cq)
 }
 
 /*
- * Whether an entry can be published now. If not, the driver's doorbell will
- * wake us.
+ * Whether an entry can be published now. If not, the driver's doorbell wakes
+ * the device.
  */
 bool chimdev_cq_ready(ChimdevCq *cq)
 {
@@ -62,18 +62,24 @@ bool chimdev_cq_ready(ChimdevCq *cq)
     return true;
 }
 
-/* Publish an entry for which there is room. Returns its index. */
+/* Publish an entry; there must be room. Returns its index. */
 uint32_t chimdev_cq_post(ChimdevCq *cq, const struct chim_cqe *e)
 {
     uint32_t index = chimdev_ring_next(cq->ring);
+    uint32_t type = le32_to_cpu(e->ctl) & CHIM_CTL_OP_MASK;
+    struct chim_cqe wrong;
+    uint32_t status;
 
-    if (chimdev_fault_withholds(cq->s,
-                                le32_to_cpu(e->ctl) & CHIM_CTL_OP_MASK)) {
+    if (chimdev_fault_withholds(cq->s, type)) {
         return index;
     }
+    if (chimdev_fault_status(cq->s, type, &status)) {
+        wrong = *e;
+        wrong.status = cpu_to_le32(status);
+        e = &wrong;
+    }
 
-    trace_chimdev_cq_post(chimdev_ring_id(cq->ring), index,
-                          le32_to_cpu(e->ctl) & CHIM_CTL_OP_MASK,
+    trace_chimdev_cq_post(chimdev_ring_id(cq->ring), index, type,
                           le32_to_cpu(e->status), le32_to_cpu(e->handle),
                           le32_to_cpu(e->bytes), le32_to_cpu(e->info));
     chimdev_ring_post(cq->ring, 0, e);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * cq.h - completion rings, whose entries may have to wait for room.
+ * cq.h - completion rings, whose entries may wait for room.
  */
 #ifndef CHIMDEV_CQ_H
 #define CHIMDEV_CQ_H
@@ -11,7 +11,7 @@ void chimdev_cq_init(ChimdevCq *cq, ChimdevState *s);
 void chimdev_cq_fini(ChimdevCq *cq);
 bool chimdev_cq_ready(ChimdevCq *cq);
 uint32_t chimdev_cq_post(ChimdevCq *cq, const struct chim_cqe *e);
-/* Now or when there is room; *posting, if any, counts it until then. */
+/* Post now or when there is room; *posting, if any, counts it until then. */
 void chimdev_cq_post_or_wait(ChimdevCq *cq, const struct chim_cqe *e,
                              unsigned *posting);
 void chimdev_cq_drain(ChimdevCq *cq);

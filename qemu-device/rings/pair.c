@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * pair.c - the rings of the card by their numbers: those of the admin pair and
- * of the I/O pairs.
+ * pair.c - finds the card's rings by number: those of the admin pair and of
+ * the I/O pairs.
  */
 
 #include "qemu/osdep.h"
@@ -44,8 +44,8 @@ ChimdevPair *chimdev_pair_of_ring(ChimdevState *s, uint32_t id,
 }
 
 /*
- * Frames and commands may use what exists of a pair; connections need all of
- * it.
+ * Frames and commands work with whichever rings exist; connections need all of
+ * the pair's.
  */
 bool chimdev_pair_usable(const ChimdevPair *p)
 {

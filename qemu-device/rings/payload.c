@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * payload.c - guest memory: every DMA access of the device, frames put together
- * from it, and scatter lists.
+ * payload.c - guest memory: every DMA access of the device, frames assembled
+ * from guest memory, and scatter lists.
  *
- * A failing access is fatal and names the entry that led to it (RING-D10). For
- * emission memory is mapped where that pays and copied where it does not; the
- * mappings end before the device returns to the main loop.
+ * A failing access is fatal and names the entry that led to it (RING-D10). To
+ * send, memory is mapped where that pays and copied elsewhere; mappings end
+ * before the device returns to the main loop.
  */
 
 #include "qemu/osdep.h"
@@ -32,7 +32,17 @@ static bool dead(const ChimdevState *s)
 
 static void dma_failed(ChimdevState *s, const ChimdevAt *at, uint64_t addr)
 {
-    chimdev_fatal(s, CHIM_FATAL_DMA, at, addr);
+    enum chimdev_why why = !chimdev_bus_master(s) ? CHIMDEV_WHY_REG_H6_DMA :
+                           at->rule == CHIM_RULE_RING_H4 ?
+                               CHIMDEV_WHY_RING_H4_DMA :
+                           at->rule == CHIM_RULE_RING_H7 ?
+                               CHIMDEV_WHY_RING_H7_DMA :
+                               CHIMDEV_WHY_RING_H5_DMA;
+
+    chimdev_fatal(s, why, &(ChimdevRefused) {
+        .at = at, .found = addr, .allowed = "memory within the DMA mask",
+        .cause = CHIM_FATAL_DMA,
+    });
 }
 
 bool chimdev_dma_read(ChimdevState *s, const ChimdevAt *at, uint64_t addr,
@@ -115,9 +125,7 @@ void chimdev_gather_start(ChimdevGather *g, bool linear)
     g->linear = linear;
 }
 
-/*
- * Room for len bytes in the frame, next to what came before. NULL: too long.
- */
+/* Reserve the next len bytes of the frame. NULL: too long. */
 void *chimdev_gather_reserve(ChimdevGather *g, size_t len)
 {
     uint8_t *p = g->arena + g->used;
@@ -150,8 +158,8 @@ static bool gather_copy(ChimdevState *s, ChimdevGather *g, const ChimdevAt *at,
 }
 
 /*
- * Mapping reports no error for memory that does not exist, hence the check; it
- * may also give less than asked for, or nothing.
+ * Mapping reports no error for memory that does not exist, so check first. It
+ * may also map less than asked for, or nothing.
  */
 bool chimdev_gather_guest(ChimdevState *s, ChimdevGather *g,
                           const ChimdevAt *at, uint64_t addr, uint32_t len)

@@ -7,7 +7,7 @@
 
 #include "core/chimdev.h"
 
-/* A frame to send, put together for one call of the backend. */
+/* A frame assembled for one call of the backend. */
 struct ChimdevGather {
     struct iovec iov[CHIMDEV_MAX_IOV];
     unsigned niov;
@@ -30,7 +30,7 @@ bool chimdev_dma_ld32(ChimdevState *s, const ChimdevAt *at, uint64_t addr,
                       uint32_t *v);
 bool chimdev_dma_st32(ChimdevState *s, const ChimdevAt *at, uint64_t addr,
                       uint32_t v);
-/* The one frame that is put together at a time; it lives with the object. */
+/* Frames are assembled one at a time, in memory that lives with the object. */
 void chimdev_gather_init(ChimdevState *s);
 void chimdev_gather_fini(ChimdevState *s);
 void chimdev_gather_start(ChimdevGather *g, bool linear);

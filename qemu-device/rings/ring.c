@@ -3,8 +3,8 @@
  * ring.c - the rings: fetching, posting, indices, events.
  *
  * The only file of the device that knows phase bits, control blocks and memory
- * barriers. It knows nothing of what the entries mean, apart from the chaining
- * of a command's scatter list. Spec chapter 3.
+ * barriers. It does not interpret entries, except to chain a command's scatter
+ * list. Spec chapter 3.
  */
 
 #include "qemu/osdep.h"
@@ -18,10 +18,12 @@
 #include "trace.h"
 
 /*
- * Buffers read ahead of their use: enough for the largest frame in the
- * smallest buffers.
+ * The most buffers read ahead: enough for the largest frame in the smallest
+ * buffers.
  */
 enum { RING_LOOK = 2048 };
+
+enum { BUF_MIN = 64 };          /* RING-H7 */
 
 struct ChimdevRing {
     ChimdevState *s;
@@ -131,23 +133,31 @@ uint32_t chimdev_ring_size(const ChimdevRing *r)
     return 1u << r->log2_size;
 }
 
-/* RING-H1, RING-H2. What is published counts, not the value (RING-D8). */
+/* RING-H1, RING-H2. The value is only checked; phases count (RING-D8). */
 void chimdev_ring_doorbell(ChimdevRing *r, uint32_t value)
 {
     uint32_t size = 1u << r->log2_size;
-    ChimdevAt at = { r->id, value, CHIM_RULE_RING_H1 };
+    uint32_t off = r->to_driver ? r->index - value : value - r->index;
 
-    if (r->to_driver) {
-        at.rule = CHIM_RULE_RING_H2;
-        if (r->index - value > size) {
-            chimdev_fatal(r->s, CHIM_FATAL_DOORBELL, &at, 0);
-        }
-    } else if (value - r->index > size) {
-        chimdev_fatal(r->s, CHIM_FATAL_DOORBELL, &at, 0);
+    if (off > size) {
+        ChimdevAt at = {
+            r->id, value,
+            r->to_driver ? CHIM_RULE_RING_H2 : CHIM_RULE_RING_H1
+        };
+        uint64_t least = r->to_driver ? (uint32_t)(r->index - size) : r->index;
+
+        chimdev_fatal(r->s, r->to_driver ? CHIMDEV_WHY_RING_H2_DOORBELL :
+                                           CHIMDEV_WHY_RING_H1_DOORBELL,
+                      &(ChimdevRefused) {
+            .at = &at, .field = "doorbell",
+            .offset = CHIM_REG_DOORBELL + 4 * r->id, .found = value,
+            CHIMDEV_RANGE(least, least + size),
+            .cause = CHIM_FATAL_DOORBELL,
+        });
     }
 }
 
-/* Whether entry index is published. On true the rest of it may be read. */
+/* Whether entry index is published. If so, the rest of it may be read. */
 static ChimdevFetch published(ChimdevRing *r, uint32_t index)
 {
     ChimdevAt at = ring_at(r, index);
@@ -201,7 +211,10 @@ static ChimdevFetch fetch_sg(ChimdevRing *r, uint32_t index, ChimdevCmd *cmd,
     ChimdevFetch f = published(r, index);
 
     if (f == CHIMDEV_FETCH_EMPTY) {
-        chimdev_fatal(r->s, CHIM_FATAL_PHASE, &at, 0);
+        chimdev_fatal(r->s, CHIMDEV_WHY_RING_H3_PHASE, &(ChimdevRefused) {
+            .at = &at, CHIMDEV_IN(chim_sqe_sg, ctl),
+            .cause = CHIM_FATAL_PHASE,
+        });
         return CHIMDEV_FETCH_FATAL;
     }
     if (f != CHIMDEV_FETCH_OK || !read_entry(r, index, &sg)) {
@@ -209,7 +222,12 @@ static ChimdevFetch fetch_sg(ChimdevRing *r, uint32_t index, ChimdevCmd *cmd,
     }
     if ((le32_to_cpu(sg.ctl) & CHIM_CTL_OP_MASK) != CHIM_OP_SG) {
         at.rule = CHIM_RULE_RING_H6;
-        chimdev_fatal(r->s, CHIM_FATAL_OPCODE, &at, 0);
+        chimdev_fatal(r->s, CHIMDEV_WHY_RING_H6_SG, &(ChimdevRefused) {
+            .at = &at, CHIMDEV_IN(chim_sqe_sg, ctl),
+            .found = le32_to_cpu(sg.ctl) & CHIM_CTL_OP_MASK,
+            CHIMDEV_RANGE(CHIM_OP_SG, CHIM_OP_SG),
+            .cause = CHIM_FATAL_OPCODE,
+        });
         return CHIMDEV_FETCH_FATAL;
     }
     add_sges(cmd, sg.sge, CHIM_SG_SGES, ended);
@@ -217,8 +235,8 @@ static ChimdevFetch fetch_sg(ChimdevRing *r, uint32_t index, ChimdevCmd *cmd,
 }
 
 /*
- * Set-up commands use the scatter area of their entry in other ways (a ring's
- * addresses have no length), hence the raw entry stays available in cmd->e.
+ * Set-up commands lay out the scatter area differently (a ring's addresses
+ * have no length), so the raw entry stays available in cmd->e.
  */
 ChimdevFetch chimdev_ring_fetch(ChimdevRing *r, ChimdevCmd *cmd)
 {
@@ -243,7 +261,10 @@ ChimdevFetch chimdev_ring_fetch(ChimdevRing *r, ChimdevCmd *cmd)
     if (sgs >= size) {
         ChimdevAt at = { r->id, r->index, CHIM_RULE_RING_H3 };
 
-        chimdev_fatal(r->s, CHIM_FATAL_PHASE, &at, 0);
+        chimdev_fatal(r->s, CHIMDEV_WHY_RING_H3_LENGTH, &(ChimdevRefused) {
+            .at = &at, CHIMDEV_IN(chim_sqe, ctl), .found = 1 + sgs,
+            CHIMDEV_RANGE(1, size), .cause = CHIM_FATAL_PHASE,
+        });
         return CHIMDEV_FETCH_FATAL;
     }
     add_sges(cmd, cmd->e.sge, CHIM_SQE_SGES, &ended);
@@ -257,11 +278,30 @@ ChimdevFetch chimdev_ring_fetch(ChimdevRing *r, ChimdevCmd *cmd)
     return CHIMDEV_FETCH_OK;
 }
 
+static ChimdevFetch impossible_buffer(ChimdevRing *r, const ChimdevBuf *b)
+{
+    ChimdevAt at = { r->id, b->index, CHIM_RULE_RING_H7 };
+
+    if (b->len < BUF_MIN) {
+        chimdev_fatal(r->s, CHIMDEV_WHY_RING_H7_LENGTH, &(ChimdevRefused) {
+            .at = &at, CHIMDEV_IN(chim_buf, len), .found = b->len,
+            CHIMDEV_RANGE(BUF_MIN, UINT32_MAX),
+            .cause = CHIM_FATAL_BUFFER,
+        });
+    } else {
+        chimdev_fatal(r->s, CHIMDEV_WHY_RING_H7_WRAP, &(ChimdevRefused) {
+            .at = &at, CHIMDEV_IN(chim_buf, addr), .found = b->addr,
+            CHIMDEV_RANGE(0, UINT64_MAX - b->len),
+            .cause = CHIM_FATAL_BUFFER,
+        });
+    }
+    return CHIMDEV_FETCH_FATAL;
+}
+
 /* Read one more buffer entry ahead. RING-H7. */
 static ChimdevFetch look_further(ChimdevRing *r)
 {
     uint32_t index = r->index + r->nlook;
-    ChimdevAt at = { r->id, index, CHIM_RULE_RING_H7 };
     struct chim_buf e;
     ChimdevBuf *b;
     ChimdevFetch f;
@@ -280,9 +320,8 @@ static ChimdevFetch look_further(ChimdevRing *r)
     b->index = index;
     b->len = le32_to_cpu(e.len);
     b->addr = le64_to_cpu(e.addr);
-    if (b->len < 64 || b->addr + b->len < b->addr) {
-        chimdev_fatal(r->s, CHIM_FATAL_BUFFER, &at, 0);
-        return CHIMDEV_FETCH_FATAL;
+    if (b->len < BUF_MIN || b->addr + b->len < b->addr) {
+        return impossible_buffer(r, b);
     }
     r->nlook++;
     r->look_bytes += b->len;
@@ -326,7 +365,7 @@ ChimdevBuf chimdev_ring_take(ChimdevRing *r)
 }
 
 /*
- * RING-D5. A buffer ring sleeps on the first entry that it has not read ahead.
+ * RING-D5. A buffer ring waits for the first entry that it has not read ahead.
  */
 bool chimdev_ring_sleep(ChimdevRing *r)
 {
@@ -352,7 +391,12 @@ uint32_t chimdev_ring_consumed(ChimdevRing *r)
     if (v - r->drv_index > r->index - r->drv_index) {
         at.index = v;
         at.rule = CHIM_RULE_RING_H2;
-        chimdev_fatal(r->s, CHIM_FATAL_CQ_INDEX, &at, 0);
+        chimdev_fatal(r->s, CHIMDEV_WHY_RING_H2_INDEX, &(ChimdevRefused) {
+            .at = &at, CHIMDEV_IN(chim_ring_ctl, drv_index), .found = v,
+            CHIMDEV_RANGE(r->drv_index, (uint64_t)r->drv_index +
+                                        (uint32_t)(r->index - r->drv_index)),
+            .cause = CHIM_FATAL_CQ_INDEX,
+        });
         return r->drv_index;
     }
     r->drv_index = v;

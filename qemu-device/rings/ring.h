@@ -2,15 +2,15 @@
 /*
  * ring.h - rings as the rest of the device sees them.
  *
- * A ring is opaque: entries come out as copies and go in as copies. Phase
- * bits, event indices and barriers are ring.c's alone.
+ * A ring is opaque: entries are copied out and copied in. Only ring.c knows
+ * phase bits, event indices and barriers.
  */
 #ifndef CHIMDEV_RING_H
 #define CHIMDEV_RING_H
 
 #include "core/chimdev.h"
 
-/* A command as fetched from a ring, its scatter list gathered. */
+/* A fetched command with its whole scatter list. */
 typedef struct ChimdevCmd {
     struct chim_sqe e;
     ChimdevAt at;
@@ -46,41 +46,37 @@ void chimdev_ring_doorbell(ChimdevRing *r, uint32_t value);
 /* Rings to device: commands */
 ChimdevFetch chimdev_ring_fetch(ChimdevRing *r, ChimdevCmd *cmd);
 /*
- * Rings to device: buffers; look ahead until want bytes are known, or no more
- * are published
+ * Rings to device: buffers. Look ahead until want bytes are known, or no more
+ * are published.
  */
 uint64_t chimdev_ring_look(ChimdevRing *r, uint64_t want, unsigned *count);
 ChimdevBuf chimdev_ring_take(ChimdevRing *r);
-/* The ring cannot offer more at a time than it has been looked into. */
+/* True: the ring has been looked ahead as far as possible. */
 bool chimdev_ring_look_full(const ChimdevRing *r);
 /*
- * Ask for a doorbell. False: there is an entry already, the ring is not
- * asleep.
+ * Ask for a doorbell. False: the ring cannot sleep, an entry is there already.
  */
 bool chimdev_ring_sleep(ChimdevRing *r);
 
 /* Rings to driver */
 uint32_t chimdev_ring_room(ChimdevRing *r, uint32_t want);
 /*
- * Write an entry ahead entries behind the next one; publish goes from the last
- * to the first.
+ * Write the entry ahead places behind the next one. Write several from last to
+ * first.
  */
 void chimdev_ring_post(ChimdevRing *r, uint32_t ahead, const void *entry);
 void chimdev_ring_advance(ChimdevRing *r, uint32_t n);
 uint32_t chimdev_ring_next(const ChimdevRing *r);
-/*
- * The driver's consumer index, read from its memory, before anything that is
- * read later.
- */
+/* Read the driver's consumer index from its memory, before any later read. */
 uint32_t chimdev_ring_consumed(ChimdevRing *r);
 /*
- * Ask for a doorbell when the driver's index passes index. False: it has
- * passed it already.
+ * Ask for a doorbell when the driver's index passes index. False: it already
+ * has.
  */
 bool chimdev_ring_wake_at(ChimdevRing *r, uint32_t index);
 /*
  * No entry fits: ask for a doorbell when the driver has consumed some. False:
- * there is room now.
+ * now there is room.
  */
 bool chimdev_ring_wait_room(ChimdevRing *r);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The block list under construction, in memory that each card has for one, under
- * od->mutex. Nothing here knows what the lists mean.
+ * Builds block lists, one at a time, under od->mutex, in memory that each card has for
+ * one list. Nothing here knows what the lists mean.
  */
 #include <linux/dma-mapping.h>
 #include <linux/mm.h>
@@ -13,7 +13,7 @@
 /* One connection with all its requests and the largest window, in single pages. */
 #define LIST_LEAST	(128 * 1024)
 
-/* The longest list is what can be had in one piece; longer batches go in several. */
+/* Allocate the list memory in one piece, as long as possible; long batches take several lists. */
 int chimdrv_blocklist_memory(struct chimdrv_od *od)
 {
 	const gfp_t gfp = GFP_KERNEL | __GFP_NOWARN;
@@ -59,7 +59,7 @@ void chimdrv_blocklist_init(struct chimdrv_blocklist *bl, struct chimdrv_dev *cd
 	head->revision = cpu_to_le32(1);
 }
 
-/* The memory is zero for the next one. */
+/* Leave the memory zeroed for the next list. */
 void chimdrv_blocklist_fini(struct chimdrv_blocklist *bl)
 {
 	memset(bl->buf, 0, bl->len);
@@ -107,7 +107,7 @@ u32 chimdrv_blocklist_node(struct chimdrv_blocklist *bl, u8 role, u8 type, u32 h
 	return i;
 }
 
-/* First among the dependents of @object. */
+/* Make @node the first dependent of @object. */
 void chimdrv_blocklist_hang(struct chimdrv_blocklist *bl, u32 object, u32 node)
 {
 	chimdrv_blocklist_at(bl, node)->next = chimdrv_blocklist_at(bl, object)->dependent;

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Held segments (held.c) on their way to the target, one command per TCP segment, while
- * it owns the connection (FWD-1 .. FWD-11).
+ * Forwards held segments (held.c) to the target, one command per TCP segment, while the
+ * target owns the connection (FWD-1 .. FWD-11).
  *
- * All of it under the socket's slock; the socket may be owned by a process.
+ * Runs under the socket's slock; a process may own the socket.
  */
 #include <linux/dma-mapping.h>
 
 #include "offload/card/forward.h"
+#include "compat/segment.h"
+#include "offload/ask.h"
 #include "offload/cache.h"
 #include "offload/card/late.h"
 #include "offload/card/sq.h"
@@ -46,8 +48,8 @@ static u32 seg_size(const struct sk_buff *skb, u32 payload)
 }
 
 /*
- * Segment @off of the frame: GRO merges only what differs in nothing but sequence
- * number, PSH and FIN, so the parts can be told exactly.
+ * Copy the wire segment at @off of the frame's payload. GRO merges only segments that
+ * differ in nothing but sequence number, PSH and FIN, so they can be separated exactly.
  */
 static struct chimdrv_fwd *fwd_make(struct sk_buff *skb, u32 off, u32 len, bool last)
 {
@@ -80,7 +82,7 @@ fail:
 	return NULL;
 }
 
-/* It is in no list, and not mapped. */
+/* Free a forward that is in no list and not mapped. */
 static void fwd_discard(struct chimdrv_fwd *fwd)
 {
 	kfree_skb(fwd->skb);
@@ -131,7 +133,7 @@ static int fwd_post(struct chimdrv_conn *conn, struct chimdrv_fwd *fwd)
 	return 0;
 }
 
-/* One held frame as one or more forwards; resumes at conn->fwd.off when the ring was full. */
+/* Post a held frame as one or more forwards; resume at conn->fwd.off if the ring was full. */
 static int fwd_frame(struct chimdrv_conn *conn, struct sk_buff *skb)
 {
 	u32 payload = skb->len - ((const struct tcphdr *)skb->data)->doff * 4;
@@ -159,18 +161,23 @@ static int fwd_frame(struct chimdrv_conn *conn, struct sk_buff *skb)
 }
 
 /*
- * slock. Forward what is held, in order, as far as ring and memory go. With a card that
- * takes nothing any more it stays held: the connection goes with the card.
+ * slock. Forward held segments in order, as far as ring and memory allow. They stay held
+ * if the card has given one back, until the connection goes back as well, and if the card
+ * takes nothing any more: the connection ends with it.
  */
 void chimdrv_forward_flush(struct chimdrv_conn *conn)
 {
 	struct sk_buff *skb;
 	int err;
 
-	if (conn->state != CHIMDRV_OFFLOADED || test_bit(CHIMDRV_C_QUIET, &conn->bits) ||
-	    test_bit(CHIMDRV_C_GONE, &conn->bits))
+	if (!chimdrv_sq_takes(conn) || !skb_queue_empty(&conn->fwd.returned))
 		return;
 	while ((skb = skb_peek(&conn->fwd.hold))) {
+		if (unlikely(!chimdrv_compat_readable(skb))) {
+			/* it goes to Linux TCP, which need not read it, with the connection */
+			chimdrv_ask_upload(conn, CHIMDRV_WHY_UNREADABLE);
+			return;
+		}
 		err = fwd_frame(conn, skb);
 		if (err) {
 			if (err != -ENETDOWN && conn->fwd.n < FWD_OUTSTANDING)
@@ -183,7 +190,7 @@ void chimdrv_forward_flush(struct chimdrv_conn *conn)
 	}
 }
 
-/* Forwards of one frame may come back in any order, and between those of others. */
+/* Is the frame back? Its forwards may come back in any order, and between those of others. */
 static bool has_returned(const struct chimdrv_conn *conn, const struct sk_buff *frame)
 {
 	const struct sk_buff *skb;
@@ -196,7 +203,7 @@ static bool has_returned(const struct chimdrv_conn *conn, const struct sk_buff *
 	return false;
 }
 
-/* slock. FORWARD completed: processed, or ours again (FWD-9). */
+/* slock. A FORWARD completed: the target has processed it, or gives it back (FWD-9). */
 void chimdrv_forward_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 {
 	struct chimdrv_fwd *fwd;
@@ -214,13 +221,16 @@ void chimdrv_forward_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 				__skb_queue_tail(&conn->fwd.returned, skb_get(fwd->skb));
 		}
 		fwd_free(conn, fwd);
+		/* the card says for what reason it gives up the connection, or is late */
+		if (!conn->fwd.n && !skb_queue_empty(&conn->fwd.returned))
+			chimdrv_late_watch(conn, jiffies | 1);
 		chimdrv_forward_flush(conn);
 		return;
 	}
 	chimdrv_count(conn->cd, bad_entries);
 }
 
-/* slock. The card touches no memory of the connection any more. */
+/* slock. The card no longer touches memory of the connection: free its forwards. */
 void chimdrv_forward_drop(struct chimdrv_conn *conn)
 {
 	struct chimdrv_fwd *fwd, *next;

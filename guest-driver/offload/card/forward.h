@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Held segments to the target. */
+/* Forwarding held segments to the target. */
 #ifndef CHIMDRV_FORWARD_H
 #define CHIMDRV_FORWARD_H
 

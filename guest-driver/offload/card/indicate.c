@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Indications: received bytes that the card brings without a request, in buffers of
- * the pair's indication ring. They become frames for deliver.c as far as the socket
- * has room; the verdict tells the card of the rest.
+ * Indications: received bytes that the card delivers without a request, in buffers of
+ * the pair's indication ring. They become frames for deliver.c as far as the socket has
+ * room; a verdict tells the card how much was taken, if not all.
  *
- * All of it under the socket's slock, whoever owns the socket, in the NAPI poll of
- * the connection's pair, whose buffers they are.
+ * Under slock, whoever owns the socket, except chimdrv_indicate_nobody(). Buffers are
+ * touched only in the NAPI poll of their pair.
  */
 #include "offload/card/indicate.h"
 #include "nic/hw.h"
@@ -13,15 +13,15 @@
 #include "offload/ask.h"
 #include "offload/card/recv.h"
 #include "offload/card/sq.h"
-#include "offload/conn_types.h"
+#include "offload/conn.h"
 #include "offload/frame.h"
 #include "offload/od.h"
 #include "offload/socket/deliver.h"
 #include "offload/socket/window.h"
 
-/* Bytes of an indication that are worth copying: what fits into 2 KiB, a segment for example. */
+/* Copy an indication if it is no longer than what fits into 2 KiB, for example one segment. */
 #define COPY_BELOW	SKB_WITH_OVERHEAD(2048)
-#define BULK_AFTER	4	/* so many large ones in a row */
+#define BULK_AFTER	4	/* large indications in a row */
 
 struct ind {
 	struct chimdrv_pair *pair;
@@ -29,6 +29,8 @@ struct ind {
 	u32 count;
 	u32 size;	/* of a buffer */
 	u32 bytes;
+	u32 must;	/* bytes before it are taken, whether the socket has room or not */
+	bool final;	/* no verdict is possible: so are all, and what is not taken is lost */
 };
 
 static bool ind_parse(struct chimdrv_pair *pair, const struct chim_cqe *cqe, struct ind *ind)
@@ -38,6 +40,8 @@ static bool ind_parse(struct chimdrv_pair *pair, const struct chim_cqe *cqe, str
 	ind->count = le16_to_cpu(cqe->ind_count);
 	ind->size = chimdrv_pair_ib_size(pair);
 	ind->bytes = le32_to_cpu(cqe->bytes);
+	ind->must = le32_to_cpu(cqe->seq);
+	ind->final = false;
 	if (ind->count && ind->bytes > (ind->count - 1) * (u64)ind->size &&
 	    ind->bytes <= ind->count * (u64)ind->size)
 		return true;
@@ -51,7 +55,7 @@ static u32 ind_len(const struct ind *ind, u32 i)
 	return i + 1 < ind->count ? ind->size : ind->bytes - (ind->count - 1) * ind->size;
 }
 
-/* Nobody takes it: the buffers go back to the ring. */
+/* No connection takes it: put its buffers back into the ring. */
 void chimdrv_indicate_nobody(struct chimdrv_pair *pair, const struct chim_cqe *cqe)
 {
 	struct ind ind;
@@ -63,7 +67,7 @@ void chimdrv_indicate_nobody(struct chimdrv_pair *pair, const struct chim_cqe *c
 		chimdrv_pair_ib_put_back(pair, ind.first + i);
 }
 
-/* One small buffer, copied. */
+/* Copy one small buffer. */
 static struct sk_buff *ind_copy(const struct ind *ind)
 {
 	struct sk_buff *skb = alloc_skb(ind->bytes, GFP_ATOMIC | __GFP_NOWARN);
@@ -83,21 +87,39 @@ static struct sk_buff *ind_copy(const struct ind *ind)
 }
 
 /*
- * Buffers of an indication into frames, as long as the socket has room; those that
- * begin before @must in any case. Returns the bytes taken; buffers not taken are
- * still in the ring.
+ * May the buffer at @seq be taken? With it the indication's bytes are @bytes; those before
+ * it are in frames of @used.
  */
-static u32 ind_take(struct chimdrv_conn *conn, const struct ind *ind, u32 seq, u32 must,
-		    u32 *done)
+static bool ind_may(const struct chimdrv_conn *conn, const struct ind *ind, u32 seq, u32 bytes,
+		    u32 used)
+{
+	return ind->final || before(seq, ind->must) || chimdrv_window_has_room(conn, bytes, used);
+}
+
+/* A frame for received bytes; the spare one only if there is no other way. */
+static struct sk_buff *ind_frame(struct chimdrv_conn *conn, const struct ind *ind)
+{
+	struct sk_buff *skb = chimdrv_frame(GFP_ATOMIC);
+
+	if (!skb && ind->final)
+		swap(skb, conn->rcv.spare);
+	return skb;
+}
+
+/*
+ * Move buffers of an indication into frames as long as they may be taken and there is
+ * memory. Returns the bytes taken, and in *done the buffers; the others are still in the
+ * ring.
+ */
+static u32 ind_take(struct chimdrv_conn *conn, const struct ind *ind, u32 seq, u32 *done)
 {
 	u32 taken = 0, i, len, used = 0, first = seq;
 	struct sk_buff *skb = NULL;
 	struct page *page;
-	bool force;
 
 	*done = 0;
 	if (ind->count == 1 && ind->bytes <= COPY_BELOW) {
-		if (!before(seq, must) && !chimdrv_window_has_room(conn, ind->bytes, 0))
+		if (!ind_may(conn, ind, seq, ind->bytes, 0))
 			return 0;
 		skb = ind_copy(ind);
 		if (skb) {
@@ -109,18 +131,12 @@ static u32 ind_take(struct chimdrv_conn *conn, const struct ind *ind, u32 seq, u
 	skb = NULL;
 	for (i = 0; i < ind->count; i++) {
 		len = ind_len(ind, i);
-		force = before(first + taken, must);
-		if (!force && !chimdrv_window_has_room(conn, taken + len, used))
+		if (!ind_may(conn, ind, first + taken, taken + len, used))
 			break;
-		if (!skb) {
-			skb = chimdrv_frame(GFP_ATOMIC);
-			if (!skb && force) {
-				skb = conn->rcv.spare;
-				conn->rcv.spare = NULL;
-			}
-			if (!skb)
-				break;
-		}
+		if (!skb)
+			skb = ind_frame(conn, ind);
+		if (!skb)
+			break;
 		page = chimdrv_pair_ib_take(ind->pair, ind->first + i, len);
 		if (!page)
 			break;
@@ -163,9 +179,9 @@ static void ind_refused(struct chimdrv_conn *conn, u32 bytes, u32 taken)
 }
 
 /*
- * Whether the card counts the last indication as accepted is known with the next
- * one, or at the upload: what the consumer index had not passed in time comes
- * back as BufferedData (OP-D12), and is neither accepted nor lost.
+ * The next indication, or the upload, shows whether the card counts the last one as
+ * accepted: what the consumer index had not passed in time comes back as BufferedData
+ * (OP-D12), neither accepted nor lost.
  */
 void chimdrv_indicate_settle(struct chimdrv_conn *conn, u32 kept)
 {
@@ -190,9 +206,9 @@ static void ind_taken(struct chimdrv_conn *conn, u32 seq, u32 bytes)
 }
 
 /*
- * Requests in nonpush mode are on their way for these very bytes. Taken now, the
- * requests would wait for as many newer ones, which may never come; refused, the
- * bytes fill them. False: the verdict found no room.
+ * Nonpush requests are posted for these very bytes. If the bytes were taken now, the
+ * requests would wait for as many newer ones, which may never come; if refused, the
+ * bytes fill them. False: there was no room for the verdict.
  */
 static bool ind_leave(struct chimdrv_conn *conn, const struct ind *ind, u32 number)
 {
@@ -209,9 +225,9 @@ static bool ind_leave(struct chimdrv_conn *conn, const struct ind *ind, u32 numb
 }
 
 /*
- * INDICATE. Decided here and now, whoever owns the socket, because the verdict
- * must stand in the ring before the consumer index passes the entry (RING-H8).
- * Behind a FENCE nothing may be posted: everything is taken (OP-H5).
+ * INDICATE. Decide at once, whoever owns the socket: the verdict must be in the ring
+ * before the consumer index passes the entry (RING-H8). Behind a FENCE nothing may be
+ * posted, so everything is taken (OP-H5).
  */
 void chimdrv_indicate_take(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 {
@@ -219,7 +235,6 @@ void chimdrv_indicate_take(struct chimdrv_conn *conn, const struct chim_cqe *cqe
 	bool fenced = conn->state == CHIMDRV_TERMINATING, refused = false;
 	struct ind ind;
 	bool claimed = !fenced && chimdrv_recv_claims(conn);
-	u32 must = seq;
 
 	if (!ind_parse(conn->pair, cqe, &ind))
 		return;
@@ -233,11 +248,10 @@ void chimdrv_indicate_take(struct chimdrv_conn *conn, const struct chim_cqe *cqe
 	if (claimed && ind_leave(conn, &ind, le32_to_cpu(cqe->info)))
 		return;
 	/* what replaces bytes of the socket needs no room; behind the FENCE nothing is refused */
-	if (fenced)
-		must = seq + ind.bytes;
-	else if (conn->rcv.buffered)
-		must = conn->rcv.buffered_end;
-	taken = ind_take(conn, &ind, seq, must, &done);
+	ind.final = fenced;
+	if (conn->rcv.buffered)
+		ind.must = conn->rcv.buffered_end;
+	taken = ind_take(conn, &ind, seq, &done);
 	if (taken < ind.bytes && !fenced &&
 	    chimdrv_sq_verdict(conn, le32_to_cpu(cqe->info), taken)) {
 		/* no room for the verdict: then it is taken, whatever the memory says */
@@ -247,7 +261,8 @@ void chimdrv_indicate_take(struct chimdrv_conn *conn, const struct chim_cqe *cqe
 		rest.first += done;
 		rest.count -= done;
 		rest.bytes -= taken;
-		taken += ind_take(conn, &rest, seq + taken, seq + ind.bytes, &more);
+		rest.final = true;
+		taken += ind_take(conn, &rest, seq + taken, &more);
 		done += more;
 		if (taken < ind.bytes)
 			set_bit(CHIMDRV_C_LOST, &conn->bits);
@@ -257,6 +272,8 @@ void chimdrv_indicate_take(struct chimdrv_conn *conn, const struct chim_cqe *cqe
 		else
 			refused = true;
 	}
+	if (!conn->rcv.spare)
+		chimdrv_conn_want_spare(conn);
 	for (i = done; i < ind.count; i++)
 		chimdrv_pair_ib_put_back(conn->pair, ind.first + i);
 	chimdrv_deliver_seq_advance(conn, seq + taken);

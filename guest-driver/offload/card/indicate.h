@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Received bytes without a request. */
+/* Bytes received without a receive request. */
 #ifndef CHIMDRV_INDICATE_H
 #define CHIMDRV_INDICATE_H
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the card owes a connection that it has, and when it is overdue: the answer to
- * each FORWARD, which depends on nothing but the card. Such a connection goes back;
- * the TERMINATE tells what has become of its bytes. A SEND or a RECV waits for the
- * peer, and has no time.
+ * Watches for overdue answers. The card must answer each FORWARD, which depends on
+ * nothing but the card, and if it gives one back it must say what for. If that is late
+ * the connection is uploaded, and the TERMINATE tells what became of its bytes. SEND and
+ * RECV have no deadline, because they wait for the peer.
  *
- * The work runs each second while an answer is due. fwd.since is written under slock,
- * and read here without: a second more or less does not matter.
+ * The work runs each second while an answer is due. It reads fwd.since, which is
+ * written under slock, without a lock: a second more or less does not matter.
  */
 #include "offload/card/late.h"
 #include "offload/ask.h"
@@ -21,11 +21,10 @@ void chimdrv_late_watch(struct chimdrv_conn *conn, unsigned long since)
 	struct chimdrv_od *od = chimdrv_od(conn->cd);
 
 	WRITE_ONCE(conn->fwd.since, since);
-	if (!delayed_work_pending(&od->late_work))
-		queue_delayed_work(od->wq, &od->late_work, LATE_TICK);
+	queue_delayed_work(od->wq, &od->late_work, LATE_TICK);
 }
 
-/* One that is overdue, with a reference; *due: there are others to look at again. */
+/* Find an overdue connection, with a reference. *due: answers are still due, look again. */
 static struct chimdrv_conn *overdue(struct chimdrv_od *od, bool *due)
 {
 	struct chimdrv_conn *conn, *found = NULL;
@@ -35,7 +34,8 @@ static struct chimdrv_conn *overdue(struct chimdrv_od *od, bool *due)
 	spin_lock_bh(&od->lock);
 	list_for_each_entry(conn, &od->conns, all) {
 		since = READ_ONCE(conn->fwd.since);
-		if (!since || test_bit(CHIMDRV_C_UPLOAD, &conn->bits))
+		if (!since || test_bit(CHIMDRV_C_UPLOAD, &conn->bits) ||
+		    test_bit(CHIMDRV_C_GONE, &conn->bits))
 			continue;
 		*due = true;
 		if (time_after(jiffies, since + msecs_to_jiffies(CHIMDRV_LATE_MS)) &&
@@ -57,7 +57,7 @@ static void late_work(struct work_struct *work)
 	/* each one found has its upload asked for, so this ends */
 	while ((conn = overdue(od, &due))) {
 		dev_warn_ratelimited(od->cd->dev,
-			"no answer to a FORWARD within %u ms: the connection is taken back\n",
+			"no end of a FORWARD within %u ms: the connection is taken back\n",
 			CHIMDRV_LATE_MS);
 		chimdrv_count(od->cd, late_markers);
 		chimdrv_ask_upload(conn, CHIMDRV_WHY_LATE);

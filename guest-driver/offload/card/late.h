@@ -6,7 +6,7 @@
 struct chimdrv_conn;
 struct chimdrv_od;
 
-#define CHIMDRV_LATE_MS		8000	/* what the card owes a connection is late after that */
+#define CHIMDRV_LATE_MS		8000	/* the card's answer is late after that */
 
 void chimdrv_late_watch(struct chimdrv_conn *conn, unsigned long since);	/* slock */
 void chimdrv_late_work_init(struct chimdrv_od *od);

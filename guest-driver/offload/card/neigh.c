@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Neighbor and path objects of a card, counted by their dependents (TRE-23): found
- * or made for a socket, their nodes in INITIATE lists, and their end. What changes
- * them from outside is in neigh_watch.c.
+ * Neighbor and path objects of a card, counted by their dependents (TRE-23): finds or
+ * creates them for a socket, puts their nodes into INITIATE lists, and terminates them.
+ * neigh_watch.c handles changes from outside.
  *
- * Objects live under od->mutex. An object without dependents is terminated at the
- * next occasion, so that a card is not filled by peers that are long gone.
+ * od->mutex protects the objects. One without dependents is terminated soon, so that
+ * peers that are long gone do not fill the card.
  */
 #include <linux/if_vlan.h>
 #include <net/neighbour.h>
@@ -29,7 +29,7 @@ static u16 vlan_of(struct dst_entry *dst)
 	return is_vlan_dev(dst->dev) ? vlan_dev_vlan_id(dst->dev) : 0;
 }
 
-/* A valid neighbor, or a push to resolve it and nothing for now. */
+/* Return a valid neighbor, or have it resolved and return NULL for now. */
 static struct neighbour *resolve(struct dst_entry *dst, const void *daddr, u8 *mac)
 {
 	struct neighbour *n = dst_neigh_lookup(dst, daddr);
@@ -81,7 +81,7 @@ static struct dst_entry *route_of(struct chimdrv_od *od, struct sock *sk,
 	struct chimdrv_dev *cd = NULL;
 
 	*why = CHIMDRV_NO_ROUTE;
-	if (inet_csk(sk)->icsk_af_ops->rebuild_header(sk))
+	if (chimdrv_route_renew(sk))
 		return NULL;
 	*why = chimdrv_route_card(sk, &cd);
 	if (!*why && cd != od->cd)
@@ -232,7 +232,7 @@ u32 chimdrv_path_node(struct chimdrv_od *od, struct chimdrv_path *p,
 	return p->bl_node;
 }
 
-/* Only a new object can be refused; a linker says no more than its dependents. */
+/* Only a new object can be refused; the status of a linker only reflects its dependents. */
 static u32 result_handle(struct chimdrv_blocklist *bl, u32 node, u32 old, u32 *refused)
 {
 	const struct chim_node *n = chimdrv_blocklist_at(bl, node);
@@ -247,13 +247,13 @@ static u32 result_handle(struct chimdrv_blocklist *bl, u32 node, u32 old, u32 *r
 	return 0;
 }
 
-/* od->mutex. What kept the last list's connections on this path out; 0: not the path (TRE-17) */
+/* od->mutex. The status with which the last list refused path or neighbor, or 0 (TRE-17). */
 u32 chimdrv_path_refused(const struct chimdrv_path *path)
 {
 	return path->neigh->refused ?: path->refused;
 }
 
-/* The list was processed, or (@bl NULL) never reached the card. */
+/* Take the results of a list, or forget one (@bl NULL) that never reached the card. */
 void chimdrv_path_results(struct chimdrv_od *od, struct chimdrv_blocklist *bl)
 {
 	struct chimdrv_neigh *ng;
@@ -273,13 +273,17 @@ void chimdrv_path_results(struct chimdrv_od *od, struct chimdrv_blocklist *bl)
 
 /* --------------------------------------------------------------------- end of an object */
 
-/* TERMINATE of one idle object; paths and neighbors need no fence. */
-static int object_terminate(struct chimdrv_od *od, u32 handle, u8 type, u32 len, u64 cookie)
+/*
+ * TERMINATE of one idle object; paths and neighbors need no fence. False: the card still
+ * has it.
+ */
+static bool object_terminate(struct chimdrv_od *od, u32 handle, u8 type, u32 len, u64 cookie)
 {
 	struct chimdrv_admin_cmd cmd = { };
 	struct chim_state_hdr *hdr;
 	struct chimdrv_blocklist bl;
 	struct chim_node *n;
+	u32 status = 0;
 	int err, off;
 
 	chimdrv_blocklist_init(&bl, od->cd, 1);
@@ -292,11 +296,12 @@ static int object_terminate(struct chimdrv_od *od, u32 handle, u8 type, u32 len,
 		n->state_off = cpu_to_le32(off);
 		n->state_len = cpu_to_le32(len);
 		err = chimdrv_stateop_exec(od->cd, CHIM_OP_TERMINATE, &bl, 0, 0, &cmd);
+		status = le32_to_cpu(n->status);
 	} else {
 		err = off;
 	}
 	chimdrv_blocklist_fini(&bl);
-	return err;
+	return !err && (status == CHIM_ST_SUCCESS || status == CHIM_ST_INVALID_HANDLE);
 }
 
 static void path_free(struct chimdrv_path *p)
@@ -309,11 +314,12 @@ static void path_free(struct chimdrv_path *p)
 static void neigh_free(struct chimdrv_neigh *ng)
 {
 	list_del(&ng->node);
-	neigh_release(ng->n);
+	if (ng->n)
+		neigh_release(ng->n);
 	chimdrv_cache_free(CHIMDRV_CACHE_NEIGH, ng);
 }
 
-/* od->mutex. Some object may have lost its last dependent; see to it in a while. */
+/* od->mutex. An object may have lost its last dependent: look for such in a while. */
 void chimdrv_neigh_idle_soon(struct chimdrv_od *od)
 {
 	chimdrv_path_results(od, NULL);
@@ -321,11 +327,49 @@ void chimdrv_neigh_idle_soon(struct chimdrv_od *od)
 	queue_delayed_work(od->wq, &od->neigh_work, msecs_to_jiffies(IDLE_MS));
 }
 
-/* od->mutex. Terminate what has no dependents (TRM-3). */
-void chimdrv_neigh_idle(struct chimdrv_od *od)
+static bool path_terminate(struct chimdrv_od *od, const struct chimdrv_path *p)
+{
+	return !p->handle ||
+	       object_terminate(od, p->handle,
+				p->ipv6 ? CHIM_PATH6_DELEGATED : CHIM_PATH4_DELEGATED,
+				sizeof(struct chim_path_delegated), 0);
+}
+
+static bool neigh_terminate(struct chimdrv_od *od, const struct chimdrv_neigh *ng)
+{
+	return !ng->handle ||
+	       object_terminate(od, ng->handle, CHIM_NEIGHBOR_DELEGATED,
+				sizeof(struct chim_neighbor_delegated), ng->cookie);
+}
+
+/*
+ * The card keeps a neighbor that no connection of Linux needs. The kernel's goes if none
+ * can need it again, because the removal of its device waits for it.
+ */
+static void neigh_kept(struct chimdrv_od *od, struct chimdrv_neigh *ng, bool down)
+{
+	const struct chimdrv_path *p;
+
+	if (!ng->n || !(down || READ_ONCE(ng->n->dead)))
+		return;
+	list_for_each_entry(p, &od->paths, node)
+		if (p->neigh == ng && p->conns > p->abandoned)
+			return;
+	ng->failed = true;
+	neigh_release(ng->n);
+	ng->n = NULL;
+}
+
+/*
+ * od->mutex. Terminate objects without dependents (TRM-3). One that the card does not let
+ * go stays, for a next connection or another try in a while. @down: the interface is not
+ * up, and no connection can go over.
+ */
+void chimdrv_neigh_idle(struct chimdrv_od *od, bool down)
 {
 	struct chimdrv_neigh *ng, *ng2;
 	struct chimdrv_path *p, *p2;
+	bool all = true;
 
 	chimdrv_path_results(od, NULL);
 	if (!chimdrv_dev_alive(od->cd))
@@ -333,23 +377,25 @@ void chimdrv_neigh_idle(struct chimdrv_od *od)
 	list_for_each_entry_safe(p, p2, &od->paths, node) {
 		if (p->conns)
 			continue;
-		if (p->handle)
-			object_terminate(od, p->handle,
-					 p->ipv6 ? CHIM_PATH6_DELEGATED : CHIM_PATH4_DELEGATED,
-					 sizeof(struct chim_path_delegated), 0);
-		path_free(p);
+		if (path_terminate(od, p))
+			path_free(p);
+		else
+			all = false;
 	}
 	list_for_each_entry_safe(ng, ng2, &od->neighs, node) {
-		if (ng->paths)
+		if (!ng->paths && neigh_terminate(od, ng)) {
+			neigh_free(ng);
 			continue;
-		if (ng->handle)
-			object_terminate(od, ng->handle, CHIM_NEIGHBOR_DELEGATED,
-					 sizeof(struct chim_neighbor_delegated), ng->cookie);
-		neigh_free(ng);
+		}
+		neigh_kept(od, ng, down);
+		if (!ng->paths)
+			all = false;
 	}
+	if (!all)
+		chimdrv_neigh_idle_soon(od);
 }
 
-/* od->mutex. A reset has taken all objects away; a connection may wait for its socket's owner. */
+/* od->mutex. A reset removed all objects; connections that wait for an owner lose their path. */
 void chimdrv_neigh_forget(struct chimdrv_od *od)
 {
 	struct chimdrv_neigh *ng, *ng2;

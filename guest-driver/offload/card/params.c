@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The card's TCP parameters (PRM-1 to PRM-9), which are those of the network namespace
- * that the card is in: SET_PARAMS when the card goes up, and again, before the first
- * connection of a card that has none, when a sysctl has changed meanwhile (ADR 12).
+ * Tells the card its TCP parameters (PRM-1 to PRM-9), those of its network namespace:
+ * by SET_PARAMS when the card goes up, and again, before the first connection of a card
+ * that has none, if a sysctl has changed meanwhile (ADR 12).
  *
  * od->mutex held.
  */
@@ -24,7 +24,7 @@ static u32 reachable_ms(const struct neigh_parms *parms)
 	return jiffies_to_msecs(NEIGH_VAR(parms, BASE_REACHABLE_TIME));
 }
 
-/* The shorter of both families' times: the card has one for all of its neighbors. */
+/* The shorter of the IPv4 and IPv6 times: the card has one for all of its neighbors. */
 static u32 stale_ticks(const struct net_device *dev)
 {
 	struct in_device *in4;
@@ -60,7 +60,7 @@ static struct chim_params wanted(const struct chimdrv_dev *cd)
 	};
 }
 
-/* While one is there the card takes no parameters (OP-D24). */
+/* While it has a connection, the card takes no parameters (OP-D24). */
 static bool card_has_connections(struct chimdrv_od *od)
 {
 	struct chimdrv_conn *conn;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The probe: what becomes of a segment between the socket and the wire. The target puts
- * segments on the wire as the socket would write them; address translation, rewriting
- * rules, traffic control or another device may make something else of them, or nothing.
- * No list of such things is complete, so before a connection goes over a bare ACK is
- * sent the kernel's way, and looked at and swallowed where it comes to the card.
+ * The probe shows what happens to a segment between the socket and the wire. The target
+ * puts segments on the wire as the socket would write them; address translation, rewriting
+ * rules, traffic control or another device might change or drop them. No list of such
+ * things is complete. So before an offload a bare ACK is sent the kernel's way, inspected
+ * where it reaches the card, and swallowed.
  *
- * One at a time for a connection, while its socket is owned and od->mutex is held; the
- * sender waits for it. The frame is looked at under the netdev's tx queue lock.
+ * A connection has one probe at a time, while its socket is owned and od->mutex is held;
+ * the sender waits for it. The frame is inspected under the netdev's tx queue lock.
  */
 #include <linux/if_vlan.h>
 #include <linux/module.h>
@@ -15,6 +15,7 @@
 #include <net/ipv6.h>
 
 #include "offload/card/probe.h"
+#include "compat/segment.h"
 #include "offload/card/neigh.h"
 #include "offload/conn_types.h"
 #include "offload/family.h"
@@ -27,7 +28,7 @@
 
 /* ----------------------------------------------------------------------------- on its way */
 
-/* The destructor of each: dropped on the way, or swallowed at the card. */
+/* Destructor of a probe, which was dropped on the way or swallowed at the card. */
 void chimdrv_probe_free(struct sk_buff *skb)
 {
 	sock_wfree(skb);
@@ -56,11 +57,11 @@ static void build(struct chimdrv_conn *conn, struct sk_buff *skb)
 	th->ack = 1;
 	th->window = htons(min(tp->rcv_wnd >> tp->rx_opt.rcv_wscale, 65535u));
 	skb->ip_summed = CHECKSUM_PARTIAL;
-	inet_csk(sk)->icsk_af_ops->send_check(sk, skb);
+	chimdrv_compat_send_check(sk, skb);
 	conn->probe.segment = *th;
 }
 
-/* What the target would write around it. The card's end of the way reads only this. */
+/* What the target would write around the segment, to compare with at the card. */
 static void expect(struct chimdrv_conn *conn)
 {
 	struct dst_entry *dst = conn->route.dst;
@@ -74,8 +75,8 @@ static void expect(struct chimdrv_conn *conn)
 }
 
 /*
- * Socket owned, HOLDING, on its path, nothing of it under way: does a segment come to
- * the card as the socket has written it? drained() waits for it to be freed, until @end.
+ * Socket owned, HOLDING, path set, nothing of it under way. Does a segment reach the
+ * card as the socket wrote it? drained() waits until @end for the probe to be freed.
  */
 enum chimdrv_refusal chimdrv_probe(struct chimdrv_conn *conn, unsigned long end,
 				   bool (*drained)(struct sock *sk, unsigned long end))
@@ -145,7 +146,7 @@ static bool same_packet6(const struct chimdrv_conn *conn, const struct sk_buff *
 #endif
 }
 
-/* Hardware addresses, and the one tag with its priority or none. */
+/* Compare the hardware addresses, and the only VLAN tag with its priority, or its absence. */
 static bool same_frame(const struct chimdrv_conn *conn, const struct sk_buff *skb,
 		       const struct net_device *netdev)
 {
@@ -171,7 +172,7 @@ static bool same_frame(const struct chimdrv_conn *conn, const struct sk_buff *sk
 	return proto == htons(ETH_P_IP) && same_packet4(conn, skb, off);
 }
 
-/* TX lock. The caller frees it, and the card never hears of it. */
+/* TX lock. Judge a probe that has reached the card. The caller frees it; the card never sees it. */
 void chimdrv_probe_take(const struct sk_buff *skb, const struct net_device *netdev)
 {
 	enum chimdrv_refusal why;
@@ -183,8 +184,10 @@ void chimdrv_probe_take(const struct sk_buff *skb, const struct net_device *netd
 		why = chimdrv_conntrack_look(skb);
 		if (!why && (conn->cd->net->netdev != netdev || !same_frame(conn, skb, netdev)))
 			why = CHIMDRV_NO_REWRITTEN;
-		if (!why)
+		if (!why) {
 			chimdrv_conntrack_liberal(skb);
+			chimdrv_conntrack_keep(conn, skb);
+		}
 		WRITE_ONCE(conn->probe.verdict, why);
 	}
 	rcu_read_unlock();

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Receive requests: page buffers that the card fills, when they are posted (for
- * BufferedData, after a refusal, in bulk), and their completions as frames for
- * deliver.c. What comes without a request is in indicate.c.
+ * Receive requests: allocates page buffers for the card to fill, posts them (for BufferedData,
+ * after a refusal, in bulk), and turns completions into frames for deliver.c. indicate.c
+ * handles what comes without a request.
  *
- * All of it under the socket's slock, whoever owns the socket: the socket's queues
- * are not touched.
+ * Under slock, whoever owns the socket. Only chimdrv_collapse() touches the socket's queues.
  */
 #include <linux/dma-mapping.h>
 
 #include "offload/card/recv.h"
-#include "compat.h"
+#include "compat/pagepool.h"
 #include "nic/hw.h"
 #include "nic/pair.h"
 #include "offload/ask.h"
@@ -24,13 +23,13 @@
 #include "offload/socket/deliver.h"
 #include "offload/socket/window.h"
 
-#define RECV_COPY	4096	/* bytes of a request that are worth copying */
+#define RECV_COPY	4096	/* copy completions up to this size */
 #define BULK_RECVS	2	/* requests kept posted in bulk */
 #define BUFFERED_RECVS	2	/* requests posted for BufferedData; the rest is indicated */
 
 /* ------------------------------------------------------------------------------- memory */
 
-/* Pages of the usual order are the pair's pool's; they know it, even if the pair has stopped. */
+/* Pages of the usual order return to the pair's page pool, even if the pair has stopped. */
 static void recv_page_put(struct chimdrv_recv *recv, struct page *page)
 {
 	if (recv->order == CHIMDRV_RECV_ORDER)
@@ -59,7 +58,7 @@ static void recv_free(struct chimdrv_conn *conn, struct chimdrv_recv *recv)
 	chimdrv_cache_free(CHIMDRV_CACHE_RECV, recv);
 }
 
-/* Buffers for @len bytes, or less if memory is short; @len 0 only re-arms. */
+/* Make a request for @len bytes, or less if memory is short; @len 0 only re-arms. */
 static struct chimdrv_recv *recv_make(struct chimdrv_conn *conn, u32 len)
 {
 	struct chimdrv_recv *recv = chimdrv_cache_alloc(CHIMDRV_CACHE_RECV,
@@ -147,8 +146,8 @@ bool chimdrv_recv_claims(const struct chimdrv_conn *conn)
 }
 
 /*
- * BufferedData takes the place of bytes that the socket has, so no room is needed.
- * A few requests that it fills, in nonpush mode; the rest is indicated.
+ * BufferedData replaces bytes that the socket has, so no room is needed. Post a few
+ * nonpush requests for it to fill; the rest is indicated.
  */
 static void post_for_buffered(struct chimdrv_conn *conn)
 {
@@ -164,30 +163,34 @@ static void post_for_buffered(struct chimdrv_conn *conn)
 }
 
 /*
- * After a refusal: is there room again that is worth a request? Nothing has come since,
- * so that collapsing once is enough; it needs the socket's queues.
+ * After a refusal: is there enough room again for a request? Nothing has come since, so
+ * collapsing once is enough, if there was the memory; it needs the socket's queues.
  */
 static bool room_again(struct chimdrv_conn *conn)
 {
+	int freed;
+
 	if (chimdrv_window_has_half(conn) || chimdrv_window_gave_way(conn) ||
 	    chimdrv_window_limit(conn) / 8 > conn->rcv.refused_limit / 7)
 		return true;
 	if (!conn->rcv.collapse_tried && (conn->releasing || !sock_owned_by_user(conn->sk))) {
-		conn->rcv.collapse_tried = true;
-		conn->rcv.collapse_helped = chimdrv_collapse(conn, false);
+		freed = chimdrv_collapse(conn, false);
+		conn->rcv.collapse_tried = freed >= 0;
+		conn->rcv.collapse_helped = freed > 0;
+		if (freed < 0)
+			chimdrv_sq_pend(conn);
 	}
 	return conn->rcv.collapse_helped;
 }
 
 /*
- * Any time room may have appeared. After a refusal, once half of the buffer is free, or
- * more than was by collapsing: a zero-byte request, so that the card indicates again. In
- * bulk: a few requests always.
+ * Whenever room may have appeared. For BufferedData: requests for it to fill. After a
+ * refusal: once there is room_again(), a zero-byte request, so that the card indicates
+ * again. In bulk: keep a few requests posted.
  */
 void chimdrv_recv_post(struct chimdrv_conn *conn)
 {
-	if (conn->state != CHIMDRV_OFFLOADED || test_bit(CHIMDRV_C_QUIET, &conn->bits) ||
-	    test_bit(CHIMDRV_C_GONE, &conn->bits))
+	if (!chimdrv_sq_takes(conn))
 		return;
 	if (conn->rcv.buffered) {
 		post_for_buffered(conn);
@@ -211,7 +214,7 @@ void chimdrv_recv_post(struct chimdrv_conn *conn)
 
 /* -------------------------------------------------------------------------- completions */
 
-/* The bytes of a completed request as a frame; few are copied so that pages are not wasted. */
+/* Turn a completed request into a frame. Few bytes are copied, so as not to waste pages. */
 static struct sk_buff *recv_to_skb(struct chimdrv_conn *conn, struct chimdrv_recv *recv, u32 bytes)
 {
 	struct sk_buff *skb = recv->skb, *small;
@@ -291,6 +294,8 @@ void chimdrv_recv_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 	if (bytes)
 		recv_bytes(conn, recv, cqe, bytes);
 	recv_free(conn, recv);
+	if (status != CHIM_ST_SUCCESS)		/* more of the kind would come back too */
+		clear_bit(CHIMDRV_C_BULK, &conn->bits);
 	if (status != CHIM_ST_SUCCESS && status != CHIM_ST_UPLOAD_IN_PROGRESS &&
 	    status != CHIM_ST_REQUEST_ABORTED && status != CHIM_ST_INVALID_STATE)
 		chimdrv_ask_upload(conn, CHIMDRV_WHY_CARD);

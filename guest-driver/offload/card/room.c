@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Rooms: page buffers for BufferedData, in either direction, that a state operation names
- * and the card reads or fills. Process context; a room is its maker's alone.
+ * Rooms: page buffers for BufferedData, in either direction, that a state operation
+ * names and the card reads or fills. Process context; only its maker uses a room.
  */
 #include <linux/dma-mapping.h>
 #include <linux/mm.h>
@@ -42,8 +42,8 @@ static int room_add(struct chimdrv_room *room, unsigned int order, bool must)
 }
 
 /*
- * Page buffers of @len bytes in all, or a little more, mapped. May sleep; others are
- * not killed for the sake of one that need not be had.
+ * Allocate and map page buffers of @len bytes in all, or a little more. May sleep;
+ * without @must, no process is killed for the memory.
  */
 struct chimdrv_room *chimdrv_room_create(struct device *dev, u32 len,
 					 enum dma_data_direction dir, bool must)
@@ -71,7 +71,7 @@ struct chimdrv_room *chimdrv_room_create(struct device *dev, u32 len,
 	return room;
 }
 
-/* Memory that is still in the room goes; what was taken out by clearing page stays. */
+/* Free the memory that is still in the room; a chunk whose page is cleared has been taken out. */
 void chimdrv_room_destroy(struct chimdrv_room *room)
 {
 	unsigned int i;
@@ -87,7 +87,7 @@ void chimdrv_room_destroy(struct chimdrv_room *room)
 	kvfree(room);
 }
 
-/* Scatter elements of the first @len bytes; @sge has room for room->count. Returns how many. */
+/* Fill scatter elements for the first @len bytes; @sge has room->count. Returns how many. */
 u32 chimdrv_room_sges(const struct chimdrv_room *room, struct chim_sge *sge, u32 len)
 {
 	u32 i, part;
@@ -101,7 +101,7 @@ u32 chimdrv_room_sges(const struct chimdrv_room *room, struct chim_sge *sge, u32
 	return i;
 }
 
-/* Copy @len bytes of a frame, from @off of it, to @at of the room. */
+/* Copy @len bytes at @off of a frame to @at of the room. */
 int chimdrv_room_write(struct chimdrv_room *room, u32 at, const struct sk_buff *skb, u32 off,
 		       u32 len)
 {
@@ -126,8 +126,8 @@ int chimdrv_room_write(struct chimdrv_room *room, u32 at, const struct sk_buff *
 }
 
 /*
- * The last bytes into pages of their own, if these can be had: a frame is charged for
- * all of its memory, and what the socket has offered the peer may rest on the difference.
+ * Copy the last bytes to pages of their own, if these can be had: a frame is charged
+ * for all of its memory, and the window offered to the peer may rest on the difference.
  */
 static bool room_copy_tail(const struct chimdrv_chunk *c, u32 part, struct sk_buff *skb)
 {
@@ -155,9 +155,9 @@ free:
 }
 
 /*
- * The first @len bytes as frames behind one another on @list, with sequence
- * numbers from @seq on. The memory moves into the frames, save what the last one leaves
- * unused. Their heads must be had: the peer has been told that the bytes have arrived.
+ * Queue the first @len bytes on @list as successive frames, with sequence numbers from @seq
+ * on. The memory moves into the frames, except what the last one leaves unused. Allocating
+ * their heads must not fail: the peer has been told that the bytes have arrived.
  */
 int chimdrv_room_to_skbs(struct chimdrv_room *room, u32 len, u32 seq, struct sk_buff_head *list)
 {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What programs write, to the card: requests for byte ranges of the write queue (write.c)
- * posted, completed and given up, and those that an offload hands over unacknowledged.
+ * Gives the card what programs write: posts, completes and drops requests for byte ranges of
+ * the write queue (write.c), and builds the chain of requests that an offload hands over.
  *
- * All of it under the socket's slock. Who posts has the socket's queues: nobody owns the
- * socket, or release_cb of the owner calls.
+ * Runs under the socket's slock; the chain is built with the socket owned. Posting needs the
+ * socket's queues: nobody owns the socket, or its owner is in release_cb.
  */
 #include <linux/dma-mapping.h>
 
@@ -25,9 +25,9 @@
 /* ----------------------------------------------------------------------------- requests */
 
 /*
- * What the target may do with the end of a request: push it, if the program's data
- * ends there; wait for more, if a request that follows is certain to come. @room:
- * requests that may be posted at once. Else it goes as it is.
+ * What the target may do at the end of a request: push it, if the program's data ends
+ * there; wait for more, if another request is certain to follow; else neither. @room:
+ * requests that may be posted at once.
  */
 static u32 send_flags(const struct chimdrv_conn *conn, const struct chimdrv_send *send, u32 end,
 		      u32 all, u32 room)
@@ -48,7 +48,7 @@ static void send_account(struct chimdrv_conn *conn, struct chimdrv_send *send)
 	conn->snd.posted_seq = send->seq + send->len;
 }
 
-/* Queues ours. Give the target what the program has written since. */
+/* Queues ours. Give the target what the program has written since the last post. */
 void chimdrv_send_post(struct chimdrv_conn *conn)
 {
 	u32 limit = max_t(u32, conn->snd.backlog, max(2 * conn->snd.cwnd_bytes, (u32)BACKLOG_MIN));
@@ -72,7 +72,9 @@ void chimdrv_send_post(struct chimdrv_conn *conn)
 			if (PTR_ERR(send) == -ENOMEM)
 				chimdrv_sq_pend(conn);
 			else
-				chimdrv_ask_upload(conn, CHIMDRV_WHY_UNREADABLE);
+				chimdrv_ask_upload(conn, PTR_ERR(send) == -ETIME ?
+						   CHIMDRV_WHY_TIMESTAMPING :
+						   CHIMDRV_WHY_UNREADABLE);
 			break;
 		}
 		send->flags = send_flags(conn, send, end, all, room);
@@ -91,13 +93,14 @@ void chimdrv_send_post(struct chimdrv_conn *conn)
 			break;
 		}
 		send_account(conn, send);
+		tp->lsndtime = tcp_jiffies32;
 		chimdrv_count(conn->cd, sends);
 	}
 	chimdrv_tail_watch(conn, end != all);
 	WRITE_ONCE(tp->snd_nxt, conn->snd.posted_seq);	/* SIOCOUTQNSD, TCP_NOTSENT_LOWAT */
 }
 
-/* A request ends when it is long enough or has no slot left, and may cut a piece in two. */
+/* An upper bound. A request ends when it is full or out of slots, and may cut a piece in two. */
 u32 chimdrv_send_chain_size(struct chimdrv_conn *conn)
 {
 	u32 slots = min_t(u32, CHIMDRV_SEND_SGES, conn->cd->limits.sge);
@@ -112,7 +115,7 @@ u32 chimdrv_send_chain_size(struct chimdrv_conn *conn)
 }
 
 /*
- * At initiate, socket owned: [SND.UNA, write_seq) as a chain of requests (OSD-1),
+ * At initiate, socket owned: turn [SND.UNA, write_seq) into a chain of requests (OSD-1),
  * each with its scatter list in the block list. What does not fit is sent later.
  */
 int chimdrv_send_chain(struct chimdrv_conn *conn, struct chimdrv_blocklist *bl, u32 *off,
@@ -140,7 +143,7 @@ int chimdrv_send_chain(struct chimdrv_conn *conn, struct chimdrv_blocklist *bl, 
 		send_account(conn, send);
 	}
 	/* everything sent already must be in it, or the sequence numbers contradict each other */
-	if (before(conn->snd.posted_seq, s->snd_max))
+	if (before(conn->snd.posted_seq, s->snd_max) || err == -ETIME)
 		return err;
 	*count = conn->snd.n;
 	*off = 0;
@@ -171,7 +174,7 @@ int chimdrv_send_chain(struct chimdrv_conn *conn, struct chimdrv_blocklist *bl, 
 
 /* -------------------------------------------------------------------------- completions */
 
-/* SEND completed; the socket's queues wait for chimdrv_write_reap(). */
+/* SEND completed; chimdrv_write_reap() takes the bytes off the socket's queue later. */
 void chimdrv_send_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 {
 	u32 status = le32_to_cpu(cqe->status);
@@ -205,7 +208,7 @@ void chimdrv_send_done(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 		chimdrv_ask_upload(conn, CHIMDRV_WHY_CARD);
 }
 
-/* The card reads nothing of the connection any more: drop what is left, bytes stay queued. */
+/* The card no longer reads memory of the connection: drop its requests; the bytes stay queued. */
 void chimdrv_send_drop(struct chimdrv_conn *conn)
 {
 	struct chimdrv_send *send, *next;

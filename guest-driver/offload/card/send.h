@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Requests for bytes of the write queue. */
+/* Send requests for bytes of the write queue. */
 #ifndef CHIMDRV_SEND_H
 #define CHIMDRV_SEND_H
 
@@ -10,7 +10,7 @@ struct chimdrv_blocklist;
 struct chimdrv_conn;
 
 void chimdrv_send_post(struct chimdrv_conn *conn);	/* socket queues must be ours */
-/* Socket owned: what the chain takes of a block list at most. */
+/* Socket owned: the most that the chain takes of a block list. */
 u32 chimdrv_send_chain_size(struct chimdrv_conn *conn);
 /* Socket owned, valves closed. */
 int chimdrv_send_chain(struct chimdrv_conn *conn, struct chimdrv_blocklist *bl, u32 *off,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a TERMINATE hands back, held against what the driver knows. The chain must
- * name our own requests, in the order of their bytes (TRM-17, TRM-23); the bytes
- * themselves never left the write queue.
+ * Checks what a TERMINATE hands back against what the driver knows. The chain must name
+ * our own requests, in the order of their bytes (TRM-17, TRM-23); the bytes themselves
+ * never left the write queue.
  */
 #include "offload/card/sendback.h"
 #include "offload/conn_types.h"
@@ -39,7 +39,7 @@ static void count_bytes(struct chimdrv_conn *conn, const struct chimdrv_send *se
 	chimdrv_count_add(conn->cd, send_back_unsent_bytes, end - max);
 }
 
-/* A chain that does not fit changes nothing but a counter: sequence numbers decide. */
+/* A bad chain changes nothing but a counter: the sequence numbers decide. */
 static void take_sends(struct chimdrv_conn *conn, const struct chim_tcp_delegated *d,
 		       const struct chim_send_ref *ref)
 {

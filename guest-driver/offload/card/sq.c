@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Commands of connections on a pair's submission ring, each from begin to commit; and
- * the waiting list of connections that found no room or no memory.
+ * Posts commands of connections on a pair's submission ring, each between begin() and
+ * commit(), and lists the connections that wait for room or memory.
  *
- * Under the socket's slock; pair->sq_lock is taken inside, from the look at the
- * room to the doorbell.
+ * Under the socket's slock; pair->sq_lock is taken inside, from the check for room to
+ * the doorbell.
  */
 #include "offload/card/sq.h"
 #include "nic/hw.h"
@@ -16,9 +16,9 @@
 /* ------------------------------------------------------------------- begin and commit */
 
 /*
- * slock. Takes pair->sq_lock, which commit gives back in any case. Room for @entries, of
- * which the first is returned, with the connection's handle in it. NULL: *err says why,
- * -ENETDOWN or -EBUSY; @wait: NAPI runs when there is room again.
+ * slock. Take pair->sq_lock, which commit() always releases, and find room for
+ * @entries. Returns the first, with the connection's handle in it. NULL: *err is
+ * -ENETDOWN or -EBUSY; with @wait, NAPI runs when there is room again.
  */
 static struct chim_sqe *begin(struct chimdrv_conn *conn, unsigned int entries, bool wait, int *err)
 	__acquires(&conn->pair->sq_lock)
@@ -40,7 +40,7 @@ static struct chim_sqe *begin(struct chimdrv_conn *conn, unsigned int entries, b
 	return sqe;
 }
 
-/* Publish what has been filled since begin, unless that has failed with @err. Returns @err. */
+/* Publish what was filled since begin(), unless that failed with @err. Returns @err. */
 static int commit(struct chimdrv_conn *conn, u32 ctl, unsigned int entries, int err)
 	__releases(&conn->pair->sq_lock)
 {
@@ -56,7 +56,7 @@ static int commit(struct chimdrv_conn *conn, u32 ctl, unsigned int entries, int 
 
 /* ---------------------------------------------------------------------------- commands */
 
-/* sq_lock. The scatter list of a command, over as many entries as it takes. */
+/* sq_lock. Write the scatter list of a command, over as many entries as it takes. */
 static void fill_sges(struct chimdrv_pair *pair, struct chim_sqe *sqe,
 		      const struct chimdrv_sq_cmd *cmd)
 {
@@ -78,7 +78,7 @@ static void fill_sges(struct chimdrv_pair *pair, struct chim_sqe *sqe,
 	}
 }
 
-/* Command with a scatter list. -EBUSY: no room now; the caller pends the connection. */
+/* Post a command with a scatter list. -EBUSY: no room now; the caller pends the connection. */
 int chimdrv_sq_post(struct chimdrv_conn *conn, const struct chimdrv_sq_cmd *cmd)
 {
 	u32 more = cmd->nsge > CHIM_SQE_SGES ?
@@ -95,7 +95,7 @@ int chimdrv_sq_post(struct chimdrv_conn *conn, const struct chimdrv_sq_cmd *cmd)
 	return commit(conn, cmd->ctl, more + 1, err);
 }
 
-/* FENCE behind everything posted for the connection. */
+/* Post a FENCE behind everything posted for the connection. */
 int chimdrv_sq_fence(struct chimdrv_conn *conn, u32 fence_id)
 {
 	struct chim_sqe *sqe;
@@ -107,7 +107,18 @@ int chimdrv_sq_fence(struct chimdrv_conn *conn, u32 fence_id)
 	return commit(conn, CHIM_OP_FENCE, 1, err);
 }
 
-/* Through the target: its own FIN or RST. No send follows. */
+/*
+ * May commands other than sends be posted? While a connection is on its way to Linux TCP
+ * they would only come back. A disconnect alone, whose FIN may wait long, bars sends only.
+ */
+bool chimdrv_sq_takes(const struct chimdrv_conn *conn)
+{
+	return conn->state == CHIMDRV_OFFLOADED && !test_bit(CHIMDRV_C_GONE, &conn->bits) &&
+	       !(test_bit(CHIMDRV_C_QUIET, &conn->bits) &&
+		 test_bit(CHIMDRV_C_UPLOAD, &conn->bits));
+}
+
+/* Have the target send its own FIN or RST. No send follows. */
 int chimdrv_sq_disconnect(struct chimdrv_conn *conn, u32 flags)
 {
 	struct chimdrv_sq_cmd cmd = {
@@ -123,7 +134,7 @@ int chimdrv_sq_disconnect(struct chimdrv_conn *conn, u32 flags)
 	return err;
 }
 
-/* The word on an indication that was not taken whole. It cannot wait for room. */
+/* Post the verdict on an indication that was not taken whole. It cannot wait for room. */
 int chimdrv_sq_verdict(struct chimdrv_conn *conn, u32 number, u32 consumed)
 {
 	struct chim_sqe *sqe;
@@ -141,7 +152,7 @@ int chimdrv_sq_verdict(struct chimdrv_conn *conn, u32 number, u32 consumed)
 
 /* -------------------------------------------------------------------------------- waiting */
 
-/* The ring or memory ran out: the pair's NAPI tries again, at the latest in a moment. */
+/* The ring is full or memory is short: the pair's NAPI tries again, at the latest in a moment. */
 void chimdrv_sq_pend(struct chimdrv_conn *conn)
 {
 	struct chimdrv_pair *pair = conn->pair;

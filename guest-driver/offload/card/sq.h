@@ -19,10 +19,12 @@ struct chimdrv_sq_cmd {
 
 /* slock. -EBUSY: no room now; the caller pends the connection. */
 int chimdrv_sq_post(struct chimdrv_conn *conn, const struct chimdrv_sq_cmd *cmd);
-/* slock. FENCE behind everything posted; the state must change before slock is given up. */
+/* slock. Post a FENCE behind everything; the caller changes the state before it drops slock. */
 int chimdrv_sq_fence(struct chimdrv_conn *conn, u32 fence_id);
 int chimdrv_sq_disconnect(struct chimdrv_conn *conn, u32 flags);	/* slock */
-/* slock, NAPI of the pair. The word on an indication that was not taken whole. */
+/* slock. May receive requests and forwards be posted? */
+bool chimdrv_sq_takes(const struct chimdrv_conn *conn);
+/* slock, NAPI of the pair. The verdict on an indication that was not taken whole. */
 int chimdrv_sq_verdict(struct chimdrv_conn *conn, u32 number, u32 consumed);
 void chimdrv_sq_pend(struct chimdrv_conn *conn);	/* slock: try again when there is room */
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A captured socket (snapshot.c) as state objects (04-state-objects.md): all of them for
- * INITIATE, the cached variables for UPDATE; and how the card's answer is read.
+ * Exports a captured socket (snapshot.c) as state objects (04-state-objects.md): all for
+ * INITIATE, the cached variables for UPDATE; and imports what the card returns.
  *
- * Socket owned, unless a function says that slock will do.
+ * Socket owned. For chimdrv_state_cached() slock is enough; age and import need neither.
  */
 #include "offload/card/state_export.h"
 #include "chimney_abi.h"
-#include "compat.h"
+#include "compat/clock.h"
 #include "offload/card/blocklist.h"
 #include "offload/card/room.h"
 #include "offload/card/send.h"
@@ -89,8 +89,8 @@ static void export_delegated(struct chimdrv_conn *conn, struct chim_tcp_delegate
 	d->snd_wl1 = cpu_to_le32(s->snd_wl1);
 	d->cwnd = cpu_to_le32(s->cwnd);
 	d->ssthresh = cpu_to_le32(s->ssthresh);
-	d->srtt = cpu_to_le16(sat16(s->srtt_us / (USEC_PER_SEC / CHIMDRV_TICKS)));
-	d->rttvar = cpu_to_le16(sat16(s->rttvar_us / (USEC_PER_SEC / CHIMDRV_TICKS)));
+	d->srtt = cpu_to_le16(sat16(DIV_ROUND_UP(s->srtt_us, USEC_PER_SEC / CHIMDRV_TICKS)));
+	d->rttvar = cpu_to_le16(sat16(DIV_ROUND_UP(s->rttvar_us, USEC_PER_SEC / CHIMDRV_TICKS)));
 	d->srtt_us = cpu_to_le32(s->srtt_us);
 	d->rttvar_us = cpu_to_le32(s->rttvar_us);
 	d->ts_recent = cpu_to_le32(s->ts_recent);
@@ -102,8 +102,8 @@ static void export_delegated(struct chimdrv_conn *conn, struct chim_tcp_delegate
 /* ---------------------------------------------------------------------- the whole state */
 
 /*
- * Socket owned, captured, valves closed: node @node of the list gets the whole
- * state. Send requests of the chain are then in conn->snd.list, mapped.
+ * Socket owned, captured, valves closed. Write the whole state for node @node of the
+ * list. The chain's send requests are then in conn->snd.list, mapped.
  */
 int chimdrv_state_export(struct chimdrv_conn *conn, struct chimdrv_blocklist *bl, u32 node,
 			 struct chimdrv_room **buffered)
@@ -160,7 +160,7 @@ u32 chimdrv_state_size(struct chimdrv_conn *conn)
 
 /* ------------------------------------------------------------- and as the card gives it */
 
-/* Of a card that does not tell: a FIN that an RST has followed is not known of. */
+/* For a card that does not report FINs. Misses a FIN that was followed by an RST. */
 static u32 fins_of_state(u8 state)
 {
 	u32 fins = 0;

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Running one state operation (05-operations.md): a block list goes to the card
- * and comes back with the card's word in it. What is in the list is its maker's
- * business.
+ * Runs one state operation (05-operations.md): a block list goes to the card and comes
+ * back with the card's results. Only the list's maker knows what is in it.
  *
- * Process context, od->mutex held: state operations of a card run one at a time,
- * each for as many objects as have gathered. That keeps objects from being operated
- * on twice (OBJ-H4) and makes bulk the ordinary case.
+ * Process context. od->mutex is held (chimdrv_stateop_one() takes it): a card's state
+ * operations run one at a time, each for as many objects as have gathered. So no object
+ * is operated on twice at once (OBJ-H4), and bulk is the ordinary case.
  */
 #include "offload/card/stateop.h"
 #include "nic/adminq.h"
@@ -24,7 +23,7 @@ u32 chimdrv_stateop_fence_id(struct chimdrv_od *od)
 	return od->fence_id;
 }
 
-/* What is counted by the list: a command that has been given, or its completion. */
+/* Count per list: a command that was given, or its completion. */
 static void count(struct chimdrv_counters *n, u8 op, bool completion)
 {
 	const struct {
@@ -48,7 +47,7 @@ static void count(struct chimdrv_counters *n, u8 op, bool completion)
 	}
 }
 
-/* The list goes to memory that the card sees, and what the card makes of it comes back. */
+/* Copy the list to memory that the card sees, run the operation, and copy the results back. */
 int chimdrv_stateop_exec(struct chimdrv_dev *cd, u8 op, struct chimdrv_blocklist *bl, u32 fence_id,
 			 u32 fences, struct chimdrv_admin_cmd *cmd)
 {
@@ -76,9 +75,9 @@ int chimdrv_stateop_exec(struct chimdrv_dev *cd, u8 op, struct chimdrv_blocklist
 }
 
 /*
- * Fences whose command cannot be run go with one that does nothing, a list without
- * an object: the card holds a limited number that belong to no command (OP-H1).
- * The list of the command itself is given up for it.
+ * If the command that fences belong to cannot be run, run one that does nothing, a list
+ * without an object: the card holds a limited number of fences that belong to no
+ * command (OP-H1). The command's own list is given up for it.
  */
 void chimdrv_stateop_void(struct chimdrv_dev *cd, struct chimdrv_blocklist *bl, u32 fence_id,
 			  u32 fences)
@@ -92,8 +91,8 @@ void chimdrv_stateop_void(struct chimdrv_dev *cd, struct chimdrv_blocklist *bl, 
 }
 
 /*
- * A list with one node, for a connection that the target has; no lock held. @state: what
- * the card has written, @len bytes.
+ * No lock held. Run @op on one connection that the target has. @state gets the @len
+ * bytes that the card wrote.
  */
 int chimdrv_stateop_one(struct chimdrv_conn *conn, u8 op, u8 type, u32 len, void *state)
 {

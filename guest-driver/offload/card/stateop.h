@@ -15,10 +15,10 @@ struct chimdrv_od;
 u32 chimdrv_stateop_fence_id(struct chimdrv_od *od);
 int chimdrv_stateop_exec(struct chimdrv_dev *cd, u8 op, struct chimdrv_blocklist *bl, u32 fence_id,
 			 u32 fences, struct chimdrv_admin_cmd *cmd);
-/* od->mutex held. Instead of the command that the fences were posted for; @bl is empty then. */
+/* od->mutex held. Run instead of the command that the fences belong to; overwrites @bl. */
 void chimdrv_stateop_void(struct chimdrv_dev *cd, struct chimdrv_blocklist *bl, u32 fence_id,
 			  u32 fences);
-/* No lock held. One operation on a connection that the target has; @state: what came back. */
+/* No lock held. Run @op on a connection that the target has; @state gets what came back. */
 int chimdrv_stateop_one(struct chimdrv_conn *conn, u8 op, u8 type, u32 len, void *state);
 
 #endif /* CHIMDRV_STATEOP_H */

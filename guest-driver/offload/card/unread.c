@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Unread data at the offload: the socket keeps it, and the target gets a copy of the newest
- * bytes as BufferedData. It brings them again, and what is there already goes (deliver.c).
+ * bytes as BufferedData. It delivers them again, in place of the socket's (deliver.c).
  */
 #include "offload/card/unread.h"
 #include "chimney_abi.h"
-#include "compat.h"
+#include "compat/segment.h"
 #include "nic/hw.h"
 #include "offload/card/blocklist.h"
 #include "offload/card/room.h"
@@ -14,8 +14,8 @@
 #define BUFFERED_MAX	262144u	/* bytes of unread data that travel; the rest stays in the socket */
 
 /*
- * Socket owned, valves closed. The newest unread bytes, copied; they stay readable in the
- * socket (BRD-1, BRD-2). @d: where they are named in the list, at @d_off of it.
+ * Socket owned, valves closed. Copy the newest unread bytes, which stay readable in the
+ * socket (BRD-1, BRD-2). @d: the state that names them, at @d_off of the list.
  */
 int chimdrv_unread_export(struct chimdrv_conn *conn, struct chimdrv_blocklist *bl,
 			  struct chim_tcp_delegated **d, u32 d_off, struct chimdrv_room **out)
@@ -34,7 +34,7 @@ int chimdrv_unread_export(struct chimdrv_conn *conn, struct chimdrv_blocklist *b
 		return 0;
 	room = chimdrv_room_create(conn->cd->dev, len, DMA_TO_DEVICE, false);
 	if (!room)
-		return 0;	/* a freedom, not a need: the bytes stay with the socket */
+		return 0;	/* optional: the bytes stay with the socket */
 	start = end - len;
 	skb_queue_walk(&sk->sk_receive_queue, skb) {
 		from = TCP_SKB_CB(skb)->seq;

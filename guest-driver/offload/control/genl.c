@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The generic netlink family "chimney": its commands, each a few calls of the files
- * that do the work (offload.c, upload.c, update.c, sq.c), and its events. Sockets
- * are chosen in genl_select.c, dumps are in genl_dump.c.
+ * The generic netlink family "chimney": its events, and its commands, each a few calls
+ * into the files that do the work (offload.c, upload.c, update.c, sq.c). genl_select.c
+ * chooses the sockets, genl_dump.c makes the dumps.
  *
  * Commands run in parallel, in process context, with no lock held.
  */
@@ -18,15 +18,17 @@
 #include "offload/control/genl_dump.h"
 #include "offload/control/genl_select.h"
 #include "offload/control/policy.h"
+#include "offload/kernel.h"
 #include "offload/life/candidate.h"
 #include "offload/life/candidate_types.h"
 #include "offload/life/notify.h"
 #include "offload/life/offload.h"
 #include "offload/reasons.h"
 #include "offload/socket/attach.h"
+#include "offload/socket/valves.h"
 
 #define OFFLOAD_TRIES	10	/* for conditions that pass by themselves */
-#define UPLOAD_MS	20000	/* for one more socket: the card's deadlines, and an owner's time */
+#define UPLOAD_MS	20000	/* per socket: the card's deadlines, and an owner's time */
 
 static const struct nla_policy chimney_policy_attrs[CHIMNEY_A_COUNT] = {
 	[CHIMNEY_A_IFINDEX]	= { .type = NLA_U32 },
@@ -80,6 +82,15 @@ static int reply_counts(struct genl_info *info, u8 cmd, u32 done, u32 refused, c
 
 /* ---------------------------------------------------------------------- offload, upload */
 
+/* Can anything be handed over? chimneyctl says the sentence for this error too. */
+static int kernel_ok(struct genl_info *info)
+{
+	if (chimdrv_kernel_ok())
+		return 0;
+	GENL_SET_ERR_MSG(info, CHIMNEY_UNKNOWN_KERNEL);
+	return -EPROTONOSUPPORT;
+}
+
 static int cmd_offload(struct sk_buff *skb, struct genl_info *info)
 {
 	u32 done = 0, refused = 0, status = 0, tries;
@@ -88,8 +99,11 @@ static int cmd_offload(struct sk_buff *skb, struct genl_info *info)
 	struct chimdrv_selection s;
 	LIST_HEAD(again);
 	LIST_HEAD(end);
-	int err = chimdrv_genl_select(&s, info, false);
+	int err = kernel_ok(info);
 
+	if (err)
+		return err;
+	err = chimdrv_genl_select(&s, info, false);
 	for (tries = 0; !err && tries < OFFLOAD_TRIES && !list_empty(&s.list); tries++) {
 		if (tries)
 			msleep(20);
@@ -176,7 +190,40 @@ static struct chimdrv_conn *conn_by_info(struct genl_info *info, int *err)
 	return conn;
 }
 
-/* A graceful or abortive close that the target does itself; the rest follows by upload. */
+/* Owned, slock: a FIN, behind everything written so far (DIS-3). */
+static int disconnect_end(struct chimdrv_conn *conn)
+{
+	int err = -EAGAIN;
+
+	if (test_bit(CHIMDRV_C_OWN_FIN, &conn->bits) || test_bit(CHIMDRV_C_RESET, &conn->bits))
+		return -EALREADY;
+	if (conn->state != CHIMDRV_OFFLOADED || test_bit(CHIMDRV_C_QUIET, &conn->bits))
+		return -EAGAIN;
+	chimdrv_send_post(conn);
+	if (conn->snd.posted_seq == tcp_sk(conn->sk)->write_seq)
+		err = chimdrv_sq_disconnect(conn, CHIM_DISCONNECT_GRACEFUL);
+	if (!err)
+		chimdrv_valves_end(conn);
+	return err;
+}
+
+/* Owned, slock: an RST, also instead of a FIN that waits for the peer's window. */
+static int disconnect_abort(struct chimdrv_conn *conn)
+{
+	int err;
+
+	if (test_bit(CHIMDRV_C_RESET, &conn->bits))
+		return -EALREADY;
+	if (conn->state != CHIMDRV_OFFLOADED ||
+	    (test_bit(CHIMDRV_C_QUIET, &conn->bits) && !test_bit(CHIMDRV_C_OWN_FIN, &conn->bits)))
+		return -EAGAIN;
+	err = chimdrv_sq_disconnect(conn, CHIM_DISCONNECT_ABORTIVE);
+	if (!err)
+		set_bit(CHIMDRV_C_RESET, &conn->bits);
+	return err;
+}
+
+/* A graceful or abortive close by the target itself; an upload does the rest. */
 static int cmd_disconnect(struct sk_buff *skb, struct genl_info *info)
 {
 	u32 flags = info->attrs[CHIMNEY_A_ABORTIVE] ? CHIM_DISCONNECT_ABORTIVE :
@@ -189,15 +236,7 @@ static int cmd_disconnect(struct sk_buff *skb, struct genl_info *info)
 		return err ?: -ENOTCONN;
 	lock_sock(conn->sk);
 	spin_lock_bh(&conn->sk->sk_lock.slock);
-	err = -EAGAIN;
-	if (conn->state == CHIMDRV_OFFLOADED && !test_bit(CHIMDRV_C_QUIET, &conn->bits)) {
-		if (!(flags & CHIM_DISCONNECT_ABORTIVE))
-			chimdrv_send_post(conn);
-		/* behind everything written so far (DIS-3) */
-		if ((flags & CHIM_DISCONNECT_ABORTIVE) ||
-		    conn->snd.posted_seq == tcp_sk(conn->sk)->write_seq)
-			err = chimdrv_sq_disconnect(conn, flags);
-	}
+	err = flags & CHIM_DISCONNECT_ABORTIVE ? disconnect_abort(conn) : disconnect_end(conn);
 	spin_unlock_bh(&conn->sk->sk_lock.slock);
 	release_sock(conn->sk);
 	chimdrv_conn_put(conn);
@@ -265,7 +304,7 @@ out:
 	return err;
 }
 
-/* The card asks for the upload itself afterwards (INV-6). */
+/* Afterwards the card itself asks for the upload (INV-6). */
 static int cmd_invalidate(struct sk_buff *skb, struct genl_info *info)
 {
 	struct chimdrv_conn *conn;
@@ -286,7 +325,11 @@ static int cmd_policy(struct sk_buff *skb, struct genl_info *info)
 	int err;
 
 	if (info->attrs[CHIMNEY_A_MODE]) {
-		err = chimdrv_policy_set(nla_get_u32(info->attrs[CHIMNEY_A_MODE]));
+		u32 mode = nla_get_u32(info->attrs[CHIMNEY_A_MODE]);
+
+		err = mode ? kernel_ok(info) : 0;
+		if (!err)
+			err = chimdrv_policy_set(mode);
 		if (err)
 			return err;
 	}
@@ -303,7 +346,7 @@ static int cmd_policy(struct sk_buff *skb, struct genl_info *info)
 
 /* ------------------------------------------------------------------------------- events */
 
-/* Any context but hard interrupt. Nobody listens: nothing is built. */
+/* Any context but hard interrupt. Builds nothing if nobody listens. */
 static void tell(struct chimdrv_conn *conn, u32 event)
 {
 	struct net *net = sock_net(conn->sk);

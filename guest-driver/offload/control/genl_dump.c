@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Netlink answers of many messages: cards with their state, counters of driver and
- * card side by side, connections.
+ * Dumps, netlink answers of many messages: the cards with their state, the counters of
+ * driver and card side by side, the connections.
  *
- * Process context. Cards are walked under chimdrv_devs_lock; connections are held by
- * a reference while they are shown, and read without their locks.
+ * Process context. Cards are walked under chimdrv_devs_lock; a connection is held by a
+ * reference while it is shown, and read without its locks.
  */
 #include "chimney_genl.h"
 #include "nic/admin_cmds.h"
@@ -23,7 +23,7 @@
 
 /* -------------------------------------------------------------------------------- cards */
 
-/* A card's message does not fit into what a dump gets by default. */
+/* A card's message is larger than the buffer that a dump gets by default. */
 int chimdrv_genl_dump_start(struct netlink_callback *cb)
 {
 	cb->min_dump_alloc = 24576;
@@ -75,7 +75,7 @@ static int put_reason(struct sk_buff *msg, const char *group, const char *name, 
 	return 0;
 }
 
-/* Why sockets were refused, and why connections went back: those that happened. */
+/* Why sockets were refused and why connections went back: only the reasons that occurred. */
 static int fill_reasons(struct sk_buff *msg, struct chimdrv_od *od)
 {
 	unsigned int i;
@@ -181,7 +181,7 @@ static int fill_stats(struct sk_buff *msg, struct chimdrv_dev *cd)
 	return err ?: fill_reasons(msg, chimdrv_od(cd));
 }
 
-/* A message of no card: what was asked to go over and has none of ours on its way. */
+/* The message for no card: refusals of sockets whose route leads to no card of ours. */
 static int dump_no_card(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	unsigned int i;
@@ -202,7 +202,7 @@ static int dump_no_card(struct sk_buff *skb, struct netlink_callback *cb)
 	return err;
 }
 
-/* cb->args[1]: the message of no card has been shown; it is the machine's, not a namespace's. */
+/* cb->args[1]: the message for no card is out. It counts for the machine: only init_net gets it. */
 int chimdrv_genl_dump_stats(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	if (!cb->args[1] && net_eq(sock_net(skb->sk), &init_net) && dump_no_card(skb, cb))

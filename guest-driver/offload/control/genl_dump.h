@@ -11,7 +11,7 @@ int chimdrv_genl_dump_start(struct netlink_callback *cb);
 int chimdrv_genl_dump_status(struct sk_buff *skb, struct netlink_callback *cb);
 int chimdrv_genl_dump_stats(struct sk_buff *skb, struct netlink_callback *cb);
 int chimdrv_genl_dump_list(struct sk_buff *skb, struct netlink_callback *cb);
-/* Any context, with a reference: one connection into a message. */
+/* Any context, with a reference: put one connection into a message. */
 int chimdrv_genl_put_conn(struct sk_buff *msg, const struct chimdrv_conn *conn);
 
 #endif /* CHIMDRV_GENL_DUMP_H */

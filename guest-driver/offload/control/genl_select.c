@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which sockets a netlink command means: by tuple, local port, process, or all.
+ * Choose the sockets that a netlink command means: by tuple, local port, process, or all.
  *
  * Process context, no lock held; each socket found is held by a reference.
  */
@@ -10,10 +10,9 @@
 #include <linux/pid.h>
 #include <linux/sched/task.h>
 #include <net/genetlink.h>
-#include <net/inet6_hashtables.h>
-#include <net/inet_hashtables.h>
 
 #include "chimney_genl.h"
+#include "compat/lookup.h"
 #include "nic/nic.h"
 #include "offload/cache.h"
 #include "offload/control/genl_select.h"
@@ -24,7 +23,7 @@
 
 #define MAX_SELECTED	65536
 
-/* Sockets of other devices are not even refused. */
+/* Sockets whose route leads to no card of ours are not even refused. */
 static bool is_foreign(struct sock *sk)
 {
 	struct chimdrv_dev *cd;
@@ -143,19 +142,18 @@ static int select_pid(struct chimdrv_selection *s, pid_t pid)
 	return s->err;
 }
 
-/* As a segment of the connection that @dif has received; 0: of a socket bound to no device. */
+/* Look the socket up like a segment received on @dif; 0: for a socket bound to no device. */
 static struct sock *find_sock_at(struct net *net, struct nlattr **a, bool v6, int dif)
 {
-	struct inet_hashinfo *h = net->ipv4.tcp_death_row.hashinfo;
 	u16 lport = nla_get_u16(a[CHIMNEY_A_LPORT]), rport = nla_get_u16(a[CHIMNEY_A_RPORT]);
 
 	if (!v6)
-		return __inet_lookup_established(net, h, nla_get_in_addr(a[CHIMNEY_A_RADDR]),
-						 htons(rport), nla_get_in_addr(a[CHIMNEY_A_LADDR]),
-						 lport, dif, 0);
+		return chimdrv_compat_lookup4(net, nla_get_in_addr(a[CHIMNEY_A_RADDR]),
+					      htons(rport), nla_get_in_addr(a[CHIMNEY_A_LADDR]),
+					      lport, dif, 0);
 #if IS_ENABLED(CONFIG_IPV6)
-	return __inet6_lookup_established(net, h, nla_data(a[CHIMNEY_A_RADDR]), htons(rport),
-					  nla_data(a[CHIMNEY_A_LADDR]), lport, dif, 0);
+	return chimdrv_compat_lookup6(net, nla_data(a[CHIMNEY_A_RADDR]), htons(rport),
+				      nla_data(a[CHIMNEY_A_LADDR]), lport, dif, 0);
 #else
 	return NULL;
 #endif

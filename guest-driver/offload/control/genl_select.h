@@ -14,15 +14,15 @@ struct sock;
 struct chimdrv_selection {
 	struct list_head list;		/* struct chimdrv_candidate */
 	unsigned int n;
-	unsigned int others;		/* meant too, but where they shall go to already */
+	unsigned int others;		/* meant too, but already where they should go */
 	bool by_port;
 	u16 port;
-	bool offloaded;			/* only those that are with the card, else only others */
+	bool offloaded;			/* only offloaded ones, else only others */
 	struct net *net;
 	int err;
 };
 
-/* Process context, no lock. On error too, the list is the caller's to free. */
+/* Process context, no lock. The caller frees the list, even after an error. */
 int chimdrv_genl_select(struct chimdrv_selection *s, struct genl_info *info, bool offloaded);
 void chimdrv_genl_select_free(struct list_head *list);
 /* Bottom halves disabled. The established socket of a tuple, with a reference, or NULL. */

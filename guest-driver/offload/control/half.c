@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The offload half in the life of a card and of the module: what the NIC half calls
- * when a card comes, goes up, goes down, fails or goes, in what order the parts of
- * the offload half start and end, and the one work that belongs to none of them.
+ * The offload half in the life of a card and of the module: what the NIC half calls when
+ * a card comes, goes up, goes down, fails or goes; the order in which the parts of the
+ * offload half start and end; and retry_work, which belongs to none of them.
  *
- * Process context; up, down and gone may come with rtnl held. od->mutex is taken
- * inside, for neighbors and paths.
+ * Process context; up, down and gone may come with rtnl held. od->mutex is taken inside,
+ * for neighbors and paths.
  */
 #include <linux/seq_file.h>
 
@@ -25,6 +25,7 @@
 #include "offload/control/policy.h"
 #include "offload/control/route_watch.h"
 #include "offload/control/stats.h"
+#include "offload/kernel.h"
 #include "offload/life/backoff.h"
 #include "offload/life/candidate.h"
 #include "offload/life/candidate_types.h"
@@ -39,7 +40,9 @@
 #include "offload/requests.h"
 #include "offload/socket/lend.h"
 
-/* Connections whose posting failed for want of memory, and those of a full ring. */
+#define RST_MS	100	/* after which a card that works has sent an RST */
+
+/* Retry the connections whose posting failed for want of memory or room in the ring. */
 static void retry_work(struct work_struct *work)
 {
 	struct chimdrv_od *od = container_of(work, struct chimdrv_od, retry_work.work);
@@ -60,7 +63,7 @@ int chimdrv_half_add(struct chimdrv_dev *cd)
 
 	if (!od)
 		return -ENOMEM;
-	/* its own: these works wait for the card, whose recovery runs on cd->wq */
+	/* its own: these works wait for the card, which recovers on cd->wq */
 	od->wq = alloc_workqueue("chimney-%s", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0,
 				 pci_name(cd->pdev));
 	if (!od->wq) {
@@ -91,7 +94,7 @@ int chimdrv_half_add(struct chimdrv_dev *cd)
 	return 0;
 }
 
-/* Under the lock: who joined before is seen by whoever looks for connections from now on. */
+/* Under the lock: a later walk of the connections sees every one that joined before. */
 static void set_up(struct chimdrv_od *od, bool up)
 {
 	spin_lock_bh(&od->lock);
@@ -99,7 +102,7 @@ static void set_up(struct chimdrv_od *od, bool up)
 	spin_unlock_bh(&od->lock);
 }
 
-/* Connections map the card's memory and count in its counters: it stays for the last one. */
+/* The card must outlive its last connection, which uses its DMA mappings and counters. */
 static void wait_for_owners(struct chimdrv_od *od)
 {
 	while (!wait_event_timeout(od->idle, !READ_ONCE(od->nconns), 10 * HZ))
@@ -114,16 +117,16 @@ void chimdrv_half_del(struct chimdrv_dev *cd)
 	if (!od)
 		return;
 	set_up(od, false);
-	synchronize_rcu();		/* who has seen it up has added its candidate */
+	synchronize_rcu();		/* whoever saw it up has added its candidate */
 	chimdrv_candidate_work_end(od);
 	chimdrv_ask_upload_all(cd, CHIMDRV_WHY_CARD_DOWN, true);
 	wait_for_owners(od);
 	chimdrv_lend_fini(od);
 	mutex_lock(&od->mutex);
-	chimdrv_neigh_idle(od);
+	chimdrv_neigh_idle(od, true);
 	chimdrv_neigh_forget(od);
 	mutex_unlock(&od->mutex);
-	/* nobody finds it any more, then nothing is queued any more, then it goes */
+	/* in order: nobody finds it, nothing is queued any more, it goes */
 	WRITE_ONCE(cd->offload, NULL);
 	synchronize_rcu();
 	chimdrv_refusals_forget(od);
@@ -142,8 +145,15 @@ void chimdrv_half_del(struct chimdrv_dev *cd)
 
 static void half_reset(struct chimdrv_dev *cd)
 {
-	if (chimdrv_od(cd))
-		chimdrv_count(cd, card_resets);
+	struct chimdrv_od *od = chimdrv_od(cd);
+
+	if (!od)
+		return;
+	chimdrv_count(cd, card_resets);
+	/* also those that the card kept when it was taken down without a failure */
+	mutex_lock(&od->mutex);
+	chimdrv_neigh_forget(od);
+	mutex_unlock(&od->mutex);
 }
 
 static bool half_busy(struct chimdrv_dev *cd)
@@ -164,7 +174,7 @@ static void half_up(struct chimdrv_net *net)
 
 	chimdrv_backoff_forget();
 	mutex_lock(&od->mutex);
-	/* a card that was reset has forgotten them */
+	/* a reset card has forgotten them */
 	memset(&od->params, 0, sizeof(od->params));
 	chimdrv_params_tell(od);
 	mutex_unlock(&od->mutex);
@@ -179,10 +189,13 @@ static void half_down(struct chimdrv_net *net)
 	flush_work(&od->offload_work);
 	chimdrv_ask_upload_all(net->cd, CHIMDRV_WHY_CARD_DOWN, true);
 	mutex_lock(&od->mutex);
-	chimdrv_neigh_idle(od);
+	chimdrv_neigh_idle(od, true);
 	mutex_unlock(&od->mutex);
-	if (atomic_read(&od->abandoned))
-		chimdrv_dev_fail(net->cd, "reset for connections that it has not given back");
+	if (!atomic_read(&od->abandoned))
+		return;
+	/* a card that has been reset sends nothing more (LIFE-D1) */
+	wait_event_timeout(od->idle, !atomic_read(&od->resets), msecs_to_jiffies(RST_MS));
+	chimdrv_dev_fail(net->cd, "reset for connections that it has not given back");
 }
 
 static void half_gone(struct chimdrv_dev *cd)
@@ -212,14 +225,15 @@ static void half_gone(struct chimdrv_dev *cd)
 		chimdrv_conn_put(all[i]);
 	}
 	kvfree(all);
-	/* owned ones end when their owner lets go; the works end now, nothing answers them */
+	/* an owned socket ends when its owner lets go; the works end now, nobody answers them */
 	mutex_lock(&od->mutex);
 	atomic_set(&od->abandoned, 0);
+	atomic_set(&od->resets, 0);
 	chimdrv_neigh_forget(od);
 	mutex_unlock(&od->mutex);
 }
 
-/* What is in the lists; what is in the caches and not here is left over. */
+/* Shows the objects in the lists; one that is in a cache but not here has leaked. */
 static void half_show(struct seq_file *m, struct chimdrv_dev *cd)
 {
 	struct chimdrv_od *od = chimdrv_od(cd);
@@ -276,16 +290,14 @@ int __init chimdrv_half_init(void)
 
 	if (err)
 		return err;
-	err = chimdrv_policy_init();
-	if (err)
-		goto err_cache;
+	chimdrv_policy_init();
 	err = chimdrv_ulp_init();
 	if (err)
 		goto err_policy;
 	err = chimdrv_route_watch_init();
 	if (err)
 		goto err_ulp;
-	err = chimdrv_hook_init();	/* which has routes looked at */
+	err = chimdrv_hook_init();	/* the hook asks for looks at routes */
 	if (err)
 		goto err_route;
 	err = chimdrv_neigh_watch_init();
@@ -295,6 +307,7 @@ int __init chimdrv_half_init(void)
 	if (err)
 		goto err_neigh;
 	chimdrv_upcalls_register(&upcalls);
+	chimdrv_kernel_look();
 	return 0;
 err_neigh:
 	chimdrv_neigh_watch_exit();
@@ -306,7 +319,6 @@ err_ulp:
 	chimdrv_ulp_exit();
 err_policy:
 	chimdrv_policy_exit();
-err_cache:
 	chimdrv_cache_exit();
 	return err;
 }
@@ -316,7 +328,7 @@ void chimdrv_half_exit(void)
 	chimdrv_genl_exit();
 	chimdrv_neigh_watch_exit();
 	chimdrv_hook_exit();
-	chimdrv_route_watch_exit();	/* the two before it tell it of changes */
+	chimdrv_route_watch_exit();	/* the two above ask it for looks */
 	chimdrv_ulp_exit();
 	chimdrv_policy_exit();
 	chimdrv_refusals_exit();

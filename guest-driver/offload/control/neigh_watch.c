@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the kernel reports about neighbors, links and addresses, and what the card asks
- * about a neighbor: updates of the objects where that suffices, uploads where it does
- * not. Routes are route_watch.c's.
+ * Handle what the kernel reports about neighbors, links and addresses, and what the card
+ * asks about a neighbor: update the objects where that suffices, upload where it does
+ * not. Routes are in route_watch.c.
  *
- * Notifiers come in any context and only set flags, queue a work or ask for uploads;
- * the works hold od->mutex, under which the objects live.
+ * Notifiers come in any context and only set flags, queue a work or ask for uploads; the
+ * works hold od->mutex, which protects the objects.
  */
 #include <linux/if_vlan.h>
 #include <net/addrconf.h>
@@ -47,13 +47,17 @@ static void conns_of_neigh(struct chimdrv_od *od, struct chimdrv_neigh *ng,
 	} while (n == CHIMDRV_BATCH);
 }
 
-/* The neighbor has another hardware address (UPD-4). */
+/*
+ * Tell the card the neighbor's new hardware address (UPD-4). If it refuses, its connections
+ * come back, and the next hand-over gives it another neighbor.
+ */
 static void neigh_new_mac(struct chimdrv_od *od, struct chimdrv_neigh *ng, const u8 *mac)
 {
 	struct chimdrv_admin_cmd cmd = { };
 	struct chim_neighbor_cached *k;
 	struct chimdrv_blocklist bl;
 	struct chim_node *n;
+	u32 status = CHIM_ST_SUCCESS;
 	int off, err = -EMSGSIZE;
 
 	ether_addr_copy(ng->mac, mac);
@@ -71,21 +75,24 @@ static void neigh_new_mac(struct chimdrv_od *od, struct chimdrv_neigh *ng, const
 		n->state_off = cpu_to_le32(off);
 		n->state_len = cpu_to_le32(sizeof(*k));
 		err = chimdrv_stateop_exec(od->cd, CHIM_OP_UPDATE, &bl, 0, 0, &cmd);
+		status = cmd.status ?: le32_to_cpu(n->status);
 	}
 	chimdrv_blocklist_fini(&bl);
-	if (err || cmd.status)
-		conns_of_neigh(od, ng, CHIMDRV_WHY_NEIGHBOR);	/* UPD-15 */
+	if (!err && status == CHIM_ST_SUCCESS)
+		return;
+	ng->failed = true;
+	conns_of_neigh(od, ng, CHIMDRV_WHY_NEIGHBOR);
 }
 
-/* The card's own progress counts as confirmation (NCE-10); a stale entry without any is probed. */
+/* Upload the connections of a neighbor that is no longer valid; tell the card a new address. */
 static void neigh_look(struct chimdrv_od *od, struct chimdrv_neigh *ng)
 {
-	u8 state = READ_ONCE(ng->n->nud_state);
 	u8 mac[MAX_ADDR_LEN];
 
 	if (ng->failed)
 		return;
-	if (!(state & NUD_VALID)) {
+	/* one that the kernel has forgotten, as it does without a carrier, keeps its last state */
+	if (!(READ_ONCE(ng->n->nud_state) & NUD_VALID) || READ_ONCE(ng->n->dead)) {
 		ng->failed = true;
 		conns_of_neigh(od, ng, CHIMDRV_WHY_NEIGHBOR);
 		return;
@@ -105,11 +112,11 @@ static void neigh_work(struct work_struct *work)
 		list_for_each_entry(ng, &od->neighs, node)
 			neigh_look(od, ng);
 	if (test_and_clear_bit(CHIMDRV_NEIGH_IDLE, &od->neigh_flags))
-		chimdrv_neigh_idle(od);
+		chimdrv_neigh_idle(od, !READ_ONCE(od->up));
 	mutex_unlock(&od->mutex);
 }
 
-/* The card asks how old our confirmation is (NCE-8); 0 when the entry is stale. */
+/* The card asks for the age of our confirmation (NCE-8); the answer is 0 for a stale entry. */
 static void nce_answer(struct chimdrv_od *od, struct chimdrv_neigh *ng, u32 nrd)
 {
 	struct chim_sqe sqe = { };
@@ -119,7 +126,7 @@ static void nce_answer(struct chimdrv_od *od, struct chimdrv_neigh *ng, u32 nrd)
 	if (READ_ONCE(ng->n->nud_state) & (NUD_REACHABLE | NUD_PERMANENT | NUD_NOARP)) {
 		sqe.u.nce.hrd = cpu_to_le32(chimdrv_neigh_age(ng->n));
 	} else {
-		/* the target may know better, else have the kernel probe it */
+		/* the card's own progress confirms the entry (NCE-10); without any, probe it */
 		if (nrd < chimdrv_neigh_age(ng->n) && nrd < 30000)
 			neigh_confirm(ng->n);
 		else
@@ -149,7 +156,7 @@ static void nce_work(struct work_struct *work)
 	mutex_lock(&od->mutex);
 	while (nce_next(od, &q)) {
 		list_for_each_entry(ng, &od->neighs, node) {
-			if (ng->cookie != q.cookie || ng->handle != q.handle)
+			if (ng->cookie != q.cookie || ng->handle != q.handle || !ng->n)
 				continue;
 			nce_answer(od, ng, q.nrd);
 			break;
@@ -166,7 +173,7 @@ void chimdrv_neigh_watch_work_init(struct chimdrv_od *od)
 
 /* ---------------------------------------------------------------------------- notifiers */
 
-/* Any context. Every card looks at its neighbors soon. */
+/* Any context. The card below @dev looks at its neighbors soon. */
 static void look_soon(struct net_device *dev)
 {
 	struct chimdrv_od *od;
@@ -195,7 +202,7 @@ static int netevent(struct notifier_block *nb, unsigned long event, void *ptr)
 	return NOTIFY_DONE;
 }
 
-/* Those of one VLAN. */
+/* Ask for the upload of one VLAN device's connections. */
 static void upload_vlan(const struct net_device *dev, enum chimdrv_why why)
 {
 	struct chimdrv_conn *conn;
@@ -208,7 +215,7 @@ static void upload_vlan(const struct net_device *dev, enum chimdrv_why why)
 	}
 }
 
-/* A device below a path changes: its connections go back. */
+/* A device below a path changes: upload its connections. */
 static void upload_dev(struct net_device *dev, enum chimdrv_why why)
 {
 	if (is_vlan_dev(dev))
@@ -237,7 +244,7 @@ static int netdev_event(struct notifier_block *nb, unsigned long event, void *pt
 static struct notifier_block netevent_nb = { .notifier_call = netevent };
 static struct notifier_block netdev_nb = { .notifier_call = netdev_event };
 #if IS_ENABLED(CONFIG_IPV6)
-/* IPv4 looks a source address up with the route, and its going is a change of routes. */
+/* IPv6 only: IPv4 checks the source address with the route, so its loss is a change of routes. */
 static int inet6addr_event(struct notifier_block *nb, unsigned long event, void *ptr)
 {
 	if (event == NETDEV_DOWN)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which sockets are offloaded without being asked for: the policy none or auto.
- * Whether one may be at all is check.c's.
+ * Which sockets are offloaded unasked: the policy none or auto. check.c decides whether a
+ * socket may be offloaded at all.
  */
 #include <net/tcp.h>
 
@@ -27,8 +27,8 @@ u32 chimdrv_policy_get(void)
 }
 
 /*
- * Every full TCP socket of the namespace that is established, with a reference
- * while fn() runs; process context, fn() may not sleep. fn() false: enough.
+ * Call fn() for every full, established TCP socket of the namespace, with a reference.
+ * Process context, fn() may not sleep. If fn() returns false, stop.
  */
 void chimdrv_each_socket(struct net *net, bool (*fn)(struct sock *, void *), void *arg)
 {
@@ -57,10 +57,9 @@ void chimdrv_each_socket(struct net *net, bool (*fn)(struct sock *, void *), voi
 	}
 }
 
-int chimdrv_policy_init(void)
+void chimdrv_policy_init(void)
 {
 	chimdrv_backoff_forget();
-	return 0;
 }
 
 void chimdrv_policy_exit(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What goes over without being asked for. */
+/* What is offloaded unasked. */
 #ifndef CHIMDRV_POLICY_H
 #define CHIMDRV_POLICY_H
 
@@ -11,7 +11,7 @@ struct sock;
 void chimdrv_each_socket(struct net *net, bool (*fn)(struct sock *, void *), void *arg);
 int chimdrv_policy_set(u32 mode);
 u32 chimdrv_policy_get(void);
-int chimdrv_policy_init(void);
+void chimdrv_policy_init(void);
 void chimdrv_policy_exit(void);
 
 #endif /* CHIMDRV_POLICY_H */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the kernel reports about routes, rules and nexthops, in every network namespace.
- * It tells that something has changed and not whom it concerns: all connections are
- * looked at (look.c).
+ * Watch what the kernel reports about routes, rules and nexthops, in every network
+ * namespace. A report says that something has changed, not which connections it concerns,
+ * so all of them are looked at (look.c).
  *
  * Notifiers come in any context and only ask for that.
  */
@@ -21,7 +21,16 @@ struct watch_net {
 
 static unsigned int watch_net_id;
 
-static int route_event(struct notifier_block *nb, unsigned long event, void *ptr)
+static int fib_event(struct notifier_block *nb, unsigned long event, void *ptr)
+{
+	if (event == FIB_EVENT_RULE_ADD || event == FIB_EVENT_RULE_DEL)
+		chimdrv_look_late();
+	else
+		chimdrv_look_soon();
+	return NOTIFY_DONE;
+}
+
+static int nexthop_event(struct notifier_block *nb, unsigned long event, void *ptr)
 {
 	chimdrv_look_soon();
 	return NOTIFY_DONE;
@@ -32,8 +41,8 @@ static int __net_init watch_net_init(struct net *net)
 	struct watch_net *wn = net_generic(net, watch_net_id);
 	int err;
 
-	wn->fib.notifier_call = route_event;
-	wn->nexthop.notifier_call = route_event;
+	wn->fib.notifier_call = fib_event;
+	wn->nexthop.notifier_call = nexthop_event;
 	err = register_fib_notifier(net, &wn->fib, NULL, NULL);
 	if (err)
 		return err;
@@ -60,10 +69,15 @@ static struct pernet_operations watch_net_ops = {
 
 int chimdrv_route_watch_init(void)
 {
-	return register_pernet_subsys(&watch_net_ops);
+	int err = register_pernet_subsys(&watch_net_ops);
+
+	/* A notifier that has been taken back may have asked for a look. */
+	if (err)
+		chimdrv_look_end();
+	return err;
 }
 
-/* The notifiers of neigh_watch.c, which ask for looks too, are gone. */
+/* Called when the notifiers of neigh_watch.c, which also ask for looks, are gone. */
 void chimdrv_route_watch_exit(void)
 {
 	unregister_pernet_subsys(&watch_net_ops);

@@ -18,7 +18,7 @@ static const char * const stat_names[] = { CHIMDRV_CASES(PLAIN) CHIMDRV_OWN(PLAI
 static const char * const refused_names[] = { CHIMDRV_REFUSALS(REFUSED) };
 static const char * const why_names[] = { CHIMDRV_WHYS(WHY) };
 
-/* ethtool would cut them off. */
+/* ethtool would truncate longer names. */
 #define FITS(text)	static_assert(sizeof(text) <= ETH_GSTRING_LEN);
 #define PLAIN_FITS(name) FITS(CHIMDRV_DRV_PREFIX #name)
 #define REFUSED_FITS(id, name) FITS(CHIMDRV_REFUSED_PREFIX name)
@@ -28,7 +28,7 @@ CHIMDRV_OWN(PLAIN_FITS)
 CHIMDRV_REFUSALS(REFUSED_FITS)
 CHIMDRV_WHYS(WHY_FITS)
 
-/* The first of either set of reasons is none. */
+/* Reason 0 of either set means none and is not counted. */
 #define REFUSED_COUNT	(ARRAY_SIZE(refused_names) - 1)
 #define WHY_COUNT	(ARRAY_SIZE(why_names) - 1)
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The counters of the offload half by name; a fixed number, plain ones before reasons. */
+/* Names of the offload half's counters; a fixed number, plain ones before reasons. */
 #ifndef CHIMDRV_STATS_H
 #define CHIMDRV_STATS_H
 

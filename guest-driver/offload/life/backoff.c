@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How long the automatic policy leaves a socket alone that did not go over, so that
- * a full card costs no hook, fence and INITIATE with each segment. An explicit request
- * asks nothing here.
+ * How long the automatic policy leaves a socket alone after a refusal, so that a full
+ * card does not cost a hook, a fence and an INITIATE with each segment. Explicit
+ * requests are never held back.
  *
- * A table of fixed size that forgets: a socket has the slot that its hash names, the
- * newest owner of a slot has it, and whoever finds nothing may try. A tag of another
- * connection fits with a chance of one in 2^32, which costs that one a while with
- * Linux TCP. Reading takes no lock, in the hook with each segment; `lock` for writing.
+ * A hash table of fixed size holds one socket per slot. A newer socket overwrites an
+ * older one, and a socket without an entry may try. Two tags are equal with a
+ * probability of 2^-32; the wrong socket then stays with Linux TCP for a while. Readers
+ * (the hook, with each segment) take no lock; writers take `lock`.
  */
 #include <linux/hash.h>
 #include <linux/jhash.h>
@@ -27,7 +27,7 @@ struct slot {
 };
 
 struct pace {
-	u32 first_ms, most_ms;	/* doubled each time, from and to */
+	u32 first_ms, most_ms;	/* doubled with each refusal, up to most_ms */
 };
 
 static const struct pace moment = { 10, 1000 };
@@ -38,7 +38,7 @@ static const struct pace card_full = { 50, 5000 };
 static struct slot slots[1 << SLOTS_LOG2];
 static DEFINE_SPINLOCK(lock);
 static u32 secret;
-static u32 epoch;		/* of what has been forgotten; READ_ONCE */
+static u32 epoch;		/* counts chimdrv_backoff_forget(); READ_ONCE */
 
 static u32 tag_of(const struct sock *sk)
 {
@@ -52,7 +52,7 @@ static struct slot *slot_of(u32 tag)
 	return &slots[hash_32(tag, SLOTS_LOG2)];
 }
 
-/* Three quarters of it to five: those refused together do not come back together. */
+/* Between 3/4 and 5/4 of the pace at random: sockets refused together do not return together. */
 static u32 delay(const struct pace *p, u32 level)
 {
 	u32 ms = min_t(u64, (u64)p->first_ms << min(level, 16u), p->most_ms);
@@ -102,7 +102,7 @@ static bool is_full(u32 status)
 	}
 }
 
-/* NULL: it will not be offered again in any case. */
+/* NULL: the policy will not choose this socket again anyway. */
 static const struct pace *pace_of(const struct chimdrv_candidate *c)
 {
 	switch (c->refusal) {
@@ -131,7 +131,7 @@ static bool card_waits(const struct chimdrv_od *od)
 	       time_before(jiffies, READ_ONCE(od->full_until));
 }
 
-/* The answer to a candidate of the policy. The candidate's card, if any, is @od's. */
+/* Note what became of the policy's candidate @c. Its card, if it has one, is @od's. */
 void chimdrv_backoff_answer(struct chimdrv_od *od, const struct chimdrv_candidate *c)
 {
 	const struct pace *pace = pace_of(c);
@@ -149,7 +149,7 @@ void chimdrv_backoff_answer(struct chimdrv_od *od, const struct chimdrv_candidat
 	od->full_level = 0;
 }
 
-/* It has gone over: what was against it does not count any more. Any context. */
+/* Any context. The socket was offloaded: forget its refusals. */
 void chimdrv_backoff_over(const struct sock *sk)
 {
 	u32 tag = tag_of(sk);
@@ -161,20 +161,20 @@ void chimdrv_backoff_over(const struct sock *sk)
 	spin_unlock_bh(&lock);
 }
 
-/* The card wants nothing more of it: not at the next segment again. slock or owner. */
+/* slock or owner. The card did not keep the connection: wait before the next attempt. */
 void chimdrv_backoff_came_back(const struct sock *sk)
 {
 	put_off(sk, &room);
 }
 
-/* Any context. Has the card, as it has said, no room for another one now? */
+/* Any context. Is the card full, because it said so or because its limit is reached? */
 bool chimdrv_backoff_card_full(const struct chimdrv_od *od)
 {
 	return card_waits(od) ||
 	       READ_ONCE(od->nconns) + READ_ONCE(od->ncandidates) >= od->cd->limits.conns;
 }
 
-/* What was true may be so no longer: another policy, a card that has come up. */
+/* Old answers may no longer hold: the policy was changed, or a card came up. */
 void chimdrv_backoff_forget(void)
 {
 	spin_lock_bh(&lock);

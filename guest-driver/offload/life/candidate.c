@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The wish that a socket go over, of the policy or of somebody else: those that the
- * policy has chosen wait in a list for a work, and each that was refused is noted at the
- * card that its route leads to.
+ * Sockets that are to be offloaded. Those that the automatic policy has chosen wait in
+ * a list for a work. A refused attempt, of the policy or of an explicit request, is
+ * noted at the card that the socket's route leads to.
  *
- * The list is under od->lock, and is looked at in any context.
+ * od->lock protects the list; the policy adds to it in any context.
  */
 #include <net/tcp.h>
 
@@ -19,7 +19,7 @@
 
 static bool wanted;	/* READ_ONCE: by the automatic policy */
 
-/* The policy: from now on sockets go over as their segments come, or only when asked for. */
+/* Set the policy: offload sockets as their segments arrive, or only on request. */
 void chimdrv_candidate_want(bool automatic)
 {
 	WRITE_ONCE(wanted, automatic);
@@ -30,7 +30,7 @@ bool chimdrv_candidate_automatic(void)
 	return READ_ONCE(wanted);
 }
 
-/* In the hook, without a lock: is it worth a closer look? */
+/* In the hook, without a lock: might the policy offload this socket? */
 bool chimdrv_candidate_wanted(struct sock *sk)
 {
 	if (likely(!READ_ONCE(wanted)))
@@ -39,9 +39,9 @@ bool chimdrv_candidate_wanted(struct sock *sk)
 }
 
 /*
- * Into the book of refusals, at the card that the route leads to. What the card has is
- * not refused. Of what nobody has asked for, neither is what has no card of ours to go
- * to, nor what has ended, or has no program, before its turn came.
+ * Note a refusal at the card that the route leads to. A socket that the card already
+ * has is not refused. Nor, if nobody asked, is one whose route leads to no card of
+ * ours, or one that ended or lost its program before its turn came.
  */
 static void note(struct sock *sk, struct chimdrv_dev *cd, enum chimdrv_refusal why, bool asked)
 {
@@ -55,7 +55,7 @@ static void note(struct sock *sk, struct chimdrv_dev *cd, enum chimdrv_refusal w
 		chimdrv_refusals_note(sk, od, why);
 }
 
-/* An attempt is over; @asked: somebody has asked for it, not the policy. */
+/* An attempt has ended; @asked: it was an explicit request, not the policy's. */
 void chimdrv_candidate_note(const struct chimdrv_candidate *c, bool asked)
 {
 	struct chimdrv_dev *cd = NULL;
@@ -68,7 +68,7 @@ void chimdrv_candidate_note(const struct chimdrv_candidate *c, bool asked)
 	rcu_read_unlock();
 }
 
-/* The automatic policy's candidates. Any context, RCU. */
+/* Any context, RCU. Add a candidate of the automatic policy. */
 static void want(struct chimdrv_dev *cd, struct sock *sk)
 {
 	struct chimdrv_od *od = chimdrv_od(cd);
@@ -93,7 +93,7 @@ out:
 	spin_unlock_bh(&od->lock);
 }
 
-/* The policy looks at a socket; @tracked: what a segment of it says against it. */
+/* The policy looks at a socket; @tracked: what connection tracking has against its segment. */
 void chimdrv_candidate_consider(struct sock *sk, enum chimdrv_refusal tracked)
 {
 	struct chimdrv_dev *cd = NULL;
@@ -127,7 +127,7 @@ static void offload_work(struct work_struct *work)
 	}
 }
 
-/* No work runs and none comes any more: those that still wait are let off. */
+/* Nothing queues the work any more: stop it and drop the candidates that still wait. */
 void chimdrv_candidate_work_end(struct chimdrv_od *od)
 {
 	struct chimdrv_candidate *c, *next;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the card says of connections: entries of a pair's completion ring, cut-overs
- * of its raw ring, and the card-wide events of the admin ring. Every name and
- * number in them is checked; nothing an entry can hold does more than end its
- * connection or fail the card.
+ * What the card reports about connections: entries of a pair's completion ring, CUTOVER
+ * entries of its raw ring, and the card-wide events of the admin ring. Every name and
+ * number in an entry is checked. The worst that an entry can do is end its connection
+ * or fail the card.
  */
 #include "offload/life/events.h"
 #include "offload/ask.h"
@@ -26,7 +26,7 @@ static void opened(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 	set_bit(CHIMDRV_C_OPENED, &conn->bits);
 }
 
-/* Mandatory reasons leave no choice (TRM-8); the optional ones are followed as well. */
+/* The driver must upload for the mandatory reasons (TRM-8), and does so for the others too. */
 static void event(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 {
 	u32 info2 = le32_to_cpu(cqe->info2);
@@ -62,7 +62,17 @@ static void disconnected(struct chimdrv_conn *conn, const struct chim_cqe *cqe)
 	chimdrv_ask_upload(conn, CHIMDRV_WHY_DISCONNECT);
 }
 
-/* Nothing follows on the connection: believed only where a FENCE has asked for it. */
+/* Of one that was abandoned, and that the card still has. */
+static void reset_sent(struct chimdrv_conn *conn)
+{
+	struct chimdrv_od *od = chimdrv_od(conn->cd);
+
+	chimdrv_count(conn->cd, disconnect_completions);
+	if (!atomic_dec_if_positive(&od->resets))
+		wake_up_all(&od->idle);
+}
+
+/* LAST: nothing follows on the connection. Accepted only after a FENCE has asked for it. */
 static void last(struct chimdrv_conn *conn)
 {
 	if (conn->state != CHIMDRV_TERMINATING) {
@@ -124,9 +134,10 @@ void chimdrv_events_entry(struct chimdrv_pair *pair, const struct chim_cqe *cqe)
 	if (type != CHIM_CQ_OPENED && (!test_bit(CHIMDRV_C_OPENED, &conn->bits) ||
 				       test_bit(CHIMDRV_C_LAST, &conn->bits) ||
 				       conn->state == CHIMDRV_HOST)) {
-		/* the card still has one that was abandoned */
 		if (!test_bit(CHIMDRV_C_ABANDONED, &conn->bits))
 			chimdrv_count(pair->cd, bad_entries);
+		else if (type == CHIM_CQ_DISCONNECT)
+			reset_sent(conn);
 		if (type == CHIM_CQ_INDICATE)
 			chimdrv_indicate_nobody(pair, cqe);
 	} else {
@@ -139,7 +150,7 @@ out:
 		chimdrv_conn_put(conn);
 }
 
-/* Every frame of the tuple that came raw has gone up the stack, into the hold list. */
+/* CUTOVER: every raw frame of the tuple has gone up the stack, into the hold list. */
 void chimdrv_events_cutover(struct chimdrv_pair *pair, u64 cookie)
 {
 	struct chimdrv_conn *conn = chimdrv_conn_find(cookie);
@@ -158,19 +169,20 @@ void chimdrv_events_cutover(struct chimdrv_pair *pair, u64 cookie)
 	chimdrv_conn_put(conn);
 }
 
-/* Bottom halves disabled. Connections that waited for room in SQ, each tried once. */
+/* Bottom halves disabled. Try each connection that waits for room in the SQ or for memory. */
 void chimdrv_events_poll_end(struct chimdrv_pair *pair)
 {
 	struct chimdrv_conn *conn, *next;
 	LIST_HEAD(list);
 
-	if (list_empty(&pair->pending))		/* looked at again by who adds: it arms the retry */
+	if (list_empty(&pair->pending))		/* whoever adds arms the retry work */
 		return;
 	spin_lock(&pair->sq_lock);
 	list_splice_init(&pair->pending, &list);
 	spin_unlock(&pair->sq_lock);
 	list_for_each_entry_safe(conn, next, &list, pending) {
 		list_del_init(&conn->pending);
+		smp_mb__before_atomic();	/* whoever finds the bit clear adds it */
 		clear_bit(CHIMDRV_C_PENDING, &conn->bits);
 		bh_lock_sock(conn->sk);
 		chimdrv_progress_check(conn);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the card says of connections; the entries of nic/upcalls.h of the same names. */
+/* What the card reports about connections; nic/upcalls.h has entries of the same names. */
 #ifndef CHIMDRV_EVENTS_H
 #define CHIMDRV_EVENTS_H
 

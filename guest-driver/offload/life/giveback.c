@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The last step of every way back: the target has let go, and what it handed over
- * goes into the socket, which is Linux TCP's again; or the connection cannot go on
- * and ends with an error.
+ * The last step of every upload: the target has let go, and what it handed over goes into
+ * the socket, which Linux TCP then owns again; or the connection cannot go on and ends with
+ * an error.
  *
- * All of it under the socket's slock, with the socket's queues ours: nobody owns
- * the socket, or its owner has called in.
+ * Runs under the socket's slock, with the socket's queues ours: nobody owns the socket, or
+ * its owner is in release_cb. Only chimdrv_giveback_release() does without the queues.
  */
 #include "offload/life/giveback.h"
 #include "chimney_genl.h"
-#include "compat.h"
+#include "compat/ack.h"
+#include "compat/state.h"
 #include "offload/card/forward.h"
 #include "offload/card/indicate.h"
 #include "offload/card/recv.h"
 #include "offload/card/send.h"
+#include "offload/card/sq.h"
 #include "offload/conn.h"
 #include "offload/life/backoff.h"
 #include "offload/life/notify.h"
@@ -27,8 +29,8 @@
 #include "offload/socket/write.h"
 
 /*
- * The program has read while the target's window was small, and there may be no
- * further read to tell the peer of the room: what tcp_cleanup_rbuf() looks for.
+ * The program has read while the target's window was small, and may not read again to
+ * tell the peer of the room. This is the test of tcp_cleanup_rbuf().
  */
 static bool window_has_opened(struct chimdrv_conn *conn)
 {
@@ -40,17 +42,20 @@ static bool window_has_opened(struct chimdrv_conn *conn)
 }
 
 /*
- * Let Linux TCP send what it may; it exports no direct way. An ACK that is
- * owed has its timer; without need none is sent. slock held.
+ * slock held. Let Linux TCP send what it may, by its release_cb: nothing more direct is
+ * exported. An owed ACK has its timer; another is sent only if the window has opened.
  */
 static void kick(struct chimdrv_conn *conn)
 {
 	struct sock *sk = conn->sk;
+	int soft = READ_ONCE(sk->sk_err_soft);
 
 	if (sk->sk_state == TCP_CLOSE)
 		return;
-	if (window_has_opened(conn) && !test_bit(CHIMDRV_C_PEER_RST, &conn->bits))
+	if (window_has_opened(conn) && !test_bit(CHIMDRV_C_PEER_RST, &conn->bits)) {
 		chimdrv_compat_send_ack(sk, tcp_sk(sk)->rcv_nxt);
+		WRITE_ONCE(sk->sk_err_soft, soft);	/* there may be no route for it */
+	}
 	if (!test_and_set_bit(TCP_TSQ_DEFERRED, &sk->sk_tsq_flags))
 		sock_hold(sk);
 	/* 6.1 gives up ownership inside: only where there is none, or where it ends anyway */
@@ -76,16 +81,13 @@ static void end_socket(struct chimdrv_conn *conn)
 	chimdrv_detach(conn);
 	if (sk->sk_state == TCP_CLOSE)
 		return;
-	if (conn->back.err) {
-		WRITE_ONCE(sk->sk_err, conn->back.err);
-		sk_error_report(sk);
-	}
-	tcp_done(sk);
+	if (!chimdrv_compat_done(sk, conn->back.err))
+		chimdrv_state_reset(conn);
 }
 
 /*
- * The connection cannot go on: the card is gone, or bytes are, or the target has
- * closed it for good. slock, queues ours.
+ * slock, queues ours. End the connection: the card or received bytes are lost, or the
+ * target has closed it for good.
  */
 void chimdrv_giveback_die(struct chimdrv_conn *conn)
 {
@@ -101,16 +103,32 @@ void chimdrv_giveback_die(struct chimdrv_conn *conn)
 	}
 }
 
-/* slock. The card has been reset, or is gone. */
+/* slock. The card was reset or is gone: free what it might have touched. */
 void chimdrv_giveback_release(struct chimdrv_conn *conn)
 {
 	chimdrv_giveback_drop_requests(conn);
 	chimdrv_conn_put_target(conn);
 }
 
+/* A peer that hears nothing would take it for alive, and its segments would not go raw. */
+void chimdrv_giveback_reset(struct chimdrv_conn *conn)
+{
+	int err;
+
+	if (test_bit(CHIMDRV_C_RESET, &conn->bits) || test_bit(CHIMDRV_C_GONE, &conn->bits))
+		return;
+	err = chimdrv_sq_disconnect(conn, CHIM_DISCONNECT_ABORTIVE);
+	if (!err) {
+		set_bit(CHIMDRV_C_RESET, &conn->bits);
+		atomic_inc(&chimdrv_od(conn->cd)->resets);
+	} else if (err == -EBUSY && time_before(jiffies, conn->back.end)) {
+		chimdrv_sq_pend(conn);
+	}
+}
+
 /*
- * The card neither gives it back nor is dead: the program is told, and all that the
- * card may still read or write stays where it is. slock, queues ours.
+ * slock, queues ours. The card neither gives the connection back nor fails. End it for
+ * the program, but keep all memory that the card may still read or write.
  */
 void chimdrv_giveback_abandon(struct chimdrv_conn *conn)
 {
@@ -131,7 +149,7 @@ void chimdrv_giveback_abandon(struct chimdrv_conn *conn)
 		chimdrv_giveback_release(conn);
 }
 
-/* What was under way when a connection went back: each is a case of its own to get right. */
+/* Count what was under way when a connection went back: each is a case of its own. */
 static void count_cargo(struct chimdrv_conn *conn)
 {
 	const struct tcp_sock *tp = tcp_sk(conn->sk);
@@ -149,7 +167,7 @@ static void count_cargo(struct chimdrv_conn *conn)
 		chimdrv_count(conn->cd, upload_all);
 }
 
-/* conn->final into the socket and everything back. slock, queues ours. */
+/* slock, queues ours. Restore the socket from conn->final and return it to Linux TCP. */
 void chimdrv_giveback_restore(struct chimdrv_conn *conn)
 {
 	chimdrv_state_restore(conn);
@@ -161,8 +179,8 @@ void chimdrv_giveback_restore(struct chimdrv_conn *conn)
 }
 
 /*
- * It did not go over, and all is as if nothing had been. HOLDING: Linux TCP has run
- * all the time; else it goes on from where it was stopped.
+ * The connection was not offloaded: leave everything as it was before. While HOLDING,
+ * Linux TCP has run all the time; else it goes on from where it was stopped.
  */
 void chimdrv_giveback_undo(struct chimdrv_conn *conn)
 {
@@ -179,13 +197,13 @@ void chimdrv_giveback_undo(struct chimdrv_conn *conn)
 	}
 }
 
-/* Does what the target gave back fit what the socket has? Every acknowledged byte must be here. */
+/* Does the state that the target gave back fit the socket? No acknowledged byte may be missing. */
 static bool fits(struct chimdrv_conn *conn)
 {
 	const struct tcp_sock *tp = tcp_sk(conn->sk);
 	struct chimdrv_tcp_state *s = &conn->final;
 
-	/* of a card that does not tell: one number more than bytes is a FIN */
+	/* if the card does not report a FIN: one number beyond the bytes is one */
 	if (s->state == CHIM_TCP_CLOSED && s->rcv_nxt == tp->rcv_nxt + 1)
 		s->fin_received = true;
 	if (!test_bit(CHIMDRV_C_LOST, &conn->bits) &&
@@ -221,11 +239,14 @@ void chimdrv_giveback_finish(struct chimdrv_conn *conn)
 		chimdrv_giveback_die(conn);
 		return;
 	}
-	if (conn->back.reason == CHIMDRV_WHY_CARD || conn->back.reason == CHIMDRV_WHY_LATE)
+	if (conn->back.reason == CHIMDRV_WHY_CARD || conn->back.reason == CHIMDRV_WHY_LATE ||
+	    conn->back.reason == CHIMDRV_WHY_TIMESTAMPING)
 		chimdrv_backoff_came_back(conn->sk);
 	if (s->state == CHIM_TCP_CLOSED && !test_bit(CHIMDRV_C_PEER_RST, &conn->bits)) {
-		if (s->fin_received)
+		if (s->fin_received) {
 			sock_set_flag(sk, SOCK_DONE);	/* readers find the end before the error */
+			WRITE_ONCE(tcp_sk(sk)->rcv_nxt, s->rcv_nxt);	/* FIONREAD takes it off */
+		}
 		if (s->snd_una == tcp_sk(sk)->write_seq + 1)
 			conn->back.err = 0;	/* both FINs acknowledged */
 		chimdrv_giveback_die(conn);

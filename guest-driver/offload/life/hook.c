@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Segments of connections that are not with Linux TCP, arriving by the raw
- * path: during a hand-over, over another interface, reassembled from fragments,
- * or with IP options. A netfilter hook at the end of LOCAL_IN takes them before
- * TCP does; they are held or forwarded. The same hook is where the automatic
- * policy sees traffic, and where ICMP is looked at for the path MTU (pmtu.c).
+ * A netfilter hook at the end of LOCAL_IN takes segments of connections that Linux TCP
+ * does not own when they arrive by the raw path: during a hand-over, over another
+ * interface, reassembled from fragments, or with IP options. It holds or forwards them.
+ * The automatic policy sees traffic in the same hook, and pmtu.c sees ICMP there.
  */
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>
-#include <net/inet6_hashtables.h>
-#include <net/inet_hashtables.h>
 #include <net/ip6_checksum.h>
 #include <net/ipv6.h>
 #include <net/net_namespace.h>
 #include <net/netfilter/ipv6/nf_defrag_ipv6.h>
 
 #include "offload/life/hook.h"
-#include "compat.h"
+#include "compat/drops.h"
+#include "compat/lookup.h"
+#include "compat/segment.h"
+#include "compat/state.h"
 #include "offload/ask.h"
 #include "offload/card/forward.h"
 #include "offload/conn_types.h"
@@ -49,16 +49,16 @@ static void fill_cb(struct sk_buff *skb, const struct tcphdr *th, bool ipv6)
 	cb->seq = ntohl(th->seq);
 	cb->end_seq = cb->seq + th->syn + th->fin + skb->len - th->doff * 4;
 	cb->ack_seq = ntohl(th->ack_seq);
-	cb->tcp_flags = tcp_flag_byte(th);
-	chimdrv_compat_clear_isn(cb);
+	cb->tcp_flags = chimdrv_compat_flags(th);
+	cb->tcp_tw_isn = 0;
 	cb->ip_dsfield = ipv6 ? ipv6_get_dsfield(ipv6_hdr(skb)) : ipv4_get_dsfield(ip_hdr(skb));
 	cb->sacked = 0;
 	cb->has_rxtstamp = skb->tstamp || skb_hwtstamps(skb)->hwtstamp;
 }
 
 /*
- * The segment as Linux TCP would see it: data at its TCP header, checksum
- * verified, control block filled. False: it is no good and the caller drops it.
+ * Prepare the segment as Linux TCP expects it: data at the TCP header, checksum
+ * verified, control block filled. False: the segment is bad, and the caller drops it.
  */
 static bool dress(struct sk_buff *skb, unsigned int offset, bool ipv6)
 {
@@ -87,19 +87,19 @@ static bool dress(struct sk_buff *skb, unsigned int offset, bool ipv6)
 	return true;
 }
 
-/* Linux TCP, as it takes a segment itself: now, or when the owner lets go. */
+/* Give the segment to Linux TCP: now, or by the backlog when the owner lets go. */
 static void to_kernel(struct sock *sk, struct sk_buff *skb)
 {
 	tcp_segs_in(tcp_sk(sk), skb);
 	if (!sock_owned_by_user(sk)) {
 		sk->sk_backlog_rcv(sk, skb);
 	} else if (sk_add_backlog(sk, skb, READ_ONCE(sk->sk_rcvbuf) * 2 + 65536)) {
-		sk_drops_add(sk, skb);
+		chimdrv_compat_drops_add(sk, skb);
 		kfree_skb(skb);
 	}
 }
 
-/* Its segments are rewritten, or looked into, on their way: not behind the target's back. */
+/* Netfilter rewrites or inspects the segments, which the target would bypass: upload. */
 static void heed_tracker(struct chimdrv_conn *conn, enum chimdrv_refusal why)
 {
 	if (why == CHIMDRV_NO_NAT)
@@ -111,9 +111,9 @@ static void heed_tracker(struct chimdrv_conn *conn, enum chimdrv_refusal why)
 }
 
 /*
- * slock held. What becomes of a dressed segment, by the one word that decides. As
- * long as the valves are open Linux TCP gets it, so that the peer never
- * waits for a fence; and nothing overtakes what is still in the backlog.
+ * slock held. Decide on a dressed segment. Up to HOLDING Linux TCP gets it, so that the
+ * peer never waits for a fence. A segment also joins a backlog that is not empty, so as
+ * to overtake nothing there. All others are held and forwarded.
  */
 static void dispose(struct sock *sk, struct sk_buff *skb, enum chimdrv_refusal tracked)
 {
@@ -124,14 +124,15 @@ static void dispose(struct sock *sk, struct sk_buff *skb, enum chimdrv_refusal t
 		to_kernel(sk, skb);
 		return;
 	}
+	chimdrv_conntrack_seen(conn);
 	chimdrv_held_add(conn, skb);
 	chimdrv_forward_flush(conn);
 	heed_tracker(conn, tracked);
 }
 
 /*
- * RCU is held off, bottom halves mostly. NF_STOLEN once the control block is
- * changed; ours never goes on to Linux TCP from here.
+ * Under RCU, mostly with bottom halves off. Always NF_STOLEN: the control block is
+ * changed, and netfilter must not pass a segment of ours on to Linux TCP.
  */
 static unsigned int take(struct sock *sk, struct sk_buff *skb, unsigned int offset, bool ipv6)
 {
@@ -139,14 +140,14 @@ static unsigned int take(struct sock *sk, struct sk_buff *skb, unsigned int offs
 
 	chimdrv_conntrack_liberal(skb);
 	if (!dress(skb, offset, ipv6)) {
-		sk_drops_add(sk, skb);
+		chimdrv_compat_drops_add(sk, skb);
 		kfree_skb(skb);
 		return NF_STOLEN;
 	}
 	sock_hold(sk);
 	skb_orphan(skb);
 	skb_dst_force(skb);
-	local_bh_disable();	/* what a queue of netfilter gives back comes in process context */
+	local_bh_disable();	/* a netfilter queue reinjects in process context */
 	bh_lock_sock_nested(sk);
 	dispose(sk, skb, tracked);
 	bh_unlock_sock(sk);
@@ -187,9 +188,9 @@ static unsigned int hook4(void *priv, struct sk_buff *skb, const struct nf_hook_
 	th = skb_header_pointer(skb, offset, sizeof(buf), &buf);
 	if (!th)
 		return NF_ACCEPT;
-	sk = __inet_lookup_established(state->net, state->net->ipv4.tcp_death_row.hashinfo,
-				       iph->saddr, th->source, iph->daddr, ntohs(th->dest),
-				       state->in ? state->in->ifindex : 0, inet_sdif(skb));
+	sk = chimdrv_compat_lookup4(state->net, iph->saddr, th->source, iph->daddr,
+				    ntohs(th->dest), state->in ? state->in->ifindex : 0,
+				    inet_sdif(skb));
 	if (!sk)
 		return NF_ACCEPT;
 	if (sk_fullsock(sk) && is_ours(sk, skb))
@@ -226,9 +227,9 @@ static unsigned int hook6(void *priv, struct sk_buff *skb, const struct nf_hook_
 	th = skb_header_pointer(skb, offset, sizeof(buf), &buf);
 	if (!th)
 		return NF_ACCEPT;
-	sk = __inet6_lookup_established(state->net, state->net->ipv4.tcp_death_row.hashinfo,
-					&ip6h->saddr, th->source, &ip6h->daddr, ntohs(th->dest),
-					state->in ? state->in->ifindex : 0, inet6_sdif(skb));
+	sk = chimdrv_compat_lookup6(state->net, &ip6h->saddr, th->source, &ip6h->daddr,
+				    ntohs(th->dest), state->in ? state->in->ifindex : 0,
+				    inet6_sdif(skb));
 	if (!sk)
 		return NF_ACCEPT;
 	if (sk_fullsock(sk) && is_ours(sk, skb))
@@ -239,9 +240,9 @@ static unsigned int hook6(void *priv, struct sk_buff *skb, const struct nf_hook_
 #endif
 
 /*
- * Segments that were past the hook when it was installed come from the socket's
- * backlog. The fence makes sure that none is left when the valves close; one that
- * comes later shows a fence that did not work, and goes where it belongs.
+ * The socket's backlog holds segments that had passed the hook before it took the
+ * socket. The fence ensures that none is left when the valves close. A later one shows
+ * that the fence failed; it is counted, held and forwarded.
  */
 int chimdrv_backlog_rcv(struct sock *sk, struct sk_buff *skb)
 {
@@ -252,7 +253,7 @@ int chimdrv_backlog_rcv(struct sock *sk, struct sk_buff *skb)
 
 #if IS_ENABLED(CONFIG_IPV6)
 		if (sk->sk_family == AF_INET6 && skb->protocol == htons(ETH_P_IP))
-			return tcp_v4_do_rcv(sk, skb);
+			return chimdrv_compat_v4_do_rcv(sk, skb);
 #endif
 		return base->backlog_rcv(sk, skb);
 	}
@@ -283,7 +284,7 @@ static const struct nf_hook_ops chimdrv_hooks[] = {
 #endif
 };
 
-/* IPv4 reassembles in front of LOCAL_IN, IPv6 behind it, where no hook sees the segment. */
+/* IPv4 reassembles before LOCAL_IN; IPv6 does so after it, unless nf_defrag_ipv6 is enabled. */
 static int __net_init hook_net_init(struct net *net)
 {
 	int err;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One INITIATE: the sockets of a batch into its list, the fences in front of it, and the
- * card's word on each of them. Who is in the batch, and what comes after the card's word, is
- * offload.c's business.
+ * Runs one INITIATE: puts the sockets of a batch into its list, posts the TX_FENCEs before
+ * it, and reads the card's status. offload.c chooses the batch and awaits the markers.
  *
- * Process context, od->mutex throughout. The socket is owned in each step that changes it.
+ * Process context. od->mutex is held except in chimdrv_initiate_refuse(); the socket is
+ * owned in each step that changes it.
  */
 #include "offload/life/initiate.h"
+#include "compat/window.h"
 #include "nic/adminq.h"
 #include "nic/carried.h"
 #include "nic/tx.h"
@@ -36,8 +37,8 @@ void chimdrv_initiate_refuse(struct chimdrv_candidate *c, enum chimdrv_refusal w
 }
 
 /*
- * The card does not get it, or does not want it: as it was before, now or when the
- * socket's owner lets go. od->mutex, for the path.
+ * od->mutex, for the path. The card does not get the connection, or refuses it: restore
+ * it as it was, now or when the socket's owner lets go.
  */
 void chimdrv_initiate_undo(struct chimdrv_candidate *c, enum chimdrv_refusal why)
 {
@@ -58,7 +59,7 @@ void chimdrv_initiate_undo(struct chimdrv_candidate *c, enum chimdrv_refusal why
 
 /* ------------------------------------------------------------------ into the block list */
 
-/* Owned. May it still go? Then it has its path, and the way to the card is straight. */
+/* Owned. May it still be offloaded? Then it has its path, and a probe reached the card intact. */
 static enum chimdrv_refusal check(struct chimdrv_candidate *c, unsigned long end)
 {
 	struct chimdrv_od *od = chimdrv_od(c->cd);
@@ -68,6 +69,8 @@ static enum chimdrv_refusal check(struct chimdrv_candidate *c, unsigned long end
 	why = chimdrv_check_again(c->sk);
 	if (!why)
 		why = chimdrv_check_moment(c->sk);
+	if (!why && chimdrv_compat_max_window(tcp_sk(c->sk)) > conn->cd->limits.rcv_wnd)
+		why = CHIMDRV_NO_WINDOW;	/* Linux TCP has offered more than the card can */
 	/* the card may have failed, and even work again, since the hook went in */
 	if (!why && (test_bit(CHIMDRV_C_GONE, &conn->bits) || !READ_ONCE(od->up)))
 		why = CHIMDRV_NO_DOWN;
@@ -84,7 +87,7 @@ static enum chimdrv_refusal check(struct chimdrv_candidate *c, unsigned long end
 	return why;
 }
 
-/* Owned and checked. (c) Valves closed, snapshot into the list. */
+/* (c) Owned and checked: take the snapshot, close the valves, export the state into the list. */
 static int snapshot(struct chimdrv_candidate *c, struct chimdrv_blocklist *bl, u32 *root)
 {
 	struct chimdrv_od *od = chimdrv_od(c->cd);
@@ -111,7 +114,7 @@ static int snapshot(struct chimdrv_candidate *c, struct chimdrv_blocklist *bl, u
 	return 0;
 }
 
-/* Owned. Nobody is too large for an empty list, that is for the export to find out. */
+/* Owned. An empty list has room for anyone; the export finds out if it has not. */
 static bool has_place(struct chimdrv_candidate *c, const struct chimdrv_blocklist *bl)
 {
 	const u32 path = sizeof(struct chim_neighbor_const) + sizeof(struct chim_neighbor_cached) +
@@ -126,10 +129,12 @@ static enum chimdrv_refusal export_refusal(int err)
 {
 	if (err == -EOPNOTSUPP)
 		return CHIMDRV_NO_UNREADABLE;
+	if (err == -ETIME)
+		return CHIMDRV_NO_TIMESTAMPING;
 	return err == -ENOMEM ? CHIMDRV_NO_MEMORY : CHIMDRV_NO_SENDS;
 }
 
-/* One more into the list, or refused. False: the list is full, it has to wait for the next. */
+/* Add one to the list, or refuse it. False: the list is full, it waits for the next one. */
 bool chimdrv_initiate_add(struct chimdrv_candidate *c, struct chimdrv_blocklist *bl, u32 *root,
 			  unsigned long end)
 {
@@ -159,7 +164,7 @@ out:
 
 /* -------------------------------------------------------------------------- the command */
 
-/* One TX_FENCE per ring: any of them may have carried frames of the connections. */
+/* Post one TX_FENCE per ring: any ring may have carried frames of the connections. */
 static int post_fences(struct chimdrv_dev *cd, u32 id, u32 *count)
 {
 	struct chimdrv_net *net = cd->net;
@@ -195,7 +200,7 @@ static void count_initiated(struct chimdrv_conn *conn)
 	chimdrv_count_add(conn->cd, send_in_unsent_bytes, conn->snd.posted_seq - s->snd_max);
 }
 
-/* The card's word on one connection. */
+/* Act on the card's status for one connection. */
 static void result(struct chimdrv_candidate *c, struct chimdrv_blocklist *bl, int err)
 {
 	struct chimdrv_conn *conn = c->conn;
@@ -227,7 +232,7 @@ static void result(struct chimdrv_candidate *c, struct chimdrv_blocklist *bl, in
 	trace_chimney_card_refused(c->sk, c->status);
 }
 
-/* (d), (e) for those of the batch that are in the list. */
+/* (d), (e) for the connections of the batch that are in the list. */
 void chimdrv_initiate(struct chimdrv_dev *cd, struct list_head *batch, unsigned int live,
 		      struct chimdrv_blocklist *bl)
 {

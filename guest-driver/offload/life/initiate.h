@@ -11,15 +11,15 @@ struct chimdrv_blocklist;
 struct chimdrv_candidate;
 struct chimdrv_dev;
 
-/* Any lock. The answer to a candidate that does not go over. */
+/* Any context. Note why a candidate is not offloaded. */
 void chimdrv_initiate_refuse(struct chimdrv_candidate *c, enum chimdrv_refusal why);
 
-/* od->mutex. One that has been attached, and is not the card's, goes back to Linux TCP. */
+/* od->mutex. Return an attached candidate, which the card does not have, to Linux TCP. */
 void chimdrv_initiate_undo(struct chimdrv_candidate *c, enum chimdrv_refusal why);
-/* od->mutex. One more into the list, or refused. False: the list is full. */
+/* od->mutex. Add one to the list, or refuse it. False: the list is full. */
 bool chimdrv_initiate_add(struct chimdrv_candidate *c, struct chimdrv_blocklist *bl, u32 *root,
 			  unsigned long end);
-/* od->mutex. Those of @batch that are in the list, @live in number; each has its answer. */
+/* od->mutex. Run it for the @live of @batch in the list; those taken keep -EINPROGRESS. */
 void chimdrv_initiate(struct chimdrv_dev *cd, struct list_head *batch, unsigned int live,
 		      struct chimdrv_blocklist *bl);
 

@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A look at every connection, when something may have changed that concerns any of them
- * and nobody says whom. One change can be reported thousands of times: there is one look
- * for as many reports as have come, and looks take a fifth of a processor at most. A
- * connection that sends looks by itself and does not wait for it (progress.c).
+ * Looks at every connection after a change that may concern any of them, when nobody
+ * says which. One change can be reported thousands of times: one look serves all
+ * reports that have come, and looks take a fifth of a processor at most. A connection
+ * that sends looks by itself and does not wait for this (progress.c).
  *
- * The work holds no lock but one connection's slock at a time.
+ * While it looks, the work holds no lock but one connection's slock at a time.
  */
 #include <linux/rtnetlink.h>
-#include <linux/workqueue.h>
 
 #include "offload/life/look.h"
+#include "compat/workqueue.h"
 #include "offload/conn.h"
 #include "offload/life/progress.h"
 
-#define SHARE	4	/* for so many times as long as the last look took there is no other */
+#define SHARE	4	/* pause after a look, in multiples of its duration */
 #define PAUSE_MIN	(10 * NSEC_PER_MSEC)
 #define PAUSE_MAX	HZ
+#define LATE		(HZ / 10)
+#define LATER		HZ
 
 static u64 not_before;	/* ktime_get_ns(); written by the work */
 
@@ -33,8 +35,8 @@ static bool any_conn(void)
 }
 
 /*
- * The reports come while the change is being made: under rtnl, or with bottom halves
- * off where a router advertises. Afterwards a route that it concerns is invalid.
+ * Reports come while the change is being made: under rtnl, or with bottom halves off for a
+ * router advertisement. When this returns, the routes that it concerns are invalid.
  */
 static void wait_for_change(void)
 {
@@ -65,17 +67,41 @@ static void look_work_fn(struct work_struct *work)
 	WRITE_ONCE(not_before, end + max_t(u64, SHARE * (end - start), PAUSE_MIN));
 }
 
-/* Any context. Have all connections looked at. */
+/* Any context. Queue a look at all connections. */
 void chimdrv_look_soon(void)
 {
 	s64 pause = READ_ONCE(not_before) - ktime_get_ns();
 
-	queue_delayed_work(system_unbound_wq, &look_work,
+	queue_delayed_work(chimdrv_compat_unbound_wq, &look_work,
 			   pause > 0 ? min(nsecs_to_jiffies(pause), (unsigned long)PAUSE_MAX) : 0);
 }
 
-/* Nobody asks any more. */
+static void late_work_fn(struct work_struct *work);
+static DECLARE_DELAYED_WORK(late_work, late_work_fn);
+static atomic_t late;	/* looks that are still to come */
+
+static void late_work_fn(struct work_struct *work)
+{
+	chimdrv_look_soon();
+	if (atomic_dec_if_positive(&late) >= 0)
+		queue_delayed_work(chimdrv_compat_unbound_wq, &late_work, LATER);
+}
+
+/*
+ * Any context. The same for a change that does not hold yet: 7.3 reports a rule before it
+ * is in the list, and holds nothing meanwhile that wait_for_change() could wait for. Looks
+ * follow, the last one more than a second later.
+ */
+void chimdrv_look_late(void)
+{
+	chimdrv_look_soon();
+	atomic_set(&late, 1);
+	queue_delayed_work(chimdrv_compat_unbound_wq, &late_work, LATE);
+}
+
+/* Nothing asks for a look any more. */
 void chimdrv_look_end(void)
 {
+	cancel_delayed_work_sync(&late_work);
 	cancel_delayed_work_sync(&look_work);
 }

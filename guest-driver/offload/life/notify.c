@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * That a connection has gone over or come back: told to whoever has registered, which is
- * the netlink family, and to nobody else.
+ * Tells the registered listener, which is the netlink family, that a connection was
+ * offloaded or has come back.
  *
- * Registered while there is no card. Told under the socket's slock.
+ * It is registered while there is no card, and called under the socket's slock.
  */
 #include "offload/life/notify.h"
 #include "offload/conn_types.h"
 
 static void (*notify)(struct chimdrv_conn *conn, u32 event);
 
-/* NULL: nobody any more. */
+/* NULL: unregister. */
 void chimdrv_notify_register(void (*fn)(struct chimdrv_conn *conn, u32 event))
 {
 	WRITE_ONCE(notify, fn);

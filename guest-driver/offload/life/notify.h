@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Who is told of connections that go over and come back. */
+/* The listener for offloads and uploads. */
 #ifndef CHIMDRV_NOTIFY_H
 #define CHIMDRV_NOTIFY_H
 

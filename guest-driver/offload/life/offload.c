@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Offload: sockets go over to the target in batches. HOST -> HOLDING (hook in,
- * arrivals pass it to Linux TCP) -> one RCU fence -> INITIATING (arrivals
- * held, valves closed, snapshot taken) -> INITIATE -> OFFLOADED; or back to HOST
- * as if nothing had been, with the reason.
+ * Offloads sockets in batches. HOST -> HOLDING (hook in, arrivals still go to Linux
+ * TCP) -> one RCU fence -> INITIATING (snapshot taken, valves closed, arrivals held) ->
+ * INITIATE -> OFFLOADED; or back to HOST as if nothing had happened, with the reason.
  *
- * Process context. The socket is owned in each step that changes it, od->mutex is
- * held from the first snapshot of a batch to the card's answer. The markers are waited
- * for without it: a late one holds up nothing but its own connection.
+ * Process context. The socket is owned in each step that changes it. od->mutex is held
+ * from the first snapshot of a batch to the card's answer, but not while waiting for
+ * the markers: a late one delays only its own connection.
  */
 #include <linux/module.h>
 
@@ -28,6 +27,7 @@
 #include "offload/od.h"
 #include "offload/socket/attach.h"
 #include "offload/socket/check.h"
+#include "offload/socket/route.h"
 
 #define OWN_MS		200	/* for all sockets of a list: until their owners let go */
 #define WAITERS_TRIES	20	/* for a moment at which nobody waits for a socket */
@@ -40,7 +40,7 @@ MODULE_PARM_DESC(unsafe_no_fence,
 
 /* -------------------------------------------------------------------- hook in, and back */
 
-/* A connection of the card that the route leads to; NULL: refused. Owned. */
+/* Owned. Create a connection and join it to the card that its route leads to. NULL: refused. */
 static struct chimdrv_conn *conn_for(struct chimdrv_candidate *c)
 {
 	struct chimdrv_conn *conn = chimdrv_conn_create(c->sk);
@@ -64,7 +64,7 @@ static struct chimdrv_conn *conn_for(struct chimdrv_candidate *c)
 	return NULL;
 }
 
-/* (a) Hook in, Linux TCP still whole. Owned. False: somebody waits for the socket. */
+/* (a) Owned. Install the hook; Linux TCP still runs. False: somebody waits for the socket. */
 static bool offload_attach_owned(struct chimdrv_candidate *c, bool insist)
 {
 	enum chimdrv_refusal why = CHIMDRV_NO_MEMORY;
@@ -73,7 +73,7 @@ static bool offload_attach_owned(struct chimdrv_candidate *c, bool insist)
 
 	/* a route that has gone stale, or was forgotten at a timeout, is looked up again */
 	if (chimdrv_check_again(c->sk) == CHIMDRV_NO_NONE &&
-	    inet_csk(c->sk)->icsk_af_ops->rebuild_header(c->sk)) {
+	    chimdrv_route_renew(c->sk)) {
 		chimdrv_initiate_refuse(c, CHIMDRV_NO_ROUTE);
 		return true;
 	}
@@ -114,8 +114,8 @@ static void offload_attach(struct chimdrv_candidate *c, unsigned long end)
 /* -------------------------------------------------------------------------- the command */
 
 /*
- * While the wire takes no frames the fences of an INITIATE would not pass, and
- * nothing else of the card could be run meanwhile.
+ * While the wire takes no frames, the fences of an INITIATE would not pass, and would
+ * hold up every other state operation of the card.
  */
 static bool offload_wire_moves(struct chimdrv_dev *cd, unsigned long end)
 {
@@ -129,8 +129,8 @@ static bool offload_wire_moves(struct chimdrv_dev *cd, unsigned long end)
 }
 
 /*
- * The card has it, and does not say so in order: it is taken back, by the handle that
- * the INITIATE has told. False: it has said so by now, or has failed.
+ * The card has the connection but its markers are late: take it back, by the handle that
+ * the INITIATE returned. False: the markers have come by now, or the card has failed.
  */
 static bool offload_late(struct chimdrv_candidate *c)
 {
@@ -146,6 +146,7 @@ static bool offload_late(struct chimdrv_candidate *c)
 			conn->handle = c->handle;
 		set_bit(CHIMDRV_C_OPENED, &conn->bits);
 		set_bit(CHIMDRV_C_CUTOVER, &conn->bits);
+		chimdrv_ask_upload(conn, CHIMDRV_WHY_LATE);
 		chimdrv_progress_check(conn);
 	}
 	spin_unlock_bh(&c->sk->sk_lock.slock);
@@ -154,12 +155,11 @@ static bool offload_late(struct chimdrv_candidate *c)
 	dev_warn_ratelimited(c->cd->dev, "no %s of a connection within %u ms: it is taken back\n",
 			     opened ? "CUTOVER" : "OPENED", CHIMDRV_LATE_MS);
 	chimdrv_count(c->cd, late_markers);
-	chimdrv_ask_upload(conn, CHIMDRV_WHY_LATE);
 	chimdrv_initiate_refuse(c, CHIMDRV_NO_LATE);
 	return true;
 }
 
-/* Both markers, by @end. It may have gone back again by now, or ended with the card. */
+/* Wait for both markers until @end. It may go back, or end with the card, meanwhile. */
 static void offload_wait(struct chimdrv_candidate *c, unsigned long end)
 {
 	struct chimdrv_conn *conn = c->conn;
@@ -200,8 +200,8 @@ static void offload_wait_all(struct list_head *done)
 }
 
 /*
- * (c), (d), (e) for connections of one card that have been attached and fenced.
- * Those for which the list has no room go to @later.
+ * (c), (d), (e) for attached and fenced connections of one card. Those for which the
+ * list has no room go to @later.
  */
 static void offload_batch(struct chimdrv_dev *cd, struct list_head *batch, unsigned int n,
 			  struct list_head *later)
@@ -241,7 +241,7 @@ static void offload_batch(struct chimdrv_dev *cd, struct list_head *batch, unsig
 
 /* --------------------------------------------------------------------- lists of sockets */
 
-/* Attach all, one RCU grace period for all, then batches of at most @most per card. */
+/* Attach all, wait one RCU grace period for all, then run batches of at most @most per card. */
 static void offload_pass(struct list_head *candidates, unsigned int most)
 {
 	struct chimdrv_candidate *c, *next;
@@ -282,9 +282,9 @@ static void offload_pass(struct list_head *candidates, unsigned int most)
 }
 
 /*
- * Bring sockets over. Each candidate has its answer afterwards. A list that the card
- * refuses as a whole is halved, so that one unsuitable connection does not speak for
- * the others. Process context, no socket owned.
+ * Process context, no socket owned. Offload sockets; each candidate has its answer
+ * afterwards. A list that the card refuses as a whole is halved, so that one unsuitable
+ * connection does not keep the others out.
  */
 void chimdrv_offload_list(struct list_head *candidates)
 {

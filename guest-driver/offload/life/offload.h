@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Sockets into the card, in batches. */
+/* Offloading sockets, in batches. */
 #ifndef CHIMDRV_OFFLOAD_H
 #define CHIMDRV_OFFLOAD_H
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Owning a socket in process context, with an end to the waiting: a program can own its
- * socket for as long as it likes (a page that it sends from does not come), and others
- * wait behind this one.
+ * Owns a socket in process context, with a deadline: a program can own its socket for
+ * as long as it likes (while a page that it sends from does not come), and other
+ * sockets wait behind this one.
  */
 #include <net/sock.h>
 
@@ -30,7 +30,7 @@ bool chimdrv_own_until(struct sock *sk, unsigned long end)
 	return wait_event_timeout(sk->sk_lock.wq, try_own(sk), max(left, 1L));
 }
 
-/* Owned, so nothing new comes: until @end, its frames leave queueing discipline and ring. */
+/* Owned, so nothing new is sent: wait until @end for its frames to leave qdisc and ring. */
 bool chimdrv_own_drained(struct sock *sk, unsigned long end)
 {
 	while (refcount_read(&sk->sk_wmem_alloc) > 1) {

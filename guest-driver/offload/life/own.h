@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Owning a socket, with an end to the waiting. */
+/* Owning a socket, with a deadline. */
 #ifndef CHIMDRV_OWN_H
 #define CHIMDRV_OWN_H
 

@@ -9,7 +9,8 @@
  */
 #include "offload/life/progress.h"
 #include "chimney_genl.h"
-#include "compat.h"
+#include "compat/options.h"
+#include "compat/timers.h"
 #include "offload/ask.h"
 #include "offload/card/forward.h"
 #include "offload/card/recv.h"
@@ -26,7 +27,7 @@
 #include "offload/socket/valves.h"
 #include "offload/socket/write.h"
 
-/* slock. The target has it: what was held goes there first, then everything else. */
+/* slock. When markers and answer are in: OFFLOADED; held segments go to the target before sends. */
 static void go(struct chimdrv_conn *conn)
 {
 	if (conn->state != CHIMDRV_INITIATING || test_bit(CHIMDRV_C_GONE, &conn->bits) ||
@@ -42,17 +43,18 @@ static void go(struct chimdrv_conn *conn)
 		chimdrv_ask_upload_again(conn);
 }
 
-/* What a program may have done with which the connection cannot stay. */
+/*
+ * Has the program done something for which the connection must go back? What it writes
+ * next is for Linux TCP: the target gets no more to send.
+ */
 static enum chimdrv_why must_leave(struct chimdrv_conn *conn)
 {
 	struct sock *sk = conn->sk;
 	struct tcp_sock *tp = tcp_sk(sk);
 
 	if (tp->snd_up != conn->snd.up) {
-		if (after(tp->snd_up, tp->snd_una)) {
-			set_bit(CHIMDRV_C_QUIET, &conn->bits);
+		if (after(tp->snd_up, tp->snd_una))
 			return CHIMDRV_WHY_URGENT;
-		}
 		conn->snd.up = tp->snd_up;
 	}
 	if (rcu_access_pointer(sk->sk_filter))
@@ -60,27 +62,24 @@ static enum chimdrv_why must_leave(struct chimdrv_conn *conn)
 	if (chimdrv_check_paced(sk))
 		return CHIMDRV_WHY_PACING;
 	/* mostly an option whose call had begun before the socket was ours */
-	if (chimdrv_check_option(sk) || tp->repair || chimdrv_compat_signed(tp))
+	if (chimdrv_check_option(sk) || tp->repair || chimdrv_compat_signed(tp) ||
+	    chimdrv_compat_psp(sk) || chimdrv_check_bpf(sk))
 		return CHIMDRV_WHY_SOCKOPT;
 	if ((sk->sk_state != TCP_ESTABLISHED && sk->sk_state != TCP_CLOSE_WAIT) ||
-	    (sk->sk_shutdown & SEND_SHUTDOWN))
+	    ((sk->sk_shutdown & SEND_SHUTDOWN) && !test_bit(CHIMDRV_C_OWN_FIN, &conn->bits)))
 		return CHIMDRV_WHY_SHUTDOWN;
 	return CHIMDRV_WHY_NONE;
 }
 
 /*
- * Options and routes that have changed: the way may be another, or closed. Then the
- * target gets no more to send, as Linux TCP would send no more that way.
+ * Options or routes have changed: the connection may have another way, or none. Linux TCP
+ * would send no more on the old way.
  */
 static enum chimdrv_why must_leave_route(struct chimdrv_conn *conn)
 {
-	enum chimdrv_why why = CHIMDRV_WHY_NONE;
-
 	if (test_bit(CHIMDRV_C_FRESH, &conn->bits) || chimdrv_route_stale(conn))
-		why = chimdrv_route_check(conn);
-	if (why)
-		set_bit(CHIMDRV_C_QUIET, &conn->bits);
-	return why;
+		return chimdrv_route_check(conn);
+	return CHIMDRV_WHY_NONE;
 }
 
 /* slock, queues ours, OFFLOADED. */
@@ -92,6 +91,8 @@ static void heed_program(struct chimdrv_conn *conn)
 
 	if (!why)
 		why = must_leave_route(conn);
+	if (why)
+		set_bit(CHIMDRV_C_QUIET, &conn->bits);
 	clear_bit(CHIMDRV_C_FRESH, &conn->bits);
 	changed = chimdrv_snapshot_changed(conn);
 	/* with Linux TCP it counts what has been waited already; an UPDATE begins anew (UPD-11) */
@@ -103,7 +104,7 @@ static void heed_program(struct chimdrv_conn *conn)
 		chimdrv_ask_update(conn);
 }
 
-/* The card has handed over all of it, and its end changes nothing any more. */
+/* The card has handed over everything; the connection survives if the card fails now. */
 static bool handed_over(const struct chimdrv_conn *conn)
 {
 	return conn->state == CHIMDRV_TERMINATING && test_bit(CHIMDRV_C_LAST, &conn->bits) &&
@@ -152,13 +153,15 @@ void chimdrv_progress_check(struct chimdrv_conn *conn)
 	if (test_bit(CHIMDRV_C_ABANDONED, &conn->bits) && conn->state == CHIMDRV_HOST) {
 		if (test_bit(CHIMDRV_C_GONE, &conn->bits))
 			chimdrv_giveback_release(conn);
+		else
+			chimdrv_giveback_reset(conn);
 		return;
 	}
 	if (!sock_owned_by_user(conn->sk))
 		run(conn);
 }
 
-/* An owner, if there is one, looks when it lets go. */
+/* If somebody owns the socket, its release_cb looks. */
 void chimdrv_progress_look(struct chimdrv_conn *conn)
 {
 	spin_lock_bh(&conn->sk->sk_lock.slock);
@@ -167,7 +170,7 @@ void chimdrv_progress_look(struct chimdrv_conn *conn)
 	spin_unlock_bh(&conn->sk->sk_lock.slock);
 }
 
-/* What the owner has done with a socket that is not Linux TCP's. */
+/* Look at what the owner did with a socket that Linux TCP does not own. */
 static void look_after_owner(struct chimdrv_conn *conn)
 {
 	struct tcp_sock *tp = tcp_sk(conn->sk);
@@ -182,7 +185,10 @@ static void look_after_owner(struct chimdrv_conn *conn)
 		heed_program(conn);
 }
 
-/* release_cb: slock held, whoever owned the socket is done. */
+/*
+ * release_cb, slock held: the owner of the socket is done. From 6.12 on tcp_sendmsg() and
+ * tcp_recvmsg() also call it in the middle, and look at the queues anew behind it.
+ */
 void chimdrv_progress_released(struct chimdrv_conn *conn)
 {
 	if (conn->state > CHIMDRV_HOLDING)
@@ -196,12 +202,12 @@ void chimdrv_progress_released(struct chimdrv_conn *conn)
 }
 
 /*
- * The time is up that Linux TCP keeps a tail when nothing else is in flight: its probe
- * timer then sends it. The timer holds a reference.
+ * The time is up for which Linux TCP keeps a tail if nothing else is in flight: its
+ * probe timer would now send it. The timer holds a reference.
  */
 static void tail_due(struct timer_list *timer)
 {
-	struct chimdrv_conn *conn = from_timer(conn, timer, tail.timer);
+	struct chimdrv_conn *conn = timer_container_of(conn, timer, tail.timer);
 	struct sock *sk = conn->sk;
 
 	bh_lock_sock(sk);
@@ -211,7 +217,7 @@ static void tail_due(struct timer_list *timer)
 	chimdrv_conn_put(conn);
 }
 
-/* Of a new connection. */
+/* For a new connection. */
 void chimdrv_progress_init(struct chimdrv_conn *conn)
 {
 	timer_setup(&conn->tail.timer, tail_due, 0);

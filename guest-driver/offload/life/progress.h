@@ -5,10 +5,10 @@
 
 struct chimdrv_conn;
 
-void chimdrv_progress_init(struct chimdrv_conn *conn);	/* of a new connection */
+void chimdrv_progress_init(struct chimdrv_conn *conn);	/* for a new connection */
 /* slock: do what is due; what needs the socket's queues only if nobody owns the socket. */
 void chimdrv_progress_check(struct chimdrv_conn *conn);
-/* Process context, no lock: have what may have changed around the connection looked at. */
+/* Process context, no lock: look at what may have changed for the connection. */
 void chimdrv_progress_look(struct chimdrv_conn *conn);
 /* release_cb, slock held. */
 void chimdrv_progress_released(struct chimdrv_conn *conn);

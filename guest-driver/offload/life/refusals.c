@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The book of refusals: which sockets have not gone over, each once and by its last
- * reason, however often it was looked at. What is carried after all is taken out again,
- * so that the counts of all reasons add up to the connections that were refused.
+ * The book of refusals: the sockets that were not offloaded, each counted once under
+ * its last reason, however often it was refused. A socket that is offloaded after all
+ * is taken out, so that the counts add up to the connections that were refused.
  *
- * Counts are kept at the card that the socket's route leads to, and here where it leads
- * to none. Nobody tells when a socket ends that was never ours: its entry stays until
- * MAX_ENTRIES others have come since it was last looked at.
+ * A refusal is counted at the card that the socket's route leads to, or else in
+ * no_card. Nobody reports the end of a socket that was never ours: its entry stays
+ * until MAX_ENTRIES others have come since it was last looked at.
  *
- * Lookups are under RCU, changes under book.lock, a leaf that is taken with bottom
- * halves disabled. Sockets are compared by their addresses and never followed.
+ * Lookups run under RCU; changes take book.lock, a leaf, with bottom halves disabled.
+ * Entries keep the address of a socket only to compare it, and never follow it.
  */
 #include <linux/hash.h>
 #include <linux/rculist.h>
@@ -30,7 +30,7 @@ struct refused {
 	u32 tuple;
 	u32 why;		/* enum chimdrv_refusal */
 	struct chimdrv_od *od;	/* where it is counted; NULL: in no_card */
-	bool recent;		/* looked at since it was put at the end of the line */
+	bool recent;		/* looked at since it was last put at the tail */
 	struct rcu_head rcu;
 };
 
@@ -71,7 +71,7 @@ static void drop(struct refused *r)
 	kfree_rcu(r, rcu);
 }
 
-/* book.lock. Room for one more: the oldest goes that nobody has looked at again. */
+/* book.lock. Make room for one more: drop the oldest entry that nobody has looked at again. */
 static void make_room(void)
 {
 	struct refused *r;
@@ -169,7 +169,7 @@ void chimdrv_refusals_forget(struct chimdrv_od *od)
 	spin_unlock_bh(&book.lock);
 }
 
-/* Nobody notes anything any more. */
+/* Nothing is noted any more. */
 void chimdrv_refusals_exit(void)
 {
 	struct refused *r, *next;

@@ -11,13 +11,13 @@ struct chimdrv_od;
 struct sock;
 
 /*
- * Any context but hard interrupt. @od NULL: no card of ours is meant. A socket is counted
- * once, by its last reason, until it is carried.
+ * Any context but hard interrupt. @od NULL: the route leads to no card of ours. A
+ * socket is counted once, under its last reason, until it is offloaded.
  */
 void chimdrv_refusals_note(const struct sock *sk, struct chimdrv_od *od,
 			   enum chimdrv_refusal why);
-void chimdrv_refusals_carried(const struct sock *sk);	/* it has gone over after all */
-u64 chimdrv_refusals_no_card(enum chimdrv_refusal why);	/* sockets, where no card was meant */
+void chimdrv_refusals_carried(const struct sock *sk);	/* it was offloaded after all */
+u64 chimdrv_refusals_no_card(enum chimdrv_refusal why);	/* sockets whose route led to no card */
 void chimdrv_refusals_forget(struct chimdrv_od *od);	/* the card goes */
 void chimdrv_refusals_exit(void);
 

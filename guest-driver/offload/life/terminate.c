@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One TERMINATE: its list, the fences in front of it, and the card's word on each
- * connection. Who is in it, and what becomes of those whom the card does not let go,
- * is upload.c's business.
+ * Runs one TERMINATE: builds its block list, posts the FENCEs that precede it, and
+ * reads the card's status for each connection. upload.c chooses the connections, and
+ * handles those that the card does not let go.
  *
- * od->mutex throughout; slock for what is read and written of a connection.
+ * od->mutex is held throughout; slock is taken to change the state of a connection.
  */
 #include "offload/life/terminate.h"
 #include "nic/adminq.h"
@@ -24,13 +24,13 @@
 #define WINDOW_ROUNDING	65536	/* bytes: the target rounds windows up to the scale */
 #define SENDS_MORE	64	/* sends that may still be posted before the FENCE */
 #define ROOM_FIRST	65536	/* bytes for what the card may hold and the driver does not know */
-#define ROOM_BUSY	262144	/* and so many more for what comes at a high rate */
-#define ROOM_BATCH	(4 * 1024 * 1024)	/* bytes of room in a list, and a connection more */
+#define ROOM_BUSY	262144	/* more bytes for a connection that receives at a high rate */
+#define ROOM_BATCH	(4 * 1024 * 1024)	/* bytes of room in a list; the last may pass it */
 #define FENCE_MS	1000	/* for all fences of a list: until there is room in the rings */
 
 /* ----------------------------------------------------------------------- the block list */
 
-/* Requests that may be outstanding at the FENCE: those now, and some that go before it. */
+/* Sends that may be outstanding at the FENCE: those posted now, and SENDS_MORE before it. */
 static u32 terminate_send_room(struct chimdrv_conn *conn)
 {
 	u32 room;
@@ -43,9 +43,9 @@ static u32 terminate_send_room(struct chimdrv_conn *conn)
 }
 
 /*
- * More than this the card cannot have taken from the peer. Where the right edge stays the
- * target rounds it to the scale with each ACK, as Linux TCP does, so that in sum it may
- * pass the one that is owed by as much as the target has memory for.
+ * The card cannot have taken more than this from the peer. While the right edge stays,
+ * the target rounds it up to the scale with each ACK, as Linux TCP does, so that in sum
+ * it may exceed the edge owed by as much as the target has memory for.
  */
 static u32 terminate_most(const struct chimdrv_conn *conn)
 {
@@ -54,9 +54,9 @@ static u32 terminate_most(const struct chimdrv_conn *conn)
 }
 
 /*
- * The least room to ask with. The card holds little as a rule: the socket takes what it
- * can. Where it is more the card says how much (OP-D9), and more may come until it is
- * asked again.
+ * The least room to ask with. Usually the card holds little, because the socket takes
+ * what it can. If it holds more, it says how much (OP-D9), and more may arrive until it
+ * is asked again.
  */
 static u32 terminate_least(const struct chimdrv_conn *conn)
 {
@@ -70,10 +70,10 @@ static u32 terminate_least(const struct chimdrv_conn *conn)
 }
 
 /*
- * Room for what the card holds. To be told that it is too little costs a command, and the
- * window opens again meanwhile: where a refusal stands the peer has filled the window as
- * a rule, and on a busy connection more has come behind the last indication. So such a
- * one asks with more at first, if there is memory.
+ * Allocate room for what the card holds. If it is too small, that costs a command, and
+ * the window opens again meanwhile. After a refusal the peer has usually filled the
+ * window, and on a busy connection more has come behind the last indication. So these
+ * two ask with more at first, if there is memory.
  */
 static struct chimdrv_room *terminate_room(const struct chimdrv_conn *conn, u32 *len, bool must)
 {
@@ -132,7 +132,7 @@ static int terminate_node(struct chimdrv_upload *u, struct chimdrv_blocklist *bl
 	return 0;
 }
 
-/* As many of the @n as list and memory take; the first in any case, if it can be mapped. */
+/* Add as many of the @n as list and memory allow; the first always, unless mapping fails. */
 static unsigned int terminate_list(struct chimdrv_upload *up, unsigned int n,
 				   struct chimdrv_blocklist *bl)
 {
@@ -154,7 +154,7 @@ static unsigned int terminate_list(struct chimdrv_upload *up, unsigned int n,
 	return i;
 }
 
-/* The card has let go: what it handed back waits in the connection for LAST and the socket. */
+/* The card has let go: keep what it handed back in the connection, for LAST and the socket. */
 static void terminate_take(struct chimdrv_upload *u, struct chimdrv_blocklist *bl)
 {
 	const struct chim_tcp_delegated *d = chimdrv_blocklist_ptr(bl, u->d_off);
@@ -188,15 +188,15 @@ static void terminate_take(struct chimdrv_upload *u, struct chimdrv_blocklist *b
 
 /* -------------------------------------------------------------------------- the command */
 
-/* Linux TCP has ended it and the gate has kept its reset: the target sends one. */
+/* Linux TCP has ended it and the gate has dropped its RST: the target has to send one. */
 static bool died(const struct chimdrv_conn *conn)
 {
 	return test_bit(CHIMDRV_C_DETACHED, &conn->bits) || conn->sk->sk_state == TCP_CLOSE;
 }
 
 /*
- * FENCE with the state change in one go, so that nothing is posted behind it
- * (OP-H4). What the program has written goes before it: the wire stays busy.
+ * Post the FENCE and change the state in one slock section, so that nothing is posted behind
+ * the FENCE (OP-H4). What the program has written goes before it: the wire stays busy.
  */
 static int terminate_fence(struct chimdrv_conn *conn, u32 fence_id, unsigned long end)
 {
@@ -228,7 +228,7 @@ static int terminate_fence(struct chimdrv_conn *conn, u32 fence_id, unsigned lon
 	return err;
 }
 
-/* Those whose fence finds no place stay out of the command. Returns how many are in. */
+/* Fence all; one whose FENCE finds no room leaves the command. Returns how many are in. */
 static unsigned int terminate_fences(struct chimdrv_upload *up, unsigned int n,
 				     struct chimdrv_blocklist *bl, u32 id)
 {
@@ -253,7 +253,7 @@ static unsigned int terminate_fences(struct chimdrv_upload *up, unsigned int n,
 	return in;
 }
 
-/* The target has it as before, and what was put off meanwhile goes on. */
+/* The target keeps the connection: OFFLOADED again, and what was put off goes on. */
 static void terminate_reopen(struct chimdrv_conn *conn)
 {
 	spin_lock_bh(&conn->sk->sk_lock.slock);
@@ -282,7 +282,7 @@ static enum chimdrv_upload_result result_of(u32 status)
 	}
 }
 
-/* What the card says of one connection of the list. */
+/* Act on the card's status for one connection of the list. */
 static void terminate_word(struct chimdrv_upload *u, struct chimdrv_blocklist *bl,
 			   enum chimdrv_upload_result list)
 {

@@ -13,9 +13,9 @@ struct chimdrv_room;
 
 enum chimdrv_upload_result {
 	UPLOAD_TAKEN,		/* the card has let go */
-	UPLOAD_MORE,		/* it asks for more room, and nothing has changed */
-	UPLOAD_AGAIN,		/* nothing has changed, and it may do better later */
-	UPLOAD_REFUSED,		/* nor will it */
+	UPLOAD_MORE,		/* nothing has changed: it asks for more room */
+	UPLOAD_AGAIN,		/* nothing has changed: a later try may succeed */
+	UPLOAD_REFUSED,		/* nothing has changed, nor will it */
 	UPLOAD_LOST,		/* the card has failed: connections end with it */
 };
 
@@ -23,7 +23,7 @@ struct chimdrv_upload {
 	struct chimdrv_conn *conn;
 	struct chimdrv_room *room;
 	enum chimdrv_upload_result result;
-	u32 len;		/* of the room, as the card is told */
+	u32 len;		/* of the room, as given to the card */
 	u32 node;
 	u32 d_off;
 	u32 refs_off;
@@ -31,8 +31,8 @@ struct chimdrv_upload {
 };
 
 /*
- * od->mutex. One TERMINATE for all of the @n, or for as many as fit, which it returns:
- * at least one. Each of them has its result.
+ * od->mutex. Run one TERMINATE for the @n, or for as many as fit. Returns how many, at
+ * least one; each of these has its result.
  */
 unsigned int chimdrv_terminate(struct chimdrv_dev *cd, struct chimdrv_upload *up, unsigned int n);
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The upper layer protocol "chimney", and the calls of a program that must find its
- * connection with Linux TCP (close, shutdown, disconnect, destroy, some socket options):
- * they upload first and then call the kernel's own function. Everything else, sendmsg and
- * recvmsg above all, stays the kernel's. How a socket is taken is attach.c's; of one that
- * dies while it is ours this file writes sk_prot and icsk_ulp_data.
+ * The upper layer protocol "chimney", and the calls for which the connection must be
+ * with Linux TCP (close, shutdown, disconnect, destroy, some socket options): they
+ * upload first and then call the kernel's own function. All other calls, above all
+ * sendmsg and recvmsg, stay the kernel's. attach.c takes sockets over; if a socket dies
+ * while it is ours, this file resets sk_prot and icsk_ulp_data.
  */
 #include <linux/module.h>
 #include <net/inet_common.h>
@@ -12,7 +12,7 @@
 #include <net/transp_v6.h>
 
 #include "offload/life/ulp.h"
-#include "compat.h"
+#include "compat/options.h"
 #include "offload/ask.h"
 #include "offload/conn.h"
 #include "offload/life/candidate_types.h"
@@ -21,6 +21,7 @@
 #include "offload/life/progress.h"
 #include "offload/socket/attach.h"
 #include "offload/socket/bar.h"
+#include "offload/socket/conntrack.h"
 #include "offload/socket/write.h"
 
 /* --------------------------------------------------------- operations of the proto */
@@ -36,8 +37,8 @@ static void upload_soon(struct sock *sk, enum chimdrv_why why)
 }
 
 /*
- * Bring the socket back; no lock held, the socket barred. -EINTR: killed meanwhile,
- * except where the call cannot be given up any more.
+ * Upload and wait; no lock held, the socket barred. -EINTR: the task is being killed.
+ * Close and shutdown cannot be given up, and wait on.
  */
 static int upload_and_wait(struct sock *sk, enum chimdrv_why why)
 {
@@ -55,7 +56,7 @@ static int upload_and_wait(struct sock *sk, enum chimdrv_why why)
 	return err;
 }
 
-/* The same for callers that own the socket: they lose and regain it. */
+/* The same for callers that own the socket: ownership is given up meanwhile. */
 static int upload_owned(struct sock *sk, enum chimdrv_why why)
 {
 	int err;
@@ -66,7 +67,7 @@ static int upload_owned(struct sock *sk, enum chimdrv_why why)
 	return err;
 }
 
-/* A call that needs the socket with Linux TCP begins; until its end nothing takes it there. */
+/* A call begins that needs the socket with Linux TCP: no offload until op_end(). */
 static void op_begin(struct chimdrv_bar *bar, struct sock *sk)
 {
 	__module_get(THIS_MODULE);	/* the socket's reference goes away inside */
@@ -157,7 +158,7 @@ static bool is_frequent(int level, int name)
 	       (name == TCP_NODELAY || name == TCP_CORK || name == TCP_QUICKACK);
 }
 
-/* Some options are set without the socket lock, so that no release_cb sees what has changed. */
+/* Some options are set without the socket lock, so no release_cb sees the change: look now. */
 static void look_after_option(struct sock *sk)
 {
 	struct chimdrv_conn *conn = chimdrv_attach_conn_get(sk);
@@ -190,8 +191,8 @@ static int op_setsockopt(struct sock *sk, int level, int name, sockptr_t val, un
 }
 
 /*
- * A program sees the ULP that it has asked for itself, and no other; `ss -i` shows the
- * administrator what there is.
+ * A program sees the ULP only if it has asked for it; `ss -i` shows the administrator
+ * what is really there.
  */
 static int op_getsockopt(struct sock *sk, int level, int name, char __user *val, int __user *len)
 {
@@ -217,9 +218,9 @@ static int op_getsockopt(struct sock *sk, int level, int name, char __user *val,
 }
 
 /*
- * The end of every section in which a process owned the socket: everything that
- * the program did is seen here, and what came for it meanwhile is delivered here.
- * slock held. The kernel's own part first; on 6.1 it may give up ownership, never slock.
+ * Called at the end of every section in which a process owned the socket: sees
+ * everything that the program did, and delivers what came meanwhile. slock held. The
+ * kernel's own part comes first; on 6.1 it may give up ownership, but never slock.
  */
 static void op_release_cb(struct sock *sk)
 {
@@ -237,7 +238,7 @@ static void op_release_cb(struct sock *sk)
 
 /*
  * setsockopt(TCP_ULP, "chimney"), socket owned: offload this socket. The lock is
- * given up meanwhile, because fence and card take time.
+ * released meanwhile, because fence and card take time.
  */
 static int ulp_init(struct sock *sk)
 {
@@ -265,9 +266,9 @@ static int ulp_init(struct sock *sk)
 }
 
 /*
- * A socket dies without having passed an operation above: its close had begun before
- * the socket was ours, and data was unread. What the card may still read outlives
- * it; the connection ends in the worker, with the reset that the gate has kept back.
+ * A socket dies without having passed an operation above: its close had begun before it
+ * was ours, and data was unread. What the card may still read outlives it; the worker
+ * ends the connection and has the target send the RST that the gate has dropped.
  */
 static void ulp_release(struct sock *sk)
 {
@@ -278,6 +279,7 @@ static void ulp_release(struct sock *sk)
 	RCU_INIT_POINTER(inet_csk(sk)->icsk_ulp_data, NULL);
 	WRITE_ONCE(sk->sk_prot, chimdrv_attach_base(sk));
 	chimdrv_write_keep(conn);
+	chimdrv_conntrack_let_go(conn, true);
 	set_bit(CHIMDRV_C_DETACHED, &conn->bits);
 	chimdrv_ask_upload(conn, CHIMDRV_WHY_DESTROY);
 	wake_up_all(&conn->wait);
@@ -291,7 +293,7 @@ static struct tcp_ulp_ops chimdrv_ulp_ops = {
 	.release	= ulp_release,
 };
 
-/* The calls of a socket of ours that come here, in a copy of its family's operations. */
+/* Put our calls into a copy of the address family's operations. */
 static void build(struct proto *prot)
 {
 	prot->close = op_close;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Telling the target of cached variables that have changed: connections are listed
- * from any context, and a work runs one UPDATE for as many as have gathered.
+ * Tells the target about changed cached variables. Connections are listed from any
+ * context (ask.c), those that the card could not be told of with the time when they are
+ * due again; a work runs one UPDATE for as many as are.
  *
- * The list is under od->lock, the work holds od->mutex and takes slock to read the
+ * od->lock protects the lists. The work holds od->mutex, and takes slock to read the
  * variables.
  */
 #include "offload/life/update.h"
@@ -17,15 +18,14 @@
 #include "offload/od.h"
 #include "offload/socket/window.h"
 
-#define AGAIN_MS	50	/* what cannot be told now is tried again, */
-#define AGAIN_TRIES	20	/* so often */
+#define AGAIN_TRIES	20	/* tries in a row, then an upload */
 #define UPDATE_BATCH	(CHIMDRV_BATCH / 4)
 
 struct update {
 	struct chimdrv_conn *conn;
 	u32 node;		/* CHIM_NODE_NONE: not in the list */
-	u32 granted;		/* wnd_granted before, and again if the card has not heard of it */
-	u32 wnd;		/* what it is told */
+	u32 granted;		/* wnd.granted before; restored if the card was not told */
+	u32 wnd;		/* what the card is told */
 };
 
 static int update_node(struct update *u, struct chimdrv_blocklist *bl)
@@ -52,49 +52,76 @@ static int update_node(struct update *u, struct chimdrv_blocklist *bl)
 	return 0;
 }
 
+/* Jiffies until the connection is due; 0: it is. */
+static unsigned long due_in(const struct chimdrv_conn *conn)
+{
+	unsigned long now = jiffies;
+
+	return time_after(conn->update_due, now) ? conn->update_due - now : 0;
+}
+
+/* od->lock. The first of those that wait for another try. */
+static struct chimdrv_conn *first_later(struct chimdrv_od *od)
+{
+	return list_first_entry_or_null(&od->updates_later, struct chimdrv_conn, update_link);
+}
+
+/* Take the next one that is due out of its list. */
 static struct chimdrv_conn *next_conn(struct chimdrv_od *od)
 {
 	struct chimdrv_conn *conn;
 
 	spin_lock_bh(&od->lock);
-	conn = list_first_entry_or_null(&od->updates, struct chimdrv_conn, update_link);
+	conn = first_later(od);
+	if (!conn || due_in(conn))
+		conn = list_first_entry_or_null(&od->updates, struct chimdrv_conn, update_link);
 	if (conn)
 		list_del_init(&conn->update_link);
 	spin_unlock_bh(&od->lock);
 	return conn;
 }
 
-/* The next ones that wait, into the list as far as it goes. */
+/* The connection does not fit into the list: another one may have room. */
+static void update_full(struct chimdrv_conn *conn, const struct chimdrv_blocklist *bl)
+{
+	if (bl->nodes)
+		chimdrv_ask_update(conn);
+	else
+		chimdrv_ask_update_again(conn);
+}
+
+/* Put the next connections that are due into the list, as many as fit. */
 static unsigned int update_collect(struct chimdrv_od *od, struct update *up, unsigned int max,
 				   struct chimdrv_blocklist *bl)
 {
 	struct chimdrv_conn *conn;
 	unsigned int n = 0;
+	bool full = false;
 
-	while (n < max && (conn = next_conn(od))) {
+	while (n < max && !full && (conn = next_conn(od))) {
 		clear_bit(CHIMDRV_C_UPDATE, &conn->bits);
 		up[n] = (struct update){ .conn = conn, .node = CHIM_NODE_NONE };
-		if (READ_ONCE(conn->state) == CHIMDRV_OFFLOADED && update_node(&up[n], bl))
-			chimdrv_ask_update_later(conn, msecs_to_jiffies(AGAIN_MS));
+		full = READ_ONCE(conn->state) == CHIMDRV_OFFLOADED && update_node(&up[n], bl);
+		if (full)
+			update_full(conn, bl);
 		n++;
 	}
 	return n;
 }
 
-/* The card has not heard of it. */
-static void update_again(struct update *u, unsigned long delay)
+/* The card was not told: restore the window that it knows. */
+static void update_untold(struct update *u)
 {
 	struct chimdrv_conn *conn = u->conn;
 
 	spin_lock_bh(&conn->sk->sk_lock.slock);
 	conn->wnd.granted = u->granted;
 	spin_unlock_bh(&conn->sk->sk_lock.slock);
-	chimdrv_ask_update_later(conn, delay);
 }
 
 /*
- * A smaller window holds from now on. What was refused may go on, with it or without; so
- * may sends that have waited for a new header, unless that has changed once more.
+ * The card was told. A smaller window holds from now on. A refused indication may go on
+ * in any case; so may sends that waited for a new header, unless it has changed again.
  */
 static void update_told(struct update *u)
 {
@@ -116,8 +143,8 @@ static void update_told(struct update *u)
 }
 
 /*
- * The word on one connection. What the card has no room to hear is asked for again;
- * what it refuses goes back (UPD-15).
+ * Act on the status for one connection. If the card has no room, try again; if it
+ * refuses, upload (UPD-15).
  */
 static void update_end(struct update *u, struct chimdrv_blocklist *bl, int err, u32 status)
 {
@@ -133,15 +160,17 @@ static void update_end(struct update *u, struct chimdrv_blocklist *bl, int err, 
 	if (chimdrv_admin_lost(err))
 		return;
 	if ((status == CHIM_ST_SUCCESS || status == CHIM_ST_RESOURCES || status == CHIM_ST_BUSY) &&
-	    ++conn->told.tries < AGAIN_TRIES)
-		update_again(u, msecs_to_jiffies(AGAIN_MS));
-	else
+	    ++conn->told.tries < AGAIN_TRIES) {
+		update_untold(u);
+		chimdrv_ask_update_again(conn);
+	} else {
 		chimdrv_ask_upload(conn, CHIMDRV_WHY_CARD);
+	}
 }
 
 /*
- * One UPDATE. Returns how many have waited for it; *split: the card has refused it as a
- * whole, and they wait again, each for one of its own.
+ * Run one UPDATE. Returns how many waited for it. *split: the card refused the whole
+ * list, and they wait again, each for a list of its own.
  */
 static unsigned int update_some(struct chimdrv_od *od, unsigned int most, bool *split)
 {
@@ -158,14 +187,33 @@ static unsigned int update_some(struct chimdrv_od *od, unsigned int most, bool *
 		chimdrv_count(od->cd, bulk_lists);
 	*split = bl.nodes > 1 && err && !chimdrv_admin_lost(err);
 	for (i = 0; i < n; i++) {
-		if (up[i].node != CHIM_NODE_NONE && *split)
-			update_again(&up[i], 0);
-		else if (up[i].node != CHIM_NODE_NONE)
+		if (up[i].node != CHIM_NODE_NONE && *split) {
+			update_untold(&up[i]);
+			chimdrv_ask_update(up[i].conn);
+		} else if (up[i].node != CHIM_NODE_NONE) {
 			update_end(&up[i], &bl, err, cmd.status);
+		}
 		chimdrv_conn_put(up[i].conn);
 	}
 	chimdrv_blocklist_fini(&bl);
 	return n;
+}
+
+/* Run again when the first of those that wait is due. */
+static void update_rearm(struct chimdrv_od *od)
+{
+	unsigned long wait = ULONG_MAX;
+	struct chimdrv_conn *conn;
+
+	spin_lock_bh(&od->lock);
+	conn = first_later(od);
+	if (!list_empty(&od->updates))
+		wait = 0;
+	else if (conn)
+		wait = due_in(conn);
+	spin_unlock_bh(&od->lock);
+	if (wait != ULONG_MAX)
+		queue_delayed_work(od->wq, &od->update_work, wait);
 }
 
 static void update_work(struct work_struct *work)
@@ -180,11 +228,13 @@ static void update_work(struct work_struct *work)
 		alone = split ? n : alone - min(alone, n);
 	} while (n == UPDATE_BATCH || (n && alone));
 	mutex_unlock(&od->mutex);
+	update_rearm(od);
 }
 
 /* Once per card, before anybody can ask. */
 void chimdrv_update_work_init(struct chimdrv_od *od)
 {
 	INIT_LIST_HEAD(&od->updates);
+	INIT_LIST_HEAD(&od->updates_later);
 	INIT_DELAYED_WORK(&od->update_work, update_work);
 }

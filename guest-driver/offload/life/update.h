@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One UPDATE for as many as wait. */
+/* One UPDATE for all connections that wait. */
 #ifndef CHIMDRV_UPDATE_H
 #define CHIMDRV_UPDATE_H
 

@@ -35,14 +35,15 @@
 #include "offload/card/neigh.h"
 #include "offload/card/sendback.h"
 #include "offload/conn.h"
+#include "offload/life/giveback.h"
 #include "offload/life/progress.h"
 #include "offload/life/terminate.h"
 #include "offload/od.h"
 
-#define UPLOAD_MS	30000	/* for a card that says that it cannot now */
-#define MARKER_MS	10	/* and one that owes a marker is looked at so often */
+#define UPLOAD_MS	30000	/* after that, one that the card cannot give back is given up */
+#define MARKER_MS	10	/* between looks at a connection whose marker is missing */
 
-/* One that could not be run now, with the list's reference. */
+/* Try one again in @ms; the list's reference goes along. */
 static void upload_later(struct chimdrv_od *od, struct chimdrv_conn *conn, unsigned int ms)
 {
 	spin_lock_bh(&od->lock);
@@ -65,8 +66,8 @@ static struct chimdrv_conn *upload_next(struct chimdrv_od *od)
 }
 
 /*
- * Those asked for that the target really has. One that it has taken and not announced is
- * looked at again; the others are on their way back already.
+ * Collect the connections to upload that the target has. One that is still INITIATING is
+ * looked at again later; the others are with Linux TCP, or on their way back, already.
  */
 static unsigned int upload_collect(struct chimdrv_od *od, struct chimdrv_upload *up)
 {
@@ -91,7 +92,7 @@ static unsigned int upload_collect(struct chimdrv_od *od, struct chimdrv_upload 
 	return n;
 }
 
-/* The card owes it nothing more, or never will. */
+/* The card is done with the connection, or has failed, or it is abandoned. */
 static void upload_over(struct chimdrv_od *od, struct chimdrv_conn *conn)
 {
 	set_bit(CHIMDRV_C_LET_GO, &conn->bits);
@@ -100,8 +101,8 @@ static void upload_over(struct chimdrv_od *od, struct chimdrv_conn *conn)
 }
 
 /*
- * The card has handed it over, and LAST is missing: DMA had ended before the
- * completion (OP-D11), and the state says whether a byte is missing.
+ * The card has handed the connection over, but LAST is missing. DMA had ended before
+ * the completion (OP-D11), and the state says whether a byte is missing.
  */
 static void upload_without_last(struct chimdrv_conn *conn)
 {
@@ -115,7 +116,7 @@ static void upload_without_last(struct chimdrv_conn *conn)
 	spin_unlock_bh(&conn->sk->sk_lock.slock);
 }
 
-/* Taken: both markers are in, or the target's hold ends without. Lost with the card. */
+/* @taken: the card has handed it over, the target's reference ends. Else the card has failed. */
 static void upload_end(struct chimdrv_od *od, struct chimdrv_conn *conn, bool taken)
 {
 	chimdrv_sendback_end(conn);
@@ -133,7 +134,7 @@ static bool handed_over(const struct chimdrv_conn *conn)
 	       (test_bit(CHIMDRV_C_LAST, &conn->bits) && test_bit(CHIMDRV_C_FINAL, &conn->bits));
 }
 
-/* LAST comes with the card's answer as a rule. */
+/* Usually LAST comes with the card's answer: wait until @soon, else leave it to upload_ends(). */
 static void upload_taken(struct chimdrv_od *od, struct chimdrv_conn *conn, unsigned long soon)
 {
 	long left = (long)(soon - jiffies);
@@ -149,11 +150,12 @@ static void upload_taken(struct chimdrv_od *od, struct chimdrv_conn *conn, unsig
 	queue_delayed_work(od->wq, &od->upload_ends, msecs_to_jiffies(MARKER_MS));
 }
 
-/* Those for whose LAST one waits: what has come, and what is late. */
+/* End those whose LAST has come or is late; the others go on waiting. */
 static void upload_ends(struct work_struct *work)
 {
 	struct chimdrv_od *od = container_of(work, struct chimdrv_od, upload_ends.work);
 	struct chimdrv_conn *conn, *next;
+	bool ended = false;
 	LIST_HEAD(list);
 
 	mutex_lock(&od->mutex);
@@ -167,7 +169,10 @@ static void upload_ends(struct work_struct *work)
 		if (!handed_over(conn))
 			upload_without_last(conn);
 		upload_end(od, conn, true);
+		ended = true;
 	}
+	if (ended)
+		chimdrv_neigh_idle_soon(od);
 	if (!list_empty(&list)) {
 		spin_lock_bh(&od->lock);
 		list_splice(&list, &od->uploads_ending);
@@ -177,7 +182,7 @@ static void upload_ends(struct work_struct *work)
 	mutex_unlock(&od->mutex);
 }
 
-/* The program's connection ends; what the card may still touch waits for its reset. */
+/* End the program's connection; memory that the card may still touch waits for its reset. */
 static void upload_give_up(struct chimdrv_od *od, struct chimdrv_conn *conn)
 {
 	dev_warn_ratelimited(od->cd->dev,
@@ -186,7 +191,11 @@ static void upload_give_up(struct chimdrv_od *od, struct chimdrv_conn *conn)
 	chimdrv_count(od->cd, abandoned_connections);
 	if (!test_bit(CHIMDRV_C_GONE, &conn->bits))
 		atomic_inc(&od->abandoned);
+	if (conn->path)
+		conn->path->abandoned++;
 	spin_lock_bh(&conn->sk->sk_lock.slock);
+	conn->back.end = jiffies + msecs_to_jiffies(CHIMDRV_LATE_MS);
+	chimdrv_giveback_reset(conn);
 	set_bit(CHIMDRV_C_ABANDONED, &conn->bits);
 	set_bit(CHIMDRV_C_QUIET, &conn->bits);
 	chimdrv_progress_check(conn);
@@ -194,7 +203,7 @@ static void upload_give_up(struct chimdrv_od *od, struct chimdrv_conn *conn)
 	upload_over(od, conn);
 }
 
-/* Not now. Others go first. */
+/* Not now: try again later, behind the others. */
 static void upload_retry(struct chimdrv_od *od, struct chimdrv_conn *conn)
 {
 	unsigned int ms = 10u << min_t(u8, conn->back.tries, 5);
@@ -204,7 +213,7 @@ static void upload_retry(struct chimdrv_od *od, struct chimdrv_conn *conn)
 	upload_later(od, conn, ms);
 }
 
-/* One that was alone in its list, or was told so itself. */
+/* For one that was alone in its list, or failed while others were taken. */
 static void upload_failed(struct chimdrv_od *od, struct chimdrv_upload *u)
 {
 	if (!u->conn->back.end)
@@ -218,8 +227,8 @@ static void upload_failed(struct chimdrv_od *od, struct chimdrv_upload *u)
 }
 
 /*
- * Is the whole list at fault? Then which of them it was is found by halving. What the
- * card asks for is asked for one by one, in the same list.
+ * Run the list again? If all ask for more room, yes: the card names one of them at a
+ * time. If all failed, with half of it, to find the one at fault.
  */
 static bool upload_once_more(const struct chimdrv_upload *up, unsigned int n, unsigned int *most,
 			     unsigned int *asks)
@@ -238,7 +247,7 @@ static bool upload_once_more(const struct chimdrv_upload *up, unsigned int n, un
 	return n > 1;
 }
 
-/* What has come of a list: to its end, or on to the next time. */
+/* Act on the results of a list: end each connection, or put it off. */
 static void upload_results(struct chimdrv_od *od, struct chimdrv_upload *up, unsigned int n)
 {
 	unsigned long soon = jiffies + msecs_to_jiffies(MARKER_MS);
@@ -254,7 +263,7 @@ static void upload_results(struct chimdrv_od *od, struct chimdrv_upload *up, uns
 	}
 }
 
-/* All of the @n, in as few lists as the card takes. */
+/* Upload all of the @n, in as few lists as the card takes. */
 static void upload_batch(struct chimdrv_od *od, struct chimdrv_upload *up, unsigned int n)
 {
 	unsigned int most = n, now, asks;
@@ -285,7 +294,7 @@ static void upload_work(struct work_struct *work)
 	kfree(up);
 }
 
-/* Those whose time has come, and again when the next one's does. */
+/* Queue those that are due, and rearm for the next one. */
 static void upload_again(struct work_struct *work)
 {
 	struct chimdrv_od *od = container_of(work, struct chimdrv_od, upload_again.work);

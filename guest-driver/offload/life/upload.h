@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Connections back from the card. */
+/* Taking connections back from the card. */
 #ifndef CHIMDRV_UPLOAD_H
 #define CHIMDRV_UPLOAD_H
 

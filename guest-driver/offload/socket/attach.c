@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Taking the operations of a socket from Linux TCP, and giving them back: the prebuilt
- * copies of struct proto and of the address family's operations, whose socket it is, and
- * the gate, which is in those copies so that nothing leaves while Linux TCP stands still.
- * What the replaced calls do is ulp.c's and hook.c's affair, which hand it down.
+ * Attach takes the operations of a socket from Linux TCP, detach gives them back. Here
+ * are the prebuilt copies of struct proto and of the address family's operations, the
+ * look-up of a socket's connection, and the gate: the queue_xmit of those copies, which
+ * lets nothing out while Linux TCP stands still. ulp.c and hook.c decide what the
+ * replaced calls do, and pass it down.
  *
  * Attach with the socket owned, detach under slock with its queues ours. Fields of the
  * socket that this file writes: sk_prot, sk_backlog_rcv, icsk_af_ops, icsk_ulp_ops,
- * icsk_ulp_data (Linux 6.1 and 6.12).
+ * icsk_ulp_data, and SOCK_SUPPORT_ZC of sk_socket->flags (spec/10-host-stack.md, 10.8).
  */
 #include <linux/module.h>
 #include <net/transp_v6.h>
 
 #include "offload/socket/attach.h"
+#include "chimney_abi.h"
+#include "compat/state.h"
 #include "offload/conn.h"
 #include "offload/od.h"
 #include "offload/socket/bar.h"
+#include "offload/socket/conntrack.h"
 #include "offload/socket/route.h"
 #include "offload/socket/write.h"
 
@@ -24,11 +28,11 @@ enum { CHIMDRV_PROT4, CHIMDRV_PROT6, CHIMDRV_PROTS };
 static struct proto *base_prot[CHIMDRV_PROTS];
 static struct proto our_prot[CHIMDRV_PROTS];
 
-/* IPv4, IPv6 and IPv4 mapped into IPv6: learned from sockets, two are not exported. */
+/* IPv4, IPv6 and IPv4 mapped into IPv6: copied from sockets, since two are not exported. */
 static struct chimdrv_af afs[3];
 static DEFINE_MUTEX(af_lock);
 
-/* The operations that are not Linux TCP's, by who has them. */
+/* The replacements for Linux TCP's operations, registered by the code that implements them. */
 static const struct chimdrv_attach_ops *ops;
 
 static int prot_index(const struct proto *prot)
@@ -46,7 +50,7 @@ bool chimdrv_is_ours(const struct sock *sk)
 	return prot_index(READ_ONCE(sk->sk_prot)) >= 0;
 }
 
-/* The kernel's operations of a socket, whoever has it now. */
+/* The kernel's own operations for the socket, attached or not. */
 struct proto *chimdrv_attach_base(const struct sock *sk)
 {
 	struct proto *prot = READ_ONCE(sk->sk_prot);
@@ -62,7 +66,7 @@ struct chimdrv_conn *chimdrv_attach_conn(const struct sock *sk)
 	return rcu_dereference_check(inet_csk(sk)->icsk_ulp_data, lockdep_sock_is_held(sk));
 }
 
-/* With a reference, whatever lock the caller has. NULL: the socket is the kernel's. */
+/* Returns the connection with a reference; the caller needs no lock. NULL: the kernel's socket. */
 struct chimdrv_conn *chimdrv_attach_conn_get(const struct sock *sk)
 {
 	struct chimdrv_conn *conn;
@@ -78,10 +82,10 @@ struct chimdrv_conn *chimdrv_attach_conn_get(const struct sock *sk)
 /* --------------------------------------------------- address family operations */
 
 /*
- * Every transmission of Linux TCP passes here. While it stands still none
- * may: a segment that shows up is a valve left open, is not sent, and counts. The
- * error leaves it in the write queue as not sent. A reset is the last act of a TCP that
- * throws the write queue away next, from which the card may be reading.
+ * Every transmission of Linux TCP passes here. While Linux TCP stands still none may go
+ * out: a segment that arrives shows that a valve was left open; it is counted and
+ * dropped, and the error leaves it unsent in the write queue. After a reset TCP throws
+ * its write queue away, but the card may still be reading from it, so it is kept.
  */
 static int gate_xmit(struct sock *sk, struct sk_buff *skb, struct flowi *fl)
 {
@@ -131,9 +135,9 @@ static struct chimdrv_af *af_get(const struct inet_connection_sock_af_ops *base)
 /* ------------------------------------------------------------ attach and detach */
 
 /*
- * The socket is owned and has been checked. From here on arrivals are ours to pass on.
- * Who waits for the socket has chosen Linux TCP's operation, TCP_ULP perhaps, which
- * would find the slot taken: such a moment is passed by, unless we @insist.
+ * The socket is owned and has been checked. From here on we receive its segments. A task
+ * that waits for the socket has already chosen Linux TCP's operation, for instance
+ * TCP_ULP, which would find the slot taken: unless we @insist, give up with -EAGAIN.
  */
 int chimdrv_attach(struct chimdrv_conn *conn, bool insist)
 {
@@ -155,8 +159,11 @@ int chimdrv_attach(struct chimdrv_conn *conn, bool insist)
 		return -ENOENT;
 	spin_lock_bh(&sk->sk_lock.slock);
 	chimdrv_bar_lock(sk);
-	/* slock is the barrier: __lock_sock() holds it when it queues who waits */
-	if (!insist && waitqueue_active(&sk->sk_lock.wq))
+	/* a BPF program may have put it into a sockmap, under slock alone */
+	if (READ_ONCE(sk->sk_prot) != base || icsk->icsk_ulp_ops)
+		err = -EEXIST;
+	/* slock is the barrier: __lock_sock() holds it when it queues a waiter */
+	else if (!insist && waitqueue_active(&sk->sk_lock.wq))
 		err = -EAGAIN;
 	else if (chimdrv_barred(sk))
 		err = -EBUSY;
@@ -178,9 +185,16 @@ int chimdrv_attach(struct chimdrv_conn *conn, bool insist)
 	return 0;
 }
 
+/* By an RST or both FINs: nothing more comes of it. */
+static bool has_ended(const struct chimdrv_conn *conn)
+{
+	return test_bit(CHIMDRV_C_PEER_RST, &conn->bits) || test_bit(CHIMDRV_C_RESET, &conn->bits) ||
+	       (test_bit(CHIMDRV_C_FINAL, &conn->bits) && conn->final.state == CHIM_TCP_CLOSED);
+}
+
 /*
- * slock held and the queues ours. The ULP slot is free afterwards, so that the
- * socket may be offloaded again or take another ULP. Drops the socket's hold.
+ * slock held and the queues ours. Frees the ULP slot, so that the socket may be offloaded
+ * again or take another ULP, and drops the socket's reference.
  */
 void chimdrv_detach(struct chimdrv_conn *conn)
 {
@@ -194,7 +208,7 @@ void chimdrv_detach(struct chimdrv_conn *conn)
 	sk->sk_backlog_rcv = base->backlog_rcv;
 #if IS_ENABLED(CONFIG_IPV6)
 	if (sk->sk_family == AF_INET6 && conn->af->base->net_header_len == sizeof(struct iphdr))
-		sk->sk_backlog_rcv = tcp_v4_do_rcv;	/* mapped, as the kernel sets it */
+		sk->sk_backlog_rcv = chimdrv_compat_v4_do_rcv;	/* mapped: what the kernel sets */
 #endif
 	RCU_INIT_POINTER(icsk->icsk_ulp_data, NULL);
 	icsk->icsk_ulp_ops = NULL;
@@ -202,6 +216,7 @@ void chimdrv_detach(struct chimdrv_conn *conn)
 		set_bit(SOCK_SUPPORT_ZC, &sk->sk_socket->flags);
 	chimdrv_conn_set_state(conn, CHIMDRV_HOST);
 	chimdrv_route_drop(conn);
+	chimdrv_conntrack_let_go(conn, has_ended(conn));
 	set_bit(CHIMDRV_C_DETACHED, &conn->bits);
 	wake_up_all(&conn->wait);
 	module_put(THIS_MODULE);
@@ -214,7 +229,7 @@ static void prot_build(int i, struct proto *base)
 	ops->build(&our_prot[i]);
 }
 
-/* Once, before there is a socket of ours; @with is good for as long as there may be one. */
+/* Called once, before the first socket is attached; @with must outlive the last one. */
 void chimdrv_attach_init(const struct chimdrv_attach_ops *with)
 {
 	ops = with;

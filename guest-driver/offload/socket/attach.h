@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Taking a socket's operations from Linux TCP, and giving them back. */
+/* Take a socket's operations from Linux TCP, and give them back. */
 #ifndef CHIMDRV_ATTACH_H
 #define CHIMDRV_ATTACH_H
 
@@ -12,7 +12,7 @@ struct sock;
 struct tcp_ulp_ops;
 
 struct chimdrv_attach_ops {
-	void (*build)(struct proto *prot);	/* puts its calls into a copy of the kernel's */
+	void (*build)(struct proto *prot);	/* puts our calls into a copy of the kernel's */
 	struct tcp_ulp_ops *ulp;
 	int (*backlog_rcv)(struct sock *sk, struct sk_buff *skb);
 };
@@ -22,11 +22,12 @@ bool chimdrv_is_ours(const struct sock *sk);	/* sk_prot is a copy of ours */
 struct chimdrv_conn *chimdrv_attach_conn(const struct sock *sk);	/* slock or owner or RCU */
 struct chimdrv_conn *chimdrv_attach_conn_get(const struct sock *sk);	/* any context */
 /*
- * Socket owned. Install everything; the socket becomes HOLDING. -EBUSY: a call bars it.
- * -EAGAIN, unless @insist: somebody waits for it, with Linux TCP's operation in hand.
+ * Socket owned. Install our operations; the socket becomes HOLDING. -EBUSY: a call bars
+ * it. -EAGAIN, unless @insist: a task waits for the socket to run one of Linux TCP's
+ * operations.
  */
 int chimdrv_attach(struct chimdrv_conn *conn, bool insist);
-/* slock, queues ours. Everything back. */
+/* slock, queues ours. Give every operation back. */
 void chimdrv_detach(struct chimdrv_conn *conn);
 struct proto *chimdrv_attach_base(const struct sock *sk);
 

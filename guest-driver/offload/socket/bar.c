@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Bars: sockets that nothing may take from Linux TCP, because a call that must
- * find them there (close, shutdown, TCP_ULP ...) is between its upload and its end. The
- * connection is gone by then, so the bar stands in a table of its own, by the socket's
- * address, and lives on the stack of the call.
+ * Bars keep a socket with Linux TCP during a call that must find it there (close,
+ * shutdown, TCP_ULP ...), from the call's upload to its end. The connection is gone by
+ * then, so bars have a table of their own, keyed by the socket's address; each lives on
+ * the stack of its call.
  *
- * A bucket's lock is a leaf, bottom halves disabled. Attach holds it from the look at
- * the bars to the switch of sk_prot. So a call that sets its bar and then looks whose
- * the socket is either sees the switch or has prevented it.
+ * A bucket's lock is a leaf, bottom halves disabled. Attach holds it from its look at the
+ * bars until it has switched sk_prot. So a call that sets its bar and then looks who has
+ * the socket either sees the switch or has prevented it.
  */
 #include <linux/hash.h>
 #include <linux/sched.h>
@@ -46,7 +46,7 @@ void chimdrv_bar_clear(struct chimdrv_bar *bar)
 	spin_unlock_bh(&b->lock);
 }
 
-/* What chimdrv_barred() says holds until chimdrv_bar_unlock(). */
+/* The answer of chimdrv_barred() holds until chimdrv_bar_unlock(). */
 void chimdrv_bar_lock(const struct sock *sk)
 	__acquires(bar)
 {
@@ -54,8 +54,8 @@ void chimdrv_bar_lock(const struct sock *sk)
 }
 
 /*
- * Does somebody else's call bar the socket? A task's own bar does not count:
- * setsockopt(TCP_ULP, "chimney") on a socket that was ours brings it over anew.
+ * Does another task's call bar the socket? A task's own bar does not count:
+ * setsockopt(TCP_ULP, "chimney") on a socket that was ours offloads it again.
  */
 bool chimdrv_barred(const struct sock *sk)
 {

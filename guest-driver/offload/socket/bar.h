@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Calls for whose time nothing takes the socket from Linux TCP. */
+/* Calls during which nothing takes the socket from Linux TCP. */
 #ifndef CHIMDRV_BAR_H
 #define CHIMDRV_BAR_H
 
@@ -8,7 +8,7 @@
 struct sock;
 struct task_struct;
 
-/* On the stack of a call that must find the socket with Linux TCP from now to its end. */
+/* On the stack of a call that must find the socket with Linux TCP until it ends. */
 struct chimdrv_bar {
 	struct hlist_node node;
 	const struct sock *sk;
@@ -17,8 +17,8 @@ struct chimdrv_bar {
 
 void chimdrv_bar_set(struct chimdrv_bar *bar, const struct sock *sk);
 void chimdrv_bar_clear(struct chimdrv_bar *bar);
-void chimdrv_bar_lock(const struct sock *sk) __acquires(bar);	/* attach: no bar comes or goes */
-bool chimdrv_barred(const struct sock *sk);	/* under that lock: somebody else's bar stands */
+void chimdrv_bar_lock(const struct sock *sk) __acquires(bar);	/* for attach: bars do not change */
+bool chimdrv_barred(const struct sock *sk);	/* under that lock: does another task bar it? */
 void chimdrv_bar_unlock(const struct sock *sk) __releases(bar);
 void chimdrv_bar_init(void);
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the connection tracker knows of a segment: whether packets are rewritten on their
- * way for its sake, or looked into for other connections; and the word to it that it
- * will not see the segments that the target sends and receives.
+ * Ask connection tracking whether it rewrites the packets of a connection or has a helper
+ * that reads them, and tell it that it will not see the segments that the target sends
+ * and receives: it must neither call the next one that it sees invalid nor take the
+ * connection for silent and forget it.
  *
- * The tracker may not be loaded: nothing here needs a symbol of it. ct->lock is taken
- * for the windows.
+ * The tracker may not be loaded, so nothing here needs one of its symbols. ct->lock is
+ * held while the windows are made liberal. conn->tracked is written while the socket is
+ * owned for its offload, and cleared under slock.
  */
 #include <linux/netfilter.h>
 #if IS_ENABLED(CONFIG_NF_CONNTRACK)
@@ -15,9 +17,13 @@
 #endif
 
 #include "offload/socket/conntrack.h"
+#include "offload/conn_types.h"
+
+#define LONG	(INT_MAX / 2)	/* jiffies; the tracker compares modulo 2^32 */
+#define ENDED	(10 * HZ)	/* what the tracker itself gives a connection that was reset */
 
 #if IS_ENABLED(CONFIG_NF_CONNTRACK)
-/* With stale windows it would call the first segments after the upload invalid. */
+/* With stale windows the tracker would call the first segments after the upload invalid. */
 static void be_liberal(struct nf_conn *ct)
 {
 	if (nf_ct_protonum(ct) != IPPROTO_TCP)
@@ -28,7 +34,7 @@ static void be_liberal(struct nf_conn *ct)
 	spin_unlock_bh(&ct->lock);
 }
 
-/* A helper reads what the two ends say to each other. */
+/* A helper reads the payload. */
 static bool has_helper(const struct nf_conn *ct)
 {
 	const struct nf_ct_ext *ext = ct->ext;
@@ -49,7 +55,7 @@ static bool has_synproxy(const struct nf_conn *ct)
 #endif
 }
 
-/* Any context, RCU. Why a connection whose segment this is cannot be the target's. */
+/* Any context, RCU. The reason why the connection of this segment may not be offloaded. */
 enum chimdrv_refusal chimdrv_conntrack_look(const struct sk_buff *skb)
 {
 	enum ip_conntrack_info info;
@@ -68,7 +74,7 @@ enum chimdrv_refusal chimdrv_conntrack_look(const struct sk_buff *skb)
 	return CHIMDRV_NO_NONE;
 }
 
-/* Any context, RCU. From here on the tracker does not see all segments of the connection. */
+/* Any context, RCU. From here on the tracker misses segments of the connection. */
 void chimdrv_conntrack_liberal(const struct sk_buff *skb)
 {
 	enum ip_conntrack_info info;
@@ -77,8 +83,55 @@ void chimdrv_conntrack_liberal(const struct sk_buff *skb)
 	if (ct && !nf_ct_is_template(ct))
 		be_liberal(ct);
 }
+
+/* The segment has just given the entry the time that silence may last. */
+void chimdrv_conntrack_keep(struct chimdrv_conn *conn, const struct sk_buff *skb)
+{
+	enum ip_conntrack_info info;
+	struct nf_conn *ct = nf_ct_get(skb, &info);
+
+	if (!ct || nf_ct_is_template(ct) || conn->tracked.entry ||
+	    test_bit(IPS_FIXED_TIMEOUT_BIT, &ct->status))
+		return;
+	nf_conntrack_get(&ct->ct_general);
+	conn->tracked.entry = ct;
+	conn->tracked.usual = nf_ct_expires(ct);
+	WRITE_ONCE(ct->timeout, nfct_time_stamp + LONG);
+}
+
+void chimdrv_conntrack_seen(const struct chimdrv_conn *conn)
+{
+	if (conn->tracked.entry)
+		WRITE_ONCE(conn->tracked.entry->timeout, nfct_time_stamp + LONG);
+}
+
+void chimdrv_conntrack_let_go(struct chimdrv_conn *conn, bool ended)
+{
+	struct nf_conn *ct = conn->tracked.entry;
+	u32 left = conn->tracked.usual;
+
+	if (!ct)
+		return;
+	conn->tracked.entry = NULL;
+	if (ended)
+		left = min_t(u32, left, ENDED);
+	WRITE_ONCE(ct->timeout, nfct_time_stamp + left);
+	nf_conntrack_put(&ct->ct_general);
+}
 #else
 void chimdrv_conntrack_liberal(const struct sk_buff *skb)
+{
+}
+
+void chimdrv_conntrack_keep(struct chimdrv_conn *conn, const struct sk_buff *skb)
+{
+}
+
+void chimdrv_conntrack_seen(const struct chimdrv_conn *conn)
+{
+}
+
+void chimdrv_conntrack_let_go(struct chimdrv_conn *conn, bool ended)
 {
 }
 

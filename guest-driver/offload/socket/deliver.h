@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Received bytes into the socket. */
+/* Move received bytes into the socket. */
 #ifndef CHIMDRV_DELIVER_H
 #define CHIMDRV_DELIVER_H
 
@@ -8,12 +8,12 @@
 struct chimdrv_conn;
 struct sk_buff;
 
-/* slock. False: the number is impossible and the card has been failed. */
+/* slock. False: the number is impossible, and the card has been failed. */
 bool chimdrv_deliver_seq_ok(struct chimdrv_conn *conn, u32 seq);
 void chimdrv_deliver_seq_advance(struct chimdrv_conn *conn, u32 end);	/* slock */
 /* slock. How many of the bytes [seq, seq + bytes) the card was given as BufferedData. */
 u32 chimdrv_deliver_of_buffered(const struct chimdrv_conn *conn, u32 seq, u32 bytes);
-/* slock. Takes the skb, whose bytes begin at @seq, into the queue. */
+/* slock. Queue the skb, whose bytes begin at @seq; takes it over. */
 void chimdrv_deliver_queue(struct chimdrv_conn *conn, struct sk_buff *skb, u32 seq);
 void chimdrv_deliver_drain(struct chimdrv_conn *conn);	/* the queue into the socket; queues ours */
 void chimdrv_deliver_merge_back(struct chimdrv_conn *conn);	/* conn->back too; queues ours */

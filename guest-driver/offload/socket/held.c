@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Segments that have come to the host for a connection that is not Linux TCP's: held in
- * the order in which they came, each with the reason for which the host has it. While the
- * target owns the connection forward.c takes them from here; what comes back from there,
- * because of an upload, stands before everything held later.
+ * The hold list: segments that reached the host while Linux TCP does not have their
+ * connection, in order of arrival, each with the cause for which the host got it. While
+ * the target owns the connection, forward.c forwards them from here. Segments that an
+ * upload returns from forwarding come before all that are held later.
  *
- * All of it under the socket's slock; the socket may be owned by a process.
+ * All of it under the socket's slock; a process may own the socket.
  */
 #include <linux/if_vlan.h>
 
 #include "offload/socket/held.h"
+#include "compat/drops.h"
 #include "offload/conn_types.h"
 #include "offload/od.h"
 
-/* The card's netdev, or a VLAN of it: what the target may have seen itself. */
+/* Did it arrive on the card's netdev or a VLAN of it, so that the target may have seen it? */
 static bool on_card(const struct chimdrv_conn *conn, const struct sk_buff *skb)
 {
 	struct net_device *dev;
@@ -43,7 +44,7 @@ static bool has_ip_options(const struct sk_buff *skb)
 					      sizeof(struct ipv6hdr) : sizeof(struct iphdr));
 }
 
-/* Why the host has a segment that comes now (FWD-1); of several causes the smallest (OP-H7). */
+/* Why the host got a segment now (FWD-1); of several causes the lowest (OP-H7). */
 static enum chim_forward_cause cause_of(const struct chimdrv_conn *conn, const struct sk_buff *skb)
 {
 	if (reassembled(skb))
@@ -57,25 +58,25 @@ static enum chim_forward_cause cause_of(const struct chimdrv_conn *conn, const s
 	return CHIM_CAUSE_OTHER;
 }
 
-/* slock. Takes the skb; bounded like the kernel's backlog: the peer sends again what is lost. */
+/* slock. Takes the skb. Bounded like the kernel's backlog: the peer resends what is dropped. */
 void chimdrv_held_add(struct chimdrv_conn *conn, struct sk_buff *skb)
 {
 	unsigned int limit = READ_ONCE(conn->sk->sk_rcvbuf) * 2 + 65536;
 
 	if ((u64)skb_queue_len(&conn->fwd.hold) * SKB_TRUESIZE(0) + conn->fwd.truesize >= limit) {
 		chimdrv_count(conn->cd, held_dropped);
-		sk_drops_add(conn->sk, skb);
+		chimdrv_compat_drops_add(conn->sk, skb);
 		kfree_skb(skb);
 		return;
 	}
-	/* tcp_skb_cb leaves no room; no device is named while the segment is ours */
+	/* tcp_skb_cb has no room; skb->dev is unused while we hold the segment */
 	skb->dev_scratch = cause_of(conn, skb);
 	conn->fwd.truesize += skb->truesize;
 	__skb_queue_tail(&conn->fwd.hold, skb);
 	chimdrv_count(conn->cd, held_segments);
 }
 
-/* slock. The oldest segment that is the host's again: first what came back, then what was held. */
+/* slock. Take the oldest segment: returned ones first, then held ones. */
 struct sk_buff *chimdrv_held_next(struct chimdrv_conn *conn)
 {
 	struct sk_buff *skb = __skb_dequeue(&conn->fwd.returned);

@@ -1,26 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory that programs write into: pages lent to a socket as its page fragment while
- * it sends in bulk. Each comes into use again once nothing else refers to it, that is
- * when every byte in it has been acknowledged and unmapped; the kernel would allocate
- * a new one, and zero it, for every 32 KB (ADR 9).
+ * Pages that programs write into: while a socket sends in bulk, the driver lends it pages
+ * as its page fragment. A page is used again once nothing else refers to it, that is when
+ * every byte in it has been acknowledged and unmapped. The kernel would allocate and zero
+ * a new one for every 32 KB (ADR 9).
  *
- * A page has one reference that moves with it, from the pair's list to sk_frag and
- * back. To the kernel it is a page fragment like its own, so whatever becomes of the
- * socket, nothing has to be undone.
+ * A page has one reference, which moves with it from the pair's list to sk_frag and back.
+ * To the kernel it is an ordinary page fragment, so the end of the socket needs no
+ * undoing.
  *
- * sk_frag and sk_use_task_frag are written under slock with the socket's queues ours:
- * no sendmsg is looking at them then. lent->lock is a leaf inside slock.
+ * sk_frag and sk_use_task_frag are written under slock with the socket's queues ours: no
+ * sendmsg looks at them then. lent->lock is a leaf inside slock.
  */
 #include "offload/socket/lend.h"
+#include "compat/memory.h"
 #include "offload/conn.h"
 #include "offload/od.h"
 
 #define LEND_BYTES	(128 * 1024)	/* one page serves a large write() from start to end */
 #define LEND_ORDER	get_order(LEND_BYTES)
-#define LEND_BULK	(64 * 1024)	/* unacknowledged, that make it worth while */
+#define LEND_BULK	(64 * 1024)	/* unacknowledged bytes from which lending pays */
 #define LEND_TICK	HZ
-#define BORROWERS	64	/* sockets of a card that write into such pages */
+#define BORROWERS	64	/* sockets of a card that may borrow at a time */
 
 static struct chimdrv_lend_pages *pages_of(const struct chimdrv_conn *conn)
 {
@@ -29,7 +30,7 @@ static struct chimdrv_lend_pages *pages_of(const struct chimdrv_conn *conn)
 
 /* -------------------------------------------------------------------- the pair's pages */
 
-/* Oldest first, because it is free first. */
+/* Oldest first, because it becomes free first. */
 static struct page *pages_reuse(struct chimdrv_lend_pages *lent)
 {
 	struct page *page = NULL;
@@ -50,7 +51,7 @@ static struct page *pages_reuse(struct chimdrv_lend_pages *lent)
 	return page;
 }
 
-/* A page that only we refer to. New ones without waiting, and never from the reserves. */
+/* Take a page that only we refer to. A new one is allocated without waiting or reserves. */
 static struct page *pages_take(struct chimdrv_conn *conn)
 {
 	struct page *page = pages_reuse(pages_of(conn));
@@ -65,7 +66,7 @@ static struct page *pages_take(struct chimdrv_conn *conn)
 	return page;
 }
 
-/* A page of the kernel's own, or one too many, is let go. */
+/* Keep the page for reuse, unless it is the kernel's own or the list is full. */
 static void pages_put(struct chimdrv_lend_pages *lent, struct page *page)
 {
 	spin_lock(&lent->lock);
@@ -78,7 +79,7 @@ static void pages_put(struct chimdrv_lend_pages *lent, struct page *page)
 		put_page(page);
 }
 
-/* Free what nobody has needed since the last tick. False: nothing is left. */
+/* Free the pages not needed since the last tick. False: none is left. */
 static bool pages_trim(struct chimdrv_lend_pages *lent, bool all)
 {
 	unsigned int i, idle = 0, keep = 0, excess;
@@ -103,7 +104,7 @@ static bool pages_trim(struct chimdrv_lend_pages *lent, bool all)
 
 /* ------------------------------------------------------------------------------ lending */
 
-/* A borrower is held by the list, and on it until chimdrv_lend_end(). */
+/* The list holds a reference on each borrower until chimdrv_lend_end(). */
 static bool lend_begin(struct chimdrv_conn *conn)
 {
 	struct chimdrv_od *od = chimdrv_od(conn->cd);
@@ -136,7 +137,7 @@ static void lend_return(struct chimdrv_conn *conn)
 	frag->size = 0;
 }
 
-/* slock, queues ours, or the socket dead. Everything as it was. */
+/* slock, queues ours, or the socket dead. Undo lend_begin(); the page goes back. */
 void chimdrv_lend_end(struct chimdrv_conn *conn)
 {
 	struct chimdrv_od *od = chimdrv_od(conn->cd);
@@ -152,7 +153,7 @@ void chimdrv_lend_end(struct chimdrv_conn *conn)
 	chimdrv_conn_put(conn);
 }
 
-/* Has the page room for as much as has just been written? */
+/* Has the page room for as much again as has just been written? */
 static bool lend_lasts(struct chimdrv_conn *conn, u32 written)
 {
 	struct page_frag *frag = &conn->sk->sk_frag;
@@ -164,7 +165,7 @@ static bool lend_lasts(struct chimdrv_conn *conn, u32 written)
 	return frag->size - frag->offset >= min_t(u32, written, LEND_BYTES);
 }
 
-/* release_cb, slock: a page for the next write, if the program writes in bulk. */
+/* release_cb, slock: lend a page for the next write if the program writes in bulk. */
 void chimdrv_lend_provide(struct chimdrv_conn *conn)
 {
 	struct sock *sk = conn->sk;
@@ -193,7 +194,7 @@ void chimdrv_lend_provide(struct chimdrv_conn *conn)
 
 /* ------------------------------------------------------------------------------- ticking */
 
-/* Nothing written for a tick, or memory is short: the page goes back. */
+/* End the loan if the program has written nothing for a tick, or memory is short. */
 static void check_borrower(struct chimdrv_conn *conn)
 {
 	struct sock *sk = conn->sk;
@@ -209,7 +210,7 @@ static void check_borrower(struct chimdrv_conn *conn)
 	spin_unlock_bh(&sk->sk_lock.slock);
 }
 
-/* Each borrower once; they come round on the list. False: there is none. */
+/* Check each borrower once, rotating the list. False: there is none. */
 static bool check_borrowers(struct chimdrv_od *od)
 {
 	unsigned int n = READ_ONCE(od->nborrowers);

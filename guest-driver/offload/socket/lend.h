@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Pages that programs write into. */
+/* Pages that programs write into, lent by the driver. */
 #ifndef CHIMDRV_LEND_H
 #define CHIMDRV_LEND_H
 

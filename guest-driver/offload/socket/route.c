@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The route of a socket: which card it leads to, whether the target can send that way,
- * and whether it is still the way that the target was given. Linux TCP asks for a new
- * route before it sends whenever the one that it holds has become invalid; the target
- * cannot, so the driver asks in its place, by the kernel's own function. Who tells it
- * that routes have changed is route_watch.c.
+ * and whether it is still the way that the target was given. Before it sends, Linux TCP
+ * looks up a new route if the one that it holds has become invalid. The target cannot, so
+ * the driver does it instead, with the kernel's own function. route_watch.c says when
+ * routes change.
  *
  * conn->route is written while the socket is owned for its offload, under od->mutex;
  * afterwards under slock with the socket's queues ours.
@@ -24,11 +24,26 @@
 #include "offload/family.h"
 #include "offload/od.h"
 
+/*
+ * Socket lock. Look up the route anew if the socket's has become invalid. If there is none,
+ * the kernel's function leaves an error for SO_ERROR, because it is called for a segment
+ * that cannot leave. Nobody has sent one here.
+ */
+int chimdrv_route_renew(struct sock *sk)
+{
+	int soft = READ_ONCE(sk->sk_err_soft);
+	int err = inet_csk(sk)->icsk_af_ops->rebuild_header(sk);
+
+	if (err)
+		WRITE_ONCE(sk->sk_err_soft, soft);
+	return err;
+}
+
 /* ------------------------------------------------------------------------------ which card */
 
 /*
- * The card sends one tag of IEEE 802.1Q with an id that is none of the reserved ones:
- * that of a VLAN device which stands directly on it and has its address.
+ * The card sends one IEEE 802.1Q tag with a VLAN id that is not reserved: the VLAN device
+ * must stand directly on the card and have its MAC address.
  */
 static bool vlan_fits(const struct net_device *dev, const struct net_device *card)
 {
@@ -42,7 +57,7 @@ static bool vlan_fits(const struct net_device *dev, const struct net_device *car
 	       ether_addr_equal(dev->dev_addr, card->dev_addr);
 }
 
-/* What is done to a packet behind this route, and the target does not do. */
+/* What the kernel would do to a packet on this route and the target does not. */
 static enum chimdrv_refusal treatment(const struct dst_entry *dst)
 {
 	if (dst_xfrm(dst))
@@ -51,8 +66,8 @@ static enum chimdrv_refusal treatment(const struct dst_entry *dst)
 }
 
 /*
- * Metrics by which Linux TCP goes and the target does not, and packets that routers may
- * cut: the target's have DF.
+ * Route metrics that Linux TCP obeys and the target does not, and packets that routers
+ * may fragment: the target always sets DF.
  */
 static enum chimdrv_refusal habits(const struct sock *sk, const struct dst_entry *dst)
 {
@@ -63,7 +78,7 @@ static enum chimdrv_refusal habits(const struct sock *sk, const struct dst_entry
 	return CHIMDRV_NO_NONE;
 }
 
-/* RCU. The card below this route, and what it cannot do. */
+/* RCU. The card below this route, and the reason if it cannot take the connection. */
 static enum chimdrv_refusal card_of(const struct dst_entry *dst, struct chimdrv_dev **cd)
 {
 	struct net_device *dev = dst->dev, *card = dev;
@@ -87,8 +102,8 @@ static enum chimdrv_refusal card_of(const struct dst_entry *dst, struct chimdrv_
 }
 
 /*
- * Socket lock, or RCU for a first look: the card that the route of the socket leads to.
- * @cd is set wherever that is one of ours.
+ * Socket lock, or RCU for a first look: the card that the socket's route leads to. @cd is
+ * set whenever it is one of ours.
  */
 enum chimdrv_refusal chimdrv_route_card(struct sock *sk, struct chimdrv_dev **cd)
 {
@@ -110,7 +125,7 @@ enum chimdrv_refusal chimdrv_route_card(struct sock *sk, struct chimdrv_dev **cd
 
 /* ---------------------------------------------------------------------------- the way of it */
 
-/* IPv4 looks at the source address when it looks up a route, IPv6 does not. */
+/* An IPv4 route look-up checks the source address, an IPv6 one does not. */
 static bool has_local6(const struct sock *sk)
 {
 #if IS_ENABLED(CONFIG_IPV6)
@@ -120,7 +135,7 @@ static bool has_local6(const struct sock *sk)
 	return false;
 }
 
-/* Owned, od->mutex. The target is given the way over @dst, by the neighbor @n. */
+/* Owned, od->mutex. Record the way given to the target: over @dst, by the neighbor @n. */
 void chimdrv_route_take(struct chimdrv_conn *conn, struct dst_entry *dst,
 			const struct neighbour *n)
 {
@@ -135,7 +150,7 @@ void chimdrv_route_take(struct chimdrv_conn *conn, struct dst_entry *dst,
 	r->local6 = has_local6(conn->sk);
 }
 
-/* User priority of the socket's frames, from the VLAN device's egress map. */
+/* VLAN priority of the socket's frames, from the VLAN device's egress map. */
 u32 chimdrv_route_vlan_prio(const struct sock *sk, const struct dst_entry *dst)
 {
 	if (!is_vlan_dev(dst->dev))
@@ -143,7 +158,7 @@ u32 chimdrv_route_vlan_prio(const struct sock *sk, const struct dst_entry *dst)
 	return vlan_dev_get_egress_qos_mask(dst->dev, sk->sk_priority) >> VLAN_PRIO_SHIFT;
 }
 
-/* The way is nobody's any more. */
+/* Release the route. */
 void chimdrv_route_drop(struct chimdrv_conn *conn)
 {
 	dst_release(conn->route.dst);
@@ -163,7 +178,7 @@ static bool same_neigh(const struct chimdrv_conn *conn, const struct dst_entry *
 	n = dst_neigh_lookup(dst, daddr);
 	if (n)
 		neigh_release(n);
-	return n && n == conn->route.neigh;	/* which the path of the connection holds */
+	return n && n == conn->route.neigh;	/* held by the connection's path */
 }
 
 static enum chimdrv_why another_way(const struct chimdrv_conn *conn, const struct dst_entry *dst)
@@ -181,7 +196,7 @@ static enum chimdrv_why another_way(const struct chimdrv_conn *conn, const struc
 	return dst_mtu(dst) == conn->route.mtu ? CHIMDRV_WHY_NONE : CHIMDRV_WHY_MTU;
 }
 
-/* slock, queues ours. Would Linux TCP look for another route before it sends? */
+/* slock, queues ours. Would Linux TCP look up a new route before it sends? */
 bool chimdrv_route_stale(const struct chimdrv_conn *conn)
 {
 	struct dst_entry *dst = __sk_dst_get(conn->sk);
@@ -197,8 +212,9 @@ bool chimdrv_route_stale(const struct chimdrv_conn *conn)
 }
 
 /*
- * slock, queues ours, OFFLOADED. The route as Linux TCP would have it now. Why the
- * connection cannot stay: there is none, or it is another way than the target's.
+ * slock, queues ours, OFFLOADED. Look the route up as Linux TCP would now. Returns why
+ * the connection cannot stay: there is no route, or it is not the way that the target
+ * has.
  */
 enum chimdrv_why chimdrv_route_check(struct chimdrv_conn *conn)
 {
@@ -208,7 +224,7 @@ enum chimdrv_why chimdrv_route_check(struct chimdrv_conn *conn)
 
 	if (conn->route.local6 && !has_local6(sk))
 		return CHIMDRV_WHY_ROUTE;
-	if (inet_csk(sk)->icsk_af_ops->rebuild_header(sk))
+	if (chimdrv_route_renew(sk))
 		return CHIMDRV_WHY_ROUTE;
 	dst = __sk_dst_get(sk);
 	if (dst == conn->route.dst)

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The socket as it is at one moment: its TCP variables into conn->final, before the
- * valves close, and the options that programs change at any time. Reads struct tcp_sock
- * (Linux 6.1.192 and 6.12.117) and writes nothing of it; the way back into it is
- * state_restore.c.
+ * A snapshot of the socket: its TCP variables into conn->final, before the valves close,
+ * and the options that programs may change at any time. Reads struct tcp_sock
+ * (spec/10-host-stack.md, 10.8) and writes nothing in it; state_restore.c is the way back.
  *
  * Socket owned, unless a function says that slock will do.
  */
@@ -14,7 +13,9 @@
 
 #include "offload/socket/snapshot.h"
 #include "chimney_abi.h"
-#include "compat.h"
+#include "compat/clock.h"
+#include "compat/options.h"
+#include "compat/window.h"
 #include "offload/conn_types.h"
 #include "offload/family.h"
 #include "offload/socket/route.h"
@@ -24,7 +25,7 @@
 
 /* ---------------------------------------------------------------------- its variables */
 
-/* Where a retransmission after a timeout would start (M-32); else SND.NXT itself. */
+/* Where retransmission after a timeout goes on (M-32), or SND.NXT outside of one. */
 static u32 first_lost(struct sock *sk)
 {
 	struct sk_buff *skb;
@@ -38,18 +39,50 @@ static u32 first_lost(struct sock *sk)
 	return tcp_sk(sk)->snd_nxt;
 }
 
+static u32 bytes_of(const struct tcp_sock *tp, u32 ssthresh)
+{
+	if (ssthresh >= TCP_INFINITE_SSTHRESH)
+		return U32_MAX;
+	return min_t(u64, (u64)ssthresh * tp->mss_cache, U32_MAX - 1);
+}
+
+/*
+ * Behind a pause Linux TCP makes the window smaller before it sends (RFC 2861,
+ * tcp_cwnd_restart()). The target takes the hand-over for the beginning of the pause.
+ */
+static void heed_pause(struct chimdrv_conn *conn, struct chimdrv_tcp_state *s)
+{
+	struct sock *sk = conn->sk;
+	const struct tcp_sock *tp = tcp_sk(sk);
+	struct dst_entry *dst = conn->route.dst;
+	s32 delta = tcp_jiffies32 - (u32)tp->lsndtime, rto = inet_csk(sk)->icsk_rto;
+	u32 cwnd = tcp_snd_cwnd(tp), least = dst_metric(dst, RTAX_INITCWND) ?: TCP_INIT_CWND;
+
+	conn->snd.heeded = tp->lsndtime;
+	if (!READ_ONCE(sock_net(sk)->ipv4.sysctl_tcp_slow_start_after_idle) ||
+	    tp->packets_out || delta <= rto || cwnd <= least)
+		return;
+	s->ssthresh = bytes_of(tp, tcp_current_ssthresh(sk));
+	while ((delta -= rto) > 0 && cwnd > least)
+		cwnd >>= 1;
+	s->cwnd = max(cwnd, least) * tp->mss_cache;
+	conn->snd.heeded = tcp_jiffies32;
+}
+
 /* Socket owned, valves still open. */
 void chimdrv_snapshot(struct chimdrv_conn *conn)
 {
 	struct sock *sk = conn->sk;
 	const struct tcp_sock *tp = tcp_sk(sk);
 	struct chimdrv_tcp_state *s = &conn->final;
+	u32 age;	/* seconds */
 
 	memset(s, 0, sizeof(*s));
 	s->state = sk->sk_state == TCP_CLOSE_WAIT ? CHIM_TCP_CLOSE_WAIT : CHIM_TCP_ESTABLISHED;
 	s->fin_received = sk->sk_state == TCP_CLOSE_WAIT;
 	s->rcv_nxt = tp->rcv_nxt;
-	s->rcv_wnd = tcp_receive_window(tp);
+	s->rcv_wnd = chimdrv_compat_max_window(tp);
+	conn->wnd.own = tcp_receive_window(tp);
 	s->snd_una = tp->snd_una;
 	s->snd_max = tp->snd_nxt;
 	s->snd_nxt = first_lost(sk);
@@ -59,14 +92,14 @@ void chimdrv_snapshot(struct chimdrv_conn *conn)
 	s->max_snd_wnd = tp->max_window;
 	s->snd_wl1 = tp->snd_wl1;
 	s->cwnd = tcp_snd_cwnd(tp) * tp->mss_cache;
-	s->ssthresh = tp->snd_ssthresh >= TCP_INFINITE_SSTHRESH ? U32_MAX :
-		      (u32)min_t(u64, (u64)tp->snd_ssthresh * tp->mss_cache, U32_MAX - 1);
+	s->ssthresh = bytes_of(tp, tp->snd_ssthresh);
+	heed_pause(conn, s);
 	s->srtt_us = tp->srtt_us;
 	s->rttvar_us = tp->rttvar_us;
 	if (tp->rx_opt.tstamp_ok) {
 		s->ts_recent = tp->rx_opt.ts_recent;
-		s->ts_recent_age = (u32)(ktime_get_seconds() - tp->rx_opt.ts_recent_stamp) *
-				   CHIMDRV_TICKS;
+		age = (u32)(ktime_get_seconds() - tp->rx_opt.ts_recent_stamp);
+		s->ts_recent_age = min(age, U32_MAX / CHIMDRV_TICKS) * CHIMDRV_TICKS;
 		s->ts_time = chimdrv_compat_ts_clock(tp) + tp->tsoffset;
 		s->last_ts_val = s->ts_time;
 	}
@@ -74,7 +107,7 @@ void chimdrv_snapshot(struct chimdrv_conn *conn)
 	chimdrv_tail_capture(conn);
 	conn->seen.rcv_nxt = tp->rcv_nxt;
 	conn->seen.snd_una = tp->snd_una;
-	/* where the received bytes end: a FIN is behind them */
+	/* the end of the received bytes: a FIN comes after them */
 	conn->rcv.seq = tp->rcv_nxt - s->fin_received;
 	conn->rcv.buffered_start = conn->rcv.seq;
 	conn->rcv.buffered_end = conn->rcv.seq;
@@ -94,7 +127,7 @@ static u32 flow_label(const struct sock *sk)
 	if (label || mode == IP6_AUTO_FLOW_LABEL_OFF ||
 	    (mode != IP6_AUTO_FLOW_LABEL_FORCED && !chimdrv_compat_autolabel(sk)))
 		return label;
-	/* the kernel derives it from the flow's hash; go on with the same */
+	/* the kernel derives it from the flow's hash; keep the same one */
 	label = be32_to_cpu((__force __be32)rol32(sk->sk_txhash, 16) & IPV6_FLOWLABEL_MASK);
 	if (sock_net(sk)->ipv6.sysctl.flowlabel_state_ranges)
 		label |= be32_to_cpu(IPV6_FLOWLABEL_STATELESS_FLAG);
@@ -124,13 +157,14 @@ u8 chimdrv_snapshot_tos(const struct sock *sk)
 }
 
 /*
- * slock or owner. Read the options of the socket; true if any differs from what the target
- * knows. What is sent after a change of the header has the new one with Linux TCP.
+ * slock or owner. Read the socket's options; true if any differs from what the target
+ * knows. A changed header field is marked UNTOLD: with Linux TCP the next packet would
+ * carry it.
  */
 bool chimdrv_snapshot_options(struct chimdrv_conn *conn)
 {
 	struct sock *sk = conn->sk;
-	struct dst_entry *dst = conn->route.dst;	/* the socket's own may be gone for now */
+	struct dst_entry *dst = conn->route.dst;	/* the socket may have none now */
 	const struct tcp_sock *tp = tcp_sk(sk);
 	u16 flags = (sock_flag(sk, SOCK_KEEPOPEN) ? CHIM_TCP_KEEPALIVE : 0) |
 		    (tp->nonagle & TCP_NAGLE_OFF ? 0 : CHIM_TCP_NAGLE);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The socket as it is at one moment. */
+/* A snapshot of the socket. */
 #ifndef CHIMDRV_SNAPSHOT_H
 #define CHIMDRV_SNAPSHOT_H
 

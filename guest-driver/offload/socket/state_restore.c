@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The target's last state into Linux TCP, so that it goes on as if it had
- * never stopped: write queue and retransmission queue, window, congestion,
- * timestamps, FIN; then the segments that were held. Timers: state_timers.c.
+ * Restore the target's last state into Linux TCP, so that it goes on as if it had never
+ * stopped: write queue and retransmission queue, window, congestion, timestamps, FIN;
+ * then replay the held segments. Timers: state_timers.c.
  *
- * slock held and the socket's queues ours. Nothing sleeps and nothing fails. Fields
- * of the socket that this file writes (Linux 6.1.192 and 6.12.117), beside those
- * that the ordinary data path (send.c, deliver.c) moves:
- *   rcv_nxt rcv_wup rcv_wnd snd_una snd_nxt snd_up snd_wnd max_window snd_wl1
- *   snd_cwnd snd_ssthresh high_seq srtt_us rttvar_us mdev_us mdev_max_us rtt_seq
- *   rx_opt.ts_recent rx_opt.ts_recent_stamp tsoffset lsndtime total_retrans
- *   packets_out lost_out tsorted_sent_queue tcp_rtx_queue sk_write_queue icsk_rto
+ * slock held and the socket's queues ours. Nothing sleeps and nothing fails. Fields of
+ * the socket that this file writes (spec/10-host-stack.md, 10.8), beside those that the
+ * ordinary data path (send.c, deliver.c) moves:
+ *   rcv_nxt rcv_wup rcv_wnd rcv_mwnd_seq snd_una snd_nxt snd_up snd_wnd max_window snd_wl1
+ *   write_seq snd_cwnd snd_cwnd_cnt snd_cwnd_stamp snd_ssthresh prior_cwnd high_seq icsk_ca_state
+ *   srtt_us rttvar_us mdev_us mdev_max_us rtt_seq icsk_rto lsndtime total_retrans
+ *   frto rx_opt.ts_recent rx_opt.ts_recent_stamp tsoffset sk_state sk_shutdown sk_rcvbuf
+ *   packets_out lost_out retrans_out sacked_out highest_sack retransmit_skb_hint
+ *   tsorted_sent_queue tcp_rtx_queue sk_write_queue
  */
 #include "offload/socket/state_restore.h"
-#include "compat.h"
+#include "compat/clock.h"
+#include "compat/options.h"
+#include "compat/relied.h"
+#include "compat/state.h"
+#include "compat/timers.h"
+#include "compat/window.h"
 #include "offload/conn_types.h"
 #include "offload/family.h"
 #include "offload/od.h"
@@ -26,9 +33,24 @@
 
 /* ---------------------------------------------------------------------- the write queue */
 
+/* A stamp belongs to one byte, and that to one of the two parts of a cut. */
+static void split_stamp(struct sk_buff *skb, struct sk_buff *rest)
+{
+	struct skb_shared_info *from = skb_shinfo(skb), *to = skb_shinfo(rest);
+
+	if (!chimdrv_write_is_stamped(skb) || before(from->tskey, TCP_SKB_CB(rest)->seq)) {
+		TCP_SKB_CB(rest)->txstamp_ack = 0;
+		return;
+	}
+	to->tx_flags |= from->tx_flags & SKBTX_ANY_TSTAMP;
+	from->tx_flags &= ~SKBTX_ANY_TSTAMP;
+	to->tskey = from->tskey;
+	TCP_SKB_CB(skb)->txstamp_ack = 0;
+}
+
 /*
- * Cut @skb of the write queue behind @len bytes. NULL for want of memory; both
- * callers can live with an uncut one.
+ * Cut @skb of the write queue after @len bytes. NULL: no memory; both callers can go on
+ * with an uncut one.
  */
 static struct sk_buff *split(struct sock *sk, struct sk_buff *skb, u32 len)
 {
@@ -39,7 +61,7 @@ static struct sk_buff *split(struct sock *sk, struct sk_buff *skb, u32 len)
 	if (skb_cloned(skb)) {
 		if (pskb_expand_head(skb, 0, 0, GFP_ATOMIC | __GFP_NOWARN))
 			return NULL;
-		skb->truesize = truesize;	/* the socket was charged this */
+		skb->truesize = truesize;	/* what the socket was charged */
 	}
 	rest = alloc_skb_fclone(MAX_TCP_HEADER, GFP_ATOMIC | __GFP_NOWARN);
 	if (!rest)
@@ -49,7 +71,7 @@ static struct sk_buff *split(struct sock *sk, struct sk_buff *skb, u32 len)
 	rest->ip_summed = CHECKSUM_PARTIAL;
 	INIT_LIST_HEAD(&rest->tcp_tsorted_anchor);
 	sk_wmem_queued_add(sk, rest->truesize);
-	sk_wmem_schedule(sk, rest->truesize);	/* charged in any case, as tcp_fragment does */
+	sk_wmem_schedule(sk, rest->truesize);	/* charge regardless, as tcp_fragment does */
 	sk_mem_charge(sk, rest->truesize);
 	rest->truesize += moved;
 	skb->truesize -= moved;
@@ -59,6 +81,7 @@ static struct sk_buff *split(struct sock *sk, struct sk_buff *skb, u32 len)
 	cb->tcp_flags &= ~(TCPHDR_FIN | TCPHDR_PSH);
 	cb->eor = 0;
 	skb_split(skb, rest, len);
+	split_stamp(skb, rest);
 	rest->tstamp = skb->tstamp;
 	__skb_header_release(rest);
 	__skb_queue_after(&sk->sk_write_queue, skb, rest);
@@ -81,7 +104,7 @@ static void into_rtx_queue(struct sock *sk, struct sk_buff *skb, u64 now)
 	list_add_tail(&skb->tcp_tsorted_anchor, &tp->tsorted_sent_queue);
 	skb->skb_mstamp_ns = now;
 	memset(&TCP_SKB_CB(skb)->tx, 0, sizeof(TCP_SKB_CB(skb)->tx));
-	TCP_SKB_CB(skb)->sacked = TCPCB_REPAIRED;	/* no RTT sample from it */
+	TCP_SKB_CB(skb)->sacked = TCPCB_REPAIRED;	/* take no RTT sample from it */
 	if (!tp->highest_sack)
 		tp->highest_sack = skb;
 	tp->packets_out += tcp_skb_pcount(skb);
@@ -99,8 +122,8 @@ static void set_segs(struct sk_buff *skb, u32 mss)
 }
 
 /*
- * [SND.UNA, SND.MAX) to the retransmission queue, the rest stays to be sent. What the
- * target has sent decides alone: what Linux TCP took for sent has met the gate.
+ * Move [SND.UNA, SND.MAX) to the retransmission queue; the rest is still to be sent. Only
+ * what the target has sent counts: the gate dropped what Linux TCP believes it has sent.
  */
 static void restore_queues(struct sock *sk, const struct chimdrv_tcp_state *s)
 {
@@ -115,13 +138,13 @@ static void restore_queues(struct sock *sk, const struct chimdrv_tcp_state *s)
 	skb = skb_peek(&sk->sk_write_queue);
 	if (skb && before(TCP_SKB_CB(skb)->seq, s->snd_una) &&
 	    split(sk, skb, s->snd_una - TCP_SKB_CB(skb)->seq))
-		chimdrv_write_ack(sk, s->snd_una);	/* the half that is acknowledged */
+		chimdrv_write_ack(sk, s->snd_una);	/* free the acknowledged half */
 	tp->snd_nxt = s->snd_una;
 	skb_queue_walk_safe(&sk->sk_write_queue, skb, next) {
 		struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
 
 		if (!before(cb->seq, s->snd_max) || cb->seq == cb->end_seq) {
-			tcp_skb_pcount_set(skb, 0);	/* cut anew when it is sent */
+			tcp_skb_pcount_set(skb, 0);	/* segmented again when it is sent */
 			continue;
 		}
 		if (after(cb->end_seq, s->snd_max) && split(sk, skb, s->snd_max - cb->seq))
@@ -142,13 +165,13 @@ static void restore_timestamps(struct tcp_sock *tp, const struct chimdrv_tcp_sta
 {
 	s32 behind;
 
-	/* segments are stamped with the cached clock: a stale one would go behind the offset */
+	/* segments get the cached clock: a stale one would undercut the offset */
 	chimdrv_compat_mstamp(tp);
 	if (!tp->rx_opt.tstamp_ok)
 		return;
 	tp->rx_opt.ts_recent = s->ts_recent;
 	tp->rx_opt.ts_recent_stamp = ktime_get_seconds() - s->ts_recent_age / CHIMDRV_TICKS;
-	/* TSP-7, modulo 2^32; and never below what the target has sent last */
+	/* TSP-7, modulo 2^32; never below the last value that the target sent */
 	tp->tsoffset = s->ts_time - chimdrv_compat_ts_cached(tp);
 	behind = s->last_ts_val - (chimdrv_compat_ts_cached(tp) + tp->tsoffset);
 	if (behind > 0)
@@ -168,6 +191,7 @@ static void restore_congestion(struct sock *sk, const struct chimdrv_tcp_state *
 	tp->snd_cwnd_stamp = tcp_jiffies32;
 	tp->prior_cwnd = 0;
 	tp->high_seq = tp->snd_nxt;
+	tp->frto = 0;			/* of an earlier loss, before the offload */
 	if (icsk->icsk_ca_ops->init)	/* private state is not handed over (M-34) */
 		icsk->icsk_ca_ops->init(sk);
 	if (tp->lost_out)
@@ -178,27 +202,35 @@ static void restore_congestion(struct sock *sk, const struct chimdrv_tcp_state *
 		tp->mdev_us = s->rttvar_us;
 		tp->mdev_max_us = tp->rttvar_us;
 		tp->rtt_seq = tp->snd_nxt;
-		icsk->icsk_rto = clamp_t(u32, __tcp_set_rto(tp), 1, TCP_RTO_MAX);
+		icsk->icsk_rto = clamp_t(u32, __tcp_set_rto(tp), 1,
+					 chimdrv_compat_rto_max(sk));
 	}
 }
 
-/* A FIN that the target has sent: it stands at the end of the queue, sent or even acknowledged. */
-static void restore_fin(struct sock *sk, struct chimdrv_tcp_state *s)
+/*
+ * Restore a FIN that the target has sent: it ends the queue, and may even be acknowledged.
+ * Its memory was set aside at attach: without it in the queue, Linux TCP would take every
+ * ACK of the peer for one of what was never sent. One that the target was to send and has
+ * not is for Linux TCP to send (TRM-41).
+ */
+static void restore_fin(struct chimdrv_conn *conn)
 {
+	const struct chimdrv_tcp_state *s = &conn->final;
+	struct sk_buff *skb = conn->back.own_fin;
+	struct sock *sk = conn->sk;
 	struct tcp_sock *tp = tcp_sk(sk);
-	struct sk_buff *skb;
 
 	sk->sk_shutdown |= SEND_SHUTDOWN;
-	if (s->snd_una == s->snd_max) {
+	if (!s->fin_sent)
+		tp->nonagle |= TCP_NAGLE_PUSH;	/* a corked tail leaves with it */
+	if (s->fin_sent && s->snd_una == s->snd_max) {
 		WRITE_ONCE(tp->write_seq, s->snd_una);
-		tcp_set_state(sk, TCP_FIN_WAIT2);
+		chimdrv_compat_set_state(sk, TCP_FIN_WAIT2);
 		return;
 	}
-	/* a FIN of the peer that came meanwhile follows as a segment and moves on from here */
-	tcp_set_state(sk, sk->sk_state == TCP_CLOSE_WAIT ? TCP_LAST_ACK : TCP_FIN_WAIT1);
-	skb = alloc_skb_fclone(MAX_TCP_HEADER, GFP_ATOMIC);
-	if (!skb)
-		return;		/* the peer has it, or its own timer ends the connection */
+	/* a peer's FIN that came meanwhile is replayed as a segment, which moves the state on */
+	chimdrv_compat_set_state(sk, sk->sk_state == TCP_CLOSE_WAIT ? TCP_LAST_ACK : TCP_FIN_WAIT1);
+	conn->back.own_fin = NULL;
 	skb->truesize = SKB_TRUESIZE(skb_end_offset(skb));
 	skb_reserve(skb, MAX_TCP_HEADER);
 	skb->ip_summed = CHECKSUM_PARTIAL;
@@ -215,11 +247,19 @@ static void restore_fin(struct sock *sk, struct chimdrv_tcp_state *s)
 	sk_mem_charge(sk, skb->truesize);
 }
 
+/* The furthest right edge that the peer may have been offered, by Linux TCP or the target. */
+static u32 furthest_edge(const struct chimdrv_conn *conn)
+{
+	u32 edge = conn->final.rcv_nxt + conn->final.rcv_wnd;
+
+	return conn->wnd.most && after(conn->wnd.edge, edge) ? conn->wnd.edge : edge;
+}
+
 /*
- * The window that the target has offered can be filled at once: make room for it, within
- * tcp_rmem as Linux TCP would, and beyond it only for what is promised already. What is
- * full need not grow for less than a segment, and cannot where the program has fixed the
- * size: then what waits there is made compact.
+ * The peer may fill the offered window at once, so make room for it: within tcp_rmem as
+ * Linux TCP would, beyond it only for what is already promised. A buffer that is full
+ * does not grow for less than a segment, nor where the program has fixed its size: then
+ * compact what waits.
  */
 static void keep_promise(struct chimdrv_conn *conn, u32 wnd)
 {
@@ -238,7 +278,7 @@ static void keep_promise(struct chimdrv_conn *conn, u32 wnd)
 }
 
 /*
- * slock held, queues ours, the target finished: conn->final into the socket. All
+ * slock held, queues ours, the target finished: restore conn->final into the socket. All
  * received bytes are in the receive queue. Nothing sleeps and nothing fails.
  */
 void chimdrv_state_restore(struct chimdrv_conn *conn)
@@ -247,19 +287,21 @@ void chimdrv_state_restore(struct chimdrv_conn *conn)
 	struct chimdrv_tcp_state *s = &conn->final;
 	struct tcp_sock *tp = tcp_sk(sk);
 
-	/* the kernel's own code takes the peer's FIN, from a segment made for it, then its RST */
+	/* the kernel itself takes the peer's FIN, from a segment made for it, then its RST */
 	if (s->fin_received && sk->sk_state == TCP_ESTABLISHED) {
 		set_bit(CHIMDRV_C_PEER_FIN, &conn->bits);
 		if (s->rcv_nxt == tp->rcv_nxt + 1) {
 			s->rcv_nxt--;
-			s->rcv_wnd++;	/* the right edge stays, and a shut window takes no FIN */
+			s->rcv_wnd++;	/* keep the right edge; a shut window takes no FIN */
 		}
 	} else {
 		clear_bit(CHIMDRV_C_PEER_FIN, &conn->bits);
 	}
 	tp->rcv_nxt = s->rcv_nxt;
 	tp->rcv_wup = s->rcv_nxt;
-	tp->rcv_wnd = s->rcv_wnd;
+	/* Linux TCP may have taken an offer back, for want of memory, and announces it anew */
+	tp->rcv_wnd = test_bit(CHIMDRV_C_UNDO, &conn->bits) ? conn->wnd.own : s->rcv_wnd;
+	chimdrv_compat_set_max_edge(tp, furthest_edge(conn));
 	keep_promise(conn, s->rcv_wnd);
 	restore_timestamps(tp, s);
 	tp->snd_wnd = s->snd_wnd;
@@ -269,14 +311,17 @@ void chimdrv_state_restore(struct chimdrv_conn *conn)
 	tp->lost_out = 0;
 	tp->sacked_out = 0;
 	tp->highest_sack = NULL;
-	if (s->fin_sent &&
+	if ((s->fin_sent || test_bit(CHIMDRV_C_OWN_FIN, &conn->bits)) &&
 	    (sk->sk_state == TCP_ESTABLISHED || sk->sk_state == TCP_CLOSE_WAIT))
-		restore_fin(sk, s);
+		restore_fin(conn);
 	restore_queues(sk, s);
 	tp->retransmit_skb_hint = NULL;
 	restore_congestion(sk, s);
 	tp->total_retrans += s->rexmit_segments;
-	tp->lsndtime = tcp_jiffies32;
+	if (tp->packets_out)
+		tp->lsndtime = tcp_jiffies32;
+	else if (time_after32(conn->snd.heeded, (u32)tp->lsndtime))
+		tp->lsndtime = conn->snd.heeded;
 	chimdrv_timers_restore(sk, &s->timers);
 	chimdrv_tail_restore(conn);
 }
@@ -284,19 +329,46 @@ void chimdrv_state_restore(struct chimdrv_conn *conn)
 /* ------------------------------------------------------------------------ what was held */
 
 /*
- * A segment without payload, as the peer would have sent it, so that Linux TCP does
- * what it does on a FIN or RST. Its memory was put aside at attach.
+ * tcp_v6_do_rcv() reads the header for programs that ask for the hop limit, traffic class
+ * or interface of what has come last. Nothing newer is known than what it has read last.
  */
-static void synth(struct chimdrv_conn *conn, u8 flags)
+static void synth_ipv6(struct sk_buff *skb, const struct sock *sk)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	const struct ipv6_pinfo *np = inet6_sk(sk);
+	struct ipv6hdr *ip = skb_put_zero(skb, sizeof(*ip));
+
+	skb_reset_network_header(skb);
+	*(__be32 *)ip = htonl(6 << 28) | (np->rcv_flowinfo & IPV6_FLOWINFO_MASK);
+	if (chimdrv_compat_reflects_label(sk))
+		*(__be32 *)ip |= np->flow_label & IPV6_FLOWLABEL_MASK;
+	ip->payload_len = htons(sizeof(struct tcphdr));
+	ip->nexthdr = IPPROTO_TCP;
+	ip->hop_limit = np->mcast_hops;
+	ip->saddr = sk->sk_v6_daddr;
+	ip->daddr = sk->sk_v6_rcv_saddr;
+	TCP_SKB_CB(skb)->header.h6.iif = np->mcast_oif;
+	__skb_pull(skb, sizeof(*ip));
+#endif
+}
+
+/*
+ * Give Linux TCP a segment without payload, as the peer would have sent it, so that it
+ * acts on a FIN or RST. Its memory, @mem, was set aside at attach.
+ */
+static void synth(struct chimdrv_conn *conn, struct sk_buff **mem, u8 flags)
 {
 	struct sock *sk = conn->sk;
 	struct tcp_sock *tp = tcp_sk(sk);
-	struct sk_buff *skb = conn->back.synth;
+	struct sk_buff *skb = *mem;
 	struct tcphdr *th;
 
 	if (!skb || sk->sk_state == TCP_CLOSE)
 		return;
-	conn->back.synth = NULL;
+	*mem = NULL;
+	memset(skb->cb, 0, sizeof(struct tcp_skb_cb));
+	if (chimdrv_is_ipv6(sk))
+		synth_ipv6(skb, sk);
 	th = skb_put_zero(skb, sizeof(*th));
 	skb_reset_transport_header(skb);
 	th->source = inet_sk(sk)->inet_dport;
@@ -310,7 +382,6 @@ static void synth(struct chimdrv_conn *conn, u8 flags)
 	th->window = htons(min(tp->snd_wnd >> tp->rx_opt.snd_wscale, 65535u));
 	skb->ip_summed = CHECKSUM_UNNECESSARY;
 	skb->protocol = chimdrv_is_ipv6(sk) ? htons(ETH_P_IPV6) : htons(ETH_P_IP);
-	memset(skb->cb, 0, sizeof(struct tcp_skb_cb));
 	TCP_SKB_CB(skb)->seq = tp->rcv_nxt;
 	TCP_SKB_CB(skb)->end_seq = tp->rcv_nxt + th->fin;
 	TCP_SKB_CB(skb)->ack_seq = tp->snd_una;
@@ -319,25 +390,41 @@ static void synth(struct chimdrv_conn *conn, u8 flags)
 }
 
 /*
- * The target has acknowledged the FIN, so the peer does not send it again: a
- * receive queue that is full must not refuse it.
+ * slock held, queues ours, the socket with Linux TCP again. A RST ends the connection; the
+ * error that the program sees is not the RST's but ours, or none. SO_ERROR needs no lock:
+ * if it has taken the RST's already, ours would be a second one.
+ */
+void chimdrv_state_reset(struct chimdrv_conn *conn)
+{
+	struct sock *sk = conn->sk;
+	int err;
+
+	synth(conn, &conn->back.rst, TCPHDR_RST);
+	err = READ_ONCE(sk->sk_err);
+	if (err)
+		cmpxchg(&sk->sk_err, err, conn->back.err);
+}
+
+/*
+ * The target has acknowledged the FIN and the peer will not resend it, so a full receive
+ * queue must not refuse it.
  */
 static void synth_fin(struct chimdrv_conn *conn)
 {
 	struct sock *sk = conn->sk;
 	int rcvbuf = sk->sk_rcvbuf;
 	int need = atomic_read(&sk->sk_rmem_alloc) +
-		   (conn->back.synth ? conn->back.synth->truesize : 0);
+		   (conn->back.fin ? conn->back.fin->truesize : 0);
 
 	WRITE_ONCE(sk->sk_rcvbuf, max(rcvbuf, need));
-	synth(conn, TCPHDR_FIN);
+	synth(conn, &conn->back.fin, TCPHDR_FIN);
 	if (sk->sk_rcvbuf == need)
 		WRITE_ONCE(sk->sk_rcvbuf, rcvbuf);
 }
 
 /*
- * slock held, queues ours, the socket with Linux TCP again: what the target took
- * on our behalf, then every segment that was held, in order (TRM-31).
+ * slock held, queues ours, the socket with Linux TCP again: replay the FIN and the RST that
+ * the target received for us, then every held segment in order (TRM-31).
  */
 void chimdrv_state_replay(struct chimdrv_conn *conn)
 {
@@ -347,7 +434,7 @@ void chimdrv_state_replay(struct chimdrv_conn *conn)
 	if (test_bit(CHIMDRV_C_PEER_FIN, &conn->bits))
 		synth_fin(conn);
 	if (test_bit(CHIMDRV_C_PEER_RST, &conn->bits))
-		synth(conn, TCPHDR_RST);
+		synth(conn, &conn->back.rst, TCPHDR_RST);
 	while ((skb = chimdrv_held_next(conn))) {
 		chimdrv_count(conn->cd, held_replayed);
 		if (sk->sk_state == TCP_CLOSE)

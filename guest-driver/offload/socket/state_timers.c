@@ -1,25 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is left of a connection's timers and what they have counted, out of Linux TCP
- * and back into it: what was due in 5 ms before a hand-over is due in 5 ms after it, and
- * what has waited for a second has not begun to wait anew.
+ * Carry a connection's timers, and what they have counted, from Linux TCP to the target
+ * and back: what was due in 5 ms before a hand-over is due in 5 ms after it, and a wait
+ * of one second does not start again.
  *
  * Captured with the socket owned and the valves open, restored under slock with the
- * queues ours. Fields of the socket that are read, and written at the restore (Linux
- * 6.1.192 and 6.12.117):
- *   icsk_pending icsk_timeout icsk_rto icsk_retransmits icsk_backoff icsk_probes_out
- *   icsk_probes_tstamp icsk_ack icsk_keepalive_timer retrans_stamp rcv_tstamp sacked_out
- *   icsk_ca_state skb_mstamp_ns of the retransmission queue; tcp_mstamp
+ * queues ours. Fields of the socket that are read, and written at the restore
+ * (spec/10-host-stack.md, 10.8):
+ *   icsk_pending and when it expires, icsk_rto icsk_retransmits icsk_backoff
+ *   icsk_probes_out icsk_probes_tstamp icsk_ack icsk_keepalive_timer retrans_stamp
+ *   rcv_tstamp sacked_out icsk_ca_state tcp_mstamp; skb_mstamp_ns of the
+ *   retransmission queue
  */
 #include "offload/socket/state_timers.h"
 #include "chimney_abi.h"
-#include "compat.h"
+#include "compat/ack.h"
+#include "compat/clock.h"
+#include "compat/timers.h"
 #include "nic/hw.h"
 #include "offload/conn_types.h"
 
 /* ------------------------------------------------------------------------- out of the socket */
 
-/* A jiffy is coarse: half of one less is the best guess, so that guesses do not add up. */
+/* A jiffy is coarse: subtract half of one, so that rounding errors do not add up. */
 static u32 ticks_left(unsigned long expires)
 {
 	long left = (long)(expires - jiffies);
@@ -32,15 +35,15 @@ static bool data_waits(const struct sock *sk)
 	return tcp_sk(sk)->packets_out || !tcp_write_queue_empty(sk);
 }
 
-/* The window is shut and something waits in front of it: probes, not retransmissions (TMR-28). */
+/* The window is shut and data waits for it: probe, do not retransmit (TMR-28). */
 static bool is_probing(const struct sock *sk)
 {
 	return !tcp_sk(sk)->snd_wnd && data_waits(sk);
 }
 
 /*
- * The timer is known to a jiffy, and when the oldest segment left to a microsecond.
- * Where both say the same moment, the finer one says it.
+ * The timer is exact to a jiffy, the oldest segment's departure to a microsecond. If both
+ * give the same moment, use the finer one.
  */
 static u32 rexmit_left(const struct sock *sk)
 {
@@ -49,7 +52,7 @@ static u32 rexmit_left(const struct sock *sk)
 	u32 timer;
 
 	if (icsk->icsk_pending == ICSK_TIME_RETRANS) {
-		timer = ticks_left(icsk->icsk_timeout);
+		timer = ticks_left(chimdrv_compat_xmit_expires(sk));
 		if (abs(due - timer) > jiffies_to_msecs(2))
 			return timer;
 	}
@@ -63,13 +66,13 @@ static u32 shared_left(const struct sock *sk)
 	if (tcp_sk(sk)->packets_out)
 		return rexmit_left(sk);
 	if (is_probing(sk) && icsk->icsk_pending == ICSK_TIME_PROBE0)
-		return ticks_left(icsk->icsk_timeout);
+		return ticks_left(chimdrv_compat_xmit_expires(sk));
 	return CHIM_TIMER_IDLE;
 }
 
 /*
- * Of the tail loss probe; and where the kernel goes by what the peer has reported,
- * which does not travel (M-33), a probe takes its place.
+ * What is left of the tail loss probe. Where the kernel waits on the peer's reports
+ * instead, which are not handed over (M-33), a probe takes the place of that timer.
  */
 static u32 tlp_left(const struct sock *sk)
 {
@@ -81,15 +84,15 @@ static u32 tlp_left(const struct sock *sk)
 		return CHIM_TIMER_IDLE;
 	if (icsk->icsk_pending == ICSK_TIME_LOSS_PROBE ||
 	    icsk->icsk_pending == ICSK_TIME_REO_TIMEOUT)
-		return ticks_left(icsk->icsk_timeout);
+		return ticks_left(chimdrv_compat_xmit_expires(sk));
 	if (!tp->sacked_out || !tp->srtt_us || icsk->icsk_ca_state == TCP_CA_Loss)
 		return CHIM_TIMER_IDLE;
-	due = tp->srtt_us / (4 * USEC_PER_MSEC) + 2;	/* twice the time, and the peer's */
+	due = tp->srtt_us / (4 * USEC_PER_MSEC) + 2;	/* twice the RTT and 2 ms */
 	gone = jiffies_to_msecs(tcp_jiffies32 - (u32)tp->lsndtime);
 	return due > gone ? due - gone : 0;
 }
 
-/* Received, and nothing that says so has left yet. */
+/* Bytes have been received, and no ACK for them has left yet. */
 static u32 delack_left(const struct sock *sk)
 {
 	const struct inet_connection_sock *icsk = inet_csk(sk);
@@ -98,11 +101,11 @@ static u32 delack_left(const struct sock *sk)
 	if (tp->rcv_nxt == tp->rcv_wup && !tp->compressed_ack && !inet_csk_ack_scheduled(sk))
 		return CHIM_TIMER_IDLE;
 	if (!tp->compressed_ack && (icsk->icsk_ack.pending & ICSK_ACK_TIMER))
-		return ticks_left(icsk->icsk_ack.timeout);
+		return ticks_left(chimdrv_compat_delack_expires(sk));
 	return 0;
 }
 
-/* Socket owned. A card that knows nothing of owed ACKs gets none: they leave first (INI-14). */
+/* Socket owned. A card that cannot take over owed ACKs gets none: send them first (INI-14). */
 void chimdrv_timers_settle(struct chimdrv_conn *conn)
 {
 	if (!chimdrv_hw_has(conn->cd, CHIM_F_EXT_TIMERS) &&
@@ -110,7 +113,7 @@ void chimdrv_timers_settle(struct chimdrv_conn *conn)
 		chimdrv_compat_send_ack(conn->sk, tcp_sk(conn->sk)->rcv_nxt);
 }
 
-/* The kernel's timer runs from an older segment, and looks when it expires. */
+/* The kernel's timer may date from an older segment: it looks at the idle time on expiry. */
 static u32 keep_left(const struct sock *sk)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
@@ -124,7 +127,7 @@ static u32 keep_left(const struct sock *sk)
 	return left;
 }
 
-/* Since the first retransmission, or the first probe. 0: there has been none. */
+/* Time since the first retransmission or probe. 0: there has been none. */
 static u32 waited(const struct sock *sk)
 {
 	const struct inet_connection_sock *icsk = inet_csk(sk);
@@ -189,7 +192,7 @@ static struct chimdrv_timers as_of_now(const struct chimdrv_timers *then)
 	return t;
 }
 
-/* For the card, as of now; once more when the list has waited for others. */
+/* Write the timers for the card, as of now; repeated if the list had to wait for others. */
 void chimdrv_timers_put(const struct chimdrv_dev *cd, const struct chimdrv_timers *then,
 			struct chim_tcp_delegated *d)
 {
@@ -209,7 +212,7 @@ void chimdrv_timers_put(const struct chimdrv_dev *cd, const struct chimdrv_timer
 	d->idle_time = cpu_to_le32(t.idle);
 }
 
-/* As the card gives it, at this moment. */
+/* Read the timers from the card, as of now. */
 void chimdrv_timers_take(const struct chimdrv_dev *cd, struct chimdrv_timers *t,
 			 const struct chim_tcp_delegated *d)
 {
@@ -218,7 +221,7 @@ void chimdrv_timers_take(const struct chimdrv_dev *cd, struct chimdrv_timers *t,
 		.rexmit = le32_to_cpu(d->rexmit_timeout_delta),
 		.keep = le32_to_cpu(d->ka_timeout_delta),
 		.tlp = CHIM_TIMER_IDLE,
-		.delack = 0,	/* a card that does not say may have kept one back (OP-H8) */
+		.delack = 0,	/* it may have kept one back without saying so (OP-H8) */
 		.waited = le32_to_cpu(d->total_rt),
 		.rexmits = d->rexmit_count,
 		.round = d->snd_wnd_probe_count,
@@ -239,7 +242,10 @@ static unsigned long until(u32 left)
 	return max(msecs_to_jiffies(min_t(u32, left, INT_MAX)), 1ul);
 }
 
-/* The oldest segment left so long ago that its timeout is when it was going to be. */
+/*
+ * Backdate the sent segments so that their timeout comes when it was due; to before the
+ * boot none can be.
+ */
 static void date_segments(struct sock *sk, unsigned long left)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
@@ -248,7 +254,7 @@ static void date_segments(struct sock *sk, unsigned long left)
 	struct sk_buff *skb;
 
 	if (rto > left)
-		sent -= jiffies_to_nsecs(rto - left);
+		sent -= min(sent - 1, jiffies_to_nsecs(rto - left));
 	for (skb = tcp_rtx_queue_head(sk); skb; skb = skb_rb_next(skb))
 		skb->skb_mstamp_ns = sent;
 }
@@ -261,15 +267,16 @@ static bool may_probe_tail(const struct sock *sk)
 	       inet_csk(sk)->icsk_ca_state == TCP_CA_Open;
 }
 
-static u32 backed_off(u32 rto, unsigned int shift)
+static u32 backed_off(const struct sock *sk, u32 rto, unsigned int shift)
 {
-	return min_t(u64, (u64)rto << min(shift, 16u), TCP_RTO_MAX);
+	return min_t(u64, (u64)rto << min(shift, 16u), chimdrv_compat_rto_max(sk));
 }
 
-/* Something is in flight: retransmission, also against a window that has shut. */
+/* Segments are in flight: restore retransmission, even against a window that has shut. */
 static void restore_rexmit(struct sock *sk, const struct chimdrv_timers *t)
 {
 	struct inet_connection_sock *icsk = inet_csk(sk);
+	u32 most = chimdrv_compat_rto_max(sk);
 	struct tcp_sock *tp = tcp_sk(sk);
 	unsigned long left;
 
@@ -280,14 +287,14 @@ static void restore_rexmit(struct sock *sk, const struct chimdrv_timers *t)
 		icsk->icsk_backoff = min(t->round + t->rexmits, 255);
 		icsk->icsk_probes_out = t->rexmits;
 	}
-	icsk->icsk_rto = backed_off(icsk->icsk_rto, icsk->icsk_backoff);
+	icsk->icsk_rto = backed_off(sk, icsk->icsk_rto, icsk->icsk_backoff);
 	tp->retrans_stamp = t->waited ? chimdrv_compat_ts_ago(tp, t->waited) ?: 1 : 0;
 	left = t->rexmit == CHIM_TIMER_IDLE ? icsk->icsk_rto : until(t->rexmit);
 	date_segments(sk, left);
 	if (t->tlp < t->rexmit && may_probe_tail(sk))
-		inet_csk_reset_xmit_timer(sk, ICSK_TIME_LOSS_PROBE, until(t->tlp), TCP_RTO_MAX);
+		inet_csk_reset_xmit_timer(sk, ICSK_TIME_LOSS_PROBE, until(t->tlp), most);
 	else
-		inet_csk_reset_xmit_timer(sk, ICSK_TIME_RETRANS, left, TCP_RTO_MAX);
+		inet_csk_reset_xmit_timer(sk, ICSK_TIME_RETRANS, left, most);
 }
 
 static void restore_probes(struct sock *sk, const struct chimdrv_timers *t)
@@ -302,12 +309,12 @@ static void restore_probes(struct sock *sk, const struct chimdrv_timers *t)
 				tcp_jiffies32 - (u32)msecs_to_jiffies(t->waited) ?: 1;
 		if (t->rexmit != CHIM_TIMER_IDLE)
 			inet_csk_reset_xmit_timer(sk, ICSK_TIME_PROBE0, until(t->rexmit),
-						  TCP_RTO_MAX);
+						  chimdrv_compat_rto_max(sk));
 	}
-	tcp_check_probe_timer(sk);	/* unless it runs */
+	tcp_check_probe_timer(sk);	/* starts it if it does not run */
 }
 
-/* Without SACK the kernel counts duplicate ACKs as segments that have arrived. */
+/* Without SACK the kernel counts each duplicate ACK as a segment that has arrived. */
 static void restore_dup_acks(struct sock *sk, u32 count)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
@@ -326,7 +333,7 @@ static void restore_keepalive(struct sock *sk, const struct chimdrv_timers *t)
 		return;
 	if (!data_waits(sk))
 		inet_csk(sk)->icsk_probes_out = t->ka_probes;
-	inet_csk_reset_keepalive_timer(sk, t->keep == CHIM_TIMER_IDLE ? keepalive_time_when(tp) :
+	chimdrv_compat_keepalive_start(sk, t->keep == CHIM_TIMER_IDLE ? keepalive_time_when(tp) :
 				       until(t->keep));
 }
 
@@ -335,10 +342,11 @@ static void restore_delack(struct sock *sk, u32 left)
 	if (left == CHIM_TIMER_IDLE)
 		return;
 	inet_csk_schedule_ack(sk);
-	inet_csk_reset_xmit_timer(sk, ICSK_TIME_DACK, until(left), TCP_RTO_MAX);
+	inet_csk_reset_xmit_timer(sk, ICSK_TIME_DACK, until(left),
+				  chimdrv_compat_rto_max(sk));
 }
 
-/* slock, queues ours, all else of the connection restored. */
+/* slock, queues ours, everything else restored. */
 void chimdrv_timers_restore(struct sock *sk, const struct chimdrv_timers *then)
 {
 	const struct chimdrv_timers t = as_of_now(then);
@@ -351,7 +359,7 @@ void chimdrv_timers_restore(struct sock *sk, const struct chimdrv_timers *then)
 	icsk->icsk_probes_out = 0;
 	icsk->icsk_probes_tstamp = 0;
 	if (!tp->srtt_us)
-		icsk->icsk_rto = TCP_TIMEOUT_INIT;	/* without what it had been doubled to */
+		icsk->icsk_rto = TCP_TIMEOUT_INIT;	/* undo the backoff */
 	tp->retrans_stamp = 0;
 	tp->rcv_tstamp = tcp_jiffies32 - (u32)msecs_to_jiffies(min_t(u32, t.idle, INT_MAX));
 	restore_dup_acks(sk, t.dup_acks);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Timers, out of the socket and back into it. */
+/* Carry timers out of the socket and back into it. */
 #ifndef CHIMDRV_STATE_TIMERS_H
 #define CHIMDRV_STATE_TIMERS_H
 
@@ -15,7 +15,7 @@ void chimdrv_timers_put(const struct chimdrv_dev *cd, const struct chimdrv_timer
 			struct chim_tcp_delegated *d);
 void chimdrv_timers_take(const struct chimdrv_dev *cd, struct chimdrv_timers *t,
 			 const struct chim_tcp_delegated *d);
-/* slock, queues ours: what is left now. */
+/* slock, queues ours: restore what is left now. */
 void chimdrv_timers_restore(struct sock *sk, const struct chimdrv_timers *then);
 
 #endif /* CHIMDRV_STATE_TIMERS_H */

@@ -7,14 +7,14 @@
 
 struct chimdrv_conn;
 
-/* Socket owned: nothing before @sent is kept back. */
+/* Socket owned: keep back nothing before @sent. */
 void chimdrv_tail_begin(struct chimdrv_conn *conn, u32 sent);
-void chimdrv_tail_capture(struct chimdrv_conn *conn);	/* owned: with the rest of the state */
-void chimdrv_tail_restore(struct chimdrv_conn *conn);	/* slock: behind the kernel's timers */
-/* slock, queues ours. The end of what may leave, of data that ends at @all. */
+void chimdrv_tail_capture(struct chimdrv_conn *conn);	/* owned: with the snapshot */
+void chimdrv_tail_restore(struct chimdrv_conn *conn);	/* slock: after the kernel's timers */
+/* slock, queues ours. Where the bytes that may leave end, of data that ends at @all. */
 u32 chimdrv_tail_end(struct chimdrv_conn *conn, u32 all);
 void chimdrv_tail_acked(struct chimdrv_conn *conn);	/* slock: something was acknowledged */
 void chimdrv_tail_watch(struct chimdrv_conn *conn, bool kept);	/* slock, after posting */
-void chimdrv_tail_stop(struct chimdrv_conn *conn);	/* slock; the target has nothing of it */
+void chimdrv_tail_stop(struct chimdrv_conn *conn);	/* slock; the target has none of it */
 
 #endif /* CHIMDRV_TAIL_H */

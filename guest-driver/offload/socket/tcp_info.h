@@ -4,8 +4,10 @@
 #define CHIMDRV_TCP_INFO_H
 
 struct chimdrv_conn;
+struct sock;
 
-/* slock, queues ours: the card has told of the path with a completion. */
+/* slock, queues ours: a completion has reported on the path; the peer has sent something. */
 void chimdrv_tcp_info_update(struct chimdrv_conn *conn);
+void chimdrv_tcp_info_heard(struct sock *sk);
 
 #endif /* CHIMDRV_TCP_INFO_H */

@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The receive window as a promise (ADR 10). The target offers the peer InitialRcvWnd
- * beyond what the socket has taken; all of it must find room in the socket when the
+ * beyond what the socket has taken, and all of that must fit into the socket when the
  * connection comes back. The right edge that it may have offered (conn->wnd.edge) moves
- * when the socket takes bytes. Bytes for which it need not move are taken as long as the
- * buffer holds them: they are promised already, whoever has them. Others are taken if
- * what is promised then still finds room. If not, the window is made smaller, so that the
- * edge stays and a reader that waits for more gets as much as Linux TCP would let in.
+ * when the socket takes bytes. Bytes that do not move it are taken as long as the buffer
+ * holds them: they are promised already. Others are taken if the promise then still fits.
+ * If not, the window is made smaller, so that the edge stays and a reader that waits for
+ * more gets as much as with Linux TCP.
  *
  * All of it under the socket's slock, whoever owns the socket.
  */
 #include "offload/socket/window.h"
-#include "compat.h"
+#include "compat/window.h"
 #include "nic/pair.h"
 #include "offload/conn_types.h"
 
 /* ----------------------------------------------------------------------------- the socket */
 
-/* Bytes of memory that received data occupies, what waits for the owner included. */
+/* Bytes of memory that received data takes, including what waits for the owner to let go. */
 int chimdrv_window_used(const struct chimdrv_conn *conn)
 {
 	return atomic_read(&conn->sk->sk_rmem_alloc) + conn->rcv.queue_truesize;
 }
 
-/* The most that can be offered of a window of @wnd bytes. */
+/* As much of a window of @wnd bytes as can be offered. */
 static u32 at_most(const struct chimdrv_conn *conn, u32 wnd)
 {
 	const struct tcp_sock *tp = tcp_sk(conn->sk);
@@ -32,7 +32,7 @@ static u32 at_most(const struct chimdrv_conn *conn, u32 wnd)
 	return clamp(wnd, 1u, conn->cd->limits.rcv_wnd);
 }
 
-/* InitialRcvWnd as the socket is now: what Linux TCP would offer. Bytes. */
+/* InitialRcvWnd for the socket as it is now: what Linux TCP would offer. Bytes. */
 u32 chimdrv_window_now(const struct chimdrv_conn *conn)
 {
 	const struct sock *sk = conn->sk;
@@ -42,9 +42,9 @@ u32 chimdrv_window_now(const struct chimdrv_conn *conn)
 }
 
 /*
- * How much memory may be used with the window as it is. Linux TCP can grow the buffer
- * up to tcp_rmem, unless the program has fixed its size. A window that takes nearly
- * all of that leaves a quarter to bytes that the program is about to read.
+ * How much memory may be used with the present window. Linux TCP can grow the buffer up
+ * to tcp_rmem, unless the program has fixed its size. If the window takes nearly all of
+ * that, a quarter of the buffer remains for bytes that the program is about to read.
  */
 int chimdrv_window_limit(const struct chimdrv_conn *conn)
 {
@@ -59,8 +59,8 @@ int chimdrv_window_limit(const struct chimdrv_conn *conn)
 }
 
 /*
- * May a reader wait for more than there is, without taking it? By SO_RCVLOWAT, or without
- * saying so, then for as many bytes as Linux TCP would let in with nobody reading.
+ * May a reader wait for more than there is, without taking it? With SO_RCVLOWAT we know
+ * how much; otherwise assume as many bytes as Linux TCP would let in with nobody reading.
  */
 static bool reader_may_wait(const struct chimdrv_conn *conn)
 {
@@ -70,22 +70,22 @@ static bool reader_may_wait(const struct chimdrv_conn *conn)
 	return unread < max_t(u32, READ_ONCE(sk->sk_rcvlowat), chimdrv_compat_most_unread(sk));
 }
 
-/* With a window of @wnd: may @bytes, or a buffer of them, be taken with the edge where it is? */
+/* With a window of @wnd, can @bytes (at most one buffer) be taken without moving the edge? */
 static bool edge_stays(const struct chimdrv_conn *conn, u32 wnd, u32 bytes)
 {
 	bytes = clamp(bytes, 1u, chimdrv_pair_ib_size(conn->pair));
 	return !after(conn->rcv.seq + bytes + wnd, conn->wnd.edge);
 }
 
-/* A reader that waits for more, and no smaller window that would let it in. */
+/* A reader may wait for more, and even a smaller window would not let it in. */
 static bool nothing_helps(const struct chimdrv_conn *conn, u32 bytes)
 {
 	return reader_may_wait(conn) && !edge_stays(conn, chimdrv_window_now(conn), bytes);
 }
 
 /*
- * Does the socket take @bytes more, in frames of @truesize? Up to its buffer's size also
- * where the promise is too large for them, if no smaller one would help.
+ * Has the socket room for @bytes more, in frames of @truesize? If a smaller window would
+ * not help, the whole buffer may be used, even if the promise then does not fit.
  */
 bool chimdrv_window_has_room(const struct chimdrv_conn *conn, u32 bytes, unsigned int truesize)
 {
@@ -120,14 +120,14 @@ static void move_edge(struct chimdrv_conn *conn)
 		conn->wnd.edge = edge;
 }
 
-/* Captured, about to go over: Linux TCP has offered @promised bytes. */
+/* After the capture, before the offload: Linux TCP has offered @promised bytes. */
 void chimdrv_window_begin(struct chimdrv_conn *conn, u32 promised)
 {
 	grant(conn, min(promised, conn->cd->limits.rcv_wnd));
 	conn->wnd.edge = conn->rcv.seq + conn->wnd.granted;
 }
 
-/* What the target holds for the socket or may still get from the peer, at most; bytes. */
+/* The most that the target holds for the socket or may still get from the peer; bytes. */
 u32 chimdrv_window_owed(const struct chimdrv_conn *conn)
 {
 	u32 edge = READ_ONCE(conn->wnd.edge), start = READ_ONCE(conn->rcv.seq);
@@ -141,7 +141,7 @@ void chimdrv_window_taken(struct chimdrv_conn *conn)
 	move_edge(conn);
 }
 
-/* The window is what stands in the way of a reader. */
+/* Does the window keep bytes from a reader that waits? */
 static bool in_the_way(const struct chimdrv_conn *conn)
 {
 	return test_bit(CHIMDRV_C_REFUSED, &conn->bits) && !conn->rcv.buffered &&
@@ -149,13 +149,16 @@ static bool in_the_way(const struct chimdrv_conn *conn)
 }
 
 /*
- * What the target is to be told: more as the program reads, in steps, because each costs
- * a command; less where it is in the way. Else it stays.
+ * The window to tell the target: a larger one as the program reads, in steps because each
+ * costs a command; a smaller one if the present one is in the way, or if the program has
+ * made its buffer smaller or wants a smaller window. Otherwise the present one.
  */
 static u32 next_window(const struct chimdrv_conn *conn, u32 step)
 {
-	u32 wnd = chimdrv_window_now(conn);
+	u32 wnd = chimdrv_window_now(conn), most = at_most(conn, tcp_full_space(conn->sk));
 
+	if (conn->wnd.granted > most)
+		return most;
 	if (wnd >= conn->wnd.granted + step)
 		return wnd;
 	if (wnd < conn->wnd.granted && in_the_way(conn) &&
@@ -169,14 +172,14 @@ bool chimdrv_window_changed(const struct chimdrv_conn *conn)
 	u32 full = at_most(conn, tcp_full_space(conn->sk)), granted = conn->wnd.granted;
 	u32 step = max(granted, full) / 4;
 
-	/* Linux TCP tells of one that has doubled */
+	/* Linux TCP announces one that has doubled */
 	step = min(step, max_t(u32, granted, tcp_sk(conn->sk)->advmss));
 	return next_window(conn, step) != granted;
 }
 
 /*
- * After a refusal, with nobody reading: the window has become smaller, so that the edge
- * stays for some bytes, or it cannot become smaller for them.
+ * After a refusal with nobody reading: has the window become small enough for the edge to
+ * stay for some bytes, or can it not become so?
  */
 bool chimdrv_window_gave_way(const struct chimdrv_conn *conn)
 {
@@ -185,7 +188,7 @@ bool chimdrv_window_gave_way(const struct chimdrv_conn *conn)
 		nothing_helps(conn, conn->rcv.refused_bytes));
 }
 
-/* InitialRcvWnd for the target. What is smaller holds from chimdrv_window_told() on. */
+/* InitialRcvWnd to tell the target. A smaller one holds from chimdrv_window_told() on. */
 u32 chimdrv_window_tell(struct chimdrv_conn *conn)
 {
 	u32 wnd = next_window(conn, 1);
@@ -195,7 +198,7 @@ u32 chimdrv_window_tell(struct chimdrv_conn *conn)
 	return wnd;
 }
 
-/* The target has been told @wnd. It may be called again, and then more is taken. */
+/* The target has been told the smaller @wnd: bytes for which the edge then stays are taken. */
 void chimdrv_window_told(struct chimdrv_conn *conn, u32 wnd)
 {
 	conn->wnd.granted = wnd;

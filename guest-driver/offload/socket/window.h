@@ -11,13 +11,13 @@ struct chimdrv_conn;
 int chimdrv_window_used(const struct chimdrv_conn *conn);
 u32 chimdrv_window_now(const struct chimdrv_conn *conn);
 int chimdrv_window_limit(const struct chimdrv_conn *conn);
-/* Does the socket, with what waits for it, take @bytes more, in frames of @truesize? */
+/* Has the socket, with what waits for it, room for @bytes more in frames of @truesize? */
 bool chimdrv_window_has_room(const struct chimdrv_conn *conn, u32 bytes, unsigned int truesize);
 bool chimdrv_window_has_half(const struct chimdrv_conn *conn);
 void chimdrv_window_begin(struct chimdrv_conn *conn, u32 promised);
-u32 chimdrv_window_owed(const struct chimdrv_conn *conn);	/* also without slock, then about */
+u32 chimdrv_window_owed(const struct chimdrv_conn *conn);	/* without slock: approximate */
 void chimdrv_window_taken(struct chimdrv_conn *conn);
-bool chimdrv_window_changed(const struct chimdrv_conn *conn);	/* the target is to be told */
+bool chimdrv_window_changed(const struct chimdrv_conn *conn);	/* must the target be told? */
 u32 chimdrv_window_tell(struct chimdrv_conn *conn);
 void chimdrv_window_told(struct chimdrv_conn *conn, u32 wnd);
 bool chimdrv_window_gave_way(const struct chimdrv_conn *conn);

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The socket's write queue: byte ranges of it as mapped requests, and what becomes of it
- * when they are acknowledged or the socket dies. Sequence numbers say what goes where; no
- * skb of the queue is ever known by its pointer for longer than a loop.
+ * The socket's write queue: map byte ranges of it as requests, and free them when they
+ * are acknowledged or the socket dies. Everything goes by sequence number; no pointer to
+ * an skb of the queue is kept for longer than a loop.
  *
  * All of it under the socket's slock, with the socket's queues ours, or the socket owned;
- * what does not need them says so.
+ * functions that do not need the queues say so.
  */
 #include <linux/dma-mapping.h>
 
 #include "offload/socket/write.h"
-#include "compat.h"
+#include "compat/memory.h"
+#include "compat/segment.h"
 #include "offload/cache.h"
 #include "offload/conn_types.h"
 #include "offload/od.h"
@@ -20,7 +21,7 @@
 
 /* ----------------------------------------------------------- from skbs to scatter lists */
 
-/* The card reads none of it any more. */
+/* The card no longer reads it. */
 void chimdrv_write_unmap(struct chimdrv_conn *conn, struct chimdrv_send *send)
 {
 	u32 i;
@@ -43,8 +44,8 @@ void chimdrv_write_free(struct chimdrv_conn *conn, struct chimdrv_send *send)
 }
 
 /*
- * One piece. A fragment gets a page reference of its own; the linear part and
- * pages that io_uring lends are kept by the skb, which is freed by completion only.
+ * Map one piece. A fragment gets a page reference of its own; the linear part and pages
+ * that io_uring lends are kept by the skb, which is freed only on completion.
  */
 static int send_piece(struct chimdrv_conn *conn, struct chimdrv_send *send, struct page *page,
 		      u32 off, u32 len, bool hold)
@@ -63,7 +64,7 @@ static int send_piece(struct chimdrv_conn *conn, struct chimdrv_send *send, stru
 	return 0;
 }
 
-/* Pieces of one skb from byte @off on, until @want bytes or no slot is left. */
+/* Map the pieces of one skb from byte @off on, until @want bytes or no slot is left. */
 static int send_skb(struct chimdrv_conn *conn, struct chimdrv_send *send, struct sk_buff *skb,
 		    u32 off, u32 want, u32 slots)
 {
@@ -98,7 +99,7 @@ static int send_skb(struct chimdrv_conn *conn, struct chimdrv_send *send, struct
 	return 0;
 }
 
-/* The skb of the write queue that holds byte @seq. Newly written ones are at the end. */
+/* Find the skb that holds byte @seq. Search from the end, where new data is. */
 static struct sk_buff *find_skb(struct sock *sk, u32 seq)
 {
 	struct sk_buff *skb;
@@ -109,7 +110,7 @@ static struct sk_buff *find_skb(struct sock *sk, u32 seq)
 	return NULL;
 }
 
-/* End of the bytes in the write queue; a FIN is not one. */
+/* Where the bytes in the write queue end; a FIN is not one. */
 u32 chimdrv_write_end(struct sock *sk)
 {
 	struct sk_buff *tail = skb_peek_tail(&sk->sk_write_queue);
@@ -119,7 +120,7 @@ u32 chimdrv_write_end(struct sock *sk)
 	return TCP_SKB_CB(tail)->end_seq - !!(TCP_SKB_CB(tail)->tcp_flags & TCPHDR_FIN);
 }
 
-/* Does the program want what ends the queue to be pushed? */
+/* Does the program want the end of the queue pushed? */
 bool chimdrv_write_pushes(const struct sock *sk)
 {
 	const struct sk_buff *tail = skb_peek_tail(&sk->sk_write_queue);
@@ -127,7 +128,30 @@ bool chimdrv_write_pushes(const struct sock *sk)
 	return tail && (TCP_SKB_CB(tail)->tcp_flags & TCPHDR_PSH);
 }
 
-/* A mapped request for the bytes from @seq on, at most @max. -EOPNOTSUPP: no CPU reads them. */
+/* Is the program to be told when the last byte of @skb leaves or is acknowledged? */
+bool chimdrv_write_is_stamped(const struct sk_buff *skb)
+{
+	return TCP_SKB_CB(skb)->txstamp_ack || skb_shinfo(skb)->tx_flags & SKBTX_ANY_TSTAMP;
+}
+
+/* The same of any that is not acknowledged, no matter who has sent it. */
+bool chimdrv_write_any_stamped(struct sock *sk)
+{
+	struct sk_buff *skb;
+
+	skb_queue_walk(&sk->sk_write_queue, skb)
+		if (chimdrv_write_is_stamped(skb))
+			return true;
+	for (skb = tcp_rtx_queue_head(sk); skb; skb = skb_rb_next(skb))
+		if (chimdrv_write_is_stamped(skb))
+			return true;
+	return false;
+}
+
+/*
+ * Map a request for at most @max bytes from @seq on. -EOPNOTSUPP: the CPU cannot read them;
+ * -ETIME: a timestamp is wanted.
+ */
 struct chimdrv_send *chimdrv_write_request(struct chimdrv_conn *conn, u32 seq, u32 max, gfp_t gfp)
 {
 	u32 slots = min_t(u32, CHIMDRV_SEND_SGES, conn->cd->limits.sge);
@@ -139,6 +163,8 @@ struct chimdrv_send *chimdrv_write_request(struct chimdrv_conn *conn, u32 seq, u
 		return ERR_PTR(-ENOMEM);
 	if (!chimdrv_compat_readable(skb))
 		return ERR_PTR(-EOPNOTSUPP);
+	if (chimdrv_write_is_stamped(skb))
+		return ERR_PTR(-ETIME);
 	send = chimdrv_cache_alloc(CHIMDRV_CACHE_SEND, gfp | __GFP_NOWARN);
 	if (!send)
 		return ERR_PTR(-ENOMEM);
@@ -151,7 +177,8 @@ struct chimdrv_send *chimdrv_write_request(struct chimdrv_conn *conn, u32 seq, u
 	skb_queue_walk_from(&sk->sk_write_queue, skb) {
 		u32 off = seq + send->len - TCP_SKB_CB(skb)->seq;
 
-		if (!chimdrv_compat_readable(skb) || send->len >= max || send->nsge >= slots)
+		if (!chimdrv_compat_readable(skb) || chimdrv_write_is_stamped(skb) ||
+		    send->len >= max || send->nsge >= slots)
 			break;
 		if (send_skb(conn, send, skb, off, max - send->len, slots))
 			break;
@@ -168,7 +195,7 @@ static u32 pieces(const struct sk_buff *skb)
 	return !!skb_headlen(skb) + skb_shinfo(skb)->nr_frags;
 }
 
-/* What the bytes from SND.UNA on are made of: how many pieces of memory, whoever has sent them. */
+/* How many pieces of memory hold the bytes from SND.UNA on, no matter who has sent them. */
 u32 chimdrv_write_pieces(struct sock *sk)
 {
 	struct sk_buff *skb;
@@ -183,7 +210,7 @@ u32 chimdrv_write_pieces(struct sock *sk)
 
 /* ----------------------------------------------------------------- acknowledged, or dead */
 
-/* Free what is acknowledged; an empty tail is being filled by a sender and stays. */
+/* Free what is acknowledged; an empty skb at the end stays, a sender is filling it. */
 void chimdrv_write_ack(struct sock *sk, u32 una)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
@@ -205,7 +232,7 @@ void chimdrv_write_ack(struct sock *sk, u32 una)
 	}
 }
 
-/* tcp_sndbuf_expand() with the target's window; the kernel's runs only on ACKs it sees. */
+/* tcp_sndbuf_expand() with the target's window; the kernel runs its own only on ACKs it sees. */
 static void expand_sndbuf(struct sock *sk)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
@@ -225,7 +252,7 @@ static void expand_sndbuf(struct sock *sk)
 		WRITE_ONCE(sk->sk_sndbuf, sndmem);
 }
 
-/* Queues ours. Free what completed requests cover, from SND.UNA on without a gap. */
+/* Queues ours. Free what completed requests cover, from SND.UNA on up to the first gap. */
 void chimdrv_write_reap(struct chimdrv_conn *conn)
 {
 	struct sock *sk = conn->sk;
@@ -254,8 +281,8 @@ void chimdrv_write_reap(struct chimdrv_conn *conn)
 }
 
 /*
- * The socket dies with requests posted, and its write queue with it: what they read
- * is kept until chimdrv_giveback_drop_requests(). Accounts as tcp_wmem_free_skb().
+ * The socket dies with requests posted, and its write queue with it: keep what they read
+ * until chimdrv_giveback_drop_requests(). Accounts as tcp_wmem_free_skb().
  */
 void chimdrv_write_keep(struct chimdrv_conn *conn)
 {

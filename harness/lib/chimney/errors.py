@@ -7,7 +7,10 @@ with it. Nothing here knows about VMs or networks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 STATUS_WRONG_USE = 2
+STATUS_TEST_FAILED = 123  # by the results that the user's command has printed
 STATUS_TIMEOUT = 124
 STATUS_HARNESS = 125
 STATUS_BROKEN_PIPE = 141
@@ -55,11 +58,14 @@ class GuestFailure(HarnessError):
 
 
 class GuestPanic(GuestFailure):
-    """The console shows a kernel panic; line is what the kernel said."""
+    """The console shows a kernel panic: the line in which the kernel says so, the cause that it had
+    named before, if it did, and the last lines of the log.
+    """
 
-    def __init__(self, line: str) -> None:
+    def __init__(self, line: str, cause: str = "", log: Sequence[str] = ()) -> None:
         self.line = line
-        super().__init__(f"the guest kernel panicked: {line}")
+        self.log = log
+        super().__init__(f"the guest kernel panicked: {line}" + (f" ({cause})" if cause else ""))
 
 
 class ProgramMissing(HarnessError):

@@ -28,7 +28,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "qemu/qemu-plugin.h"
+#include "plugin_api.h"
 
 /* Linux of x86-64 lives in the upper half; programs in the lower half reach no device. */
 #define KERNEL_HALF (1ull << 63)
@@ -95,12 +95,12 @@ static bool is_remembered(uint64_t pc)
 	return known;
 }
 
-static void watch_blocks(qemu_plugin_id_t id);
+static void on_block(struct qemu_plugin_tb *tb);
 
 /* Called when all translations are gone, and with them every callback. */
-static void settle(qemu_plugin_id_t id)
+static void settle(void)
 {
-	watch_blocks(id);
+	watch_blocks(me, on_block);
 	atomic_store(&phase, SETTLED);
 }
 
@@ -111,7 +111,7 @@ static void on_access(unsigned int vcpu, qemu_plugin_meminfo_t info, uint64_t va
 
 	/* Only a processor may ask for the reset. Repeated calls until it happens do no harm. */
 	if (atomic_load(&phase) == ASKED)
-		qemu_plugin_reset(me, settle);
+		forget_blocks(me, settle);
 	if (!where || !qemu_plugin_hwaddr_is_io(where))
 		return;
 	at = qemu_plugin_hwaddr_phys_addr(where);
@@ -141,11 +141,10 @@ static void count_block(struct qemu_plugin_tb *tb, size_t n)
 								  block_counter(slot), n);
 }
 
-static void on_block(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
+static void on_block(struct qemu_plugin_tb *tb)
 {
 	size_t n = qemu_plugin_tb_n_insns(tb);
 
-	(void)id;
 	qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(tb, QEMU_PLUGIN_INLINE_ADD_U64, insns, n);
 	if (blocks)
 		count_block(tb, n);
@@ -159,11 +158,6 @@ static void on_block(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 			qemu_plugin_register_vcpu_mem_cb(insn, on_access, QEMU_PLUGIN_CB_NO_REGS,
 							 QEMU_PLUGIN_MEM_RW, (void *)(uintptr_t)pc);
 	}
-}
-
-static void watch_blocks(qemu_plugin_id_t id)
-{
-	qemu_plugin_register_vcpu_tb_trans_cb(id, on_block);
 }
 
 /* ------------------------------------------------------------ the socket */
@@ -271,6 +265,6 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
 	insns = qemu_plugin_scoreboard_u64_in_struct(board, struct counts, insns);
 	io[0] = qemu_plugin_scoreboard_u64_in_struct(board, struct counts, io[0]);
 	io[1] = qemu_plugin_scoreboard_u64_in_struct(board, struct counts, io[1]);
-	watch_blocks(id);
+	watch_blocks(id, on_block);
 	return listen_at(argv[0] + 7);
 }

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -71,13 +72,13 @@ static void seed(struct slot *s, bool connector, unsigned int port)
 	s->rx_seed = port * 2UL + (connector ? 1 : 0);
 }
 
-/* socket 4|6 */
+/* socket 4|6 [PROTOCOL] */
 static void do_socket(struct slot *s, int argc, char **argv)
 {
-	int fd = socket(argv[0][0] == '6' ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
+	int fd = socket(argv[0][0] == '6' ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC,
+			argc > 1 ? (int)number(argv[1]) : 0),
 	    one = 1;
 
-	(void)argc;
 	if (fd < 0) {
 		answer_error(0);
 		return;
@@ -261,6 +262,57 @@ static void do_setstr(struct slot *s, int argc, char **argv)
 		answer("done=0");
 }
 
+/* A structure that a test has made, written as hexadecimal digits; how many bytes it has. */
+static size_t raw(uint8_t *to, const char *word)
+{
+	size_t size = strlen(word) / 2;
+
+	for (size_t i = 0; i < size && i < RAW; i++) {
+		char byte[] = {word[2 * i], word[2 * i + 1], 0};
+
+		to[i] = (uint8_t)strtoul(byte, NULL, 16);
+	}
+	return size < RAW ? size : RAW;
+}
+
+/* setraw LEVEL NAME HEX: an option that is a structure */
+static void do_setraw(struct slot *s, int argc, char **argv)
+{
+	uint8_t value[RAW];
+	size_t size = raw(value, argv[2]);
+
+	(void)argc;
+	if (setsockopt(s->fd, (int)number(argv[0]), (int)number(argv[1]), value, (socklen_t)size))
+		answer_error(0);
+	else
+		answer("done=0");
+}
+
+/* rtnetlink HEX: a message to the kernel's routes, which asks for an answer */
+static void do_rtnetlink(struct slot *s, int argc, char **argv)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	struct {
+		struct nlmsghdr header;
+		struct nlmsgerr error;
+		uint8_t more[RAW];
+	} reply = {.header.nlmsg_type = NLMSG_NOOP};
+	uint8_t message[RAW];
+	size_t size = raw(message, argv[0]);
+
+	(void)s;
+	(void)argc;
+	if (fd < 0 || send(fd, message, size, 0) < 0 || recv(fd, &reply, sizeof(reply), 0) < 0) {
+		answer_error(0);
+	} else if (reply.header.nlmsg_type != NLMSG_ERROR || reply.error.error) {
+		errno = reply.header.nlmsg_type == NLMSG_ERROR ? -reply.error.error : EPROTO;
+		answer_error(0);
+	} else {
+		answer("done=0");
+	}
+	close(fd);
+}
+
 /* get LEVEL NAME: the first four bytes as a number, and how many there were */
 static void do_get(struct slot *s, int argc, char **argv)
 {
@@ -303,29 +355,72 @@ static void do_poll(struct slot *s, int argc, char **argv)
 
 static void do_info(struct slot *s, int argc, char **argv)
 {
-	struct tcp_info i = {0};
-	socklen_t size = sizeof(i);
+	struct {
+		struct tcp_info i;
+		uint32_t more[16];
+	} all = {0};
+	struct tcp_info i;
+	socklen_t size = sizeof(all);
+	uint32_t window;
 
 	(void)argc;
 	(void)argv;
-	if (getsockopt(s->fd, IPPROTO_TCP, TCP_INFO, &i, &size)) {
+	if (getsockopt(s->fd, IPPROTO_TCP, TCP_INFO, &all, &size)) {
 		answer_error(0);
 		return;
 	}
+	i = all.i;
+	/* tcpi_rcv_wnd, which older headers lack, follows */
+	memcpy(&window, (char *)&all + offsetof(struct tcp_info, tcpi_snd_wnd) + 4, sizeof(window));
 	answer("state=%u rtt=%u rto=%u cwnd=%u mss=%u acked=%llu received=%llu notsent=%u "
-	       "retrans=%u unacked=%u",
+	       "retrans=%u unacked=%u options=%u window=%u rcvwnd=%u sent_ago=%u heard_ago=%u",
 	       i.tcpi_state, i.tcpi_rtt, i.tcpi_rto, i.tcpi_snd_cwnd, i.tcpi_snd_mss,
 	       (unsigned long long)i.tcpi_bytes_acked, (unsigned long long)i.tcpi_bytes_received,
-	       i.tcpi_notsent_bytes, i.tcpi_total_retrans, i.tcpi_unacked);
+	       i.tcpi_notsent_bytes, i.tcpi_total_retrans, i.tcpi_unacked, i.tcpi_options,
+	       i.tcpi_snd_wnd, window, i.tcpi_last_data_sent, i.tcpi_last_ack_recv);
+}
+
+/* errors MILLISECONDS: ask for the error again and again; how many there were, first and last */
+static void do_errors(struct slot *s, int argc, char **argv)
+{
+	int count = 0, first = 0, last = 0;
+	struct timespec now, end;
+
+	(void)argc;
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += number(argv[0]) / 1000;
+	do {
+		int value = 0;
+		socklen_t size = sizeof(value);
+
+		getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &value, &size);
+		if (value) {
+			first = count++ ? first : value;
+			last = value;
+		}
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (!late() && now.tv_sec <= end.tv_sec);
+	answer("count=%d first=%d last=%d", count, first, last);
 }
 
 const struct verb ctl_verbs[] = {
-	{"socket", 1, do_socket, true},	     {"bind", 2, do_bind, false},
-	{"listen", 1, do_listen, false},     {"accept", 1, do_accept, false},
-	{"connect", 2, do_connect, false},   {"disconnect", 0, do_disconnect, false},
-	{"shutdown", 1, do_shutdown, false}, {"close", 0, do_close, false},
-	{"fork", 2, do_fork, false},	     {"set", 3, do_set, false},
-	{"setstr", 3, do_setstr, false},     {"get", 2, do_get, false},
-	{"queues", 0, do_queues, false},     {"poll", 2, do_poll, false},
-	{"info", 0, do_info, false},	     {NULL, 0, NULL, false},
+	{"socket", 1, do_socket, true},
+	{"bind", 2, do_bind, false},
+	{"listen", 1, do_listen, false},
+	{"accept", 1, do_accept, false},
+	{"connect", 2, do_connect, false},
+	{"disconnect", 0, do_disconnect, false},
+	{"shutdown", 1, do_shutdown, false},
+	{"close", 0, do_close, false},
+	{"fork", 2, do_fork, false},
+	{"set", 3, do_set, false},
+	{"setstr", 3, do_setstr, false},
+	{"setraw", 3, do_setraw, false},
+	{"get", 2, do_get, false},
+	{"queues", 0, do_queues, false},
+	{"poll", 2, do_poll, false},
+	{"info", 0, do_info, false},
+	{"rtnetlink", 1, do_rtnetlink, false},
+	{"errors", 1, do_errors, false},
+	{NULL, 0, NULL, false},
 };

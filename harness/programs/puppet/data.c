@@ -21,6 +21,10 @@
 
 #include "puppet.h"
 
+#ifndef MSG_SOCK_DEVMEM
+#define MSG_SOCK_DEVMEM 0x2000000
+#endif
+
 enum {
 	ZC_BYTES = 256 << 10,
 	PIPE_BYTES = 1 << 20
@@ -73,7 +77,7 @@ static int flags_of(int argc, char **argv)
 	} names[] = {
 		{"oob", MSG_OOB},   {"more", MSG_MORE},	      {"dontwait", MSG_DONTWAIT},
 		{"peek", MSG_PEEK}, {"waitall", MSG_WAITALL}, {"zerocopy", MSG_ZEROCOPY},
-		{"trunc", MSG_TRUNC},
+		{"trunc", MSG_TRUNC}, {"devmem", MSG_SOCK_DEVMEM},
 	};
 	int flags = 0;
 
@@ -411,7 +415,7 @@ static uint8_t *late_memory(int *fd)
 	return NULL;
 }
 
-/* stuck LEN MILLISECONDS: one send, which owns the socket until its memory comes */
+/* stuck LEN FILE: one send, which owns the socket until its memory comes, when there is the file */
 static void do_stuck(struct slot *s, int argc, char **argv)
 {
 	size_t len = least((uint64_t)number(argv[0]), CHUNK);
@@ -428,7 +432,8 @@ static void do_stuck(struct slot *s, int argc, char **argv)
 	stream_fill(buf, s->tx_seed, s->tx, CHUNK);
 	copy.dst = (uintptr_t)memory;
 	if (!fork()) {
-		usleep((useconds_t)number(argv[1]) * 1000);
+		while (access(argv[1], F_OK))
+			usleep(10000);
 		_exit(ioctl(fd, UFFDIO_COPY, &copy) != 0);
 	}
 	n = send(s->fd, memory, len, MSG_NOSIGNAL);

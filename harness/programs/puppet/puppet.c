@@ -84,15 +84,13 @@ static void arm(long seconds)
 
 static const struct verb *find(const char *name)
 {
-	for (const struct verb *v = data_verbs; v->name; v++)
-		if (!strcmp(v->name, name))
-			return v;
-	for (const struct verb *v = ctl_verbs; v->name; v++)
-		if (!strcmp(v->name, name))
-			return v;
-	for (const struct verb *v = short_verbs; v->name; v++)
-		if (!strcmp(v->name, name))
-			return v;
+	static const struct verb *const all[] = {data_verbs, ctl_verbs, short_verbs, uring_verbs,
+						 stamps_verbs};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		for (const struct verb *v = all[i]; v->name; v++)
+			if (!strcmp(v->name, name))
+				return v;
 	return NULL;
 }
 
@@ -121,7 +119,7 @@ static void obey(char *line)
 int main(void)
 {
 	struct sigaction sa = {.sa_handler = on_alarm}; /* no SA_RESTART: calls return EINTR */
-	char line[512];
+	char line[LINE];
 
 	sigaction(SIGALRM, &sa, NULL);
 	signal(SIGPIPE, SIG_IGN);

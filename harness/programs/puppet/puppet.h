@@ -13,6 +13,8 @@
 enum {
 	SLOTS = 256,
 	WORDS = 12,
+	LINE = 1024, /* of standard input */
+	RAW = 384, /* bytes of an option */
 	CHUNK = 64 << 10
 };
 
@@ -30,7 +32,7 @@ struct verb {
 	bool opens; /* works on a slot that is still free */
 };
 
-extern const struct verb data_verbs[], ctl_verbs[], short_verbs[];
+extern const struct verb data_verbs[], ctl_verbs[], short_verbs[], uring_verbs[], stamps_verbs[];
 
 /* The deadline of the command has passed: a blocking call returns EINTR from then on. */
 bool late(void);

@@ -131,16 +131,16 @@ static bool visit_one(struct slot *s, char **argv)
 	return !strcmp(argv[4], "reset") && (errno == ECONNRESET || right);
 }
 
-/* visit HOST PORT COUNT BYTES whole|reset: so many connections, each to its end */
+/* visit HOST PORT COUNT BYTES whole|reset [PROTOCOL]: so many connections, each to its end */
 static void do_visit(struct slot *s, int argc, char **argv)
 {
 	long count = number(argv[2]), done = 0;
 	int family = strchr(argv[0], ':') ? AF_INET6 : AF_INET;
+	int protocol = argc > 5 ? (int)number(argv[5]) : 0;
 
-	(void)argc;
 	while (done < count) {
 		memset(s, 0, sizeof(*s));
-		s->fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		s->fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, protocol);
 		if (s->fd < 0 || !visit_one(s, argv))
 			break;
 		close(s->fd);

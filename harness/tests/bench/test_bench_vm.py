@@ -53,6 +53,7 @@ def test_plugin_counts_what_the_guest_executes(make_vm: Callable[..., Vm], tmp_p
         assert (plugin.read(ear).insns - begin) / (time.monotonic() - at) < 20e6
 
 
+@pytest.mark.drawn(2, over="quick_bench_yields_rows_of_time_and_instructions")
 def test_quick_bench_yields_rows_of_time_and_instructions(tmp_path: Path) -> None:
     file = tmp_path / "figures.json"
     done = run("--devices", "vmxnet3", "--metrics", "send-tap,send-tap-insns", "--kernel", "6.1",
@@ -88,6 +89,7 @@ def test_run_that_linux_carried_does_not_count(monkeypatch: pytest.MonkeyPatch) 
         rig.close()
 
 
+@pytest.mark.drawn(2, over="offloaded_rounds_are_carried_by_the_card")
 def test_offloaded_rounds_are_carried_by_the_card(tmp_path: Path) -> None:
     """A row of the offloaded card stands only on rounds whose bytes the card carried."""
     file = tmp_path / "figures.json"

@@ -6,6 +6,7 @@ nothing can be fetched: a program that says so is in private-apt's place.
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,7 +32,7 @@ def kernel(copy: Path, name: str, nics: str) -> Path:
     """A kernel that is there, as far as its builder looks."""
     place = copy / "build" / "kernels" / name
     place.mkdir(parents=True, exist_ok=True)
-    (place / "layout").write_text("2")
+    (place / "layout").write_text("3")
     (place / "release").write_text(f"{name}.0-test\n")
     (place / "nics").write_text(nics)
     return place
@@ -60,16 +61,37 @@ def test_kernels_update_fetches_what_is_there(call: Call, copy: Path,
     assert (place / "release").exists()
 
 
-@pytest.fixture
-def debug(copy: Path) -> Path:
+def test_kernel_of_an_older_layout_is_not_fetched_again(call: Call, copy: Path,
+                                                        asked: Callable[[], str]) -> None:
+    """Only what is new is added, and it is said if that cannot be done."""
+    place = kernel(copy, "6.1", "{}")
+    (place / "layout").write_text("2")
+    (place / "vmlinuz").write_bytes(b"not packed in any way that we know")
+    for said in (f"kernels: {place}/vmlinuz cannot be unpacked; guests boot it as it is\n", ""):
+        done = call("images/kernels", "6.1")
+        assert (done.returncode, done.stdout, done.stderr, asked()) == (0, "", said, "")
+    assert not (place / "vmlinux").exists()
+
+
+MAKE_FAILS = "tinyconfig:\n\t@echo 'flags $(MAKEFLAGS)'; exit 1\n"
+
+
+def debug_kernel(copy: Path, name: str, series: str) -> Path:
     """A debug kernel that is up to date, and whose source only tells how it is made."""
-    place = kernel(copy, "debug", "{}")
+    place = kernel(copy, name, "{}")
     source = place / "source"
     source.mkdir(exist_ok=True)
-    (source / "Makefile").write_text("tinyconfig:\n\t@echo 'flags $(MAKEFLAGS)'; exit 1\n")
-    fragment = (copy / "images" / "debug.config").read_bytes()
-    (place / "stamp").write_text(hashlib.sha256(fragment + b"1").hexdigest())
+    (source / "Makefile").write_text(MAKE_FAILS)
+    fragments = b"".join((copy / "images" / name).read_bytes()
+                         for name in ("debug.config", f"debug-{series}.config"))
+    (place / "stamp").write_text(hashlib.sha256(fragments + b"1").hexdigest())
     return place
+
+
+@pytest.fixture
+def debug(copy: Path) -> Path:
+    """The debug kernel that is built when no series is named."""
+    return debug_kernel(copy, "debug", "6.12")
 
 
 def test_debug_kernel_is_left_as_it_is(call: Call, debug: Path, asked: Callable[[], str]) -> None:
@@ -83,6 +105,47 @@ def test_debug_kernel_update_fetches_the_source_again(call: Call, debug: Path,
     assert done.returncode == 1 and asked().split()[0] == "unpack"
     assert done.stderr.endswith("debug-kernel: fetching linux-source-6.12 failed (status 7)\n")
     assert not (debug / "source").exists()
+
+
+def test_debug_kernel_of_another_series(call: Call, copy: Path, debug: Path,
+                                        asked: Callable[[], str]) -> None:
+    """It has a folder of its own, and what only its series knows is part of what it is built of."""
+    other = debug_kernel(copy, "debug-7.3", "7.3")
+    done = call("images/debug-kernel", "6.12", "7.3")
+    assert (done.returncode, done.stdout, done.stderr, asked()) == (0, "", "", "")
+    own = copy / "images" / "debug-7.3.config"
+    before = own.read_bytes()
+    own.write_bytes(before + b"CONFIG_MORE=y\n")
+    done = call("images/debug-kernel", "7.3")
+    own.write_bytes(before)
+    assert done.returncode == 1 and "make tinyconfig failed" in done.stderr
+    assert (debug / "release").exists() and not (other / "release").exists()
+    done = call("images/debug-kernel", "--update", "7.3")
+    assert done.stderr.endswith("debug-kernel: fetching linux-source-7.3 failed (status 7)\n")
+
+
+def test_debug_kernel_tells_each_line_that_is_lost(call: Call, copy: Path) -> None:
+    """An option that Kconfig drops, and one to be off that it does not know: there is no merging
+    but one file behind the other, and olddefconfig drops an option.
+    """
+    place = debug_kernel(copy, "debug-7.3", "7.3")
+    source = place / "source"
+    (source / "Makefile").write_text("tinyconfig:\n\t@: >$(O)/.config\nolddefconfig:\n"
+                                     "\t@sed -i /CONFIG_TUN=m/d $(O)/.config\n")
+    merge = source / "scripts" / "kconfig" / "merge_config.sh"
+    merge.parent.mkdir(parents=True)
+    merge.write_text('#!/bin/sh\nshift 3\nout=$1\nshift\ncat "$@" >"$out"\n')
+    merge.chmod(0o755)
+    text = (copy / "images" / "debug.config").read_text()
+    off = re.findall(r"^# CONFIG_(\w+) is not set$", text, flags=re.M)
+    assert "IPV6_SIT" in off
+    (source / "Kconfig.all").write_text("".join(
+        f"config {name}\n\tbool\n" for name in off if name != "IPV6_SIT"))
+    (place / "release").unlink()
+    done = call("images/debug-kernel", "7.3")
+    assert done.returncode == 1
+    assert done.stderr == ("debug-kernel: Kconfig did not take these lines of debug.config:\n"
+                           "  # CONFIG_IPV6_SIT is not set\n  CONFIG_TUN=m\n")
 
 
 @pytest.mark.parametrize("words", [["--jobs", "3"], ["-j3"]])

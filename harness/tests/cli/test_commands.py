@@ -18,6 +18,7 @@ from chimney import paths
 from chimney.conformance import main as conformance
 from chimney.demo import main as demo
 from chimney.mutants import main as mutants
+from chimney.tomorrow import main as tomorrow
 
 DRIVER = paths.TOP / "guest-driver" / "build"
 Command = Callable[[list[str]], int]
@@ -37,6 +38,7 @@ WRONG = [
     (conformance.main, ["--check=yes"], "--check: ignored explicit argument 'yes'"),
     (conformance.main, ["--chec"], "unknown option: --chec"),
     (conformance.main, ["all"], "unknown option: all"),
+    (tomorrow.main, ["unstable"], "unknown option: unstable"),
 ]
 
 

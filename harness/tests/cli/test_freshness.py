@@ -63,7 +63,7 @@ def test_what_is_not_there_is_told_by_others(product: Product) -> None:
 
 
 def test_products_have_sources_and_exist_in_a_built_tree() -> None:
-    for made in (freshness.driver("6.1"), freshness.qemu(), freshness.chimneyctl()):
+    for made in (freshness.driver("6.1"), freshness.qemu(paths.QEMU), freshness.chimneyctl()):
         sources = list(made.sources())
         assert len(sources) > 1 and all(source.suffix in (".c", ".h") for source in sources)
         assert not any("tests" in source.parts for source in sources)

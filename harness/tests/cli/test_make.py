@@ -47,8 +47,20 @@ def test_make_hands_the_name_over_as_it_is() -> None:
     assert done.stdout.splitlines()[-1] == 'harness/setup/one-test "$T" -x'
 
 
+@pytest.mark.parametrize(("words", "series", "name"), [
+    ((), "", "debug"), (("KERNEL=6.12",), " 6.12", "debug"),
+    (("KERNEL=7.3",), " 7.3", "debug-7.3")])
+def test_make_runs_the_suite_on_the_debug_kernel_that_is_meant(words: tuple[str, ...], series: str,
+                                                               name: str) -> None:
+    lines = call("make", "-n", "check-debug", *words).stdout.splitlines()
+    assert f"images/debug-kernel{series}" in [line.strip() for line in lines]
+    assert f"guest-driver/build {name}" in lines
+    assert lines[-1].startswith(f"CHIMNEY_DEBUG_KERNEL={name} CHIMNEY_PACE=4 ")
+
+
 @pytest.mark.parametrize(("what", "found"), [
-    (TEST, 1), (f"harness/{TEST}", 1), (f"{TOP}/harness/{TEST}", 1), ("delay and kept", 1),
+    (TEST, 1), (f"harness/{TEST}", 1), (f"{TOP}/harness/{TEST}", 1),
+    pytest.param("delay and kept", 1, marks=pytest.mark.slow),
     (f"{FILE}::test_ip4_fragments_join_to_the_packet[7]", 1), (FILE, 20), (f"harness/{FILE}", 20),
     ("tests/linkemu", 20),
 ], ids=range(8))
@@ -73,6 +85,7 @@ def test_what_is_no_test_is_told(what: str, sentence: str) -> None:
     assert done.stderr.startswith(sentence)
 
 
+@pytest.mark.slow
 def test_a_name_that_no_test_has_is_told() -> None:
     done = call(ONE, "no_test_has_this_name", "--collect-only", "-q")
     assert done.returncode == 5

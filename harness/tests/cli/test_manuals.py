@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chimney.paths import TOOLS, TOP, VERSION
+from chimney.paths import QEMU_VERSIONS, TOOLS, TOP, VERSION
 from chimney.run import options
 from chimney.run.options import make_parser
 from chimney.vm import kernel, machine
@@ -103,6 +103,7 @@ def test_chimney_completion() -> None:
     assert complete(script, "chimney", "run", "--cpus", "2", "") == {*parser.options(), "--"}
     assert complete(script, "chimney", "run", "--device", "") == set(machine.DEVICES)
     assert complete(script, "chimney", "run", "--kernel", "") >= set(kernel.NAMES)
+    assert complete(script, "chimney", "run", "--qemu", "1") == set(QEMU_VERSIONS)
     assert complete(script, "chimney", "run", "--offload", "") == set(
         re.findall(r"\w+:?", options.OFFLOADS.replace(" or ", " ").replace("SEED", "")))
     accels = next(action.choices for action in parser._actions if action.dest == "accel")

@@ -55,12 +55,13 @@ def test_unknown_option_is_one_sentence(name: str, call: Call, copy: Path) -> No
 
 
 WRONG: list[tuple[str, list[str], str]] = [
-    ("images/kernels", ["5.0"], "no such kernel: 5.0 (there are 6.1, 6.12, 6.1-generic"),
+    ("images/kernels", ["5.0"], "no such kernel: 5.0 (there are 6.1, 6.12, 7.3, newest, 6.1-gen"),
     ("images/kernels", ["--list=yes"], "--list: ignored explicit argument 'yes'"),
     ("images/kernels", ["--update", "5.0"], "no such kernel: 5.0"),
     ("images/debug-kernel", ["--jobs", "0"], "--jobs wants a positive number"),
     ("images/debug-kernel", ["--jobs", "many"], "--jobs: invalid int value: 'many'"),
     ("images/debug-kernel", ["--update=yes"], "--update: ignored explicit argument 'yes'"),
+    ("images/debug-kernel", ["6.1"], "no debug kernel of 6.1 (there are 6.12, 7.3)"),
     ("images/mkinitramfs", [], "the following arguments are required: --kernel, --out"),
     ("images/mkinitramfs", ["--kernel"], "--kernel: expected one argument"),
     ("images/mkinitramfs", ["--out"], "--out: expected one argument"),

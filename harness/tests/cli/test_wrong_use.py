@@ -28,14 +28,14 @@ CARD = ["--device", "virtio-net-pci"]
 @pytest.fixture(autouse=True)
 def known_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A build folder with kernels of both flavours, so that nothing needs to be downloaded."""
-    for name, has in (("6.1", False), ("6.12", False), ("6.1-generic", True)):
+    for name, has in (("6.1", False), ("6.12", False), ("6.1-generic", True), ("debug", True)):
         folder = tmp_path / "kernels" / name
         folder.mkdir(parents=True)
         (folder / "vmlinuz").write_bytes(b"")
         (folder / "release").write_text("6.1.0-test\n")
         (folder / "nics").write_text(f'{{"virtio-net-pci": true, "vmxnet3": true, '
                                      f'"e1000e": {str(has).lower()}, "igb": {str(has).lower()}}}')
-        if name != "6.12":
+        if name not in ("6.12", "debug"):
             (tmp_path / "driver" / name).mkdir(parents=True)
             (tmp_path / "driver" / name / "chimney.ko").write_bytes(b"")
     monkeypatch.setattr(paths, "KERNELS", tmp_path / "kernels")
@@ -66,9 +66,11 @@ WRONG: Sequence[tuple[str, list[str], str]] = (
     ("device-kernel-igb", ["--device", "igb", "--kernel", "6.12"], "no module igb"),
     ("kernel-unknown", ["--kernel", "2.4"], "--kernel 2.4 is unknown"),
     ("kernel-missing", ["--kernel", "6.12-generic"], "images/kernels 6.12-generic"),
+    ("kernel-not-built", ["--kernel", "debug-7.3"], "`images/debug-kernel 7.3` makes it"),
     ("kernel-no-file", ["--kernel", "/no/bzImage"], "there is no such file"),
     ("kernel-not-one", ["--kernel", "/etc/passwd"], "is not a bzImage"),
     ("driver-not-built", ["--kernel", "6.12"], "make driver KERNELS=6.12"),
+    ("driver-not-built-debug", ["--kernel", "debug"], "`guest-driver/build debug`"),
     ("driver-missing", ["--driver", "/no/such.ko"], "there is no such file"),
     ("driver-card", ["--driver", "/etc/passwd", *CARD], "cannot go with --device"),
     ("bin-missing", ["--bin", "no-such-program"],
@@ -103,8 +105,10 @@ WRONG: Sequence[tuple[str, list[str], str]] = (
     ("trace-card", ["--trace", "/tmp/t", *CARD], "trace events"),
     ("trace-folder", ["--trace", "/no/folder/t"], "does not exist"),
     ("report-is-folder", ["--report", "/tmp"], "cannot be written"),
+    ("junit-folder", ["--junit", "/no/folder/x.xml"], "does not exist"),
     ("unknown", ["--frobnicate"], "unknown option: --frobnicate"),
     ("abbreviated", ["--devic", "igb"], "unknown option"),
+    ("qemu-unknown", ["--qemu", "9.2"], "'9.2' is not one of 10.0, 11.1, and has no slash"),
     ("no-value", ["--qemu-arg"], "expected one argument"),
 )
 
@@ -145,6 +149,8 @@ RIGHT: Sequence[tuple[list[str], str, object]] = (
     (CARD, "offload", "none"),
     (["--device", "vmxnet3"], "device", "vmxnet3"),
     (["--device", "e1000e", "--kernel", "6.1-generic"], "kernel", "6.1-generic"),
+    (["--qemu", "11.1"], "qemu", paths.BUILD / "qemu/11.1/plain/qemu-system-x86_64"),
+    (["--qemu", "/usr/bin/q"], "qemu", Path("/usr/bin/q")),
     (["--driver", "/etc/passwd"], "driver", Path("/etc/passwd")),
     (["--bin", "cat", "--bin", "ls"], "bins", ["cat", "ls"]),
     (["--copy", "/etc/passwd:/tmp/x"], "copies", ["/etc/passwd:/tmp/x"]),
@@ -162,6 +168,7 @@ RIGHT: Sequence[tuple[list[str], str, object]] = (
     (["--pcap", "/tmp/x.pcapng"], "pcap", Path("/tmp/x.pcapng")),
     (["--trace", "/tmp/x.trace"], "trace", Path("/tmp/x.trace")),
     (["--report", "/tmp/x.json"], "report", Path("/tmp/x.json")),
+    (["--junit", "/tmp/x.xml"], "junit", Path("/tmp/x.xml")),
     (["--dry-run"], "dry_run", True),
 )
 

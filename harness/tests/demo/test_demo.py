@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The parts of the demo as tests, with smaller figures: what it shows holds on either kernel.
+"""The parts of the demo as tests, with smaller figures: what it shows holds on each kernel.
 
 How long the wire is silent and how often something is sent again depends on how busy the host is:
 `make demo` judges that, and these tests do not.
@@ -22,8 +22,8 @@ SMALL = Goal(bytes=32 << 20, cycles=30, uploads_each=5, repeats=math.inf, silenc
              tolerance=0.1, target_share=0.2, host_share=0.05)
 
 
-@pytest.mark.drawn(2)
-@pytest.mark.parametrize("kernel", ["6.1", "6.12"])
+@pytest.mark.drawn(3)
+@pytest.mark.parametrize("kernel", ["6.1", "6.12", "7.3"])
 @pytest.mark.parametrize("part", PARTS)
 def test_part(part: str, kernel: str, draw: int, tmp_path: Path,
               capsys: pytest.CaptureFixture[str]) -> None:

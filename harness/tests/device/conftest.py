@@ -9,16 +9,18 @@ from pathlib import Path
 import pytest
 
 from chimney import abi
-from chimney.paths import BUILD, QEMU
+from chimney.paths import QEMU, make_qemu
 from chimney.qdev.connection import Connection
 from chimney.qdev.device import Card, MakeCard
 from chimney.qdev.peer import Peer
+from chimney.qdev.refusals import Refusals, wanted
+from chimney.vm.qmp import Qmp
 
-# Each test runs on the ordinary build and, but for check-fast, on the sanitized one as well. In the
-# environment CHIMNEY_QEMU=plain or =asan asks for one of them; `make mutants` gives a path.
-BUILDS = {"plain": QEMU, "asan": BUILD / "qemu-asan" / "qemu-system-x86_64"}
-CHOICE = os.environ.get("CHIMNEY_QEMU", "")
-VARIANTS = [CHOICE] if CHOICE else ["plain", pytest.param("asan", marks=pytest.mark.slow)]
+# Each test runs on the ordinary build and, but for check-fast, on the sanitized one as well; but on
+# one program only if CHIMNEY_QEMU gives a path, as `make mutants` does.
+BUILDS = {"plain": QEMU, "asan": QEMU.parent.parent / "asan" / QEMU.name}
+VARIANTS = ([str(QEMU)] if "/" in os.environ.get("CHIMNEY_QEMU", "") else
+            ["plain", pytest.param("asan", marks=pytest.mark.slow)])
 
 
 @pytest.fixture(scope="session", params=VARIANTS, ids=lambda variant: Path(variant).name)
@@ -31,7 +33,8 @@ def variant(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def qemu(variant: str) -> Path:
     binary = BUILDS.get(variant, Path(variant))
-    hint = {"plain": "run make qemu", "asan": "run make qemu-asan"}.get(variant, "no such program")
+    hint = {"plain": f"run {make_qemu(QEMU)}", "asan": f"run {make_qemu(QEMU, 'qemu-asan')}"}.get(
+        variant, "no such program")
     assert binary.exists(), f"{binary} is missing: {hint}"
     return binary
 
@@ -82,6 +85,18 @@ def card(make_card: MakeCard) -> Card:
     one.post_buffers(0, abi.CHIM_RING_RXB, 16)
     one.post_buffers(0, abi.CHIM_RING_IB, 16, 4096)
     return one
+
+
+@pytest.fixture
+def refusals(make_card: MakeCard, tmp_path: Path) -> Iterator[Refusals]:
+    """What a card says that it refuses; it has one pair, and buffers posted."""
+    monitor = tmp_path / "qmp"
+    one = make_card(**wanted(monitor)).start()
+    one.post_buffers(0, abi.CHIM_RING_RXB, 16)
+    one.post_buffers(0, abi.CHIM_RING_IB, 16, 4096)
+    qmp = Qmp(monitor)
+    yield Refusals(one, qmp.command)
+    qmp.close()
 
 
 @pytest.fixture

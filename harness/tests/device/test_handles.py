@@ -113,7 +113,9 @@ def test_object_with_dependents(card: Card) -> None:
 
 
 def test_two_operations_on_one_object(make_card: MakeCard) -> None:
-    """OBJ-H4: BUSY while another one runs; here the initiate still waits for room on the CQ."""
+    """OBJ-H4: "CHIM_ST_BUSY for an object that is claimed": here the initiate still waits for room
+    on the CQ.
+    """
     card = make_card().start(pairs=0)
     card.create_pair(0, 4, {abi.CHIM_RING_CQ: 1})
     first = BlockList(card, tree(five_tcp()[:3]))

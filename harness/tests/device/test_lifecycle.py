@@ -89,6 +89,40 @@ def test_loss_of_link_while_stopped(watched: tuple[Card, Qmp]) -> None:
     assert (entry.ctl & abi.CHIM_CTL_OP_MASK, entry.info) == (abi.CHIM_CQ_LINK, 0)
 
 
+def enabled(card: Card) -> bool:
+    """Enable a card that has been reset: whether it becomes ready. It has no complaint."""
+    card.make_admin()
+    card.write(abi.CHIM_REG_CTRL, abi.CHIM_CTRL_ENABLE)
+    assert card.read(abi.CHIM_REG_CTRL) == abi.CHIM_CTRL_ENABLE and card.fatal() is None
+    return bool(card.read(abi.CHIM_REG_STATUS) & abi.CHIM_STATUS_READY)
+
+
+def test_fault_of_a_start(make_card: MakeCard, tmp_path: Path) -> None:
+    """x-fault=READY: enabled, the card does not become ready, each time or the N-th; it takes no
+    command, and after a reset the next attempt counts.
+    """
+    path = tmp_path / "qmp"
+    card = make_card(options="id=nic0,x-fault=READY:2",
+                     qemu_args=("-qmp", f"unix:{path},server=on,wait=off"))
+    qmp = Qmp(path)
+    assert enabled(card)
+    card.reset()
+    assert not enabled(card)
+    card.admin_post(abi.CHIM_OP_SET_MTU, value=1500)
+    card.settle()
+    assert card.admin_sq.dev_index == 0 and card.admin_cq.take() is None
+    card.reset()
+    assert enabled(card)
+    for value, ready in (("READY", (False, False)), ("READY:1", (False, True)), ("", (True, True))):
+        qmp.command("qom-set", path="/machine/peripheral/nic0", property="x-fault", value=value)
+        for one in ready:
+            card.reset()
+            assert enabled(card) == one
+    card.reset()
+    card.start()
+    qmp.close()
+
+
 def test_masks_and_reset(card: Card) -> None:
     """LIFE-D2: MSI-X masks survive CTRL_RESET and are the power-on ones after FLR."""
     card.pci.mask_vector(1, True)
@@ -362,3 +396,17 @@ def test_last_is_the_last_entry(card: Card) -> None:
     peer.data(b"later")
     card.advance(ms=1000)
     assert conn.no_entry() and card.no_wire_frame()
+
+
+def test_registers_of_a_card_that_is_gone(qemu: Path) -> None:
+    """REG-H5, LIFE-H2: "In QEMU the registers of a card that has been unplugged read as 0, and only
+    its configuration space reads as all ones."
+    """
+    with Card(qemu=qemu, port=True) as card:
+        card.start()
+        assert card.read(abi.CHIM_REG_MAGIC) == abi.CHIM_MAGIC
+        slot_control = card.port.capability(pci.CAP_PCIE) + 24
+        card.port.config_write(slot_control, 0x07C0, 2)
+        card.settle()
+        assert card.pci.config_read(0) == 0xFFFF_FFFF
+        assert card.read(abi.CHIM_REG_MAGIC) == card.read(abi.CHIM_REG_STATUS) == 0

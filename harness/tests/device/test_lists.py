@@ -7,7 +7,7 @@ import ctypes
 import pytest
 
 from chimney import abi
-from chimney.qdev.blocklist import NODES_AT, NONE, BlockList, asking
+from chimney.qdev.blocklist import NODES_AT, NONE, BlockList, Node, asking
 from chimney.qdev.connection import Connection
 from chimney.qdev.device import Card, MakeCard, with_sges
 from chimney.qdev.memory import NO_RAM
@@ -90,11 +90,19 @@ NODE_FIELDS = [
 @pytest.mark.parametrize("index,name,value,status", NODE_FIELDS)
 def test_impossible_node(card: Card, index: int, name: str, value: int, status: int) -> None:
     """OBJ-D1, SEC-4, TRE-2, TRE-3, TRE-6: cyclic, shared, mis-layered, out of range, of a wrong
-    role or type.
+    role or type; 4.2: "it cannot stand below a placeholder".
     """
     made = Connection(card).list
     made.poke_node(index, name, value)
     refused(card, made, abi.CHIM_OP_INITIATE, status)
+
+
+def test_linker_without_a_handle(card: Card) -> None:
+    """4.2: "If a linker's handle is 0, or a new node's is not, the whole list is refused with
+    CHIM_ST_INVALID_LIST".
+    """
+    linker = Node(abi.CHIM_ROLE_LINKER)
+    refused(card, Connection(card, neighbor=linker).list, abi.CHIM_OP_INITIATE, INVALID_LIST)
 
 
 def test_unaligned_state(card: Card) -> None:
@@ -138,7 +146,9 @@ DELEGATED_AT = ctypes.sizeof(abi.chim_tcp_const) + ctypes.sizeof(abi.chim_tcp_ca
     ],
 )
 def test_chain_outside_of_the_list(card: Card, name: str, value: int) -> None:
-    """OBJ-D1: offsets of chains and scatter lists, and products that overflow."""
+    """OBJ-D1, 4.2: "All offsets count from the start of the list, are multiples of 8, and lie
+    behind the nodes"; neither do products overflow.
+    """
     made = Connection(card, sends=[b"send"], buffered=b"unread").list
     at = made.node(2).state_off + DELEGATED_AT + abi.OFFSETS["chim_tcp_delegated", name]
     made.poke(at, value.to_bytes(4, "little"))
@@ -208,7 +218,7 @@ def test_pair_that_is_not_there(make_card: MakeCard, pair: int, status: int) -> 
 
 
 def test_list_that_is_no_memory(card: Card) -> None:
-    """RING-D10: the fatal cause names ring, index and address."""
+    """RING-D10, RING-H4: the fatal cause names ring, index, rule and address."""
     index = card.admin_sq.index
     card.admin_post(abi.CHIM_OP_QUERY, data=(NO_RAM, 256), admin__len=256)
     fatal = card.wait_fatal()
@@ -218,6 +228,7 @@ def test_list_that_is_no_memory(card: Card) -> None:
         index,
         NO_RAM,
     )
+    assert fatal["rule"] == abi.CHIM_RULE_RING_H4
 
 
 @pytest.mark.parametrize("addr,length", [((1 << 64) - 16, 256), ((1 << 64) - 256, 257)])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 
+import pytest
+
 from chimney import abi
 from chimney.qdev.blocklist import BlockList, asking
 from chimney.qdev.connection import Connection
@@ -101,3 +103,23 @@ def test_scaled_round_trip_times(card: Card) -> None:
     conn = Connection(card, srtt=8 * 25, rttvar=4 * 7, srtt_us=0, rttvar_us=0).initiate()
     delegated, _, _ = conn.terminate()
     assert (delegated.srtt, delegated.rttvar) == (200, 28)
+
+
+@pytest.mark.parametrize("given,known", [
+    ({"remote_mss": 0, "cwnd": 0, "ssthresh": 0},
+     {"cwnd": 10 * 536, "ssthresh": 2**31 - 1}),
+    ({"remote_mss": 536, "cwnd": 1, "ssthresh": 1, "snd_wnd": 5000, "max_snd_wnd": 4000},
+     {"cwnd": 536, "ssthresh": 2 * 536, "max_snd_wnd": 5000}),
+])
+def test_values_that_the_host_does_not_know(card: Card, given: dict[str, int],
+                                            known: dict[str, int]) -> None:
+    """4.3: "a `remote_mss`, `cwnd` or `ssthresh` of 0 says that the host knows none: it counts as
+    536, as the initial window of RFC 6928, or as 2^31 - 1, which no window exceeds", "a `cwnd`
+    below one segment counts as one, an `ssthresh` below two as two, and a `max_snd_wnd` below
+    `snd_wnd` as that".
+    """
+    conn = Connection(card, conn_flags=0, snd_wscale=0, rcv_wscale=0, **given).initiate()
+    asked = BlockList(card, [asking(abi.CHIM_TCP_DELEGATED, conn.handle)])
+    assert asked.run(abi.CHIM_OP_QUERY).status == OK
+    state = asked.states(0)[0]
+    assert {name: getattr(state, name) for name in known} == known

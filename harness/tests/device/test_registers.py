@@ -117,6 +117,18 @@ def test_reset_clears_fatal_and_restarts(make_card: MakeCard) -> None:
     assert card.stats().nic.rx_frames == 0
 
 
+def test_reset_clears_what_the_driver_has_written(make_card: MakeCard) -> None:
+    """LIFE-D1: "clear FATAL, ISR and each register that keeps what the driver writes"."""
+    card = make_card()
+    kept = (abi.CHIM_REG_DRV_FEATURES_LO, abi.CHIM_REG_TEST_SCRATCH,
+            *range(abi.CHIM_REG_ADMIN_SQ_LO, abi.CHIM_REG_ADMIN_SIZE + 4, 4))
+    for reg in kept:
+        card.write(reg, 0x0303)
+    assert all(card.read(reg) for reg in kept)
+    card.write(abi.CHIM_REG_CTRL, abi.CHIM_CTRL_RESET)
+    assert not any(card.read(reg) for reg in (*kept, abi.CHIM_REG_CTRL, abi.CHIM_REG_ISR))
+
+
 def test_function_level_reset(make_card: MakeCard) -> None:
     """LIFE-D1: FLR forgets everything, and config space comes back to its reset state."""
     card = make_card().start()

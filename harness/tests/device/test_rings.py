@@ -29,16 +29,22 @@ def test_doorbell_too_far_ahead(card: Card) -> None:
 
 
 def test_doorbell_behind(card: Card) -> None:
-    """RING-H1"""
-    card.doorbell(abi.CHIM_RING_ADMIN_SQ, card.admin_sq.index - 1)
-    assert card.wait_fatal()["cause"] == abi.CHIM_FATAL_DOORBELL
+    """RING-H1: "a doorbell that a later one overtakes may be behind the consumer index by then"."""
+    early = card.admin_sq.index - 1
+    card.doorbell(abi.CHIM_RING_ADMIN_SQ, early)
+    fatal = card.wait_fatal()
+    assert (fatal["cause"], fatal["index"], fatal["rule"]) == (
+        abi.CHIM_FATAL_DOORBELL, early, abi.CHIM_RULE_RING_H1)
 
 
 def test_doorbell_without_entry_is_a_hint(card: Card) -> None:
-    """RING-D8: entries count by their phase, not by the doorbell's value."""
-    card.doorbell(abi.CHIM_RING_ADMIN_SQ, card.admin_sq.index + 1)
-    card.settle()
-    assert card.fatal() is None and card.admin_cq.peek() is None
+    """RING-D8, RING-H1: entries count by their phase, not by the doorbell's value, which may be the
+    ring's size ahead.
+    """
+    for ahead in (0, 1, card.admin_sq.size):
+        card.doorbell(abi.CHIM_RING_ADMIN_SQ, card.admin_sq.index + ahead)
+        card.settle()
+        assert card.fatal() is None and card.admin_cq.peek() is None, ahead
     assert card.admin_wait(nop(card)).status == abi.CHIM_ST_SUCCESS
 
 

@@ -199,7 +199,9 @@ def test_forward_of_no_segment(card: Card, length: int) -> None:
 
 
 def test_forward_with_a_wrong_checksum(card: Card) -> None:
-    """FWD-4: a segment whose checksum nobody vouches for is checked."""
+    """FWD-4, OP-D19: INVALID_FIELD for a FORWARD "whose checksum is wrong, unless
+    CHIM_FORWARD_CSUM_OK vouches for it".
+    """
     conn = Connection(card).initiate()
     peer = Peer(conn)
     segment = bytearray(tcp_bytes(peer.seg(data=b"checksum", flags=ACK | PSH)))
@@ -209,3 +211,24 @@ def test_forward_with_a_wrong_checksum(card: Card) -> None:
     assert conn.no_entry()
     conn.forward(bytes(segment), abi.CHIM_FORWARD_CSUM_OK)
     assert delivered(conn, 8) == b"checksum"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"sport": 5002}, {"dport": 40001}, {"offset": 4}, {"offset": 15}],
+    ids=lambda change: "-".join(f"{k}{v}" for k, v in change.items()),
+)
+def test_forward_of_another_connections_segment(card: Card, change: dict[str, int]) -> None:
+    """OP-D19: CHIM_ST_INVALID_FIELD for a FORWARD "whose TCP header is malformed or has other ports
+    than the connection", whoever vouches for the checksum; nothing is delivered or answered.
+    """
+    conn = Connection(card).initiate()
+    peer = Peer(conn)
+    ports = {name: value for name, value in change.items() if name != "offset"}
+    segment = bytearray(tcp_bytes(peer.seg(data=b"foreign", flags=ACK | PSH, **ports)))
+    if "offset" in change:
+        segment[12] = change["offset"] << 4
+    conn.forward(bytes(segment), abi.CHIM_FORWARD_CSUM_OK)
+    assert conn.entry(abi.CHIM_CQ_FORWARD).status == abi.CHIM_ST_INVALID_FIELD
+    card.advance(ms=300)
+    assert conn.no_entry() and card.no_wire_frame()

@@ -8,6 +8,7 @@ from chimney import abi
 from chimney.qdev.connection import Connection, next_fence, post_tx_fence
 from chimney.qdev.device import Card, MakeCard, ethernet, with_sges
 from chimney.qdev.peer import Peer, stream
+from chimney.qdev.refusals import Refusals
 from chimney.qdev.seg import ACK, PSH, parse
 from chimney.qdev.state import RCV, UNA
 
@@ -76,6 +77,18 @@ def test_owed_ack_does_not_hold_a_terminate(card: Card) -> None:
     assert tcp_frames(card) == []
     card.advance(ms=60000)
     assert tcp_frames(card) == []
+
+
+def test_command_while_the_wire_holds_up_a_terminate(refusals: Refusals) -> None:
+    """OP-H4: "if the connection is gone, CHIM_ST_INVALID_HANDLE or CHIM_ST_UPLOAD_IN_PROGRESS"."""
+    conn, _ = owing(refusals.card)
+    stall(refusals.card)
+    ask(conn)
+    conn.send(b"late")
+    assert conn.entry(abi.CHIM_CQ_SEND).status == abi.CHIM_ST_UPLOAD_IN_PROGRESS
+    assert refusals.is_only("OP-H4/command", {
+        "field": "chim_sqe.handle", "found": conn.handle,
+        "status": abi.CHIM_ST_UPLOAD_IN_PROGRESS})
 
 
 def test_wire_that_is_stalled_already(card: Card) -> None:

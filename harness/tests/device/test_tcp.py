@@ -11,7 +11,7 @@ import pytest
 from chimney import abi
 from chimney.qdev.blocklist import BlockList, asking, new_neighbor, new_tcp, tree
 from chimney.qdev.connection import Connection
-from chimney.qdev.device import MAC, Card, MakeCard, with_sges
+from chimney.qdev.device import MAC, Card, MakeCard, ethernet, with_sges
 from chimney.qdev.peer import Peer, stream
 from chimney.qdev.seg import ACK, PSH, build, match, parse
 from chimney.qdev.state import GUEST_IP6, PEER_IP6, RCV, UNA
@@ -30,7 +30,6 @@ def test_timestamp_vector(card: Card) -> None:
     conn = Connection(
         card,
         ts_time=100,
-        last_ts_val=100,
         sends=[b"sent by the host at 100"],
         snd_nxt=UNA + 23,
         snd_max=UNA + 23,
@@ -58,7 +57,6 @@ def offloaded_at(card: Card, ts_time: int, cookie: int) -> tuple[Connection, Pee
         card,
         cookie=cookie,
         ts_time=ts_time,
-        last_ts_val=ts_time,
         sends=[b"host"],
         snd_nxt=UNA + 4,
         snd_max=UNA + 4,
@@ -93,7 +91,7 @@ def test_timestamps_never_go_back(card: Card) -> None:
     """TSP-1, TSP-7: over several hand-overs with a host clock that drifts."""
     ts, seen = 100, 100
     for step in range(4):
-        conn = Connection(card, ts_time=ts, last_ts_val=seen, snd_una=UNA, cookie=step).initiate()
+        conn = Connection(card, ts_time=ts, snd_una=UNA, cookie=step).initiate()
         peer = Peer(conn)
         card.advance(ms=50)
         conn.send(b"x")
@@ -103,6 +101,17 @@ def test_timestamps_never_go_back(card: Card) -> None:
         delegated, _, _ = conn.terminate()
         assert delegated.ts_time >= value == delegated.last_ts_val
         seen, ts = value, delegated.ts_time + 200 * (step % 2)
+
+
+@pytest.mark.parametrize("ahead", [1, 59_999, 1 << 30, -1])
+def test_last_value_of_a_state_that_goes_in_says_nothing(card: Card, ahead: int) -> None:
+    """TSP-5, M-16; 4.3: "At INITIATE the device does not read `last_ts_val`"."""
+    conn = Connection(card, ts_time=1000, last_ts_val=1000 + ahead & 0xffffffff).initiate()
+    peer = Peer(conn)
+    card.advance(ms=50)
+    conn.send(b"x")
+    assert (peer.frame().ts or (0,))[0] == 1050
+    assert conn.terminate()[0].last_ts_val == 1050
 
 
 def test_paws(card: Card) -> None:
@@ -343,21 +352,75 @@ def test_counters_of_offloaded_connections(card: Card) -> None:
     assert (stats.nic.rx_offloaded_bytes, stats.nic.tx_offloaded_bytes) == (10, 8)
 
 
-@pytest.mark.parametrize(
-    "sets,cleared",
-    [(abi.CHIM_STATS_TCP4, "tcp4"), (abi.CHIM_STATS_IP4, "ip4"), (abi.CHIM_STATS_CASES, "cases")],
-)
-def test_reset_of_counters(card: Card, sets: int, cleared: str) -> None:
-    """STT-3: one set; gauges stay."""
-    conn = Connection(card).initiate()
-    conn.send(b"x")
-    card.wire_frame()
-    assert card.admin(abi.CHIM_OP_RESET_STATS, value=sets).status == abi.CHIM_ST_SUCCESS
+# What worked() moves, which is at least what device and engine clear one by one: the engine's part
+# of NIC and CASES.
+IP = {"in_receives", "in_octets", "in_delivers", "out_requests", "out_octets"}
+TCP = {"in_segments", "out_segments", "currently_established", "retransmitted_segments"}
+MOVED = {
+    "ip4": IP,
+    "ip6": IP,
+    "tcp4": TCP,
+    "tcp6": TCP,
+    "nic": {"rx_frames", "rx_bytes"}
+    | {f"{way}_offloaded_{what}" for way in ("rx", "tx") for what in ("frames", "bytes")},
+    "cases": {"initiates", "terminates", "sends", "recvs", "indications", "rexmit_segments"}
+    | {f"buffered_{what}_bytes" for what in ("in", "to_recv", "indicated", "out")}
+    | {f"send_{way}_{what}_bytes" for way in ("in", "back") for what in ("unacked", "rexmit")}
+    | {f"send_{way}_unsent_bytes" for way in ("in", "back")}
+    | {"verdict_accepted", "target_rx_octets", "target_tx_octets"},
+}
+
+
+def worked(card: Card) -> None:
+    """Every set has something to show: a connection of each family is there, two have gone back,
+    one of them at once, and one when it has timed out.
+    """
+    for ipv6 in (False, True):
+        conn = Connection(card, ipv6=ipv6, cookie=0xC0 + ipv6).initiate()
+        peer = Peer(conn)
+        peer.data(b"0123456789")
+        conn.entry(abi.CHIM_CQ_INDICATE)
+        conn.send(b"abcd")
+        peer.frames()
+        card.advance(ms=250)
+        peer.frames()
+    gone = {"snd_nxt": UNA + 1000, "snd_max": UNA + 2000, "local_port": 40001}
+    Connection(card, sends=[bytes(6000)], buffered=b"old", **gone).initiate().terminate()
+    gone |= {"local_port": 40002, "snd_wnd": 4000}
+    conn = Connection(card, sends=[bytes(6000)], buffered=b"older", **gone).initiate()
+    conn.recv(2)
+    conn.entry(abi.CHIM_CQ_RECV)
+    conn.entry(abi.CHIM_CQ_INDICATE)
+    card.advance(ms=3000)
+    conn.terminate()
+    card.inject(ethernet(bytes(60), dst=b"\xff" * 6))
+    card.wait("the frame", card.pairs[0].rxc.take)
+
+
+def counters(card: Card) -> dict[tuple[str, str], int]:
+    """Every counter but those that GET_STATS itself moves, by set and name."""
     stats = card.stats()
-    assert (stats.tcp4.out_segments == 0) == (cleared == "tcp4")
-    assert (stats.ip4.out_requests == 0) == (cleared == "ip4")
-    assert (stats.cases.sends == 0) == (cleared == "cases")
-    assert stats.tcp4.currently_established == 1
+    return {
+        (name, field): getattr(getattr(stats, name), field)
+        for name, kind in stats._fields_
+        for field, *_ in kind._fields_  # type: ignore[union-attr]
+        if field not in ("rsvd", "doorbells", "interrupts")
+    }
+
+
+@pytest.mark.parametrize("cleared", ["ip4", "ip6", "tcp4", "tcp6", "nic", "cases"])
+def test_reset_of_counters(card: Card, cleared: str) -> None:
+    """STT-3: all of one set, and nothing else; the number of connections stays."""
+    worked(card)
+    before = counters(card)
+    sets = getattr(abi, f"CHIM_STATS_{cleared.upper()}")
+    assert card.admin(abi.CHIM_OP_RESET_STATS, value=sets).status == abi.CHIM_ST_SUCCESS
+    after = counters(card)
+    assert not [field for field in MOVED[cleared] if not before[cleared, field]]
+    assert before["cases", "rexmit_segments"] >= 2 and before["cases", "buffered_out_bytes"] == 3
+    for (name, field), count in before.items():
+        stays = name != cleared or field == "currently_established"
+        assert after[name, field] == (count if stays else 0), f"{name}.{field}"
 
 
 def test_counters_of_no_set(card: Card) -> None:

@@ -195,8 +195,8 @@ def test_out_of_order_data_is_dropped(card: Card) -> None:
 
 
 def test_receive_requests_come_back_at_terminate(card: Card) -> None:
-    """RRQ-19, TRM-14, TRM-29: UPLOAD_IN_PROGRESS with what is in them, before LAST; BufferedData
-    follows.
+    """RRQ-19, TRM-14, TRM-29, OP-D10: UPLOAD_IN_PROGRESS with what is in them, before LAST; "The
+    bytes in receive requests with that status precede BufferedData, which ends at RcvNxt - 1".
     """
     conn = Connection(card).initiate()
     peer = Peer(conn)

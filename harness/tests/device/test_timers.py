@@ -92,7 +92,10 @@ def test_persist_sequence(card: Card) -> None:
 
 
 def test_persist_state_travels(card: Card) -> None:
-    """TMR-17, TMR-28, TMR-8: round, count and remaining time, both ways; 0 fires at once."""
+    """TMR-17, TMR-28, TMR-8; 6.1: "if SndWnd is 0, persist's, with `rexmit_count` for the probes of
+    the round and `snd_wnd_probe_count` for the rounds": with the remaining time, both ways; 0 fires
+    at once.
+    """
     conn = Connection(
         card,
         sends=[b"held"],

@@ -105,7 +105,7 @@ def test_linkers(make_card: MakeCard) -> None:
 
 
 def test_path_under_a_linked_neighbor(card: Card) -> None:
-    """TRE-10: new state is attached to the object that the linker names."""
+    """TRE-10; 4.2: "Its dependents are attached to that object"."""
     conn = Connection(card).initiate()
     more = BlockList(card, tree([five_tcp()[0]], neighbor=linker(conn.neighbor)))
     more.run(abi.CHIM_OP_INITIATE)
@@ -117,7 +117,9 @@ def test_path_under_a_linked_neighbor(card: Card) -> None:
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_placeholders_at_initiate(make_card: MakeCard, fails: bool) -> None:
-    """TRE-9, TRE-12: SUCCESS whatever happens below, with dependents or without."""
+    """TRE-9, TRE-12; 4.2: "It only gives its dependents a place"; SUCCESS whatever happens below,
+    with dependents or without.
+    """
     card = make_card(options="x-fail-initiate=TCP_ENTRIES:2" if fails else "").start()
     conn = Connection(card).initiate()
     nodes = [

@@ -45,6 +45,18 @@ def test_update_of_the_receive_window(card: Card) -> None:
     assert conn.indicated(conn.entry(abi.CHIM_CQ_INDICATE)) == b"goes on"
 
 
+@pytest.mark.parametrize("wnd", [0, 4096, 1 << 30])
+def test_update_without_a_window(card: Card, wnd: int) -> None:
+    """OP-D14: without UPDATE_RCV_WND nothing depends on InitialRcvWnd, whatever it is."""
+    conn = Connection(card).initiate()
+    before = conn.query()[1].initial_rcv_wnd
+    assert conn.update_tcp(ttl=9, initial_rcv_wnd=wnd) == OK
+    after = conn.query()[1]
+    assert (after.ttl, after.initial_rcv_wnd) == (9, before)
+    assert Peer(conn).silent()
+    assert conn.update_tcp(flags=abi.CHIM_TCP_UPDATE_RCV_WND, initial_rcv_wnd=0) == FIELD
+
+
 def test_update_of_keepalive(card: Card) -> None:
     """UPD-8, UPD-10, TMR-22: switched on it runs from the start; RESTART restarts it."""
     conn = Connection(card).initiate()
@@ -147,6 +159,22 @@ def test_relink(card: Card) -> None:
     old = BlockList(card, [asking(abi.CHIM_NEIGHBOR_DELEGATED, conn.neighbor)])
     old.run(abi.CHIM_OP_TERMINATE)
     assert old.statuses() == [OK]
+
+
+@pytest.mark.parametrize("state_off", [0, 0xFFFF_FFF8])
+def test_connection_below_a_linker(card: Card, state_off: int) -> None:
+    """OBJ-D1, OP-D14: only a path changes what it is linked to; a connection in that place has its
+    variables, and not what lies where its node says they are.
+    """
+    conn = Connection(card).initiate()
+    nodes = [linker(conn.path), Node(abi.CHIM_ROLE_OBJECT, abi.CHIM_TCP_CACHED, [],
+                                     handle=conn.handle)]
+    nodes[0].dependent = 1
+    asked = BlockList(card, nodes)
+    asked.poke_node(1, "state_off", state_off)
+    assert asked.run(abi.CHIM_OP_UPDATE).status == abi.CHIM_ST_INVALID_LIST
+    conn.send(b"x")
+    assert parse(card.wire_frame()).data == b"x"
 
 
 # invalidate

@@ -4,7 +4,9 @@ the look at the guest after each.
 
 A test that asks for `visit` runs natively (nothing is handed over, which proves the test) once,
 offloaded on every kernel with every number of processors, and offloaded on the debug kernel in
-check-debug. make check draws one of the offloaded ones and a third of a function's native ones.
+check-debug (CHIMNEY_DEBUG_KERNEL says which one). make check draws one of the offloaded ones and
+one in 24 of all native ones; of the hand-over core it draws one on the oldest kernel and one on the
+newest. Tests that ask for the same special VM are drawn on the same machine.
 @pytest.mark.where(...) narrows that or asks for another VM.
 """
 
@@ -20,12 +22,15 @@ import pytest
 from chimney.guest.station import Pool, Visit, config
 from chimney.host import programs
 from chimney.host.rundir import forget_old
+from chimney.vm.kernel import DEBUG, is_debug
 from chimney.wire.linkemu import EmulatedWire
 from chimney.wire.vlan import CUSTOMER, INNER, SERVICE, VLAN, VlanWire
 
 HERE = Path(__file__).parent
-KERNELS = ("6.1", "6.12")
+KERNELS = ("6.1", "6.12", "7.3")
 CPUS = (1, 2, 4)
+# The hand-over core: these run on the kernels of CORE_KERNELS each time.
+CORE, CORE_KERNELS = ("test_data.py",), ("6.1", "7.3")
 DEBUG_CPUS = 2
 NATIVE_CPUS, NATIVE_KERNEL = 2, "6.1"
 DEBUG_MEMORY = 1024
@@ -55,13 +60,28 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for kernel in kernels:
         for count in cpus:
             if where.get("native", True) and (kernel, count) == (NATIVE_KERNEL, native_cpus):
-                variants.append(variant(kernel, count, "native", pytest.mark.drawn(3)))
-            drawn = pytest.mark.drawn(len(kernels) * len(cpus), over=f"{kernel}-{count}cpu")
+                variants.append(variant(kernel, count, "native",
+                                        pytest.mark.drawn(24, per="folder")))
+            core = metafunc.definition.path.name in CORE
+            drawn = offload_draw(kernel, count, kernels, cpus, where.get("vm", "plain"), core)
             variants.append(variant(kernel, count, "offload", drawn))
     if where.get("debug", True):
-        variants.append(variant("debug", DEBUG_CPUS, "offload", pytest.mark.debug,
+        variants.append(variant(DEBUG, DEBUG_CPUS, "offload", pytest.mark.debug,
                                 pytest.mark.timeout(900)))
     metafunc.parametrize(("machine", "way"), variants)
+
+
+def offload_draw(kernel: str, count: int, kernels: tuple[str, ...], cpus: tuple[int, ...],
+                 vm: str, core: bool) -> pytest.MarkDecorator:
+    """Which of a test's machines make check draws; what it draws for a special VM goes for all of
+    its tests, and for the plain one each test draws by itself.
+    """
+    alike = {} if vm == "plain" else {"alike": vm}
+    if not core:
+        return pytest.mark.drawn(len(kernels) * len(cpus), over=f"{kernel}-{count}cpu", **alike)
+    if kernel in CORE_KERNELS or len(kernels) == 1:
+        return pytest.mark.drawn(len(cpus), over=f"{count}cpu", **alike)
+    return pytest.mark.long
 
 
 def variant(kernel: str, cpus: int, way: str, *marks: pytest.MarkDecorator) -> Any:
@@ -71,12 +91,15 @@ def variant(kernel: str, cpus: int, way: str, *marks: pytest.MarkDecorator) -> A
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests of this folder boot a VM, and those of the same VM come one after the other, so
-    that it boots once. First, because -m looks at the marks.
+    """All tests of this folder boot a VM, and those of the same VM come one after the other, and in
+    one shard, so that it boots once. First, because -m looks at the marks.
     """
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.vm)
+        key = vm_key(item)
+        if key is not None:
+            item.add_marker(pytest.mark.shares("-".join(map(str, key))))
     places = [place for place, item in enumerate(items) if vm_key(item) is not None]
     ordered = sorted((items[place] for place in places), key=lambda item: str(vm_key(item)))
     for place, item in zip(places, ordered, strict=True):
@@ -127,6 +150,8 @@ def special(name: str) -> dict[str, Any]:
         return {"wire": EmulatedWire(7)}
     if name == "stream":
         return {"wire": EmulatedWire(7, kind="stream")}
+    if name == "segmented":
+        return {"wire": "segmented"}
     if name == "vlan":
         return {"wire": VlanWire()}
     if name == "vlan-on-vlan":
@@ -144,8 +169,6 @@ def special(name: str) -> dict[str, Any]:
         return {"load": ["8021q", "tls", "nf_conntrack"], "append": "nf_conntrack.enable_hooks=1"}
     if name == "four-connections":
         return {"device_options": ["max-conns=4"]}
-    if name == "one-thread":
-        return {"tcg_thread": "single"}
     return {}
 
 
@@ -157,7 +180,7 @@ def visit(request: pytest.FixtureRequest, pool: Pool, machine: tuple[str, int],
     key = vm_key(request.node)
     assert key is not None
     more = special(key[-1])
-    if kernel == "debug":
+    if is_debug(kernel):
         more["memory"] = DEBUG_MEMORY
     if DRIVER:
         more["driver"] = Path(DRIVER)

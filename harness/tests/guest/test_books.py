@@ -244,7 +244,8 @@ def use(vm: Vm) -> None:
 
 @pytest.mark.tap
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("kernel", ["6.1", "6.12"])
+@pytest.mark.drawn(3)
+@pytest.mark.parametrize("kernel", ["6.1", "6.12", "7.3"])
 def test_all_books_agree_in_use(make_vm: Callable[..., Vm], tmp_path: Path, kernel: str) -> None:
     """iperf3 both ways and many short connections under each policy: ledger, chimneyctl, ethtool,
     ip -s link and capture agree to the byte, and each upload and each refusal has its reason.

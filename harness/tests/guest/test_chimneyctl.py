@@ -128,6 +128,21 @@ def test_without_driver_it_says_so(visit: Visit) -> None:
 
 
 @where
+def test_statistics_without_a_card(visit: Visit) -> None:
+    driver = "/sys/bus/pci/drivers/chimney"
+    before = data(visit, "stats")["driver"]["refused_no_card"]  # since the module is loaded
+    visit.station.card_object_goes()
+    card = visit.vm.run(["sh", "-ec", "c=$(basename $(readlink -f /sys/class/net/eth0/device)); "
+                                      f"echo $c >{driver}/unbind; echo $c"]).text.strip()
+    try:
+        assert data(visit, "stats") == {
+            "driver": {"refused": {}, "refused_no_card": before, "why": {}}, "device": {}}
+    finally:
+        visit.vm.run(["sh", "-ec", f"echo {card} >{driver}/bind"])
+        visit.configure()
+
+
+@where
 def test_help_names_every_command(visit: Visit) -> None:
     """--help and -h, of the program and of each command."""
     text = said(visit, "--help")

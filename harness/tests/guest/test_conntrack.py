@@ -5,15 +5,20 @@ what Linux sends and receives afterwards, or a firewall would drop it (spec chap
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from chimney.guest.load import MIB, exchange_with_handovers
-from chimney.guest.station import Visit
+from chimney.guest.station import Conn, Visit
+from chimney.wait import stays, wait_until
 
 KIB = 1024
 CYCLES = 10
 COUNTS = "/proc/net/stat/nf_conntrack"
 LIBERAL = "/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal"
+ESTABLISHED = "net.netfilter.nf_conntrack_tcp_timeout_established"
+POLLERR = 8
 # The debug kernel's tracker does not show its counts.
 TRACKED = pytest.mark.where(vm="tracked", cpus=(2,), debug=False)
 
@@ -63,3 +68,61 @@ def test_no_segment_is_invalid_under_traffic(visit: Visit, seed: int, family: in
     before = invalid(visit)
     exchange_with_handovers(visit, seed, family=family, size=4 * MIB, cycles=CYCLES)
     assert invalid(visit) == before
+
+
+def seconds_left(visit: Visit, conn: Conn) -> int:
+    """For how long the tracker still knows a connection; -1: it does not."""
+    wanted = {f"sport={conn.guest_port}", f"dport={conn.peer_port}"}
+    for row in visit.vm.run(["cat", "/proc/net/nf_conntrack"]).text.splitlines():
+        words = row.split()
+        if wanted <= set(words):
+            return int(words[4])
+    return -1
+
+
+@TRACKED
+@pytest.mark.parametrize("family", [4, 6])
+def test_entry_of_a_busy_connection_stays(visit: Visit, family: int) -> None:
+    """The tracker forgets what has been silent for as long as its sysctl says, and a firewall then
+    lets nothing in that the guest has not asked for anew. A connection that speaks on the card is
+    not silent; when it is back, it is as before.
+    """
+    conn = visit.connect(family)
+    conn.both_ways()
+    usual = int(visit.vm.run(["sysctl", "-n", ESTABLISHED]).text)
+    with visit.sysctl(ESTABLISHED, 3):
+        conn.both_ways()
+        visit.hand(conn)
+
+        def speaks() -> bool:
+            conn.both_ways(100)
+            return is_tracked(visit, conn.guest_port, conn.peer_port)
+
+        stays(speaks, "the entry is there", 6.0)
+        visit.back(conn)
+        assert is_tracked(visit, conn.guest_port, conn.peer_port)
+    conn.both_ways()
+    assert usual - 60 <= seconds_left(visit, conn) <= usual
+
+
+@pytest.mark.where(vm="tracked", cpus=(2,), debug=False, native=False)
+def test_entry_of_a_refused_connection_stays(visit: Visit) -> None:
+    """The card does not take it: it has not ended, and the tracker keeps it for days."""
+    conn = visit.connect()
+    conn.both_ways()
+    with visit.card_fails("TCP_ENTRIES"):
+        visit.ctl.offload_answer(*conn.words)
+    visit.expect("host", conn)
+    assert seconds_left(visit, conn) > 3600
+
+
+@TRACKED
+def test_entry_of_a_reset_connection_goes(visit: Visit) -> None:
+    """The peer resets a connection that the card has: the tracker does not know it for days."""
+    conn = visit.connect()
+    conn.both_ways()
+    visit.hand(conn)
+    conn.peer.set(socket.SOL_SOCKET, socket.SO_LINGER, 1, 0)
+    conn.peer.close()
+    wait_until(lambda: conn.guest.do("poll", 0, 1)["events"] & POLLERR, "the reset", 10, 0.05)
+    wait_until(lambda: seconds_left(visit, conn) <= 10, "the entry to be short-lived", 5, 0.1)

@@ -68,6 +68,7 @@ def test_64_connections_at_once(visit: Visit) -> None:
     for conn in conns:
         conn.peer.send(8 * KIB)
         conn.guest.send(8 * KIB)
+    visit.acknowledged(*conns)
     before, _ = visit.ctl.stats()
     visit.ctl.offload("--port", str(conns[0].guest_port))
     taken = {conn.words: conn for conn in conns}

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from chimney.guest.puppet import CallFailed, End
-from chimney.guest.station import Visit
+from chimney.guest.station import Conn, Visit
 from chimney.wait import stays, wait_until
 
 KIB = 1024
+MIB = 1024 * KIB
+WRITTEN = 48 * KIB
 POLLERR, POLLHUP = 8, 16
 
 
@@ -32,6 +36,16 @@ def wait_unread(end: End, count: int) -> None:
     wait_until(lambda: end.queues()["in"] >= count, f"{count} bytes to arrive", 10, 0.05)
 
 
+@contextmanager
+def fragments(visit: Visit) -> Iterator[None]:
+    """Every large frame to the guest comes in fragments meanwhile."""
+    visit.link.set("ba", fragment=1.0)
+    try:
+        yield
+    finally:
+        visit.link.set("ba", fragment=0.0)
+
+
 @pytest.mark.parametrize("family", [4, 6])
 def test_shutdown_of_the_write_side(visit: Visit, family: int) -> None:
     """The peer gets all data and the end; the other direction goes on to its own end."""
@@ -43,6 +57,124 @@ def test_shutdown_of_the_write_side(visit: Visit, family: int) -> None:
     conn.peer.send(90 * KIB)
     conn.peer.close()
     assert conn.guest.drain() == 90 * KIB
+
+
+def waiting_end(visit: Visit, who: str) -> Conn:
+    """A connection whose end waits, behind more than the window takes, for a peer that reads
+    nothing. `who` has ended the guest's stream: the program, or chimneyctl, with which the
+    connection stays with the card; in a native run always the program.
+    """
+    conn = visit.connect(opener="peer", prepare=lambda end: end.set(
+        socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * KIB))
+    visit.hand(conn)
+    conn.guest.send(WRITTEN)
+    if who == "chimneyctl" and visit.offloads:
+        wait_until(lambda: visit.vm.run(["chimneyctl", "disconnect", *conn.words], check=False).ok,
+                   "the disconnect", 10, 0.05)
+    else:
+        conn.guest.do("shutdown", "wr")
+    return conn
+
+
+def both_end(conn: Conn) -> None:
+    """The peer reads at last, and ends its stream too."""
+    assert conn.peer.drain() == WRITTEN
+    conn.peer.close()
+    assert conn.guest.drain() == 0
+
+
+@pytest.mark.parametrize("who", ["program", "chimneyctl"])
+def test_reader_while_the_end_waits(visit: Visit, who: str) -> None:
+    """The program gets all that the peer sends meanwhile, also if it reads late (DIS-6, RIN-9)."""
+    conn = waiting_end(visit, who)
+    before = visit.ctl.refusals()
+    sending = conn.peer.begin("send", 2 * MIB)
+    if who == "chimneyctl" and visit.offloads:
+        wait_until(lambda: visit.ctl.refusals() > before, "the socket to be full", 10, 0.05)
+    conn.guest.recv(2 * MIB)
+    assert sending.wait()["done"] == 2 * MIB
+    if who == "chimneyctl":
+        visit.expect("offloaded", conn)
+    both_end(conn)
+    visit.expect("host", conn)
+
+
+@pytest.mark.where(cpus=(2,), vm="emulated")
+def test_forwards_while_the_end_waits(visit: Visit) -> None:
+    """What the card leaves to Linux is given to it meanwhile: data, and the ACKs that open the
+    window and acknowledge the end.
+    """
+    conn = waiting_end(visit, "chimneyctl")
+    before = visit.ctl.stats()[0]["forward_fragments"]
+    with fragments(visit):
+        conn.peer.send(64 * KIB)
+        conn.guest.recv(64 * KIB)
+        visit.expect("offloaded", conn)
+        if visit.offloads:
+            assert visit.ctl.stats()[0]["forward_fragments"] > before
+        both_end(conn)
+
+
+@pytest.mark.parametrize("who", ["program", "chimneyctl"])
+def test_writer_behind_the_end(visit: Visit, who: str) -> None:
+    """No program can write behind the end, not even while it waits: the peer gets what stands
+    before it, and then the end.
+    """
+    conn = waiting_end(visit, who)
+    assert failure(conn.guest.send, 8 * KIB) == "EPIPE"
+    both_end(conn)
+    visit.expect("host", conn)
+    assert failure(conn.guest.send, 1) == "EPIPE"
+
+
+@pytest.mark.where(native=False)
+def test_blocked_writer_at_the_end(visit: Visit) -> None:
+    """A program that waits for room is told of the end, and of how much stands before it."""
+    conn = visit.connect(opener="peer", prepare=lambda end: end.set(
+        socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * KIB))
+    conn.guest.set(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * KIB)
+    visit.hand(conn)
+    writing = conn.guest.begin("send", 4 * MIB)
+    wait_until(lambda: conn.peer.queues()["in"] > 16 * KIB, "the window to be full", 10, 0.05)
+    wait_until(lambda: visit.vm.run(["chimneyctl", "disconnect", *conn.words], check=False).ok,
+               "the disconnect", 10, 0.05)
+    with pytest.raises(CallFailed) as caught:
+        writing.wait()
+    assert caught.value.errno == "EPIPE" and caught.value.done > 16 * KIB
+    assert conn.peer.drain() == caught.value.done
+    conn.peer.close()
+    assert conn.guest.drain() == 0
+
+
+@pytest.mark.parametrize("why", ["upload", "peer"])
+def test_end_that_comes_back_unsent(visit: Visit, why: str) -> None:
+    """TRM-41: the connection leaves the card while its end waits, because an administrator wants it
+    or because the peer has ended its own stream: Linux sends the end.
+    """
+    conn = waiting_end(visit, "chimneyctl")
+    if why == "upload":
+        visit.back(conn)
+    else:
+        conn.peer.do("shutdown", "wr")
+        assert conn.guest.drain() == 0
+        visit.expect("host", conn)
+    assert conn.peer.drain() == WRITTEN
+    conn.peer.close()
+    assert conn.guest.drain() == 0
+
+
+@pytest.mark.where(native=False)
+def test_abort_behind_an_end(visit: Visit) -> None:
+    """An end that waits for the peer's window cannot be asked for again, but an abort goes ahead of
+    it.
+    """
+    conn = waiting_end(visit, "chimneyctl")
+    words = ["chimneyctl", "disconnect"]
+    again = visit.vm.run([*words, *conn.words], check=False)
+    assert again.stderr == b"chimneyctl: Operation already in progress\n"
+    visit.vm.run([*words, "--abort", *conn.words])
+    assert failure(conn.peer.drain) == "ECONNRESET"
+    visit.expect("host", conn)
 
 
 @pytest.mark.parametrize("how", ["close", "exit", "kill"])

@@ -71,7 +71,8 @@ def run_with_slow_segments(kernel: str, seed: int, fence: bool) -> tuple[list[st
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kernel", ["6.1", "6.12"])
+@pytest.mark.drawn(3)
+@pytest.mark.parametrize("kernel", ["6.1", "6.12", "7.3"])
 def test_fence_is_needed(kernel: str, seed: int) -> None:
     """Without the fence segments leak into the kernel's TCP: the suite would see it missing."""
     signs, seen = run_with_slow_segments(kernel, seed, fence=False)
@@ -79,7 +80,8 @@ def test_fence_is_needed(kernel: str, seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kernel", ["6.1", "6.12"])
+@pytest.mark.drawn(3)
+@pytest.mark.parametrize("kernel", ["6.1", "6.12", "7.3"])
 def test_fence_suffices(kernel: str, seed: int) -> None:
     """With the fence and the same slow segments nothing leaks, and nobody complains."""
     signs, seen = run_with_slow_segments(kernel, seed, fence=True)

@@ -8,6 +8,7 @@ under way: the guest's kernel and the card must then agree to the byte.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ from chimney.wait import wait_until
 
 KIB = 1024
 UNREAD = 12 * KIB
-RTO_SECONDS = 10
+RTO_SECONDS = 6
 # The first ID of a connection is drawn: that so many fall into one half is no chance.
 CONNECTIONS = 20
 STREAM_BITS = 4_000_000
@@ -47,6 +48,20 @@ def patient(visit: Visit) -> Iterator[None]:
         visit.vm.run(["sysctl", "-qw", f"net.ipv4.tcp_early_retrans={probes}"])
         for route in routes:
             visit.vm.run(["sh", "-c", f"ip route delete {route}"])
+
+
+def attempts(visit: Visit, family: int = 4) -> Iterator[Conn]:
+    """Connections that have carried data, one after the other: on a machine that stood still, the
+    guest's kernel may have repeated something before the numbers were taken.
+    """
+    for _ in range(5):
+        conn = visit.connect(family)
+        conn.both_ways()
+        yield conn
+        for end in (conn.guest, conn.peer):
+            end.set(socket.SOL_SOCKET, socket.SO_LINGER, 1, 0)
+            end.close()
+    pytest.fail("the guest's kernel repeats something each time")
 
 
 @contextmanager
@@ -166,15 +181,18 @@ def test_refused_connection_keeps_its_data(visit: Visit, patient: None, family: 
     """The card refuses a connection with unread bytes, bytes under way and unsent bytes: the host
     still has all of them (INI-7) and has not freed the unread ones (BRD-5); Linux goes on.
     """
-    conn = visit.connect(family)
-    conn.both_ways()
-    unread(conn)
-    with swallowed(visit):
-        before = outstanding(conn)
-        with visit.card_fails("TCP_ENTRIES"):
-            answer = visit.ctl.offload_answer(*conn.words)
-        assert answer["status"] == "TCP_ENTRIES"
-        assert conn.guest.queues() == before
+    for conn in attempts(visit, family):
+        unread(conn)
+        timeouts = visit.netstat("TCPTimeouts")
+        with swallowed(visit):
+            before = outstanding(conn)
+            with visit.card_fails("TCP_ENTRIES"):
+                answer = visit.ctl.offload_answer(*conn.words)
+            after = conn.guest.queues()
+            if visit.netstat("TCPTimeouts") == timeouts:
+                break
+    assert answer["status"] == "TCP_ENTRIES"
+    assert after == before
     assert visit.state(conn) == "host"
     unload(conn)
     conn.guest.recv(UNREAD)
@@ -188,16 +206,18 @@ def test_send_data_goes_along(visit: Visit, patient: None, family: int) -> None:
     request to the last (OSD-3), and SndUna, SndNxt and SndMax divide it where the guest's kernel
     does (OSD-6). Nothing is left over that would have to be sent by a command.
     """
-    conn = visit.connect(family)
-    conn.both_ways()
-    watch = Watch(visit)
-    with swallowed(visit):
-        queues = outstanding(conn)
-        visit.hand(conn)
-        assert watch.grown("send_in_unsent_bytes") == queues["unsent"]
-        assert watch.grown("send_in_unacked_bytes") == queues["out"] - queues["unsent"]
-        assert watch.grown("send_in_rexmit_bytes") == 0
-        assert watch.of_driver("sends") == 0
+    for conn in attempts(visit, family):
+        watch, timeouts = Watch(visit), visit.netstat("TCPTimeouts")
+        with swallowed(visit):
+            queues = outstanding(conn)
+            visit.hand(conn)
+            if visit.netstat("TCPTimeouts") > timeouts:
+                continue
+            assert watch.grown("send_in_unsent_bytes") == queues["unsent"]
+            assert watch.grown("send_in_unacked_bytes") == queues["out"] - queues["unsent"]
+            assert watch.grown("send_in_rexmit_bytes") == 0
+            assert watch.of_driver("sends") == 0
+        break
     unload(conn)
     conn.both_ways()
 
@@ -208,13 +228,15 @@ def test_chain_of_one_request(visit: Visit, patient: None, count: int) -> None:
     """A little data under way is a chain with one element, whose one buffer holds that and no more
     (OSD-2).
     """
-    conn = visit.connect()
-    conn.both_ways()
-    watch = Watch(visit)
-    with swallowed(visit):
-        conn.guest.send(count)
-        visit.hand(conn)
-        assert watch.grown("send_in_unacked_bytes") == count
+    for conn in attempts(visit):
+        watch, timeouts = Watch(visit), visit.netstat("TCPTimeouts")
+        with swallowed(visit):
+            conn.guest.send(count)
+            visit.hand(conn)
+            if visit.netstat("TCPTimeouts") > timeouts:
+                continue
+            assert watch.grown("send_in_unacked_bytes") == count
+        break
     conn.peer.recv(count)
     wait_until(lambda: watch.of_driver("send_completions") == 1, "the request to complete", 10, 0.1)
     conn.both_ways()

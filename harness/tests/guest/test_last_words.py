@@ -18,6 +18,7 @@ from chimney.wait import wait_until
 
 POLLIN, POLLOUT, POLLERR, POLLHUP, POLLRDHUP = 1, 4, 8, 16, 0x2000
 GONE = POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP
+IPV6_MULTICAST_HOPS, IPV6_RECVHOPLIMIT = 18, 51
 SO_ERROR = {"EPIPE": 32, "ECONNRESET": 104}
 
 
@@ -93,3 +94,42 @@ def test_reader_waits(visit: Visit, fin: bool) -> None:
     assert outcome(reading.wait) == (12 << 10, "end" if fin else "ECONNRESET")
     wait_events(conn, POLLHUP)
     assert outcome(lambda: conn.guest.do("send", 1)) == (0, "EPIPE")
+
+
+@pytest.mark.where(cpus=(2,), vm="emulated")
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("fin", [False, True])
+def test_nobody_answers(visit: Visit, family: int, fin: bool) -> None:
+    """OP-D30: what the peer has said counts, though nothing of the guest's reaches it any more, so
+    that no second reset can come.
+    """
+    conn = visit.connect(family)
+    visit.hand(conn)
+    visit.link.set("ab", loss=1)
+    try:
+        last_words(visit, conn, 1000, fin)
+        wait_events(conn, POLLERR | POLLHUP)
+    finally:
+        visit.link.set("ab", loss=0)
+    error = conn.guest.get(socket.SOL_SOCKET, socket.SO_ERROR)
+    assert error == SO_ERROR["EPIPE" if fin else "ECONNRESET"]
+    assert outcome(lambda: conn.guest.do("drain")) == (1000, "end")
+
+
+@pytest.mark.where(cpus=(2,), native=False, vm="faulty")
+def test_hop_limit_behind_the_end(visit: Visit) -> None:
+    """A program that asks for the hop limit of what comes, when the card has taken the FIN already,
+    finds the peer's all the same.
+    """
+    conn = visit.connect(6)
+    conn.both_ways()
+    before = conn.guest.get(socket.IPPROTO_IPV6, IPV6_MULTICAST_HOPS)
+    visit.hand(conn)
+    with visit.card_breaks("TERMINATE/RESOURCES"):
+        conn.peer.send(1000)
+        conn.peer.do("shutdown", "wr")
+        wait_until(lambda: conn.guest.queues()["in"] == 1000, "the bytes", 10, 0.05)
+        conn.guest.set(socket.IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1)
+    assert outcome(lambda: conn.guest.do("drain")) == (1000, "end")
+    visit.expect("host", conn)
+    assert conn.guest.get(socket.IPPROTO_IPV6, IPV6_MULTICAST_HOPS) == before

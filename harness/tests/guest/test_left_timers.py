@@ -18,12 +18,14 @@ import pytest
 from chimney.guest.puppet import CallFailed, End
 from chimney.guest.segments import captured
 from chimney.guest.station import Conn, Visit
-from chimney.wait import paced, wait_until
+from chimney.wait import Deadline, paced, stays, wait_until
 from chimney.wire import pcapng
 
 TCP_USER_TIMEOUT, TCP_ULP = 18, 31
 TIMEOUT_MS = 3000
 PATIENCE = 60  # seconds
+PAUSE = 2.5  # seconds
+FEW = 60  # segments
 TAIL_PROBES = "/proc/sys/net/ipv4/tcp_early_retrans"
 LATE = paced(10.0)  # seconds that a busy machine may add
 
@@ -36,16 +38,6 @@ def cut(visit: Visit, which: str = "both") -> Iterator[None]:
         yield
     finally:
         visit.link.set("both", loss=0)
-
-
-@contextmanager
-def sysctl(visit: Visit, name: str, value: int) -> Iterator[None]:
-    before = visit.vm.run(["sysctl", "-n", name]).text.strip()
-    visit.vm.run(["sysctl", "-qw", f"{name}={value}"])
-    try:
-        yield
-    finally:
-        visit.vm.run(["sysctl", "-qw", f"{name}={before}"])
 
 
 def dies(end: End, seconds: int) -> tuple[int, float]:
@@ -91,7 +83,7 @@ def test_user_timeout_without_answers(visit: Visit, when: str) -> None:
 
 
 @pytest.mark.where(cpus=(2,), vm="emulated")
-@pytest.mark.parametrize(("waited", "timeout"), [(0, 3), (4, 6)])
+@pytest.mark.parametrize(("waited", "timeout"), [(0, 3), (9, 12)])
 def test_user_timeout_that_nothing_follows(visit: Visit, waited: int, timeout: int) -> None:
     """TMR-6: bytes wait already, for some time, and the program does nothing more than to set the
     option: all of the time counts.
@@ -102,7 +94,7 @@ def test_user_timeout_that_nothing_follows(visit: Visit, waited: int, timeout: i
     with cut(visit):
         began = time.monotonic()
         conn.guest.send(3000)
-        wait_until(lambda: time.monotonic() - began >= waited, "some time", 10)
+        wait_until(lambda: time.monotonic() - began >= waited, "some time", 20)
         conn.guest.set(socket.IPPROTO_TCP, TCP_USER_TIMEOUT, 1000 * timeout)
         error, _ = dies(conn.guest, 20)
         after = time.monotonic() - began
@@ -179,7 +171,7 @@ def test_user_timeout_at_a_shut_window(visit: Visit) -> None:
 @pytest.mark.where(cpus=(2,), vm="emulated")
 def test_retransmissions_are_as_many_as_the_sysctl_says(visit: Visit) -> None:
     """PRM-4, TMR-6: net.ipv4.tcp_retries2 holds for the card too."""
-    with sysctl(visit, "net.ipv4.tcp_retries2", 3):
+    with visit.sysctl("net.ipv4.tcp_retries2", 3):
         conn = visit.connect()
         conn.both_ways(3000)
         visit.hand(conn)
@@ -217,7 +209,7 @@ def test_backed_off_timeout_comes_when_it_was_due(visit: Visit, tmp_path: Path) 
     each next one comes after twice the time, as without hand-overs.
     """
     file = tmp_path / "wire.pcapng"
-    with sysctl(visit, "net.ipv4.tcp_early_retrans", 0):
+    with visit.sysctl("net.ipv4.tcp_early_retrans", 0):
         conn = visit.connect()
         conn.both_ways(3000)
         with captured(visit, file), cut(visit, "ba"):
@@ -300,22 +292,73 @@ def acks_change_hands(visit: Visit) -> None:
     try:
         for _ in range(4):
             conn.both_ways(100)
-        before = owed(visit)
-        for i in range(6):
+        before, deadline, rounds = owed(visit), Deadline(60), 0
+        # a slow machine hands over when the ACK has left, but not each time
+        while rounds < 6 or (visit.offloads and owed(visit) == before):
+            deadline.check("an ACK to be owed at a hand-over")
+            rounds += 1
             visit.expect("host", conn)
             conn.both_ways(100)
             conn.both_ways(100)  # question and answer: the kernel waits with the last ACK
             if visit.offloads:
                 with suppress(CallFailed):  # by the program: a command would come when it has left
                     conn.guest.do("setstr", socket.IPPROTO_TCP, TCP_ULP, "chimney")
-            wait_until(lambda: not conn.peer.queues()["out"], f"ACK {i}", 10, 0.005)
+            wait_until(lambda: not conn.peer.queues()["out"], f"ACK {rounds}", 10, 0.005)
             if visit.offloads:
                 visit.ctl.upload(*conn.words, check=False)  # it may not have gone over
     finally:
         visit.link.set("both", delay_ms=0)
-    assert owed(visit) > before or not visit.offloads
 
 
 def owed(visit: Visit) -> int:
     """Connections so far that an ACK was owed on when they were handed over."""
     return visit.ctl.stats()[0].get("owed_acks", 0)
+
+
+@pytest.mark.where(cpus=(2,))
+def test_time_since_the_peer_was_heard(visit: Visit) -> None:
+    """TCP_INFO: when data was sent last, and an ACK received, which programs take for a sign of
+    life.
+    """
+    conn = visit.connect()
+    conn.both_ways()
+    visit.hand(conn)
+    stays(lambda: not conn.guest.queues()["in"], "nothing comes", PAUSE)
+    conn.both_ways(100)
+    info = conn.guest.info()
+    assert info["sent_ago"] < PAUSE * 500 and info["heard_ago"] < PAUSE * 500
+    stays(lambda: not conn.guest.queues()["in"], "nothing comes", PAUSE)
+    visit.back(conn)
+    info = conn.guest.info()
+    assert PAUSE * 900 < info["sent_ago"] and PAUSE * 900 < info["heard_ago"]
+
+
+@pytest.mark.where(cpus=(2,), vm="emulated")
+@pytest.mark.parametrize("turns", ["over", "back", "over and back"])
+def test_congestion_window_behind_a_pause(visit: Visit, turns: str) -> None:
+    """RFC 5681, 4.1: what the path once took is not sent at once after a pause, also if the
+    connection has changed hands in it.
+    """
+    visit.link.set("both", delay_ms=20)
+    try:
+        conn = visit.connect()
+        if turns == "back":
+            visit.hand(conn)
+        sending = conn.guest.begin("send", 3 << 20)
+        conn.peer.recv(3 << 20)
+        sending.wait()
+        assert conn.guest.info()["cwnd"] > 2 * FEW
+        wait_until(lambda: not conn.guest.queues()["out"], "the last ACK", 10, 0.05)
+        stays(lambda: not conn.guest.queues()["out"], "nothing is sent", PAUSE)
+        if turns != "back":
+            visit.hand(conn)
+        if turns != "over":
+            visit.back(conn)
+        conn.guest.send(1000)
+        conn.peer.recv(1000)
+        wait_until(lambda: not conn.guest.queues()["out"], "the ACK", 10, 0.05)
+        if turns == "over":
+            visit.back(conn)
+        assert conn.guest.info()["cwnd"] < FEW
+    finally:
+        visit.link.set("both", delay_ms=0)

@@ -6,6 +6,7 @@ chapter 10.5).
 
 from __future__ import annotations
 
+import re
 import socket
 import struct
 from pathlib import Path
@@ -17,11 +18,18 @@ from chimney.guest.station import Conn, Visit
 from chimney.wait import wait_until
 from chimney.wire import pcapng
 
-TCP_THIN_LINEAR_TIMEOUTS = 16
-IP_MTU_DISCOVER, IP_PMTUDISC_DONT = 10, 0
+TCP_THIN_LINEAR_TIMEOUTS, TCP_TX_DELAY = 16, 37
+TCP_RTO_MAX_MS, TCP_RTO_MIN_US, TCP_DELACK_MAX_US = 44, 45, 46
+RTO_MIN = "net.ipv4.tcp_rto_min_us"
+IP_MTU_DISCOVER = 10
+# Flags of SO_TIMESTAMPING, and kinds of stamps as bits.
+SO_TIMESTAMPING = 37
+TX_SOFTWARE, SOFTWARE, TX_ACK, TSONLY = 1 << 1, 1 << 4, 1 << 9, 1 << 11
+SENT, ACKED = 1 << 0, 1 << 2
 IPV6_UNICAST_HOPS, IPV6_TCLASS, IPV6_AUTOFLOWLABEL = 16, 67, 70
 ROUNDS = 8
 SIZE = 700
+SMALL, LARGE = 8 << 10, 64 << 10
 
 
 def with_data(file: Path, conn: Conn) -> list[bytes]:
@@ -31,6 +39,8 @@ def with_data(file: Path, conn: Conn) -> list[bytes]:
     found: dict[bytes, bytes] = {}
     try:
         for packet in pcapng.read(file):
+            if packet.data[12:14] not in (b"\x08\x00", b"\x86\xdd"):
+                continue
             ip = packet.data[14:]
             six = ip[0] >> 4 == 6
             tcp = ip[40:] if six else ip[4 * (ip[0] & 15):]
@@ -87,25 +97,148 @@ def test_no_flow_label_for_who_wants_none(visit: Visit, tmp_path: Path) -> None:
     assert {struct.unpack_from(">I", ip)[0] & 0xfffff for ip in with_data(file, conn)} == {0}
 
 
-# What Linux heeds and the card does not know, by the reason that is told.
+# What Linux heeds and the card does not know: family, reason, level, option, a value, and one with
+# which the connection may go over again.
 UNKNOWN = {
-    "may-be-fragmented": (socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT),
-    "thin-timeouts": (socket.IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, 1),
+    "mtu-discover": (4, "may-be-fragmented", socket.IPPROTO_IP, IP_MTU_DISCOVER, 0, 1),
+    "thin": (4, "thin-timeouts", socket.IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, 1, 0),
+    "tx-delay": (4, "tx-delay", socket.IPPROTO_TCP, TCP_TX_DELAY, 1000, 0),
+    "packet-info": (6, "ip-options", socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1, 0),
+    "stamps": (4, "tx-timestamps", socket.SOL_SOCKET, SO_TIMESTAMPING, SOFTWARE | TSONLY, 0),
+}
+# The same, of newer kernels.
+NEWER = {
+    "rto-max": (4, "timer-limits", socket.IPPROTO_TCP, TCP_RTO_MAX_MS, 60000, 120000),
+    "rto-min": (4, "timer-limits", socket.IPPROTO_TCP, TCP_RTO_MIN_US, 20000, 200000),
+    "delayed-ack": (4, "timer-limits", socket.IPPROTO_TCP, TCP_DELACK_MAX_US, 20000, 200000),
 }
 
 
-@pytest.mark.where(cpus=(2,), native=False)
-@pytest.mark.parametrize("reason", UNKNOWN)
-def test_option_that_the_card_does_not_know(visit: Visit, reason: str) -> None:
-    """It keeps a connection with Linux, and brings one back."""
-    conn, stays = visit.connect(), visit.connect()
+def option_is_heeded(visit: Visit, family: int, reason: str, level: int, option: int, value: int,
+                     harmless: int) -> None:
+    """It brings a connection back, keeps it and a new one with Linux, and no other."""
+    conn, stays = visit.connect(family), visit.connect(family)
+    fresh = visit.connect(family, prepare=lambda end: end.set(level, option, value))
     visit.hand(conn, stays)
-    conn.guest.set(*UNKNOWN[reason])
+    conn.guest.set(level, option, value)
     visit.expect("host", conn)
-    conn.both_ways()
-    answer = visit.ctl.offload_answer(*conn.words)
-    assert (answer["done"], answer["reason"]) == (0, reason)
+    for one in (conn, fresh):
+        one.both_ways()
+        answer = visit.ctl.offload_answer(*one.words)
+        assert (answer["done"], answer["refused"], answer["reason"]) == (0, 1, reason)
     assert visit.state(stays) == "offloaded"
+    for one in (conn, fresh):
+        one.guest.set(level, option, harmless)
+        visit.hand(one)
+        one.both_ways()
+
+
+@pytest.mark.where(cpus=(2,), native=False)
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_option_that_the_card_does_not_know(visit: Visit, name: str) -> None:
+    """Each has its reason, whether it is set before the hand-over or after it."""
+    option_is_heeded(visit, *UNKNOWN[name])
+
+
+@pytest.mark.where(cpus=(2,), native=False, kernels=("7.3",), debug=False)
+@pytest.mark.parametrize("name", NEWER)
+def test_newer_option_that_the_card_does_not_know(visit: Visit, name: str) -> None:
+    """Limits of a socket's timers, which older kernels do not let programs set."""
+    option_is_heeded(visit, *NEWER[name])
+
+
+@pytest.mark.where(cpus=(2,), native=False, kernels=("6.12", "7.3"))
+def test_least_timeout_of_the_namespace(visit: Visit) -> None:
+    """A shorter one than the card's is each new socket's own."""
+    before = visit.vm.run(["sysctl", "-n", RTO_MIN]).text.strip()
+    visit.vm.run(["sysctl", "-qw", f"{RTO_MIN}=20000"])
+    try:
+        conn = visit.connect()
+    finally:
+        visit.vm.run(["sysctl", "-qw", f"{RTO_MIN}={before}"])
+    conn.both_ways()
+    assert visit.ctl.offload_answer(*conn.words)["reason"] == "timer-limits"
+    visit.hand(visit.connect())
+
+
+@pytest.mark.where(cpus=(2,))
+@pytest.mark.parametrize("family", [4, 6])
+def test_stamps_of_single_writes(visit: Visit, family: int) -> None:
+    """A program asks for the times at which single writes left and were acknowledged, each in a
+    message of its own: with or without the card it is told of every one.
+    """
+    conn = visit.connect(family)
+    conn.guest.set(socket.SOL_SOCKET, SO_TIMESTAMPING, SOFTWARE)
+    conn.both_ways()
+    for size in (1, SIZE, 60 << 10):
+        visit.hand(conn)
+        conn.both_ways()
+        assert conn.guest.do("stamped", size, TX_SOFTWARE | TX_ACK, "message")["done"] == size
+        conn.peer.recv(size)
+        assert conn.guest.do("stamps", 10000, SENT | ACKED) == {"kinds": SENT | ACKED, "count": 2}
+        visit.expect("host", conn)
+        conn.both_ways()
+
+
+@pytest.mark.where(cpus=(2,), vm="emulated", native=False)
+def test_stamps_of_a_write_that_is_under_way(visit: Visit) -> None:
+    """It has not been acknowledged yet: the connection waits for that with Linux."""
+    conn = visit.connect()
+    conn.guest.set(socket.SOL_SOCKET, SO_TIMESTAMPING, SOFTWARE)
+    conn.both_ways()
+    visit.link.set("ba", loss=1)
+    try:
+        assert conn.guest.do("stamped", SIZE, TX_ACK, "message")["done"] == SIZE
+        conn.peer.recv(SIZE)
+        assert visit.ctl.offload_answer(*conn.words)["reason"] == "tx-timestamps"
+    finally:
+        visit.link.set("ba", loss=0)
+    assert conn.guest.do("stamps", 10000, ACKED) == {"kinds": ACKED, "count": 1}
+    visit.hand(conn)
+    conn.both_ways()
+
+
+@pytest.mark.where(cpus=(2,))
+@pytest.mark.parametrize(("level", "option", "value"),
+                         [(socket.IPPROTO_TCP, socket.TCP_WINDOW_CLAMP, SMALL),
+                          (socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)], ids=["clamp", "buffer"])
+def test_window_becomes_smaller(visit: Visit, level: int, option: int, value: int) -> None:
+    """A program wants less: once the peer has used what it was offered, it is offered less."""
+    # of a fixed size: a buffer that grows takes the clamp along
+    conn = visit.connect(prepare=lambda end: end.set(socket.SOL_SOCKET, socket.SO_RCVBUF, LARGE))
+    conn.both_ways()
+    visit.hand(conn)
+    conn.both_ways()
+    assert conn.peer.info()["window"] > 2 * SMALL
+    conn.guest.set(level, option, value)
+
+    def small() -> bool:
+        conn.peer.send(16 << 10)
+        conn.guest.recv(16 << 10)
+        return conn.peer.info()["window"] <= 2 * SMALL
+    wait_until(small, "the window to become smaller", 10, 0.05)
+    visit.expect("offloaded", conn)
+    conn.both_ways()
+    visit.back(conn)
+    assert conn.peer.info()["window"] <= 2 * SMALL
+    conn.both_ways()
+
+
+@pytest.mark.where(cpus=(2,))
+def test_timestamp_of_what_is_sent_next(visit: Visit) -> None:
+    """A program asks for timestamps by the option and sends at once: the stamp comes when the peer
+    has acknowledged the last byte.
+    """
+    conn = visit.connect()
+    conn.both_ways()
+    visit.hand(conn)
+    sends = visit.ctl.stats()[0]["sends"]
+    assert conn.guest.do("stamped", SIZE, SOFTWARE | TX_ACK, "option")["done"] == SIZE
+    conn.peer.recv(SIZE)
+    assert conn.guest.do("stamps", 10000, ACKED) == {"kinds": ACKED, "count": 1}
+    visit.expect("host", conn)
+    assert visit.ctl.stats()[0]["sends"] == sends
+    conn.both_ways()
 
 
 @pytest.mark.where(cpus=(2,), native=False)
@@ -126,3 +259,32 @@ def test_metric_that_the_card_does_not_know(visit: Visit, metric: str) -> None:
         visit.vm.run(["ip", "route", "del", *route.split()])
     visit.hand(conn)
     conn.both_ways()
+
+
+@pytest.mark.where(cpus=(2,), native=False)
+def test_clamp_that_a_route_has_left(visit: Visit) -> None:
+    """A congestion window that the route limits is remembered for the host when a connection ends,
+    and limits a later one also when the route has gone.
+    """
+    host = f"{visit.hosts(4)[1]}/32"
+    # what is remembered of an earlier connection does not become locked
+    visit.vm.run(["ip", "tcp_metrics", "flush"])
+    visit.vm.run(["ip", "route", "replace", host, "dev", "eth0", "cwnd", "lock", "4"])
+    with visit.sysctl("net.ipv4.tcp_no_metrics_save", 0):
+        try:
+            first = visit.connect()
+            first.both_ways()
+            first.guest.close()
+            assert first.peer.drain() == 0
+            first.peer.close()
+            wait_until(lambda: re.search(r"\bcwnd 4\b",
+                                         visit.vm.run(["ip", "tcp_metrics", "show"]).text),
+                       "it to be remembered", 10, 0.05)
+            visit.vm.run(["ip", "route", "del", host, "dev", "eth0"])
+            conn = visit.connect()
+        finally:
+            visit.vm.run(["sh", "-c", f"ip route del {host} dev eth0; ip tcp_metrics flush"])
+    conn.both_ways()
+    answer = visit.ctl.offload_answer(*conn.words)
+    assert (answer["done"], answer["reason"]) == (0, "route-metric")
+    visit.hand(visit.connect())

@@ -6,23 +6,47 @@ it waits for itself, and nobody else for it; least of all does the card fail for
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from chimney.guest.puppet import GuestPuppet
+from chimney.guest.puppet import GuestPuppet, Pending
 from chimney.guest.station import Conn, Visit
 from chimney.wait import wait_until
 
 KIB = 1024
+RELEASE = "/tmp/release"
+CARD_SECONDS = 10
 
 
 @pytest.fixture
 def owner(visit: Visit) -> Iterator[GuestPuppet]:
-    """A second program in the guest, that gets stuck."""
+    """A second program in the guest, that gets stuck until the test releases it."""
     puppet = GuestPuppet(visit.vm)
     yield puppet
+    release(visit)
     puppet.close()
+    visit.vm.run(["rm", RELEASE])
+
+
+def begin_stuck(visit: Visit, conn: Conn) -> Pending:
+    """A send waits for its memory, and so owns its socket."""
+    sending = conn.guest.begin("stuck", 8 * KIB, RELEASE, seconds=90)
+    wait_waiting(visit, "userfault")
+    return sending
+
+
+def wait_waiting(visit: Visit, where: str) -> None:
+    """Until some program waits in a function of the kernel."""
+    command = ["sh", "-c", "cat /proc/[0-9]*/wchan 2>/dev/null"]
+    wait_until(lambda: where in visit.vm.run(command, check=False).text,
+               f"a program to wait in {where}", 20, 0.05)
+
+
+def release(visit: Visit) -> None:
+    """The memory comes."""
+    visit.vm.run(["touch", RELEASE])
 
 
 def connect(visit: Visit, owner: GuestPuppet) -> Conn:
@@ -43,24 +67,17 @@ def carries(conn: Conn) -> None:
     conn.guest.recv(20 * KIB)
 
 
-def wait_owned(visit: Visit) -> None:
-    """Until a send waits for its memory, and so owns its socket."""
-    command = ["sh", "-c", "cat /proc/[0-9]*/wchan 2>/dev/null"]
-    wait_until(lambda: "userfault" in visit.vm.run(command, check=False).text,
-               "a send to wait for its memory", 5, 0.05)
-
-
 @pytest.mark.where(cpus=(2,), native=False)
 def test_offload_passes_an_owned_socket_by(visit: Visit, owner: GuestPuppet) -> None:
     """It is refused after a moment; others go over and back, and it can go over afterwards."""
     stuck, other = connect(visit, owner), visit.connect()
-    sending = stuck.guest.begin("stuck", 8 * KIB, 8000)
-    wait_owned(visit)
+    sending = begin_stuck(visit, stuck)
     assert not visit.ctl.offload(*stuck.words, check=False)
     visit.hand(other)
     visit.back(other)
     visit.hand(other)
     carries(other)
+    release(visit)
     assert sending.wait()["done"] == 8 * KIB
     stuck.peer.recv(8 * KIB)
     visit.hand(stuck)
@@ -72,8 +89,8 @@ def test_upload_leaves_an_owned_socket_to_its_owner(visit: Visit, owner: GuestPu
     """The card lets go of it, can go down and up, and works on; the socket follows its owner."""
     stuck, other = connect(visit, owner), visit.connect()
     visit.hand(stuck, other)
-    sending = stuck.guest.begin("stuck", 8 * KIB, 18000, seconds=40)
-    wait_owned(visit)
+    sending = begin_stuck(visit, stuck)
+    began = time.monotonic()
     visit.vm.run(["ip", "link", "set", "eth0", "down"], seconds=10)
     visit.expect("host", other)
     visit.expect("terminating", stuck)
@@ -81,7 +98,13 @@ def test_upload_leaves_an_owned_socket_to_its_owner(visit: Visit, owner: GuestPu
     carries(other)
     visit.hand(other)
     carries(other)
-    visit.ctl.upload(*stuck.words)
+    # for longer than a card may take for anything
+    wait_until(lambda: time.monotonic() - began > CARD_SECONDS, "some time", 20, 0.1)
+    visit.expect("terminating", stuck)
+    waiting = visit.vm.background(["chimneyctl", "upload", *stuck.words])
+    wait_waiting(visit, "chimdrv_ask_wait")
+    release(visit)
+    assert waiting.wait(30).ok
     visit.expect("host", stuck)
     assert sending.wait()["done"] == 8 * KIB
     stuck.peer.recv(8 * KIB)

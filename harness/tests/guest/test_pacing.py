@@ -54,12 +54,14 @@ def test_rate_while_offloaded(visit: Visit, scheduler: str) -> None:
     visit.hand(conn)
     conn.both_ways()
     before = visit.ctl.reasons()[1].get("pacing", 0)
+    sends = visit.ctl.stats()[0]["sends"]
     conn.guest.set(socket.SOL_SOCKET, SO_MAX_PACING_RATE, RATE)
     conn.guest.send(KIB)
     conn.peer.recv(KIB)
     visit.expect("host", conn)
     if visit.offloads:
         assert visit.ctl.reasons()[1]["pacing"] == before + 1
+        assert visit.ctl.stats()[0]["sends"] == sends, "the first write has left by the card"
     began = time.monotonic()
     sending = conn.guest.begin("send", SIZE)
     conn.peer.recv(SIZE)

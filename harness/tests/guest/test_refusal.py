@@ -190,16 +190,6 @@ def test_knob_with_no_meaning_changes_nothing(visit: Visit) -> None:
         assert visit.ctl.offload_answer(*conn.words)["status"] == "TCP_ENTRIES"
 
 
-@contextmanager
-def automatic(visit: Visit) -> Iterator[None]:
-    """The automatic policy meanwhile."""
-    visit.ctl.policy("auto")
-    try:
-        yield
-    finally:
-        visit.ctl.policy("none")
-
-
 def busy_for(conns: list[Conn], rounds: int) -> None:
     """Many segments in both directions on each."""
     for _ in range(rounds):
@@ -217,7 +207,7 @@ def test_full_card_is_left_alone(visit: Visit) -> None:
     """
     conns = [visit.connect() for _ in range(8)]
     before = counts(visit)
-    with automatic(visit):
+    with visit.automatic():
         busy_for(conns, 15)
         states = [visit.state(conn) for conn in conns]
         assert (states.count("offloaded"), states.count("host")) == (4, 4)
@@ -241,7 +231,7 @@ def test_refused_connections_wait(visit: Visit, status: str) -> None:
     """
     conns = [visit.connect() for _ in range(4)]
     before = counts(visit)
-    with visit.card_fails(status), automatic(visit):
+    with visit.card_fails(status), visit.automatic():
         busy_for(conns, 30)
         attempts = grown(visit, before)["device"]
         # a segment between the answer and its note makes it a second time
@@ -251,5 +241,5 @@ def test_refused_connections_wait(visit: Visit, status: str) -> None:
     def taken() -> bool:
         busy_for(conns, 1)
         return [visit.state(conn) for conn in conns] == ["offloaded"] * 4
-    with automatic(visit):
+    with visit.automatic():
         wait_until(taken, "all to be taken", 10, 0.1)

@@ -382,3 +382,20 @@ def test_storm_of_routes(visit: Visit, tidy: None, seed: int) -> None:
         exchange.finish()
     finally:
         exchange.end()
+
+
+@ONE
+@BOTH
+def test_closed_route_of_an_idle_connection(visit: Visit, tidy: None, family: int) -> None:
+    """Nobody has sent anything while the route was closed: no error waits for SO_ERROR."""
+    conn = visit.connect(family)
+    conn.both_ways()
+    visit.hand(conn)
+    wait_until(lambda: not conn.peer.queues()["out"], "the last ACK", 10, 0.05)
+    shell(visit, f"{ip(family)} route replace prohibit {host(conn)}")
+    visit.expect("host", conn)
+    if visit.offloads:
+        assert visit.ctl.offload_answer(*conn.words)["reason"] == "route"
+    shell(visit, f"{ip(family)} route del prohibit {host(conn)}")
+    assert conn.guest.get(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+    conn.both_ways()

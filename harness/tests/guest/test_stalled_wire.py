@@ -6,16 +6,34 @@ and nothing else of the card does.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import pytest
 
+from chimney.guest.puppet import CallFailed
 from chimney.guest.station import Conn, Visit
+from chimney.wait import wait_until
 
 KIB = 1024
 COUNT = 32
 UPLOADS = 6
 UPLOAD_SECONDS = 20  # for chimneyctl to say that the connection is back
 FILL_MS = 30
+HOUR_MS = 3600 * 1000
+
+
+@pytest.fixture(autouse=True)
+def known_neighbor(visit: Visit) -> Iterator[None]:
+    """The guest's kernel does not ask whether the peer is still there. On a wire that takes nothing
+    its question would have no answer, and connections of a neighbor that is gone leave the card
+    (NCE-10).
+    """
+    names = [f"net.ipv{version}.neigh.eth0.base_reachable_time_ms" for version in (4, 6)]
+    before = [visit.vm.run(["sysctl", "-n", name]).text.strip() for name in names]
+    visit.vm.run(["sysctl", "-qw", *(f"{name}={HOUR_MS}" for name in names)])
+    yield
+    restored = [f"{name}={old}" for name, old in zip(names, before, strict=True)]
+    visit.vm.run(["sysctl", "-qw", *restored])
 
 
 def in_time(visit: Visit, conn: Conn) -> None:
@@ -83,6 +101,41 @@ def test_stream_that_is_not_read(visit: Visit) -> None:
 def test_datagrams_that_are_not_read(visit: Visit) -> None:
     """The same on a dgram wire."""
     stall(visit, 16)
+
+
+@pytest.mark.where(native=False, cpus=(2,), vm="stream")
+def test_abort_that_cannot_leave(visit: Visit) -> None:
+    """The card answers receive requests of a connection that ends at once, before its RST has left:
+    the driver, which keeps requests posted while much arrives, posts no more of them.
+    """
+    conn = visit.connect()
+    others = [visit.connect() for _ in range(COUNT)]
+    visit.hand(conn, *others)
+
+    def waiting() -> int:
+        stats = visit.ctl.stats()[0]
+        return stats["recvs"] - stats["recv_completions"]
+
+    before = waiting()
+
+    def posted() -> bool:
+        conn.peer.send(512 * KIB)
+        conn.guest.recv(512 * KIB)
+        return waiting() > before
+
+    wait_until(posted, "receive requests that wait", 60, 0)
+    with visit.link.paused("ab"):
+        for each in others:
+            each.guest.do("fill", FILL_MS)
+        begin = visit.ctl.stats()[0]
+        visit.vm.run(["chimneyctl", "disconnect", "--abort", *conn.words])
+        time.sleep(1)
+        end = visit.ctl.stats()[0]
+        assert end["disconnect_completions"] == begin["disconnect_completions"]
+        assert end["recvs"] == begin["recvs"]
+    with pytest.raises(CallFailed) as caught:
+        conn.peer.drain()
+    assert caught.value.errno == "ECONNRESET"
 
 
 @pytest.mark.long

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """When the last, partial segment of what a program has written leaves: at once if the program says
 so, else when Linux would let it go, never later. Times are taken at the peer, several times each,
-because a stall is in all of them and a busy machine is not.
+because a stall is in all of them and a busy machine is not: one that is short is enough.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from chimney.guest.station import Conn, Visit
 from chimney.wait import paced, wait_until
 
 TCP = socket.IPPROTO_TCP
-ROUNDS = 5
+ROUNDS = 40
 # Linux keeps a partial segment for 200 ms at least, counted in ticks of 4 ms.
 KEPT, AT_ONCE, FOREVER = 0.19, paced(0.15), 20
 TAIL = 100
@@ -46,21 +46,29 @@ def settle(conn: Conn) -> None:
     wait_until(lambda: conn.guest.queues()["out"] == 0, "everything to be acknowledged", 10)
 
 
+def shortest(once: Callable[[], float], rounds: int = ROUNDS) -> float:
+    """The shortest time of several rounds, of which none follows one that is short enough."""
+    took = [once()]
+    while min(took) >= AT_ONCE and len(took) < rounds:
+        took.append(once())
+    return min(took)
+
+
 def seconds_to_arrive(conn: Conn, count: int, before: Callable[[End], object],
-                      release: Callable[[End], object]) -> float:
-    """The shortest time, of several rounds, from the call of `release` until the peer has all that
-    was written; `before` comes first and is not counted.
+                      release: Callable[[End], object], rounds: int = ROUNDS) -> float:
+    """The shortest time from the call of `before`, which `release` follows, until the peer has all
+    that was written. What `before` wrote is kept from then on.
     """
-    took = []
-    for _ in range(ROUNDS):
+    def once() -> float:
         settle(conn)
         pending = conn.peer.begin("recv", count, seconds=FOREVER)
-        before(conn.guest)
         begun = time.monotonic()
+        before(conn.guest)
         release(conn.guest)
         assert pending.wait()["done"] == count
-        took.append(time.monotonic() - begun)
-    return min(took)
+        return time.monotonic() - begun
+
+    return shortest(once, rounds)
 
 
 def more(end: End) -> None:
@@ -130,26 +138,26 @@ def test_the_end_of_a_file_leaves_at_once(visit: Visit) -> None:
 def test_a_tail_leaves_with_the_end(visit: Visit, kept: Callable[[End], object],
                                     end_of_it: str) -> None:
     """Nothing can follow behind a shutdown or a close."""
-    took = []
-    for _ in range(ROUNDS):
+    def once() -> float:
         conn = handed(visit)
         pending = conn.peer.begin("drain", seconds=FOREVER)
-        kept(conn.guest)
         begun = time.monotonic()
+        kept(conn.guest)
         if end_of_it == "close":
             conn.guest.close()
         else:
             conn.guest.do("shutdown", socket.SHUT_WR)
         assert pending.wait()["done"] == TAIL
-        took.append(time.monotonic() - begun)
-    assert min(took) < AT_ONCE
+        return time.monotonic() - begun
+
+    assert shortest(once) < AT_ONCE
 
 
 @pytest.mark.parametrize("kept", [more, corked, corked_more], ids=lambda step: step.__name__)
 def test_nobody_takes_it_back(visit: Visit, kept: Callable[[End], object]) -> None:
     """A tail of which nothing more is said leaves when Linux sends it: after 200 ms, not never."""
     conn = handed(visit)
-    assert KEPT < seconds_to_arrive(conn, TAIL, nothing, kept) < FOREVER
+    assert KEPT < seconds_to_arrive(conn, TAIL, nothing, kept, rounds=5) < FOREVER
 
 
 @pytest.mark.parametrize("kept", [more, corked], ids=lambda step: step.__name__)
@@ -159,19 +167,21 @@ def test_only_the_tail_is_kept(visit: Visit, kept: Callable[[End], object]) -> N
     """
     conn = handed(visit)
     flags = ("more",) if kept is more else ()
-    took = []
-    for _ in range(ROUNDS):
+
+    def once() -> float:
         if kept is corked:
             cork(conn.guest, 1)
         pending = conn.peer.begin("recv", 3 * MSS, seconds=FOREVER)
         begun = time.monotonic()
         conn.guest.send(3 * MSS + TAIL, *flags)
         assert pending.wait()["done"] == 3 * MSS
-        took.append(time.monotonic() - begun)
+        took = time.monotonic() - begun
         if kept is corked:
             cork(conn.guest, 0)
         conn.peer.recv(TAIL)
-    assert min(took) < AT_ONCE
+        return took
+
+    assert shortest(once) < AT_ONCE
 
 
 @pytest.mark.where(native=False, cpus=(2,))

@@ -5,20 +5,23 @@ kernel TCP, whatever the size of the messages that it came in, and nobody waits 
 
 from __future__ import annotations
 
+import re
 import socket
+from collections.abc import Iterator
 
 import pytest
 
 from chimney.guest.puppet import CallFailed, End
 from chimney.guest.station import Conn, Visit
-from chimney.wait import wait_until
+from chimney.wait import stays, wait_until
 
 KIB = 1024
 MIB = 1024 * KIB
 WANTED = 30_000
 MESSAGES = 60
 THROWN, KEPT = 4_000_000, 100_000
-SO_RCVLOWAT, SO_RCVBUFFORCE = 18, 33
+SO_RCVLOWAT, SO_RCVBUFFORCE, SO_TIMESTAMPNS = 18, 33, 35
+AGE = 2.0
 POLLIN = 1
 # Below and above what an indication is copied for, a segment, and parts of a buffer.
 SIZES = (300, 1000, 1025, 1448, 2000, 3000)
@@ -160,3 +163,73 @@ def test_the_queue_is_collapsed_before_a_refusal_lasts(visit: Visit) -> None:
     assert after["collapses"] > before["collapses"]
     conn.guest.recv(62_000)
     conn.both_ways()
+
+
+@pytest.fixture
+def no_memory(visit: Visit) -> Iterator[None]:
+    """All sockets together may have no memory but what each processor keeps for them, a MiB."""
+    before = visit.vm.run(["sysctl", "-n", "net.ipv4.tcp_mem"]).text.strip()
+    visit.vm.run(["sysctl", "-qw", "net.ipv4.tcp_mem=1 1 1"])
+    yield
+    visit.vm.run(["sysctl", "-qw", f"net.ipv4.tcp_mem={before}"])
+
+
+@pytest.mark.where(native=False, cpus=(2,))
+@pytest.mark.parametrize("sndbuf", (0, 100 * KIB))
+def test_what_waits_is_charged(visit: Visit, no_memory: None, sndbuf: int) -> None:
+    """What the card has acknowledged is charged to the socket, whatever the limits: it owes no
+    memory. The send buffer stays as large as it was.
+    """
+    conn = visit.connect(prepare=lambda end: end.set(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 * MIB))
+    visit.hand(conn)
+    if sndbuf:
+        conn.guest.set(socket.SOL_SOCKET, socket.SO_SNDBUF, sndbuf)
+    room = conn.guest.get(socket.SOL_SOCKET, socket.SO_SNDBUF)
+    conn.peer.send(3 * MIB)
+    wait_until(lambda: waiting(conn) == 3 * MIB, "the bytes to arrive", 20, 0.05)
+    shown = visit.vm.run(["ss", "-tmnH", "sport", "=", f":{conn.guest_port}",
+                          "dport", "=", f":{conn.peer_port}"]).text
+    memory = dict(re.findall(r"\b([a-z]+)(\d+)\b", shown.split("skmem:")[1]))
+    assert int(memory["r"]) >= 3 * MIB
+    assert int(memory["f"]) < 1 << 31, "a negative number"
+    assert conn.guest.get(socket.SOL_SOCKET, socket.SO_SNDBUF) == room
+    conn.guest.recv(3 * MIB)
+
+
+@pytest.mark.where(native=False, cpus=(2,), kernels=("7.3",))
+def test_offer_that_was_taken_back(visit: Visit, no_memory: None) -> None:
+    """Linux TCP has shut the window for want of memory, though it had offered more. When the card
+    refuses the connection, no more is open than Linux TCP itself says then.
+    """
+    conn = visit.connect(prepare=lambda end: end.set(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 * MIB))
+    assert conn.guest.info()["rcvwnd"]
+    conn.peer.do("fill", 300)
+    wait_until(lambda: not conn.guest.info()["rcvwnd"], "the window to be shut", 10, 0.1)
+    with visit.card_fails("RESOURCES"):
+        assert visit.ctl.offload_answer(*conn.words)["reason"] == "card-refused"
+    assert conn.guest.info()["rcvwnd"] < 32 * KIB
+
+
+@pytest.mark.where(cpus=(2,))
+@pytest.mark.parametrize("back", [False, True])
+def test_time_of_arrival(visit: Visit, back: bool) -> None:
+    """A program asks when the bytes that it reads arrived: when they did, and not when the card
+    gave them back.
+    """
+    conn = visit.connect()
+    conn.both_ways()
+    conn.guest.set(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    for size in (1000, 5 * KIB, 700):
+        conn.peer.send(size)
+        wait_until(lambda size=size: waiting(conn) >= size,  # type: ignore[misc]
+                   "the bytes to arrive", 10, 0.01)
+    wait_until(lambda: waiting(conn) == 1700 + 5 * KIB, "the bytes to arrive", 10, 0.01)
+    stays(lambda: waiting(conn) == 1700 + 5 * KIB, "nobody reads", AGE)
+    visit.hand(conn)
+    if back:
+        visit.back(conn)
+    stays(lambda: waiting(conn) == 1700 + 5 * KIB, "nobody reads", AGE / 4)
+    for size in (1000, 5 * KIB, 700):
+        assert conn.guest.do("arrived", size)["age"] >= AGE * 1000
+    conn.peer.send(300)
+    assert -1 < conn.guest.do("arrived", 300)["age"] < AGE * 1000

@@ -215,9 +215,13 @@ def test_probe_is_not_on_the_wire(visit: Visit, family: int) -> None:
           f"tcp dport {conn.peer_port} counter")
     wait_until(lambda: quiet(visit), "Linux to send nothing more", 10, 0.1)
     guest, peer = packets(visit), segments(visit, conn)
-    if visit.offloads:
-        done = visit.ctl.offload_answer(*conn.words)["done"]
-        assert done == 1 and packets(visit) == guest + 1
+    asked = done = 0
+    while visit.offloads and not done:
+        answer, asked = visit.ctl.offload_answer(*conn.words), asked + 1
+        done = answer["done"]
+        # before the probe or after it, on a machine that stood still
+        assert done or (answer["reason"] == "frames-in-flight" and asked < 10), answer
+    assert done <= packets(visit) - guest <= asked
     assert segments(visit, conn) == peer
 
 

@@ -40,7 +40,51 @@ def test_places(letter, number):
     pass
 
 
+@pytest.mark.parametrize("number", [
+    pytest.param(number, id=f"{number}cpu",
+                 marks=pytest.mark.drawn(4, over=f"{number}cpu", alike="shared"))
+    for number in range(4)])
+@pytest.mark.parametrize("letter", "abcdef")
+def test_shared(letter, number):
+    pass
+
+
+@pytest.mark.drawn(4, per="file")
+@pytest.mark.parametrize("number", range(5))
+def test_of_file(number):
+    pass
+
+
+@pytest.mark.drawn(4, per="file")
+@pytest.mark.parametrize("number", range(3))
+def test_of_file_too(number):
+    pass
+
+
+@pytest.mark.drawn(4, per="folder")
+@pytest.mark.parametrize("number", range(5))
+def test_in_folder(number):
+    pass
+
+
+@pytest.mark.drawn(4, per="folder")
+@pytest.mark.parametrize("number", range(3))
+def test_in_folder_too(number):
+    pass
+
+
 def test_plain():
+    pass
+'''
+
+
+MORE = '''
+import pytest
+
+
+@pytest.mark.drawn(4, per="folder")
+@pytest.mark.parametrize("number", range(4))
+def test_in_folder_as_well(number):
     pass
 '''
 
@@ -54,6 +98,7 @@ def here(tmp_path: Path) -> Path:
     for name in ("conftest.py", "pyproject.toml"):
         shutil.copy2(paths.TOP / "harness" / name, harness)
     (harness / "tests" / "test_draw.py").write_text(TESTS)
+    (harness / "tests" / "test_draw_more.py").write_text(MORE)
     return harness
 
 
@@ -71,8 +116,12 @@ def test_one_in_n_of_each_function_is_drawn(here: Path) -> None:
     assert sum(name.startswith("test_few") for name in chosen) == 1
     assert sorted(name[:14] for name in chosen if name.startswith("test_places")) == [
         "test_places[a-", "test_places[b-"]
+    shared = [name for name in chosen if name.startswith("test_shared")]
+    assert len(shared) == 6 and len({name.partition("-")[2] for name in shared}) == 1
+    assert sum(name.startswith("test_of_file") for name in chosen) == 2
+    assert sum(name.startswith("test_in_folder") for name in chosen) == 3
     rest = names(here, "-m", "long", "--draw", "7")
-    assert len(chosen | rest) == 30 and not chosen & rest
+    assert len(chosen | rest) == 74 and not chosen & rest
 
 
 def test_the_number_is_printed_and_draws_the_same_again(here: Path) -> None:
@@ -93,4 +142,4 @@ def test_workers_draw_alike(here: Path) -> None:
     done = subprocess.run(["/usr/bin/python3", "-m", "pytest", "-n", "2", "-m", "not long"],
                           cwd=here, text=True, capture_output=True, timeout=60,
                           stdin=subprocess.DEVNULL)
-    assert done.returncode == 0 and " 8 passed" in done.stdout, done
+    assert done.returncode == 0 and " 19 passed" in done.stdout, done

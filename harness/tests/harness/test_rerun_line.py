@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The line that a failing test prints: one, and a shell that is given it runs the same test again
-with the same seed, the same drawn number and the same settings.
+with the same seed, the same drawn number and the same settings. A guest's panic prints its log too.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from chimney import paths
 pytestmark = pytest.mark.slow
 
 BEGIN = "cd harness && "
-SETTINGS = {"CHIMNEY_PACE": "3", "CHIMNEY_QEMU": "plain", "CHIMNEY_DRIVER": "/no such/x.ko"}
+SETTINGS = {"CHIMNEY_PACE": "3", "CHIMNEY_QEMU": "11.1", "CHIMNEY_DRIVER": "/no such/x.ko"}
 # Each test notes what it was run with, and fails in its body, in its fixture, or in both.
 TESTS = '''
 import os
 
 import pytest
+
+from chimney.errors import GuestPanic
 
 
 def note(request, seed):
@@ -69,10 +71,15 @@ def test_that_draws(request, draw):
     assert False, "in the body"
 
 
+def test_that_panics(request, seed):
+    note(request, seed)
+    raise GuestPanic("Kernel panic", log=["BUG: in", "RIP: chimdrv_poll"])
+
+
 def test_that_passes(request, seed):
     pass
 '''
-FAILING = 5
+FAILING = 6
 
 
 @pytest.fixture
@@ -119,6 +126,11 @@ def test_each_failing_test_prints_one_line_that_reruns_it(top: Path, more: str,
     assert sorted(notes[0] for _, notes in again) == sorted(noted)
     expected = "|".join(["6.12", *(settings.get(name, "") for name in SETTINGS)])
     assert all(note.endswith("|" + expected) for note in noted)
+
+
+def test_the_log_of_a_panic_is_shown(top: Path) -> None:
+    said, _ = run(top, "cd harness && /usr/bin/python3 -m pytest -k test_that_panics")
+    assert "\nBUG: in\nRIP: chimdrv_poll\n" in said
 
 
 def test_seed_decides(top: Path) -> None:

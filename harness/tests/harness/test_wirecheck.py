@@ -14,7 +14,7 @@ from chimney.wirecheck.cyclewatch import CycleWatch, row_of
 from chimney.wirecheck.rows import FIELDS, Row, parse_line
 
 GUEST, PEER = "10.77.0.2", "10.77.0.1"
-ACK, SYN, RST = 0x10, 0x02, 0x04
+ACK, SYN, RST, FIN = 0x10, 0x02, 0x04, 0x01
 
 
 def out(number: int, **changes: object) -> Row:
@@ -104,6 +104,20 @@ def test_reset_is_found() -> None:
     assert len(rules.no_reset([out(1), inward(2, flags=RST)])) == 1
 
 
+def test_reset_behind_both_ends() -> None:
+    """The peer repeats its FIN, because the ACK of it is late, and is gone when the next one comes:
+    that RST breaks nothing. One before is found, as long as either FIN is not acknowledged.
+    """
+    rows = [out(1, seq=100, flags=ACK | FIN), inward(2, ack=101),
+            inward(3, ack=101, length=20, flags=ACK | FIN), out(4, seq=101, ack=521),
+            inward(5, ack=101, length=20, flags=ACK | FIN), out(6, seq=101, ack=521)]
+    reset = inward(7, seq=521, flags=RST)
+    assert rules.no_reset([*rows, reset]) == []
+    assert rules.no_reset([*rows[:3], reset]) == ["frame 7: RST from received"]
+    assert rules.no_reset([rows[0], inward(2, ack=100, flags=ACK | FIN), out(3, ack=501), reset])
+    assert rules.no_reset([*rows[:3], out(4, seq=101, ack=520), reset])
+
+
 def test_ack_and_timestamp_going_back_are_found() -> None:
     rows = [out(1), out(2, ack=499, tsval=5)]
     assert len(rules.acks_never_back(rows)) == len(rules.timestamps_never_back(rows)) == 1
@@ -134,6 +148,15 @@ def test_shrinking_window_is_found() -> None:
 def test_silence_is_found() -> None:
     assert rules.silences([out(1, length=1), out(2, time=0.5, length=1)], 0.2)
     assert not rules.silences([out(1), out(2, time=0.5, length=1)], 0.2)
+
+
+def test_silence_while_the_host_was_busy_is_none() -> None:
+    """What is left of the gap without it counts, and the sentence says how much that was."""
+    rows = [out(1, time=1, length=1), out(2, time=1.5, length=1)]
+    assert not rules.silences(rows, 0.2, lambda begin, end: 0.4 * (end - begin == 0.5))
+    assert rules.silences(rows, 0.2, lambda _begin, _end: 0.25) == [
+        "frame 2: nothing for 500 ms, of which the host was busy elsewhere for 250"]
+    assert not rules.stalls(rows, 0.2, lambda _begin, _end: 0.4)
 
 
 def test_stall_of_one_direction_is_found() -> None:

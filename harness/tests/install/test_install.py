@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """make install into an empty folder, and what can be done with what lies there: the command runs,
-its page can be read, bash completes, and DKMS builds the module for both guest kernels in a tree of
+its page can be read, bash completes, and DKMS builds the module for each guest kernel in a tree of
 its own.
 """
 
@@ -39,6 +39,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.mark.slow
 def test_nothing_but_the_source_lies_elsewhere_than_under_the_prefix(tmp_path: Path) -> None:
     run("make", "install", f"DESTDIR={tmp_path}", "PREFIX=/opt/chimney")
     files = {file.relative_to(tmp_path) for file in tmp_path.rglob("*") if file.is_file()}
@@ -56,6 +57,7 @@ def test_a_prefix_that_is_no_path_is_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_command_runs_and_its_page_can_be_read(place: Path) -> None:
     assert run(place / "usr/sbin/chimneyctl", "--version") == f"chimneyctl {VERSION}\n"
     pages = place / "usr/share/man"
@@ -65,6 +67,7 @@ def test_the_command_runs_and_its_page_can_be_read(place: Path) -> None:
         assert run("mandoc", "-T", "lint", "-W", "warning", page) == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "word", "offered"), [
     ("chimneyctl", "sta", ["stats", "status"]), ("chimney", "r", ["run"])])
 def test_bash_completes(name: str, word: str, offered: list[str], place: Path) -> None:
@@ -97,7 +100,8 @@ def dkms(place: Path, tmp_path: Path) -> Callable[..., str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kernel", ["6.1", "6.12"])
+@pytest.mark.drawn(3)
+@pytest.mark.parametrize("kernel", ["6.1", "6.12", "7.3"])
 def test_dkms_builds_the_module(kernel: str, dkms: Callable[..., str], tmp_path: Path) -> None:
     release = (KERNELS / kernel / "release").read_text().strip()
     dkms("add")

@@ -11,7 +11,7 @@ import pytest
 from chimney import paths
 from chimney.mutants import patches
 
-SAMPLE = {"device": 3, "driver": 1}
+SAMPLE = {"device": 1, "driver": 1}
 SECONDS = 2400
 
 

@@ -25,9 +25,9 @@ MakeVm = Callable[..., Vm]
 EVERYTHING = everything()
 
 
-@pytest.mark.drawn(10)
+@pytest.mark.drawn(30)
 @pytest.mark.parametrize("cpus", [1, 2])
-@pytest.mark.parametrize("kernel", ["6.1", "6.12"])
+@pytest.mark.parametrize("kernel", ["6.1", "6.12", "7.3"])
 @pytest.mark.parametrize("policy", ["auto", "random"])
 @pytest.mark.parametrize("workload", EVERYTHING, ids=lambda workload: str(workload.name))
 def test_same_as_with_linux_alone(workload: Workload, policy: str, kernel: str, cpus: int,

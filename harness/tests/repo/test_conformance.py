@@ -52,6 +52,7 @@ def test_document_is_fresh(capsys: pytest.CaptureFixture[str]) -> None:
     assert conformance.main(["--check"]) == 0, capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_check_tells_a_stale_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                                       capsys: pytest.CaptureFixture[str]) -> None:
     """It writes nothing, too."""

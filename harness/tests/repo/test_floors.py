@@ -146,7 +146,7 @@ def test_prototype_in_a_foreign_header_is_found(copied: Part, plant: Plant) -> N
 
 
 def test_function_that_no_header_declares_is_found(copied: Part, plant: Plant) -> None:
-    plant("port/tx.c", '#include "trace.h"\n', "\nvoid chimdev_tx_stop(void)\n{\n}\n")
+    plant("port/tx.c", '#include "rings/ring.h"\n', "\nvoid chimdev_tx_stop(void)\n{\n}\n")
     assert rules.prototypes(copied) == [
         "port/tx.c has chimdev_tx_stop, which its header does not declare"]
 
@@ -179,3 +179,11 @@ def test_python_is_read_by_its_imports(tmp_path: Path) -> None:
     assert set(part.edges) == {("low/a", "high"), ("low/b", "low/a"), ("high", "low/b")}
     assert rules.floors(part) == ["low/a reaches up to high: low/a.py:4 includes ..high.g"]
     assert parts.circles(part)[0] == ["high", "low/a", "low/b"]
+
+
+def test_modules_without_a_package_are_found(tmp_path: Path) -> None:
+    (tmp_path / "low.py").write_text("import json\nfrom high import f\n")
+    (tmp_path / "high.py").write_text("import low\n")
+    part = Part("thing", ".", ["*.py"], [["low"], ["high"]], 1, [], 500, 60, top=tmp_path)
+    assert set(part.edges) == {("low", "high"), ("high", "low")}
+    assert rules.floors(part) == ["low reaches up to high: low.py:2 includes high.f"]

@@ -28,6 +28,7 @@ CASES = [
 
 
 @pytest.mark.slow
+@pytest.mark.drawn(2)
 @pytest.mark.parametrize(
     "model,control,holds", CASES, ids=[f"{m}-{c or 'holds'}" for m, c, _ in CASES]
 )

@@ -25,8 +25,8 @@ WORKS = ["--net", "user", "--", "sh", "-c",
          "ping -c 1 -W 5 10.77.0.1 >/dev/null && lsmod | grep -o ^chimney"]
 
 
-@pytest.mark.drawn(2)
-@pytest.mark.parametrize("kernel", ["6.1", "6.12"])
+@pytest.mark.drawn(3)
+@pytest.mark.parametrize("kernel", ["6.1", "6.12", "7.3"])
 def test_tls_of_the_kernel_finds_its_ciphers(make_vm: Callable[..., Vm], kernel: str) -> None:
     program = programs.build(paths.TOP / "harness/programs/ktls")
     vm = make_vm(device="virtio-net-pci", wire="user", kernel=kernel, bins=[str(program)])

@@ -104,6 +104,7 @@ def test_user_network_needs_no_namespace(run: Run) -> None:
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.drawn(3)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_nothing_outlives_the_harness(number: signal.Signals, run: Run) -> None:
     """A peer that daemonizes itself is the hardest case, SIGKILL the hardest signal."""

@@ -9,6 +9,8 @@ import os
 import re
 import shlex
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,15 @@ def at(place: Path, script: str, *, before: str = "true", env: dict[str, str] | 
     if kept:
         remove(Path(kept[1]))
     return done
+
+
+@pytest.fixture
+def open_path() -> Iterator[Path]:
+    """A folder that all users may enter; another pytest would close the ones that pytest makes."""
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name)
+        path.chmod(0o755)
+        yield path
 
 
 @pytest.mark.drawn(2)
@@ -70,10 +81,9 @@ def test_a_deep_clone_with_a_deep_tmpdir(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("who", ["", NOBODY])
-def test_a_clone_that_cannot_be_written(tmp_path: Path, who: str) -> None:
+def test_a_clone_that_cannot_be_written(open_path: Path, who: str) -> None:
     """What is built there is used, by root and by a user to whom nothing of it belongs."""
-    open_for_all(tmp_path)
-    place = tmp_path / "chimney"
+    place = open_path / "chimney"
     quoted = shlex.quote(str(place))
     done = at(place, f"exec {who} harness/chimney run --net user -- sh -c 'id -u; uname -s'",
               before=f"mount -o remount,bind,ro {quoted}")
@@ -93,15 +103,14 @@ def test_a_clone_that_cannot_be_written_and_lacks_a_base(tmp_path: Path) -> None
     assert not list(empty.iterdir())
 
 
-def test_a_user_without_root_and_with_a_clone_of_his_own(tmp_path: Path) -> None:
+def test_a_user_without_root_and_with_a_clone_of_his_own(open_path: Path) -> None:
     """He has the tap too, where its device is open to all, as udev makes it."""
-    open_for_all(tmp_path)
-    place, node = tmp_path / "chimney", tmp_path / "tun"
+    place, node = open_path / "chimney", open_path / "tun"
     os.mknod(node, 0o020666, os.makedev(10, 200))
     node.chmod(0o666)
-    names = ["VERSION", "harness", "images", "guest-driver", "spec", "build/kernels",
-             "build/driver", "build/tools", "build/qemu/qemu-system-x86_64"]
-    own = tmp_path / "own"
+    names = ["VERSION", "harness", "images", "guest-driver", "spec", "build/kernels/6.1",
+             "build/driver/6.1", "build/tools", str(paths.QEMU.relative_to(paths.TOP))]
+    own = open_path / "own"
     for name in names:
         (own / name).parent.mkdir(parents=True, exist_ok=True)
         subprocess.run(["cp", "-a", "--reflink=auto", str(paths.TOP / name), str(own / name)],
@@ -115,14 +124,7 @@ def test_a_user_without_root_and_with_a_clone_of_his_own(tmp_path: Path) -> None
     assert list((own / "build" / "images").glob("base-*.cpio"))
 
 
-def open_for_all(folder: Path) -> None:
-    """pytest's folders are closed to others."""
-    for place in [folder, *folder.parents]:
-        if place.stat().st_mode & 0o005 != 0o005:
-            place.chmod(place.stat().st_mode | 0o055)
-
-
-@pytest.mark.drawn(2, over="at_any_path")
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_driver_build_at_any_path(tmp_path: Path) -> None:
@@ -135,7 +137,7 @@ def test_driver_build_at_any_path(tmp_path: Path) -> None:
     assert (out / "chimney.ko").exists()
 
 
-@pytest.mark.drawn(2, over="with_an_error")
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_driver_build_with_an_error(tmp_path: Path) -> None:

@@ -133,6 +133,7 @@ def test_output_that_cannot_be_written_is_told() -> None:
     assert f"standard output: {os.strerror(errno.ENOSPC)}." in done.stderr.decode()
 
 
+@pytest.mark.drawn(2)
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_descriptors_are_empty_ones(closed: str, tmp_path: Path) -> None:
     """What daemons and agents start is no reason for a traceback."""

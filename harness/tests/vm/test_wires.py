@@ -45,15 +45,15 @@ def send(vm: Vm, size: int, file: Path) -> None:
 def test_plain_tap_carries_both_ways(make_vm: MakeVm, target: str) -> None:
     vm = make_vm(device=CARD, bins=["iperf3"])
     serve(vm)
-    assert iperf(vm, target) > 50e6
-    assert iperf(vm, target, "-R") > 50e6
+    assert iperf(vm, target) > 1e6
+    assert iperf(vm, target, "-R") > 1e6
 
 
 def test_two_processors_get_two_queues(make_vm: MakeVm) -> None:
     vm = make_vm(device=CARD, cpus=2, bins=["iperf3"])
     assert "Combined:\t2" in vm.run(["ethtool", "-l", "eth0"]).text.replace(" ", "")
     serve(vm)
-    assert iperf(vm, "10.77.0.1", "-P", "2") > 50e6
+    assert iperf(vm, "10.77.0.1", "-P", "2") > 1e6
 
 
 def test_segmented_wire_shows_every_segment(make_vm: MakeVm, tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * handover - the engine alone, beside a real Linux peer: two-hosts handover <FILE >COPY
+ * handover - the engine alone against a real Linux peer: two-hosts handover <FILE >COPY
  *
- * Descriptors 3 and 4 are the taps of two hosts, this one and a peer that sends back what it gets;
- * the program is the wire between them. A third of the bytes goes through a socket. Then, in full
- * flow, TCP_REPAIR takes its connection for the engine, which sends the second third; and what the
- * engine leaves goes by TCP_REPAIR into another socket, which sends the rest.
+ * Descriptors 3 and 4 are the taps of two hosts, this one and a peer that echoes what it gets; the
+ * program is the wire between them. A socket sends the first third of the bytes. Then, in full
+ * flow, TCP_REPAIR moves its connection into the engine, which sends the second third. TCP_REPAIR
+ * then moves what the engine hands back into another socket, which sends the rest.
  */
 #include <arpa/inet.h>
 #include <linux/virtio_net.h>
@@ -54,7 +54,7 @@ static uint32_t op_random(void *opaque)
 	return opaque ? 0 : (uint32_t)random();
 }
 
-/* The cookie of a request says where its bytes are; the kernel finishes the checksum. */
+/* A request's cookie is the place of its bytes in in[]; the kernel finishes the checksum. */
 static bool op_emit(void *opaque, const struct toe_frame *f)
 {
 	struct virtio_net_hdr h = { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
@@ -75,7 +75,7 @@ static void keep(const uint8_t *span[2], const uint32_t len[2])
 		memcpy(back + got, span[i], len[i]);
 }
 
-/* After everything that has happened: timers, events, frames to send. */
+/* Run after each turn of frames: timers, events, frames to send. */
 static void run_engine(void)
 {
 	struct toe_event ev;
@@ -93,7 +93,7 @@ static void run_engine(void)
 		;
 }
 
-/* Frames of one host to the other, but for those of the peer that the engine takes. */
+/* Carry one host's frames to the other, except those from the peer that the engine takes. */
 static void carry(int from)
 {
 	static struct { struct virtio_net_hdr h; uint8_t frame[2048]; } f;
@@ -116,7 +116,7 @@ static void turn(void)
 		run_engine();
 }
 
-/* With the socket, until so much has been sent and has come back. */
+/* Use the socket until so many bytes have been sent and so many have come back. */
 static void by_socket(uint32_t send_to, uint32_t receive_to)
 {
 	while (sent < send_to || got < receive_to) {
@@ -129,7 +129,7 @@ static void by_socket(uint32_t send_to, uint32_t receive_to)
 	}
 }
 
-/* The socket's connection into the engine, which is to send all up to a place of in[]. */
+/* Move the socket's connection into the engine, which sends in[] up to send_to. */
 static void hand_over(uint32_t send_to)
 {
 	static const struct toe_ops ops = { op_alloc, op_free, op_random, op_emit, NULL };
@@ -158,7 +158,7 @@ static void hand_over(uint32_t send_to)
 	fprintf(stderr, "handed over: %u bytes sent, %u received\n", sent, got);
 }
 
-/* And into another socket, with what the peer has not acknowledged. */
+/* Move it to another socket, with the data that the peer has not acknowledged. */
 static void hand_back(void)
 {
 	const uint8_t *span[2];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * repair.c - sockets in repair mode. Linux tells all of a connection but the peer's last timestamp
- * (TS.Recent), which the next segment brings, what it knows of losses, and its timers.
+ * repair.c - sockets in repair mode. Linux exports a connection's whole state except the peer's
+ * last timestamp (TS.Recent), which the next segment brings, its loss state, and its timers.
  */
 #include <arpa/inet.h>
 #include <linux/sockios.h>
@@ -12,11 +12,20 @@
 
 #include "repair.h"
 
-#define SET(fd, opt, v) TRY(setsockopt(fd, IPPROTO_TCP, opt, &(int){ (int)(v) }, sizeof(int)))
-#define GET(fd, opt, v) TRY(getsockopt(fd, IPPROTO_TCP, opt, &(v), &(socklen_t){ sizeof(v) }))
+#define GET(fd, opt, v) get(fd, opt, &(v), sizeof(v))
 #define IDLE	UINT32_MAX	/* a timer that does not run */
 
 enum { OPT_MSS = 2, OPT_WSCALE = 3, OPT_SACK = 4, OPT_TIMESTAMPS = 8 };
+
+static void get(int fd, int opt, void *value, socklen_t size)
+{
+	TRY(getsockopt(fd, IPPROTO_TCP, opt, value, &size));
+}
+
+static void set(int fd, int opt, uint32_t value)
+{
+	TRY(setsockopt(fd, IPPROTO_TCP, opt, &value, sizeof(value)));
+}
 
 static void take_windows(int fd, struct toe_tcp_delegated *d)
 {
@@ -61,10 +70,10 @@ void repair_take(int fd, struct repair *r)
 	TRY(ioctl(fd, SIOCINQ, &unread));
 	if (unread)
 		errx(1, "%d bytes are unread", unread);
-	SET(fd, TCP_REPAIR, TCP_REPAIR_ON);
-	SET(fd, TCP_REPAIR_QUEUE, TCP_RECV_QUEUE);
+	set(fd, TCP_REPAIR, TCP_REPAIR_ON);
+	set(fd, TCP_REPAIR_QUEUE, TCP_RECV_QUEUE);
 	GET(fd, TCP_QUEUE_SEQ, d->rcv_nxt);
-	SET(fd, TCP_REPAIR_QUEUE, TCP_SEND_QUEUE);
+	set(fd, TCP_REPAIR_QUEUE, TCP_SEND_QUEUE);
 	GET(fd, TCP_QUEUE_SEQ, r->write_seq);
 	TRY(ioctl(fd, SIOCOUTQ, &unacked));
 	TRY(ioctl(fd, SIOCOUTQNSD, &unsent));
@@ -76,7 +85,6 @@ void repair_take(int fd, struct repair *r)
 	r->agreed.remote_port = ntohs(r->remote.sin_port);
 	if (r->agreed.flags & TOE_TIMESTAMPS)
 		GET(fd, TCP_TIMESTAMP, d->ts_time);
-	d->last_ts_val = d->ts_time;
 	close(fd);
 }
 
@@ -104,19 +112,19 @@ int repair_give(const struct repair *r, const void *unacked)
 	uint32_t in_flight = d->snd_max - d->snd_una;
 	int fd = (int)TRY(socket(AF_INET, SOCK_STREAM, 0));
 
-	SET(fd, TCP_REPAIR, TCP_REPAIR_ON);
+	set(fd, TCP_REPAIR, TCP_REPAIR_ON);
 	TRY(bind(fd, (const struct sockaddr *)&r->local, sizeof(r->local)));
-	SET(fd, TCP_REPAIR_QUEUE, TCP_RECV_QUEUE);
-	SET(fd, TCP_QUEUE_SEQ, d->rcv_nxt);
-	SET(fd, TCP_REPAIR_QUEUE, TCP_SEND_QUEUE);
-	SET(fd, TCP_QUEUE_SEQ, d->snd_una);
+	set(fd, TCP_REPAIR_QUEUE, TCP_RECV_QUEUE);
+	set(fd, TCP_QUEUE_SEQ, d->rcv_nxt);
+	set(fd, TCP_REPAIR_QUEUE, TCP_SEND_QUEUE);
+	set(fd, TCP_QUEUE_SEQ, d->snd_una);
 	TRY(connect(fd, (const struct sockaddr *)&r->remote, sizeof(r->remote)));
 	give_options(fd, &r->agreed);
 	if (r->agreed.flags & TOE_TIMESTAMPS)
-		SET(fd, TCP_TIMESTAMP, d->ts_time);
+		set(fd, TCP_TIMESTAMP, d->ts_time);
 	if (TRY(send(fd, unacked, in_flight, MSG_DONTWAIT)) != in_flight)
 		errx(1, "the socket does not take what is in flight");
 	TRY(setsockopt(fd, IPPROTO_TCP, TCP_REPAIR_WINDOW, &w, sizeof(w)));
-	SET(fd, TCP_REPAIR, TCP_REPAIR_OFF);
+	set(fd, TCP_REPAIR, TCP_REPAIR_OFF);
 	return fd;
 }

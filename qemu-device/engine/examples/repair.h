@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * repair.h - the connection of a Linux socket as the engine's variables, in and out by TCP_REPAIR.
- * It needs CAP_NET_ADMIN in the socket's network namespace. What fails ends the program.
+ * repair.h - moves a Linux socket's connection to and from the engine's variables by TCP_REPAIR. It
+ * needs CAP_NET_ADMIN in the socket's network namespace. Any failure ends the program.
  */
 #ifndef REPAIR_H
 #define REPAIR_H
@@ -11,7 +11,15 @@
 
 #include "toe.h"
 
-#define TRY(call) ({ long r_ = (call); if (r_ < 0) err(1, "%s", #call); (uint32_t)r_; })
+#define TRY(call) tried(call, #call)
+
+/* What a call returned; the program ends if that is negative. */
+static inline uint32_t tried(long result, const char *call)
+{
+	if (result < 0)
+		err(1, "%s", call);
+	return (uint32_t)result;
+}
 
 struct repair {
 	struct sockaddr_in local, remote;
@@ -21,13 +29,13 @@ struct repair {
 };
 
 /*
- * Take the connection of a socket that has nothing unread, and close the socket; the peer hears
- * nothing of it. The bytes from vars.snd_una to write_seq were in its write queue.
+ * Take over the connection of a socket with nothing unread, and close the socket; the peer does not
+ * notice. The bytes from vars.snd_una to write_seq were in its write queue.
  */
 void repair_take(int fd, struct repair *r);
 /*
- * A socket that goes on from there. unacked: the bytes from vars.snd_una to vars.snd_max, which
- * have been sent and not acknowledged.
+ * Create a socket that continues from there. unacked: the bytes from vars.snd_una to vars.snd_max,
+ * which were sent but not acknowledged.
  */
 int repair_give(const struct repair *r, const void *unacked);
 

@@ -67,7 +67,7 @@ struct toe_piece {
 };
 
 /*
- * A frame to send. header holds everything before the payload, the TCP checksum field being the
+ * A frame to send. header holds everything before the payload; the TCP checksum field holds the
  * pseudo-header sum.
  */
 struct toe_frame {
@@ -91,8 +91,8 @@ struct toe_ops {
 	void (*free)(void *opaque, void *p, size_t size);
 	uint32_t (*random)(void *opaque);
 	/*
-	 * Send a frame. true: it has left or is queued in order, its payload is not read any more.
-	 * false: nothing happened, and the engine emits nothing on that queue until toe_writable().
+	 * Send a frame. true: it has left or is queued in order, and its payload is not read again.
+	 * false: nothing happened; the engine emits nothing on that queue until toe_writable().
 	 */
 	bool (*emit)(void *opaque, const struct toe_frame *f);
 	/* Put received bytes into a receive request at off; the request has room. */
@@ -110,9 +110,9 @@ struct toe_config {
 	uint8_t  queues;		/* 1..TOE_MAX_QUEUES */
 	uint8_t  mac[6];		/* the interface's */
 	/*
-	 * For so long after toe_conn_start() a gap is not reported at once: segments that came
-	 * before the take-over are still on their way through toe_forward(). Nanoseconds,
-	 * 0: no grace.
+	 * For this long after toe_conn_start() a gap is not reported at once: segments that came
+	 * before the take-over are still on their way through toe_forward(). Nanoseconds, 0: no
+	 * grace.
 	 */
 	uint64_t takeover_grace;
 	uint16_t ip_id_start;		/* first IPv4 ID (SND-19), 0x8000..0xFFFF; 0: random */
@@ -135,8 +135,8 @@ struct toe_params {
 /* ------------------------------------------------------------- the engine */
 
 /*
- * NULL if the ops cannot allocate or the config is out of range. Parameters start at Windows' and
- * RFC defaults.
+ * NULL if memory is short or the config is out of range. Parameters start at Windows' and RFC
+ * defaults.
  */
 struct toe *toe_create(const struct toe_config *cfg, const struct toe_ops *ops, void *opaque);
 /* Every connection must be destroyed first; paths and neighbors go with it. */
@@ -148,10 +148,10 @@ const struct toe_params *toe_get_params(const struct toe *t);
 
 /* Expire timers due at now. */
 void toe_tick(struct toe *t, uint64_t now);
-/* When toe_tick wants to be called next, or TOE_NO_DEADLINE. */
+/* When to call toe_tick next, or TOE_NO_DEADLINE. */
 uint64_t toe_next_deadline(const struct toe *t);
 /*
- * Emit what connections of a queue have pending: ACKs, data, probes. At most max_frames frames.
+ * Emit what a queue's connections have pending: ACKs, data, probes. At most max_frames frames.
  * Returns true if more could be sent now. Call after any batch of input, commands or ticks.
  */
 bool toe_output(struct toe *t, unsigned queue, uint64_t now, unsigned max_frames);
@@ -241,7 +241,7 @@ struct toe_tcp_cached {
 	uint32_t flow_label;
 };
 
-/* VAR-D1 .. VAR-D29. Ticks are params', saturated; TimeoutDelta 0xffffffff = idle. */
+/* VAR-D1 .. VAR-D29. Times are in params' ticks, saturated; TimeoutDelta 0xffffffff = idle. */
 struct toe_tcp_delegated {
 	enum toe_tcp_state state;
 	uint32_t rcv_nxt, rcv_wnd;
@@ -249,11 +249,12 @@ struct toe_tcp_delegated {
 	uint32_t cwnd, ssthresh;
 	uint16_t srtt, rttvar;		/* ticks x 8, ticks x 4 */
 	uint32_t srtt_us, rttvar_us;	/* microseconds x 8, x 4; 0: use srtt, rttvar */
-	uint32_t ts_recent, ts_recent_age, ts_time, last_ts_val;
+	uint32_t ts_recent, ts_recent_age, ts_time;
+	uint32_t last_ts_val;		/* export only: of the last segment sent, or ts_time */
 	uint32_t total_rt;
 	uint8_t  dup_ack_count, snd_wnd_probe_count, ka_probe_count, rexmit_count;
 	uint32_t ka_timeout_delta, rexmit_timeout_delta;
-	/* of the tail loss probe; of an ACK that is owed, 0: at once */
+	/* for the tail loss probe; for an owed ACK, 0: at once */
 	uint32_t tlp_timeout_delta, delack_timeout_delta;
 	uint32_t idle_time;		/* since the peer's last acceptable segment */
 	uint32_t send_backlog_size, receive_backlog_size;	/* export only */
@@ -262,8 +263,8 @@ struct toe_tcp_delegated {
 };
 
 /*
- * A request of the host: a send, a disconnect's data, or a receive buffer. The host embeds it in
- * its own structure and keeps the scatter list there; it survives until the engine gives it back.
+ * A host request: a send, a disconnect's data, or a receive buffer. The host embeds it in its own
+ * structure, which holds the scatter list and must live until the request comes back.
  */
 enum toe_req_kind { TOE_REQ_SEND, TOE_REQ_RECV, TOE_REQ_DISCONNECT };
 
@@ -292,27 +293,27 @@ struct toe_req {
 };
 
 /*
- * Take a connection over, in two steps, so that a failure on the way leaves no trace (INI-6).
- * import checks every field and reserves all memory the connection will ever need (initiate is the
- * only out-of-memory case); the connection is not live. Then add its outstanding sends in order and
- * its buffered receive data, then start it, or discard it.
+ * Take a connection over, in two steps, so that a failure leaves no trace (INI-6). Import checks
+ * every field and reserves all memory the connection will ever need (initiate is the only
+ * out-of-memory case); the connection is not live yet. Then add its outstanding sends in order and
+ * its buffered receive data, and start it, or discard it.
  */
 enum toe_status toe_conn_import(struct toe *t, struct toe_path *p, const struct toe_tcp_const *c,
 				const struct toe_tcp_cached *k, const struct toe_tcp_delegated *d,
 				uint32_t buffered_len, uint64_t now, struct toe_conn **out);
-/* Outstanding send data, oldest first; the first byte of the first is SND.UNA (OSD-7). */
+/* Add outstanding send data, oldest first; the first byte of the first is SND.UNA (OSD-7). */
 enum toe_status toe_conn_import_send(struct toe_conn *c, struct toe_req *req);
 /*
- * Where to put buffered_len bytes of BufferedData; two spans at most (second NULL if unused). They
- * end at RCV.NXT - 1.
+ * Returns where to put the buffered_len bytes of BufferedData, which end at RCV.NXT - 1: at most
+ * two spans (second NULL if unused).
  */
 void toe_conn_import_buffered(struct toe_conn *c, uint8_t *span[2], uint32_t span_len[2]);
 /*
- * Check sends against SND.UNA .. SND.MAX and go live: lookup, timers, output (INI-3). On error
+ * Check the sends against SND.UNA .. SND.MAX and go live: lookup, timers, output (INI-3). On error
  * nothing has started.
  */
 enum toe_status toe_conn_start(struct toe_conn *c, uint64_t now);
-/* Undo import before start; the sends given are forgotten. */
+/* Undo import before start; the engine forgets the sends given. */
 void toe_conn_discard(struct toe_conn *c);
 
 enum toe_status toe_conn_update(struct toe_conn *c, const struct toe_tcp_cached *k, uint64_t now);
@@ -331,30 +332,30 @@ enum toe_stop_sends {		/* TRM-16 */
 };
 
 /*
- * Begin the upload: out of the lookup (later segments are TOE_RX_RAW, TRM-30), an indication under
- * way counts as refused (M-12), receive requests and disconnects complete with TOE_UPLOADING,
- * out-of-order data is dropped (TRM-33), an ACK owed is put out (TRM-32). Then drain events and
- * call toe_output until toe_conn_stopped().
+ * Begin the upload. The connection leaves the lookup (later segments are TOE_RX_RAW, TRM-30), an
+ * open indication counts as refused (M-12), receive requests and disconnects complete with
+ * TOE_UPLOADING, out-of-order data is dropped (TRM-33), an owed ACK is queued (TRM-32). Then drain
+ * events and call toe_output until toe_conn_stopped().
  */
 void toe_conn_stop(struct toe_conn *c, enum toe_stop_sends how, uint64_t now);
 /*
- * Until it is called with false, the right edge of the receive window stays where it is, whatever
- * the host takes (OP-D31): a host that must take everything is then given no more than one window.
- * Letting it go tells the peer what room there is, as after a read.
+ * On: the right edge of the receive window stays where it is, whatever the host takes (OP-D31), so
+ * that a host that must take everything gets no more than one window. Off: the edge is free again,
+ * and the peer is told of the room, as after a read.
  */
 void toe_conn_hold_edge(struct toe_conn *c, bool on);
-/* All events of the connection polled and its last frame emitted. */
+/* Whether all events of the connection are polled and its last frame is emitted. */
 bool toe_conn_stopped(const struct toe_conn *c);
 /*
- * Of a stopped connection whose queue takes no frames: wait for it no longer. The ACK that it owes
- * is not sent; an abortive disconnect whose RST has not left completes with TOE_UPLOADING. False:
- * it did not wait for the queue.
+ * For a stopped connection whose queue takes no frames: stop waiting for it. An owed ACK is not
+ * sent; an abortive disconnect whose RST has not left completes with TOE_UPLOADING. False: it was
+ * not waiting for the queue.
  */
 bool toe_conn_give_up(struct toe_conn *c);
-/* Of a stopped connection: its requests handed back, in order, linked by next. */
+/* Take back a stopped connection's requests, in order, linked by next. */
 struct toe_req *toe_conn_take_sends(struct toe_conn *c);
 /*
- * Of a stopped connection: received, acknowledged, undelivered bytes, ending at RCV.NXT - 1.
+ * A stopped connection's received, acknowledged, undelivered bytes, which end at RCV.NXT - 1.
  * Returns their number.
  */
 uint32_t toe_conn_buffered(const struct toe_conn *c, const uint8_t *span[2], uint32_t span_len[2]);
@@ -367,18 +368,18 @@ unsigned toe_conn_queue(const struct toe_conn *c);
 /* ------------------------------------------------------------- data operations */
 
 /*
- * Each always takes the request; what is wrong with it is told by its completion. Output happens
- * in toe_output.
+ * Each always takes the request; its completion reports what is wrong with it. Output happens in
+ * toe_output.
  */
 void toe_send(struct toe_conn *c, struct toe_req *req, uint64_t now);
 void toe_recv(struct toe_conn *c, struct toe_req *req, uint64_t now);
 void toe_disconnect(struct toe_conn *c, struct toe_req *req, uint64_t now);
-/* A TCP segment from its header on (FWD-4), done at once; status is for its completion (FWD-9). */
+/* Process a TCP segment from its header on (FWD-4); the status is its completion's (FWD-9). */
 enum toe_status toe_forward(struct toe_conn *c, const uint8_t *seg, uint32_t len, bool csum_ok,
 			    uint64_t now);
 /*
- * The host's word on the indication under way: consumed == its length accepts it, 0 refuses, else
- * partial. Any other number or length is TOE_BAD_FIELD and changes nothing.
+ * The host's answer to the open indication: consumed == its length accepts it, 0 refuses it, else
+ * it is partly accepted. Any other number or length is TOE_BAD_FIELD and changes nothing.
  */
 enum toe_status toe_verdict(struct toe_conn *c, uint32_t indication, uint32_t consumed,
 			    uint64_t now);
@@ -415,12 +416,12 @@ struct toe_event {
 };
 
 /*
- * The next event of a queue, in order per connection; false if there is none. An indication is only
- * offered when ind_room > 0, and holds at most ind_room bytes: connections wait for room without
- * holding up others.
+ * Get a queue's next event, in order per connection; false if there is none. An indication needs
+ * ind_room > 0 and holds at most ind_room bytes: connections wait for room without holding up
+ * others.
  */
 bool toe_poll(struct toe *t, unsigned queue, uint32_t ind_room, struct toe_event *ev);
-/* The next event of a neighbor, at most one for each; false if there is none. */
+/* Get the next neighbor event, at most one per neighbor; false if there is none. */
 bool toe_poll_nce(struct toe *t, struct toe_event *ev);
 
 /* ------------------------------------------------------------- statistics */
@@ -438,7 +439,7 @@ struct toe_tcp_stats {		/* CTR-11 .. CTR-17 */
 struct toe_stats {
 	struct toe_ip_stats ip[2];	/* [0] IPv4, [1] IPv6 */
 	struct toe_tcp_stats tcp[2];
-	/* bytes from the wire, in order first time; sent, retransmissions included */
+	/* received from the wire, each byte once; sent, retransmissions included */
 	uint64_t payload_in, payload_out;
 	/* BufferedData bytes */
 	uint64_t buffered_in, buffered_to_recv, buffered_indicated, buffered_out;
@@ -446,12 +447,23 @@ struct toe_stats {
 	uint64_t send_in_unacked, send_in_rexmit, send_in_unsent;
 	/* bytes taken back (TRM-20) */
 	uint64_t send_back_unacked, send_back_rexmit, send_back_unsent;
+	uint64_t retransmitted;		/* segments of either family */
+};
+
+enum toe_stats_set {
+	TOE_STATS_IP4		= 1u << 0,
+	TOE_STATS_IP6		= 1u << 1,
+	TOE_STATS_TCP4		= 1u << 2,
+	TOE_STATS_TCP6		= 1u << 3,
+	TOE_STATS_PAYLOAD	= 1u << 4,	/* payload_in, payload_out */
+	TOE_STATS_CASES		= 1u << 5,	/* those below them */
 };
 
 void toe_get_stats(const struct toe *t, struct toe_stats *s);
-void toe_reset_stats(struct toe *t, bool ipv6, bool tcp);
+/* Set the counters of sets of enum toe_stats_set to 0. The number of connections stays. */
+void toe_reset_stats(struct toe *t, uint32_t sets);
 
-/* For tests: invariants of a connection or the engine; a sentence of what is broken, or NULL. */
+/* For tests: check a connection or the engine. NULL, or a sentence that says what is broken. */
 const char *toe_conn_check(const struct toe_conn *c);
 const char *toe_check(const struct toe *t);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * peer.c - a small, strict TCP that is the other end of a simulated connection: delayed ACKs, SACK
- * and DSACK as a receiver, slow start, fast retransmit and go-back-N as a sender, timestamps with
- * PAWS, zero windows while its program does not read. Bytes are compared with the stream as they
- * arrive.
+ * peer.c - a small, strict TCP, the other end of a simulated connection. As a receiver: delayed
+ * ACKs, SACK and DSACK; as a sender: slow start, fast retransmit and go-back-N. Timestamps with
+ * PAWS, and zero windows while its program does not read. Bytes are compared with the stream as
+ * they arrive.
  */
 #include "tests/peer.h"
 
@@ -25,7 +25,7 @@ static void put(uint8_t **at, unsigned n, uint64_t v)
 
 /* ---- receiving */
 
-/* The window: what is not read yet takes room, and the edge only moves in useful steps. */
+/* The window: unread bytes take room, and the edge moves only in useful steps. */
 static void offer(struct peer *p)
 {
 	uint64_t data = p->rcv_nxt < FIN0(p) ? p->rcv_nxt : FIN0(p);
@@ -35,7 +35,7 @@ static void offer(struct peer *p)
 			<< p->sim->set.shift[1]);
 	if (step > p->mss)
 		step = p->mss;
-	/* What is left of the old offer may be too little to be told at this scale. */
+	/* The rest of the old offer may be too small to express at this scale. */
 	if (could >= p->edge + step ||
 	    (could > p->edge && !((p->edge - data) >> p->sim->set.shift[1])))
 		p->edge = could;
@@ -124,10 +124,71 @@ static void take_data(struct peer *p, const struct peer_seg *g)
 
 /* ---- sending */
 
+static void put_ethernet(struct peer *p, uint8_t **at)
+{
+	const struct sim_settings *t = &p->sim->set;
+
+	memcpy(*at, sim_mac[0], 6);
+	memcpy(*at + 6, sim_mac[1], 6);
+	*at += 12;
+	if (t->vlan)
+		put(at, 4, 0x81000000u | SIM_VLAN);
+	put(at, 2, t->ipv6 ? 0x86dd : 0x0800);
+}
+
+/* The header of a packet with so many bytes behind it. */
+static void put_ip(struct peer *p, uint8_t **at, uint32_t len)
+{
+	uint8_t *ip = *at;
+	uint32_t sum = 0;
+
+	if (p->sim->set.ipv6) {
+		put(at, 4, 0x60000000);
+		put(at, 2, len);
+		put(at, 2, 0x0640);
+		memcpy(*at, sim_addr6[1], 16);
+		memcpy(*at + 16, sim_addr6[0], 16);
+		*at += 32;
+		return;
+	}
+	put(at, 2, 0x4500);
+	put(at, 2, 20 + len);
+	put(at, 4, 0x00004000);
+	put(at, 4, 0x40060000);
+	memcpy(*at, sim_addr4[1], 4);
+	memcpy(*at + 4, sim_addr4[0], 4);
+	*at += 8;
+	for (unsigned i = 0; i < 20; i += 2)
+		sum += (uint32_t)ip[i] << 8 | ip[i + 1];
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = ~((sum & 0xffff) + (sum >> 16));
+	ip[10] = (uint8_t)(sum >> 8);
+	ip[11] = (uint8_t)sum;
+}
+
+static void put_options(struct peer *p, uint8_t **at, uint64_t b[PEER_SACKS][2], unsigned n)
+{
+	const struct sim_settings *t = &p->sim->set;
+
+	if (t->timestamps) {
+		p->last_ts = clock_of(p);
+		put(at, 4, 0x0101080a);
+		put(at, 4, p->last_ts);
+		put(at, 4, p->ts_recent);
+	}
+	if (n) {
+		put(at, 4, 0x01010502u + 8 * n);
+		for (unsigned i = 0; i < n; i++) {
+			put(at, 4, (uint32_t)(t->isn[0] + b[i][0]));
+			put(at, 4, (uint32_t)(t->isn[0] + b[i][1]));
+		}
+	}
+}
+
 static void build(struct peer *p, uint64_t off, uint32_t len, bool fin, bool probe)
 {
 	const struct sim_settings *t = &p->sim->set;
-	uint8_t frame[10000], *at = frame, *tcp;
+	uint8_t frame[10000], *at = frame;
 	uint64_t b[PEER_SACKS][2], data = p->rcv_nxt;
 	unsigned n = len ? 0 : blocks(p, b, t->timestamps ? 3 : 4);
 	uint32_t options = (t->timestamps ? 12 : 0) + (n ? 4 + 8 * n : 0), window;
@@ -135,39 +196,10 @@ static void build(struct peer *p, uint64_t off, uint32_t len, bool fin, bool pro
 
 	offer(p);
 	window = (uint32_t)((p->edge > data ? p->edge - data : 0) >> t->shift[1]);
-	memcpy(at, sim_mac[0], 6);
-	memcpy(at + 6, sim_mac[1], 6);
-	at += 12;
-	if (t->vlan)
-		put(&at, 4, 0x81000000u | SIM_VLAN);
-	put(&at, 2, t->ipv6 ? 0x86dd : 0x0800);
+	put_ethernet(p, &at);
 	l3 = (uint16_t)(at - frame);
-	if (t->ipv6) {
-		put(&at, 4, 0x60000000);
-		put(&at, 2, 20 + options + len);
-		put(&at, 2, 0x0640);
-		memcpy(at, sim_addr6[1], 16);
-		memcpy(at + 16, sim_addr6[0], 16);
-		at += 32;
-	} else {
-		uint32_t sum = 0;
-
-		put(&at, 2, 0x4500);
-		put(&at, 2, 40 + options + len);
-		put(&at, 4, 0x00004000);
-		put(&at, 4, 0x40060000);
-		memcpy(at, sim_addr4[1], 4);
-		memcpy(at + 4, sim_addr4[0], 4);
-		at += 8;
-		for (unsigned i = 0; i < 20; i += 2)
-			sum += (uint32_t)frame[l3 + i] << 8 | frame[l3 + i + 1];
-		sum = (sum & 0xffff) + (sum >> 16);
-		sum = ~((sum & 0xffff) + (sum >> 16));
-		frame[l3 + 10] = (uint8_t)(sum >> 8);
-		frame[l3 + 11] = (uint8_t)sum;
-	}
-	tcp = at;
-	l4 = (uint16_t)(tcp - frame);
+	put_ip(p, &at, 20 + options + len);
+	l4 = (uint16_t)(at - frame);
 	put(&at, 2, SIM_PORT(1));
 	put(&at, 2, SIM_PORT(0));
 	put(&at, 4, (uint32_t)(t->isn[1] + off));
@@ -177,19 +209,7 @@ static void build(struct peer *p, uint64_t off, uint32_t len, bool fin, bool pro
 		    (len && sim_chance(p->sim, 5000) ? 8 : 0));
 	put(&at, 2, window < 65535 ? window : 65535);
 	put(&at, 4, 0);
-	if (t->timestamps) {
-		p->last_ts = clock_of(p);
-		put(&at, 4, 0x0101080a);
-		put(&at, 4, p->last_ts);
-		put(&at, 4, p->ts_recent);
-	}
-	if (n) {
-		put(&at, 4, 0x01010502u + 8 * n);
-		for (unsigned i = 0; i < n; i++) {
-			put(&at, 4, (uint32_t)(t->isn[0] + b[i][0]));
-			put(&at, 4, (uint32_t)(t->isn[0] + b[i][1]));
-		}
-	}
+	put_options(p, &at, b, n);
 	for (uint32_t i = 0; i < len; i++)
 		*at++ = sim_stream(p->sim, 1, off + i);
 	sim_finish_tcp(frame, (uint32_t)(at - frame), l3, l4);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * peer.h - a TCP of its own, for tests: it shares no code with the engine, neither for parsing nor
- * for sequence numbers. peer.c has the protocol, peer_watch.c looks at each frame that the engine
- * sends and knows what this TCP told it. Positions are offsets in the two streams, not sequence
+ * peer.h - an independent TCP for tests: it shares no code with the engine, neither for parsing nor
+ * for sequence numbers. peer.c has the protocol; peer_watch.c checks each frame that the engine
+ * sends against what this TCP told it. Positions are offsets in the two streams, not sequence
  * numbers.
  */
 #ifndef TOE_PEER_H
@@ -66,8 +66,8 @@ struct peer {
 };
 
 /*
- * False, with a reason in *why, if the frame is no good segment of this connection; broken: damaged
- * on the way.
+ * False, with a reason in *why, if the frame is no good segment of this connection; broken: it was
+ * damaged on the way.
  */
 bool peer_parse(struct peer *p, const uint8_t *frame, uint32_t len, struct peer_seg *g,
 		const char **why);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * peer_watch.c - reads frames for the independent TCP, and holds each frame that the engine sends
- * against what it may send: header fields, checksums, IP IDs, windows, acknowledgements,
- * timestamps, SACK blocks and the bytes themselves.
+ * peer_watch.c - reads frames for the independent TCP, and checks each frame that the engine sends:
+ * header fields, checksums, IP IDs, windows, acknowledgements, timestamps, SACK blocks and the
+ * bytes themselves.
  */
 #include "tests/peer.h"
 
@@ -161,10 +161,7 @@ static const char *check_blocks(struct peer *p, const struct peer_seg *g, uint64
 			return "a SACK block of what was never sent";
 		if (b[i][0] <= ack && !may_be_dsack)
 			return "a SACK block of what is acknowledged";
-		/*
-		 * The first may be a DSACK: then it may lie anywhere. The others exclude each
-		 * other.
-		 */
+		/* The first may be a DSACK, which may lie anywhere. The others must not overlap. */
 		for (unsigned k = 1; k < i; k++)
 			if (b[i][0] < b[k][1] && b[k][0] < b[i][1])
 				return "SACK blocks that overlap";

@@ -3,14 +3,14 @@
  * sim.c - runs simulated connections: "sim --seed N [--runs K] [--peer engine|independent]
  * [--verbose]".
  *
- * "sim --bulk" sends a few megabytes over plain links of some loss rates and compares the time with
- * what RFC 5681's algorithms should take.
+ * "sim --bulk" sends a few megabytes over otherwise clean links at several loss rates and compares
+ * the time with what RFC 5681's algorithms should take.
  *
  * Each run makes a world from its seed, lets two ends exchange two byte streams over a bad link
  * with hand-overs in the middle, and ends when both streams have arrived whole and both ends have
- * closed, which may take as long as stop-and-wait would. A run that fails prints one line with its
- * reason and the command that repeats it; many runs must have shown together whatever is counted.
- * Virtual time only: nothing here waits.
+ * closed; the time limit is that of stop-and-wait. A run that fails prints one line with its reason
+ * and the command that repeats it. Many runs together must have reached every counted case. Time is
+ * virtual: nothing here waits.
  */
 #include <stdarg.h>
 
@@ -182,8 +182,8 @@ static bool finished(struct sim *s)
 }
 
 /*
- * The time of a TCP that has one segment in flight, of half a window at most, waits for a timeout
- * whenever it or its ACK is lost, and whose reader takes its time. An engine needs less.
+ * The time that a TCP needs with one segment in flight, of half a window at most, which waits for a
+ * timeout whenever it or its ACK is lost, and whose reader takes its time. An engine needs less.
  */
 static uint64_t allowed(const struct sim_settings *t)
 {
@@ -271,7 +271,7 @@ static bool bulk(uint32_t loss, bool sack, uint64_t seed)
 	wire = 8e6 * 1514 / 1448 * 80 / 1e9;
 	expected = loss ? 8e6 * 0.010 * root((double)loss / 10000) / (0.9 * 1448) : 0;
 	expected = (expected > wire ? expected : wire) + 0.3;
-	/* without SACK many losses end in timeouts, of which the formula knows nothing */
+	/* without SACK many losses end in timeouts, which the formula ignores */
 	ok = !s.failure && took <= (sack ? 2 : 2.5) * expected;
 	printf("%s %u/10000 lost, %s: 8 MB in %.2f s, expected about %.2f; %" PRIu64
 	       " frames, %" PRIu64 " lost%s%s\n",

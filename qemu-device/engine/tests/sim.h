@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * sim.h - what the parts of the simulation share: the world of one run (time, randomness,
- * settings), the link, and an end of a connection as the main loop sees it. Everything in a run
- * follows from its seed. sim.c has the loop, sim_link.c the link, sim_host.c an engine with its
- * host and program, and peer.c a TCP of its own.
+ * settings), the link, and an end of a connection as the main loop sees it. A run depends on its
+ * seed only. sim.c has the loop, sim_link.c the link, sim_host.c an engine with its host and
+ * program, and peer.c the independent TCP.
  */
 #ifndef TOE_SIM_H
 #define TOE_SIM_H
@@ -93,7 +93,7 @@ struct sim {
 	struct sim_settings set;
 	struct sim_link link[2];	/* [i]: from end i */
 	struct sim_end *end[2];
-	/* Sees each frame of end 0's engines whole, in the order of sending; or NULL. */
+	/* Sees each frame of end 0's engines whole, in sending order; or NULL. */
 	void (*watch)(struct sim *s, const uint8_t *frame, uint32_t len, uint16_t gso_size);
 	const char *failure;		/* why the run failed; the first reason stays */
 	char failure_text[400];
@@ -118,12 +118,12 @@ void sim_compare(struct sim *s, unsigned writer, uint64_t pos, const uint8_t *p,
 /* Is there room for one more frame from end i? */
 bool sim_link_ready(struct sim *s, unsigned from);
 /*
- * Hand a frame with a finished TCP checksum to the link, l3 and l4 being the offsets of its
- * headers. Large frames are cut unless the link carries them.
+ * Give the link a frame with a finished TCP checksum; l3 and l4 are the offsets of its headers.
+ * Large frames are cut unless the link carries them.
  */
 void sim_link_send(struct sim *s, unsigned from, const uint8_t *frame, uint32_t len, uint16_t l3,
 		   uint16_t l4, uint16_t gso_size);
-/* The next frame for the end opposite of from that is due, or NULL; the caller frees it. */
+/* The next frame due for the end opposite of from, or NULL; the caller frees it. */
 struct sim_frame *sim_link_take(struct sim *s, unsigned from);
 uint64_t sim_link_deadline(const struct sim *s, unsigned from);
 void sim_link_clear(struct sim *s);

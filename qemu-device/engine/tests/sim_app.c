@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * sim_app.c - the program at an end: writes its stream in requests of odd sizes, reads the other
- * one by indications and posted requests in all modes, stops reading for a while, and closes.
+ * one by indications and posted requests in all modes, pauses reading, and closes.
  */
 #include "tests/sim_host.h"
 

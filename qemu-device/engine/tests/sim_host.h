@@ -2,7 +2,8 @@
 /*
  * sim_host.h - one end of a simulated connection: two engines, a host that moves the connection
  * into and out of them, and a program that writes and reads a stream. sim_host.c drives the engines
- * and their events, sim_app.c is the program, sim_move.c the hand-over, sim_side.c all the rest.
+ * and their events, sim_ops.c is what they call, sim_app.c the program, sim_move.c the hand-over,
+ * sim_side.c all the rest.
  */
 #ifndef TOE_SIM_HOST_H
 #define TOE_SIM_HOST_H
@@ -107,6 +108,9 @@ static inline uint64_t host_now(const struct host *h)
 {
 	return host_clock(h, h->cur);
 }
+
+/* sim_ops.c */
+extern const struct toe_ops host_ops;
 
 /* sim_app.c */
 void app_act(struct host *h);

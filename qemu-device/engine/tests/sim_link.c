@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sim_link.c - the wire of the simulation: cuts large frames as a NIC does, and then loses, delays,
- * reorders, doubles and corrupts what passes. It knows headers by itself: no code of the engine is
- * used.
+ * sim_link.c - the simulated wire: cuts large frames as a NIC does, then loses, delays, reorders,
+ * duplicates and corrupts frames. It parses headers itself and uses no code of the engine.
  */
 #include "tests/sim.h"
 

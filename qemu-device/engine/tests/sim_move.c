@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sim_move.c - the hand-over: stop, export, a while with the host, import into the same engine or
- * another one with another clock. Does what a host must do: keeps segments that arrive meanwhile
- * and forwards them, gives sends that came back again from SND.UNA on, gives unread bytes back,
- * carries clocks and remaining times on.
+ * sim_move.c - the hand-over: stop, export, some time with the host, import into the same engine or
+ * another one with another clock. It does what a host must do: keeps segments that arrive meanwhile
+ * and forwards them, gives returned sends again from SND.UNA on, gives unread bytes back, and
+ * carries clocks and remaining times over.
  */
 #include "tests/sim_host.h"
 
@@ -169,7 +169,7 @@ static void carry_clocks_on(struct host *h)
 	h->retrieve = false;
 }
 
-/* Requests that came back start at SND.UNA again; what carried a FIN is data now. */
+/* Returned requests start at SND.UNA again; one that carried a FIN is data now. */
 static void trim_sends(struct host *h)
 {
 	struct sim *s = h->sim;
@@ -220,10 +220,7 @@ static void reset_req(struct host_send *r)
 	r->r = fresh;
 }
 
-/*
- * Give what was sent, and maybe more, with the import; returns the first request to send
- * afterwards.
- */
+/* Import the sent requests, and maybe more. Returns the first request to send afterwards. */
 static struct host_send *import_sends(struct host *h)
 {
 	struct sim *s = h->sim;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * sim_side.c - what happens beside the data: the host updates, queries and relinks at odd moments,
- * and an attacker who knows the connection's numbers but not its next one sends forged segments.
- * None of it may change a byte of the streams.
+ * and an attacker who knows the connection's current numbers but not its next one sends forged
+ * segments. None of it may change a byte of the streams.
  */
 #include "tests/sim_host.h"
 

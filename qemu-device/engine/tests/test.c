@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test.c - main of the unit tests: runs what test.h registered and prints TAP.
+ * test.c - main of the unit tests: runs the tests that test.h registered and prints TAP.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -38,7 +38,7 @@ static bool wanted(const struct test *t, int argc, char **argv)
 	return false;
 }
 
-/* In a function of its own, whose variables longjmp may clobber without harm. */
+/* In a separate function, so that longjmp may clobber its variables without harm. */
 static bool passes(struct test *t)
 {
 	if (setjmp(failed))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test.h - the frame of the engine's unit tests. A file holds TEST(name) bodies; test.c brings
- * main, which runs all of them, or those named on the command line, and prints one TAP line per
- * test. A failed CHECK ends its test. "--list" prints the names.
+ * test.h - the engine's unit test framework. A file has TEST(name) bodies; test.c has main, which
+ * runs all of them, or those named on the command line, and prints one TAP line per test. A failed
+ * CHECK ends its test. "--list" prints the names.
  */
 #ifndef TOE_TEST_H
 #define TOE_TEST_H

@@ -136,7 +136,7 @@ static void ack_at(uint64_t ms, uint32_t bytes, uint32_t srtt_ms)
 	cc.ops->on_ack(&cc, &a);
 }
 
-/* Acknowledge a whole window per round trip, from ms on for so many round trips. */
+/* Acknowledge a whole window per round trip, from ms on, for the given number of round trips. */
 static uint64_t rounds(uint64_t ms, uint32_t rtt, uint32_t n)
 {
 	while (n--) {

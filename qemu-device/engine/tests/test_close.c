@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * test_close.c - the closing states: graceful and abortive disconnects, the peer's FIN in every
- * state, FIN_WAIT_2's timer, imports of half-closed connections, and what a finished connection
- * asks for.
+ * state, FIN_WAIT_2's timer, imports of half-closed connections, and the upload requests of
+ * finished connections.
  */
 #include "tests/rig.h"
 
@@ -53,6 +53,7 @@ TEST(half_close_goes_on_receiving)	/* DIS-4, DIS-15 */
 	CHECK_EQ(rig_deadline(), 120 * RIG_SEC - 40 * RIG_MS);	/* TMR-19 */
 	rig_data(RIG_RCV + 10, 5, FIN);
 	CHECK_EQ(R.c->state, TOE_TIME_WAIT);
+	CHECK_EQ(rig_query().rexmit_timeout_delta, 0xffffffffu);	/* STA-16 */
 	CHECK_EQ(rig_out(), 1);
 	CHECK_EQ(R.f[0].seg.ack, RIG_RCV + 16);
 	CHECK_EQ(rig_poll(), TOE_EV_RETRIEVE);	/* TRM-40 */

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * test_engine.c - the engine around its connections: refusals at creation, limits, many connections
- * at once in lookup, heap and lists, queues that do not disturb each other, reset.
+ * at once in lookup, heap and lists, independent queues, reset.
  */
 #include "tests/rig.h"
 
 #define MANY 500u
 
-static const struct toe_ops ops = { rig_alloc, rig_free, rig_random, rig_emit, rig_place };
-
 static struct toe *create(void)
 {
-	return toe_create(&R.cfg, &ops, &R);
+	return toe_create(&R.cfg, &rig_ops, &R);
 }
 
 #define REFUSED(field, value)							\
@@ -181,7 +179,7 @@ TEST(events_by_queue)
 	rig_end();
 }
 
-/* Timers in random order come out in order, each at its time, whatever was stopped in between. */
+/* Timers set in random order expire in order, each at its time, whatever was stopped in between. */
 TEST(heap_in_order)
 {
 	struct test_rng rng = { 5 };

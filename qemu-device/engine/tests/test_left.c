@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_left.c - what is left of each timer, and its counts, at a hand-over: taken over, carried on,
- * and handed back as if nobody had changed in between.
+ * test_left.c - each timer's remaining time and counts at a hand-over: taken over, carried on, and
+ * handed back as if the owner had never changed.
  */
 #include "tests/rig.h"
 
@@ -177,7 +177,7 @@ TEST(tail_loss_probe_is_handed_over)
 	rig_end();
 }
 
-/* Reported ranges and a recovery do not travel: the tail is probed instead of them. */
+/* Reported ranges and a recovery do not travel: the tail is probed instead. */
 TEST(scoreboard_goes_and_a_probe_comes)
 {
 	rig_init();
@@ -195,6 +195,34 @@ TEST(scoreboard_goes_and_a_probe_comes)
 	CHECK_EQ(rig_query().snd_nxt, RIG_UNA + 6 * MSS);
 	CHECK_EQ(rig_query().tlp_timeout_delta, 22);
 	rig_end();
+}
+
+/* What has ended has no probe, whatever the peer had reported of what was in flight (STA-16). */
+TEST(no_probe_of_what_has_ended)
+{
+	unsigned way;
+
+	for (way = 0; way < 3; way++) {
+		rig_init();
+		R.k.flags = TOE_SACK;
+		R.cfg.max_gso = 0;
+		rig_start();
+		rig_send(2 * MSS, 0);
+		CHECK_EQ(rig_out(), 2);
+		sack(RIG_UNA, RIG_UNA + MSS, RIG_UNA + 2 * MSS);
+		CHECK(rig_query().tlp_timeout_delta != IDLE);
+		if (way == 2)
+			rig_disconnect(0, TOE_DISC_ABORTIVE);
+		else
+			IN(.seq = RIG_RCV, .ack = RIG_UNA, .flags = way ? TOE_SYN : TOE_RST);
+		CHECK_EQ(R.c->state, TOE_CLOSED);
+		CHECK_EQ(rig_query().tlp_timeout_delta, IDLE);
+		rig_out();
+		stop();
+		CHECK_EQ(rig_query().tlp_timeout_delta, IDLE);
+		CHECK_EQ(rig_query().rexmit_timeout_delta, IDLE);
+		rig_end();
+	}
 }
 
 /* ------------------------------------------------------------------ an ACK that is owed */
@@ -359,6 +387,25 @@ TEST(keepalive_time_counts_from_what_was_heard)	/* as Linux lets TCP_KEEPIDLE */
 	CHECK_EQ(toe_conn_update(R.c, &k, R.now), TOE_OK);
 	CHECK_EQ(rig_deadline(), 0);
 	CHECK_EQ(rig_tick(0), 1);
+	rig_end();
+}
+
+TEST(keepalive_time_of_a_peer_heard_before_the_clock_began)
+{
+	struct toe_tcp_cached k;
+
+	rig_init();
+	R.k2.flags = TOE_KEEPALIVE;
+	R.k2.ka_timeout = 7200000;
+	R.k2.ka_interval = 1000;
+	R.k2.ka_probe_count = 9;
+	R.d.idle_time = (uint32_t)(R.now / RIG_MS) + 100000;
+	R.d.ka_timeout_delta = 7000000;
+	rig_start();
+	k = R.c->cached;
+	k.ka_timeout = 10000;
+	CHECK_EQ(toe_conn_update(R.c, &k, R.now), TOE_OK);
+	CHECK_EQ(rig_deadline(), 0);
 	rig_end();
 }
 

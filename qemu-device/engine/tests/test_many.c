@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * test_many.c - many connections on one engine: each segment finds its own, timers fire in order of
- * time, queues share, limits hold, and memory is all given back. Public interface only.
+ * time, queues share, limits hold, and all memory is given back. Public interface only.
  */
 #include "include/toe.h"
 #include "wire.h"
@@ -289,7 +289,7 @@ TEST(queues_are_independent_and_shared_fairly)
 		reqs[i] = (struct toe_req){ .kind = TOE_REQ_SEND, .len = 5 * 1460, .cookie = i };
 		toe_send(conn[i], &reqs[i], now);
 	}
-	/* One frame at a time: nobody gets a second one long before everybody had a first. */
+	/* One frame at a time: every connection gets a first one well before any gets a second. */
 	for (unsigned n = 0; n < CONNS / QUEUES * 5; n++) {
 		toe_output(t, 1, now, 1);
 		seen[last_cookie]++;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_neighpath.c - neighbors and paths below a connection: the neighbor's age and the question
- * about it, a new MAC, a path under another neighbor, and objects that were invalidated.
+ * test_neighpath.c - neighbors and paths below a connection: the neighbor's age and the question to
+ * the host about it, a new MAC, a path moved to another neighbor, and invalidated objects.
  */
 #include "tests/rig.h"
 

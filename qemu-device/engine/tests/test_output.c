@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_output.c - what leaves: segmentation and large frames, PSH, IP IDs, options and tags, the
- * path's MTU, a backend that is busy; and what may not leave yet by Nagle, SWS or cwnd.
+ * test_output.c - what is sent: segmentation and large frames, PSH, IP IDs, options and tags, the
+ * path's MTU, a busy backend; and what Nagle, SWS or cwnd hold back.
  */
 #include "tests/rig.h"
 

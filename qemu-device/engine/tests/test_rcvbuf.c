@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * test_rcvbuf.c - the receive buffer, case by case and against a model that keeps one flag per
- * byte. Byte s of the stream has the value of_seq(s), so that every byte read tells where it
+ * byte. Byte s of the stream has the value of_seq(s), so that every byte read shows where it
  * belongs.
  */
 #include "rcvbuf.h"

@@ -194,7 +194,7 @@ TEST(go_back_n_skips_what_arrived)
 	CHECK(!toe_sack_unsacked(&s, 0, 0, 60, &r));
 }
 
-/* CVE-2019-11477 and its kin: one-byte blocks everywhere must cost neither memory nor sense. */
+/* CVE-2019-11477 and its kin: one-byte blocks everywhere; memory and results must stay sound. */
 TEST(a_storm_of_blocks_meets_a_bound)
 {
 	struct test_rng r = { 9 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_state.c - the state in and out: what import refuses, that a round trip loses nothing, the
+ * test_state.c - the state in and out: what import refuses, round trips that lose nothing, the
  * timestamp vectors (TSP-10, TSP-11), and the timers' fields.
  */
 #include "tests/rig.h"
@@ -129,8 +129,8 @@ TEST(fin_wait2_takes_no_sends)
 }
 
 /*
- * OSD-9 .. OSD-12: what was sent is left alone, then [SND.NXT, SND.MAX), then what was never sent,
- * then later sends.
+ * OSD-9 .. OSD-12: data in flight is left alone; then [SND.NXT, SND.MAX) is sent, then what was
+ * never sent, then later sends.
  */
 TEST(send_order_at_import)
 {
@@ -170,6 +170,36 @@ TEST(send_order_at_import)
 	rig_end();
 }
 
+/* The state is the one that went in. */
+static void check_as_imported(const struct toe_tcp_delegated *d)
+{
+	CHECK_EQ(d->state, R.d.state);
+	CHECK_EQ(d->rcv_nxt, R.d.rcv_nxt);
+	CHECK_EQ(d->rcv_wnd, R.d.rcv_wnd);
+	CHECK_EQ(d->snd_una, R.d.snd_una);
+	CHECK_EQ(d->snd_nxt, R.d.snd_nxt);
+	CHECK_EQ(d->snd_max, R.d.snd_max);
+	CHECK_EQ(d->snd_wnd, R.d.snd_wnd);
+	CHECK_EQ(d->max_snd_wnd, R.d.max_snd_wnd);
+	CHECK_EQ(d->snd_wl1, R.d.snd_wl1);
+	CHECK_EQ(d->cwnd, R.d.cwnd);
+	CHECK_EQ(d->ssthresh, R.d.ssthresh);
+	CHECK_EQ(d->srtt_us, R.d.srtt_us);
+	CHECK_EQ(d->rttvar_us, R.d.rttvar_us);
+	CHECK_EQ(d->srtt, 99);			/* 8 x 12.345 ms in ticks, rounded up */
+	CHECK_EQ(d->rttvar, 10);
+	CHECK_EQ(d->ts_recent, R.d.ts_recent);
+	CHECK_EQ(d->ts_recent_age, R.d.ts_recent_age);
+	CHECK_EQ(d->ts_time, R.d.ts_time);
+	CHECK_EQ(d->last_ts_val, R.d.last_ts_val);
+	CHECK_EQ(d->total_rt, R.d.total_rt);
+	CHECK_EQ(d->dup_ack_count, R.d.dup_ack_count);
+	CHECK_EQ(d->ka_probe_count, R.d.ka_probe_count);
+	CHECK_EQ(d->rexmit_count, R.d.rexmit_count);
+	CHECK_EQ(d->ka_timeout_delta, R.d.ka_timeout_delta);
+	CHECK_EQ(d->rexmit_timeout_delta, R.d.rexmit_timeout_delta);
+}
+
 TEST(round_trip)
 {
 	struct toe_tcp_delegated d;
@@ -207,31 +237,7 @@ TEST(round_trip)
 	toe_conn_query(R.c, &k, &k2, &d, R.now);
 	CHECK(!memcmp(&k, &R.k, sizeof(k)));
 	CHECK(!memcmp(&k2, &R.k2, sizeof(k2)));
-	CHECK_EQ(d.state, R.d.state);
-	CHECK_EQ(d.rcv_nxt, R.d.rcv_nxt);
-	CHECK_EQ(d.rcv_wnd, R.d.rcv_wnd);
-	CHECK_EQ(d.snd_una, R.d.snd_una);
-	CHECK_EQ(d.snd_nxt, R.d.snd_nxt);
-	CHECK_EQ(d.snd_max, R.d.snd_max);
-	CHECK_EQ(d.snd_wnd, R.d.snd_wnd);
-	CHECK_EQ(d.max_snd_wnd, R.d.max_snd_wnd);
-	CHECK_EQ(d.snd_wl1, R.d.snd_wl1);
-	CHECK_EQ(d.cwnd, R.d.cwnd);
-	CHECK_EQ(d.ssthresh, R.d.ssthresh);
-	CHECK_EQ(d.srtt_us, R.d.srtt_us);
-	CHECK_EQ(d.rttvar_us, R.d.rttvar_us);
-	CHECK_EQ(d.srtt, 99);			/* 8 x 12.345 ms in ticks, rounded up */
-	CHECK_EQ(d.rttvar, 10);
-	CHECK_EQ(d.ts_recent, R.d.ts_recent);
-	CHECK_EQ(d.ts_recent_age, R.d.ts_recent_age);
-	CHECK_EQ(d.ts_time, R.d.ts_time);
-	CHECK_EQ(d.last_ts_val, R.d.last_ts_val);
-	CHECK_EQ(d.total_rt, R.d.total_rt);
-	CHECK_EQ(d.dup_ack_count, R.d.dup_ack_count);
-	CHECK_EQ(d.ka_probe_count, R.d.ka_probe_count);
-	CHECK_EQ(d.rexmit_count, R.d.rexmit_count);
-	CHECK_EQ(d.ka_timeout_delta, R.d.ka_timeout_delta);
-	CHECK_EQ(d.rexmit_timeout_delta, R.d.rexmit_timeout_delta);
+	check_as_imported(&d);
 	rig_end();
 }
 
@@ -291,7 +297,7 @@ static void at(uint64_t nic)
 	toe_tick(R.t, R.now);
 }
 
-/* The RTT that an echo gives now, in ticks, from a connection that has no timed segment. */
+/* The RTT that an echo shows now, in ticks, on a connection without a timed segment. */
 static uint32_t mrtt(uint32_t echo)
 {
 	R.c->rtt.srtt8_us = 0;
@@ -360,18 +366,20 @@ TEST(timestamp_never_goes_back)	/* TSP-1 */
 	rig_init();
 	R.k.flags = TOE_TIMESTAMPS;
 	R.d.ts_time = 1000;
-	R.d.last_ts_val = 1020;		/* the host's clock was read before its last segment */
-	rig_start();
-	CHECK_EQ(ts_of_next_send(), 1020);
-	R.now += 50 * RIG_MS;
-	CHECK_EQ(ts_of_next_send(), 1050);
-	rig_end();
-	rig_init();
-	R.k.flags = TOE_TIMESTAMPS;
-	R.d.ts_time = 1000;
-	R.d.last_ts_val = 0x70000000;	/* nonsense does not stop the clock */
+	R.d.last_ts_val = 1020;		/* says nothing in a state that comes in */
 	rig_start();
 	CHECK_EQ(ts_of_next_send(), 1000);
+	R.now += 50 * RIG_MS;
+	CHECK_EQ(ts_of_next_send(), 1050);
+	CHECK_EQ(rig_query().last_ts_val, 1050);
+	rig_end();
+	rig_init();
+	R.k.flags = TOE_TIMESTAMPS | TOE_TS_USEC;
+	R.d.ts_time = 0u - 30 * 1000 * 1000;
+	R.d.last_ts_val = 0;
+	rig_start();
+	R.now += 50 * RIG_MS;
+	CHECK_EQ(ts_of_next_send(), 0u - 29950 * 1000);
 	rig_end();
 }
 
@@ -383,6 +391,8 @@ TEST(timestamps_in_microseconds)
 	rig_start();
 	R.now += 1000 * 1000;
 	CHECK_EQ(ts_of_next_send(), 0xffffff00u + 1000);
+	R.now += 2400ull * RIG_SEC;	/* more than half its range, in which nothing was sent */
+	CHECK_EQ(ts_of_next_send(), 0xffffff00u + 1000 + 2400000000u);
 	rig_end();
 }
 

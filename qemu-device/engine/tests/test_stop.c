@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * test_stop.c - the upload: owed ACKs, what happens to requests and data, the three ways for sends,
- * exact sequence numbers, frozen timers, and two halves of a connection's life in two engines.
+ * exact sequence numbers, frozen timers, and a connection that lives in two engines in turn.
  */
 #include "tests/rig.h"
 
@@ -404,7 +404,7 @@ TEST(reset_forgets_everything)
 	rig_end();
 }
 
-/* Out of one engine and into another, at a moment with data in every place. */
+/* Move from one engine to another at a moment with data in every place. */
 TEST(from_engine_to_engine)
 {
 	struct toe_tcp_delegated d;

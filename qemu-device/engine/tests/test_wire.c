@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_wire.c - parsing and building of headers. The lies that frames have told to other TCPs are
- * here by class: option lengths, data offset, IP lengths, runts. Parsed frames lie in allocations
+ * test_wire.c - parsing and building of headers. It covers the classes of malformed frames known
+ * from other TCPs: option lengths, data offset, IP lengths, runts. Parsed frames lie in allocations
  * of their exact size, so that the address sanitizer sees a read of one byte too many.
  */
 #include "wire.h"
@@ -197,7 +197,7 @@ TEST(every_flipped_bit_of_a_segment_is_noticed)
 {
 	for (int v6 = 0; v6 < 2; v6++) {
 		struct sample s = make(v6, false, true, 1, 30);
-		/* From the addresses (or the IPv4 header) on: all of it is under some checksum. */
+		/* From the addresses (or the IPv4 header) on, everything is under some checksum. */
 		uint32_t from = v6 ? s.l3 + 8u : s.l3;
 
 		for (uint32_t bit = from * 8; bit < s.len * 8; bit++) {

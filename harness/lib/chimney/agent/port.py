@@ -98,12 +98,15 @@ class Port:
 
     def send(self, kind: Frame, number: int, payload: bytes, what: str,
              seconds: float = SECONDS) -> None:
-        """Write one frame; a guest that does not take it within the time is reported."""
+        """Write one frame; a guest that does not take it within the time is reported, and one that
+        is gone, by watch if that knows why.
+        """
         data = memoryview(HEADER.pack(len(payload), kind, 0, number) + payload)
         deadline = time.monotonic() + seconds
         with self._sending:
             while data:
                 if self._gone is not None:
+                    self._watch()
                     raise GuestFailure(f"{self._gone} before {what}.")
                 try:
                     data = data[self._socket.send(data):]
@@ -111,6 +114,7 @@ class Port:
                 except BlockingIOError:
                     pass
                 except OSError as error:
+                    self._watch()
                     why = f"the guest's agent is gone before {what}: {error}."
                     raise GuestFailure(why) from None
                 if time.monotonic() > deadline:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import paths
-from ..cli.parser import Parser, number
+from ..cli.parser import WHICH_QEMU, Parser, number
 from ..cli.signals import signals_raise
 from ..errors import HarnessError, WrongUse
 from ..host import proc
@@ -39,7 +39,7 @@ def make_parser() -> Parser:
         "rounds. Print a table and write every figure to a JSON file."), epilog=(
         f"Exit status: {STATUS_INCOMPLETE} if a figure lacks rounds. A run of everything (without "
         "--quick, --devices and --metrics) also checks the goals, and exits with "
-        f"{STATUS_GOALS} if one is missed or was not measured."))
+        f"{STATUS_GOALS} if one is missed or was not measured. {WHICH_QEMU}"))
     add = parser.add_argument
     add("--rounds", type=number(1, 1000), metavar="N",
         help=f"rounds of each run (default: {ROUNDS})")

@@ -12,8 +12,8 @@ from ..errors import HarnessError
 from ..host import programs
 from ..host.proc import run
 
-SOURCE = paths.TOP / "harness/programs/insncount/insncount.c"
-HEADERS = paths.BUILD / "qemu-src/include"
+SOURCE = paths.TOP / "harness/programs/insncount"
+HEADERS = paths.QEMU.parent.parent / "source" / "include"
 SECONDS = 5.0
 
 
@@ -26,9 +26,13 @@ class Counts:
 
 
 def build() -> Path:
-    """The plugin, compiled against the headers of our QEMU."""
+    """The plugin, compiled against the headers of the QEMU that loads it, which takes no other."""
+    if not HEADERS.is_dir():
+        raise HarnessError("bench needs a QEMU that `make qemu` has built, with its headers; "
+                           f"there is no {HEADERS}.")
     glib = run(["pkg-config", "--cflags", "glib-2.0"]).stdout.split()
-    return programs.build(SOURCE, "-shared", "-fPIC", "-pthread", f"-I{HEADERS}", *glib)
+    return programs.build(SOURCE, "-shared", "-fPIC", "-pthread", f"-I{HEADERS}", *glib,
+                          name=f"insncount-{paths.QEMU_VERSION}")
 
 
 def arguments(plugin: Path, ear: Path, blocks: bool = False) -> list[str]:

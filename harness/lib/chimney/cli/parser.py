@@ -7,7 +7,13 @@ import argparse
 import re
 from typing import NoReturn
 
+from .. import paths
 from ..errors import WrongUse
+
+# For the help of commands that run QEMU and have no option for it.
+WHICH_QEMU = ("CHIMNEY_QEMU in the environment says which QEMU runs: "
+              f"{' or '.join(paths.QEMU_VERSIONS)}, as `make qemu QEMU=VERSION` has built it, or "
+              f"the path of one (default: {paths.USUAL_QEMU}).")
 
 
 class Parser(argparse.ArgumentParser):

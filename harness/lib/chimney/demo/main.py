@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from ..cli.parser import Parser, number
+from ..cli.parser import WHICH_QEMU, Parser, number
 from ..errors import HarnessError, WrongUse
 from ..vm import kernel
 from . import cases
@@ -22,7 +22,8 @@ def make_parser() -> Parser:
     """The parser of the command."""
     parser = Parser("harness/demo",
                     "Move live connections of ordinary programs between Linux TCP and the card, "
-                    "compare every byte, check the captures, and count each founding case.")
+                    "compare every byte, check the captures, and count each founding case.",
+                    epilog=WHICH_QEMU)
     add = parser.add_argument
     add("--kernel", default="6.1", metavar="VERSION|PATH", help="guest kernel (default: 6.1)")
     add("--seed", type=number(0, 10**9 - 1), default=1, metavar="N",

@@ -85,14 +85,16 @@ class Part:
         return None
 
     def imported(self, path: str, what: str) -> str | None:
-        """Which module an import means; of `from .a import b` that is a/b, or a."""
+        """Which module an import means; of `from .a import b` that is a/b, or a. Without a package
+        the modules are found by their own names.
+        """
         dots = len(what) - len(what.lstrip("."))
         words = what.lstrip(".").split(".")
         if dots:
             words = [*Path(path).parts[:-dots], *words]
-        elif words[0] != self.package:
-            return None
-        else:
+        elif self.package:
+            if words[0] != self.package:
+                return None
             words = words[1:]
         while words:
             for candidate in ("/".join(words), "/".join([*words, "__init__"])):

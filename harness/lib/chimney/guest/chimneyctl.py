@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import HarnessError
+from ..errors import HarnessError, WaitTimeout
 from ..vm.boot import Vm
 from ..wait import wait_until
 
@@ -59,7 +59,7 @@ class GuestCtl:
 
         try:
             wait_until(taken, "a connection to be taken by the card", seconds, 0.05)
-        except HarnessError as error:
+        except WaitTimeout as error:
             raise HarnessError(f"{error} The last answer: {last}") from None
 
     def policy(self, mode: str) -> None:
@@ -75,6 +75,11 @@ class GuestCtl:
         both = self._json("stats")
         driver = {name: count for name, count in both["driver"].items() if isinstance(count, int)}
         return driver, dict(both["device"])
+
+    def refusals(self) -> int:
+        """How often the driver has had no room, or no memory, for what the card had received."""
+        driver, _ = self.stats()
+        return driver["verdict_refused"] + driver["verdict_partial"]
 
     def reasons(self) -> tuple[dict[str, int], dict[str, int]]:
         """How often an offload was refused, and how often a connection went back, by reason."""

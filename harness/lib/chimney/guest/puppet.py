@@ -88,10 +88,10 @@ class Puppet(ABC):
             raise WaitTimeout(f"'{what}' to be answered", pending.seconds + GRACE)
         return parse(what, pending.seconds, line)
 
-    def socket(self, family: int = 4) -> End:
-        """A new socket."""
+    def socket(self, family: int = 4, protocol: int = 0) -> End:
+        """A new socket; TCP unless another protocol is named."""
         end = End(self, self._free.pop())
-        end.do("socket", family)
+        end.do("socket", family, protocol)
         return end
 
     def take_slot(self) -> int:
@@ -254,6 +254,10 @@ class End:
     def set(self, level: int, name: int, *values: int) -> None:
         """setsockopt with one number or two."""
         self.do("set", level, name, *values)
+
+    def set_raw(self, level: int, name: int, value: bytes) -> None:
+        """setsockopt with a structure."""
+        self.do("setraw", level, name, value.hex())
 
     def get(self, level: int, name: int) -> int:
         """getsockopt of one number."""

@@ -19,9 +19,9 @@ def begins_last(setting: tuple[str, object]) -> bool:
 
 
 @contextmanager
-def failing(visit: Visit, fault: str, **settings: object) -> Iterator[None]:
-    """Let allocations fail, and see that some have; the settings are files of the fault's folder in
-    debugfs.
+def failing(visit: Visit, fault: str, *, least: int = 1, **settings: object) -> Iterator[None]:
+    """Let allocations fail, and see that some have, unless `least` is 0; the settings are files of
+    the fault's folder in debugfs.
     """
     folder = f"{FAULTS}/{fault}"
     start, end = function(visit, "add_dma_entry")
@@ -37,16 +37,18 @@ def failing(visit: Visit, fault: str, **settings: object) -> Iterator[None]:
     finally:
         visit.vm.run(["sh", "-c", f"echo 0 >{folder}/probability; echo N >{folder}/task-filter"])
     left = int(visit.vm.run(["cat", f"{folder}/times"]).text)
-    assert 0 < left < FAILURES, f"{FAILURES - left} allocations have failed"
+    assert 0 < left <= FAILURES - least, f"{FAILURES - left} allocations have failed"
 
 
-def function(visit: Visit, name: str) -> tuple[str, str]:
-    """Where a function of the kernel begins, and where the next one does; kallsyms has the kernel's
-    own symbols in the order of their addresses.
+def function(visit: Visit, name: str, module: str = "") -> tuple[str, str]:
+    """Where a function of the kernel, or of a module, begins, and where the next one does; kallsyms
+    has the kernel's own symbols in the order of their addresses.
     """
-    rows = visit.vm.run(["grep", "-A8", f" {name}$", "/proc/kallsyms"]).text.splitlines()
-    begin, *others = (line.split()[0] for line in rows)
-    return f"0x{begin}", f"0x{min(other for other in others if other > begin)}"
+    found = [f"\\[{module}\\]$"] if module else ["-A8", f" {name}$"]
+    rows = [line.split() for line in
+            visit.vm.run(["grep", *found, "/proc/kallsyms"]).text.splitlines()]
+    begin = next(row[0] for row in rows if row[2] == name)
+    return f"0x{begin}", f"0x{min(row[0] for row in rows if row[0] > begin)}"
 
 
 def module_text(visit: Visit) -> tuple[int, int]:

@@ -23,7 +23,7 @@ from ..wire.linkemu import EmulatedWire, LinkEmulator
 from . import fail_initiate
 from .aftercare import Aftercare
 from .chimneyctl import GuestCtl
-from .puppet import End, GuestPuppet, PeerPuppet
+from .puppet import End, GuestPuppet, PeerPuppet, Puppet
 
 PORT = 7000
 HANDOVER_SECONDS = 10
@@ -69,6 +69,12 @@ class Station:
         self.run_dir = new_run_dir()
         self.vm = Vm(config, self.run_dir)
         self.vm.start()
+        # What the wire of one test did to its connections is nothing that those of the next know,
+        # at either end.
+        self.vm.run(["sysctl", "-qw", "net.ipv4.tcp_no_metrics_save=1"])
+        for wire in self.vm.wires:
+            if wire.room is not None:
+                wire.room.sysctl("net/ipv4/tcp_no_metrics_save", 1)
         self.ctl = GuestCtl(self.vm)
         self.aftercare = Aftercare(self.vm, allowed)
         self._never = self._counters()
@@ -88,6 +94,10 @@ class Station:
         """
         self._counted += self._grown()
         self._never = dict.fromkeys(NEVER, 0)
+
+    def card_loses(self, count: int) -> None:
+        """The test has had the card fail with so many connections: they count as found."""
+        self._never["lost_connections"] += count
 
     def findings(self, last: bool = False) -> list[str]:
         """What the last test has left over or broken; `last`: no other test follows."""
@@ -109,7 +119,7 @@ class Visit:
         assert room is not None
         self.room: Room = room
         self.guest = GuestPuppet(self.vm)
-        self.peer = PeerPuppet(room, self.vm.watch)
+        self.peer: Puppet = PeerPuppet(room, self.vm.watch)
         self._listeners: dict[tuple[str, str], tuple[End, int]] = {}
 
     @property
@@ -205,6 +215,36 @@ class Visit:
         finally:
             self.set_fault("")
 
+    def reset_card(self) -> None:
+        """The guest's kernel resets the card's PCI function."""
+        device = "/sys/class/net/eth0/device"
+        self.vm.run(["sh", "-ec", f"echo 1 >$(readlink -f {device})/reset"], seconds=paced(30))
+
+    @contextmanager
+    def automatic(self) -> Iterator[None]:
+        """The automatic policy meanwhile."""
+        self.ctl.policy("auto")
+        try:
+            yield
+        finally:
+            self.ctl.policy("none")
+
+    def netstat(self, name: str) -> int:
+        """What the guest's Linux has counted under a name of TcpExt; 0 if it does not know it."""
+        text = self.vm.run(["cat", "/proc/net/netstat"]).text
+        names, values = (line.split() for line in text.splitlines() if line.startswith("TcpExt:"))
+        return int(dict(zip(names, values, strict=True)).get(name, 0))
+
+    @contextmanager
+    def sysctl(self, name: str, value: int) -> Iterator[None]:
+        """The guest has another value of a sysctl meanwhile."""
+        before = self.vm.run(["sysctl", "-n", name]).text.strip()
+        self.vm.run(["sysctl", "-qw", f"{name}={value}"])
+        try:
+            yield
+        finally:
+            self.vm.run(["sysctl", "-qw", f"{name}={before}"])
+
     def hand(self, *conns: Conn) -> None:
         """Hand connections to the card, and see that it has them; nothing in a native run."""
         for conn in conns if self.offloads else ():
@@ -217,6 +257,12 @@ class Visit:
         for conn in conns if self.offloads else ():
             self.ctl.upload(*conn.words)
             self.expect("host", conn)
+
+    def acknowledged(self, *conns: Conn) -> None:
+        """Wait until the peer has acknowledged all that the programs have sent: a connection whose
+        frames are still on their way may be refused, or have a list of its own.
+        """
+        wait_until(lambda: not any(conn.guest.queues()["out"] for conn in conns), "all ACKs", 10)
 
     def state(self, conn: Conn) -> str:
         """Who has a connection: the state that the driver shows, or "host"."""

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """QEMU with a patch in the device or the engine.
 
-What the patch touches is compiled as QEMU's own build would, everything else is linked from
-build/qemu, which must be up to date. So a mutant takes seconds, and the tree is not touched.
+What the patch touches is compiled as QEMU's own build would, everything else is linked from the
+build of paths.QEMU, which must be up to date. So a mutant takes seconds, and the tree is not
+touched.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from .. import paths
 from .patches import OUT, Broken, Mutant, apply, run
 
 QEMU = paths.QEMU.parent
-OURS = "../qemu-src/hw/net/chimney"
+OURS = "../source/hw/net/chimney"
 BUILD_SECONDS = 300
 
 
@@ -69,12 +70,12 @@ def compile_words(command: str, folder: Path) -> list[str]:
 
 
 def link_arguments() -> tuple[list[str], str]:
-    """The objects and the other arguments with which build/qemu links its program."""
+    """The objects and the other arguments with which QEMU's own build links its program."""
     text = (QEMU / "build.ninja").read_text()
     name = paths.QEMU.name
     match = re.search(rf"^build {name}: c_LINKER(?:_RSP)? (.*)\n((?: .*\n)*)", text, re.M)
     if match is None:
-        raise Broken("build/qemu/build.ninja does not say how the program is linked")
+        raise Broken(f"{QEMU}/build.ninja does not say how the program is linked")
     flags = re.search(r"^ LINK_ARGS = (.*)$", match[2], re.M)
     return match[1].split(" | ")[0].split(), flags[1] if flags else ""
 

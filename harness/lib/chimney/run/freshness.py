@@ -43,10 +43,11 @@ def driver(kernel: str) -> Product:
                    paths.TOP / "guest-driver", ("tools",), f"make driver KERNELS={kernel}")
 
 
-def qemu() -> Product:
+def qemu(program: Path) -> Product:
     """QEMU with the card."""
-    return Product("QEMU", paths.QEMU, paths.QEMU.parent / ".chimney.built",
-                   paths.TOP / "qemu-device", ("tests", "examples", "overlay"), "make qemu")
+    return Product("QEMU", program, program.parent / ".chimney.built",
+                   paths.TOP / "qemu-device", ("tests", "examples", "overlay"),
+                   paths.make_qemu(program))
 
 
 def chimneyctl() -> Product:

@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .. import paths
 from ..cli.parser import Parser, number
-from ..errors import HarnessError, ProgramMissing, WrongUse
+from ..errors import STATUS_TEST_FAILED, HarnessError, ProgramMissing, WrongUse
 from ..guest import offload
 from ..host.proc import find_program
 from ..vm import kernel
@@ -40,6 +41,7 @@ class RunOptions:
     seed: int = 0
     device: str = "chimney"
     kernel: str = "6.1"
+    qemu: Path = paths.QEMU
     driver: Path | None = None
     bins: list[str] = field(default_factory=list)
     copies: list[str] = field(default_factory=list)
@@ -57,6 +59,7 @@ class RunOptions:
     pcap: Path | None = None
     trace: Path | None = None
     report: Path | None = None
+    junit: Path | None = None
     dry_run: bool = False
 
 
@@ -78,6 +81,9 @@ def make_parser() -> Parser:
     add("--device", choices=DEVICES, default="chimney", help="the network card (default: chimney)")
     add("--kernel", default="6.1", metavar="VERSION|PATH",
         help=f"{', '.join(kernel.NAMES)}, or a bzImage of your own (default: 6.1)")
+    add("--qemu", metavar="VERSION|PATH", type=_qemu, default=paths.QEMU,
+        help=f"{', '.join(paths.QEMU_VERSIONS)} (see `make qemu`), or a QEMU of your own (default: "
+             f"CHIMNEY_QEMU of the environment, else {paths.USUAL_QEMU})")
     add("--driver", type=Path, metavar="PATH.ko", help="use this driver instead of ours")
     add("--bin", dest="bins", action="append", default=[], metavar="PROGRAM",
         help="put a host program and its libraries into the guest (repeatable)")
@@ -108,8 +114,20 @@ def make_parser() -> Parser:
     add("--pcap", type=Path, metavar="FILE.pcapng", help="capture the wire")
     add("--trace", type=Path, metavar="FILE", help="write the card's trace events to FILE")
     add("--report", type=Path, metavar="FILE.json", help="write what happened, for programs")
+    add("--junit", type=Path, metavar="FILE.xml",
+        help="read the standard output of CMD as TAP or KTAP and write its test cases as JUnit "
+             "XML; if CMD ends with 0 but a test has failed, or the results are not whole, exit "
+             f"with {STATUS_TEST_FAILED}")
     add("--dry-run", action="store_true", help="print QEMU's command line and exit")
     return parser
+
+
+def _qemu(text: str) -> Path:
+    if "/" not in text and text not in paths.QEMU_VERSIONS:
+        known = ", ".join(paths.QEMU_VERSIONS)
+        raise argparse.ArgumentTypeError(f"'{text}' is not one of {known}, and has no slash, as a "
+                                         "path would")
+    return paths.qemu(text)
 
 
 def _seconds(text: str) -> float:
@@ -230,7 +248,7 @@ def _check_files(options: RunOptions) -> None:
             raise WrongUse("--disk boots your image as it is, so --bin, --copy and --driver cannot "
                            "go with it.")
     for option, path in (("--pcap", options.pcap), ("--trace", options.trace),
-                         ("--report", options.report)):
+                         ("--report", options.report), ("--junit", options.junit)):
         if path is not None:
             _need_folder(option, path)
 
@@ -286,6 +304,8 @@ def _check_net(options: RunOptions, wish: str | None) -> None:
 def _check_rest(options: RunOptions) -> None:
     if options.late_peers and not options.command and not options.dry_run:
         raise WrongUse("--wait-listen needs a command that listens.")
+    if options.junit is not None and not options.command:
+        raise WrongUse("--junit needs a command whose output it can read.")
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     if not options.command and not options.dry_run and not terminal:
         raise WrongUse("there is no command, and no terminal for a shell; write the command after "
@@ -310,7 +330,7 @@ def _check_rest(options: RunOptions) -> None:
 
 def _built(options: RunOptions) -> list[freshness.Product]:
     """What of ours the run uses."""
-    products = [freshness.qemu()]
+    products = [freshness.qemu(options.qemu)] if paths.make_qemu(options.qemu) else []
     if options.disk is None:
         products.append(freshness.chimneyctl())
         if options.driver is None and options.kernel in kernel.NAMES:

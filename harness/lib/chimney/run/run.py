@@ -10,6 +10,7 @@ import shlex
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from ..wait import wait_until
 from . import refusal
 from .latepeers import LAST_SECONDS, LatePeers
 from .options import COMMAND_SECONDS, RunOptions
+from .results import Results
 from .shell import run_shell
 from .streams import Outputs, feed, feeds
 
@@ -42,7 +44,8 @@ STATUS_NOT_RUNNABLE = 126
 def config_of(options: RunOptions) -> VmConfig:
     """The VM that the options describe."""
     return VmConfig(
-        device=options.device, kernel=options.kernel, driver=options.driver, bins=options.bins,
+        device=options.device, kernel=options.kernel, qemu=options.qemu, driver=options.driver,
+        bins=options.bins,
         copies=options.copies, disk=options.disk, cpus=options.cpus, memory=options.memory,
         accel=options.accel, wire=options.net, peers=options.peers,
         device_options=options.device_options, qemu_args=options.qemu_args,
@@ -64,14 +67,18 @@ class Run:
             "memory_mib": options.memory, "status": None, "error": None,
         }
         self._begin = time.monotonic()
+        self.results: Results | None = None
+        if options.junit is not None and not options.dry_run:
+            self.results = Results(options.junit, options.command, {
+                name: str(self.report[name]) for name in ("device", "kernel", "net", "offload",
+                                                          "cpus")})
 
     def execute(self) -> int:
         """Do it; the exit status for the shell."""
-        status, keep = 0, True
+        status = 0
         try:
             with signals_raise():
                 status = self._inside()
-            keep = status != 0
         except OutputGone as error:
             # As quiet as a program that SIGPIPE ends.
             status = error.status
@@ -79,11 +86,14 @@ class Run:
         except HarnessError as error:
             status = error.status
             self._tell(error)
+        except BaseException as error:
+            self.report["error"] = repr(error)  # the files that are read alone say so too
+            status = STATUS_HARNESS
+            raise
         finally:
             self.progress.clear()
-            self._finish(status)
-        keep = keep and status != STATUS_BROKEN_PIPE
-        if keep and not self.options.dry_run:
+            status = self._finish(status)
+        if status not in (0, STATUS_BROKEN_PIPE) and not self.options.dry_run:
             self.say(f"the files of this run are kept in {self.folder}")
             forget_old()
         else:
@@ -181,7 +191,7 @@ class Run:
         argv, timeout = self.options.command, self.options.timeout or COMMAND_SECONDS
         self.progress.say("running " + shlex.join(argv))
         outputs, fed = Outputs(self.progress.clear), feeds()
-        command = self.vm.agent.start(argv, on_output=outputs.show, stdin=fed)
+        command = self.vm.agent.start(argv, on_output=self._outputs(outputs), stdin=fed)
         if fed:
             feed(command, self.say)
         late = LatePeers(self.vm, self.options.late_peers,
@@ -193,7 +203,17 @@ class Run:
                 return self._end_server(command)
         result = command.wait()
         self.report["command_seconds"] = round(result.seconds, 3)
+        if self.results is not None and result.signal:
+            self.results.cut = f"signal {result.signal} ended the command"
         return result.returncode or self._rest_of(late) or self._failed_peer()
+
+    def _outputs(self, outputs: Outputs) -> Callable[[str, bytes], None]:
+        """Where the command's output goes; its results are read whether or not it can be shown."""
+        def take(stream: str, data: bytes) -> None:
+            if self.results is not None:
+                self.results.take(stream, data)
+            outputs.show(stream, data)
+        return take
 
     def _ended(self, command: Command, outputs: Outputs, late: LatePeers, deadline: float) -> bool:
         """Wait for the command, for as long as nobody else has anything to do."""
@@ -213,6 +233,8 @@ class Run:
     def _end_server(self, command: Command) -> int:
         """The peers have done what they came for: end the command, whose status says nothing."""
         command.kill(signal.SIGTERM)
+        if self.results is not None:
+            self.results.cut = "the peers had ended, and the command was ended too"
         try:
             command.wait(SERVER_SECONDS)
         except WaitTimeout:
@@ -263,9 +285,18 @@ class Run:
         if len(splats) > 3:
             self.say(f"... and {len(splats) - 3} more times")
 
-    def _finish(self, status: int) -> None:
-        if self.options.report is None:
-            return
+    def _finish(self, status: int) -> int:
+        """Write what is to be written; the exit status that follows from all of it."""
+        if self.results is not None:
+            status, figures = self.results.write(status, self.report["error"] or "")
+            self.report["results"] = dict(vars(figures))
+            if status != STATUS_BROKEN_PIPE:
+                self.say(f"junit: {figures} ({self.options.junit})")
+        if self.options.report is not None:
+            self._write_report(self.options.report, status)
+        return status
+
+    def _write_report(self, file: Path, status: int) -> None:
         machine = self.vm.machine
         self.report |= {
             "status": status, "seconds": round(time.monotonic() - self._begin, 3),
@@ -273,7 +304,7 @@ class Run:
             "qemu": machine.command() if machine is not None else None,
             "peers": [{"command": child.name, "status": child.status} for child in self.vm.peers],
         }
-        self.options.report.write_text(json.dumps(self.report, indent=1) + "\n")
+        file.write_text(json.dumps(self.report, indent=1) + "\n")
 
 
 def run(options: RunOptions) -> int:

@@ -24,10 +24,12 @@ from ..host.proc import Child, spawn
 from ..host.rundir import new_run_dir
 from ..wait import Deadline, wait_until
 from .config import VmConfig
-from .console import Console
+from .console import Console, panic_cause
 from .prepare import PreparedVm
 from .qmp import Qmp
 
+# An oops, its registers and its call trace.
+PANIC_LINES = 80
 BOOT_SECONDS = 90.0
 # The kernel gathers link events for up to a second; until then IPv6 has no route.
 LINK_SECONDS = 5.0
@@ -131,6 +133,11 @@ class Vm(PreparedVm):
         """Whether QEMU is alive."""
         return self._child is not None and self._child.running
 
+    def pids(self) -> list[int]:
+        """The processes of QEMU and of all peers that run."""
+        children = [self._child, *self.peers]
+        return [pid for child in children if child is not None for pid in child.pids()]
+
     def has_card(self) -> bool:
         """Whether the guest has an eth0."""
         try:
@@ -158,17 +165,21 @@ class Vm(PreparedVm):
     def watch(self) -> None:
         """Raise when the guest has panicked or QEMU has ended; called during every wait."""
         self.console.poll()
-        panic = self.console.panic
+        panic = self._panic()
         if panic is not None:
-            raise GuestPanic(panic.line)
+            raise panic
         if self._child is not None and not self._child.running:
             self.console.poll()
-            raise GuestFailure(self._why_ended())
+            raise self._panic() or GuestFailure(self._why_ended())
+
+    def _panic(self) -> GuestPanic | None:
+        panic = self.console.panic
+        if panic is None:
+            return None
+        return GuestPanic(panic.line, panic_cause(self.console.text()),
+                          self.console.tail(PANIC_LINES))
 
     def _why_ended(self) -> str:
-        panic = self.console.panic
-        if panic is not None:
-            return str(GuestPanic(panic.line))
         assert self._child is not None
         if self._child.status == 0:
             last = [line for line in self.console.tail(30) if line.startswith("init: failed")]

@@ -28,12 +28,12 @@ class VmConfig:
     cpus: int = 1
     memory: int = DEFAULT_MEMORY
     accel: str = "auto"
-    tcg_thread: str = "multi"  # or "single": all virtual processors on one of the host's
     wire: str | WireMaker = "tap"
     mtu: int = 1500
     second: str | None = None
     device_options: Sequence[str] = ()
     second_options: Sequence[str] = ()
+    ports: Sequence[str] = ()
     devices: Sequence[str] = ()
     machine_options: str = ""
     qemu_args: Sequence[str] = ()

@@ -10,10 +10,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+PANIC = "Kernel panic - not syncing"
 # The first match of a line counts; "fatal" ends a run at once.
 PATTERNS: tuple[tuple[str, bool, re.Pattern[str]], ...] = tuple(
     (kind, fatal, re.compile(pattern)) for kind, fatal, pattern in (
-        ("panic", True, r"Kernel panic - not syncing"),
+        ("panic", True, PANIC),
         ("kasan", False, r"BUG: KASAN:"),
         ("oops", False, r"\bOops: |general protection fault|BUG: unable to handle|"
                         r"BUG: kernel NULL pointer|kernel BUG at "),
@@ -35,6 +36,13 @@ PATTERNS: tuple[tuple[str, bool, re.Pattern[str]], ...] = tuple(
         # The remark on unprivileged eBPF is about the processor, not about us.
         ("warning", False, r"\bWARNING: (?!Unprivileged eBPF)"),
     ))
+# What a kernel panics for, the later ones if there is nothing of those before them: an oops that it
+# has survived may have left others behind. With panic_on_warn it does for warnings too.
+CRASHES = (("oops", "kasan"), ("bug",))
+WARNINGS = (("kasan", "ubsan", "atomic", "warning"),)
+# The second of two lines with which an oops begins: a bad access, or a BUG().
+SECOND = re.compile(r"\bOops: (?:Oops: |invalid opcode: )?[0-9a-f]{4} \[#")
+PLACE = re.compile(r"\bRIP: \S+")
 TIMESTAMP = re.compile(r"^(?:<\d+>)?\[[ \d.]+\](?:\[ *[TC]\d+\])? ?")
 
 
@@ -58,6 +66,25 @@ def look(line: str) -> Splat | None:
 def find_splats(text: str) -> list[Splat]:
     """All trouble that a kernel log tells of."""
     return [splat for splat in map(look, text.splitlines()) if splat is not None]
+
+
+def panic_cause(text: str) -> str:
+    """What the kernel said last before it panicked, if that is a reason to panic, and the place in
+    the code if the log has it; empty for a panic without one.
+    """
+    before, _, words = text.partition(PANIC)
+    lines = before.splitlines()
+    reasons = WARNINGS if "panic_on_warn" in words.partition("\n")[0] else CRASHES
+    for kinds in reasons:
+        found = [(at, splat) for at, splat in enumerate(map(look, lines))
+                 if splat is not None and splat.kind in kinds]
+        if len(found) > 1 and SECOND.search(found[-1][1].line) and found[-2][1].kind == "oops":
+            found.pop()
+        if found:
+            at, splat = found[-1]
+            place = next(filter(None, map(PLACE.search, lines[at:])), None)
+            return splat.line + (f", {place.group()}" if place else "")
+    return ""
 
 
 class Console:

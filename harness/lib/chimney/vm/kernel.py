@@ -8,6 +8,7 @@ own is taken as it is, and then nothing is known about its modules.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,11 @@ from pathlib import Path
 from .. import paths
 from ..errors import HarnessError, WrongUse
 
-NAMES = ("6.1", "6.12", "6.1-generic", "6.12-generic", "debug")
+NAMES = ("6.1", "6.12", "7.3", "newest",
+         "6.1-generic", "6.12-generic", "7.3-generic", "newest-generic",
+         "debug", "debug-7.3")
+# The debug kernel that the guest tests run on where they want one.
+DEBUG = os.environ.get("CHIMNEY_DEBUG_KERNEL") or "debug"
 MODULES = {"virtio-net-pci": "virtio_net", "e1000e": "e1000e", "igb": "igb",
            "vmxnet3": "vmxnet3"}
 
@@ -47,6 +52,11 @@ class Kernel:
         return False if known else None
 
 
+def is_debug(name: str) -> bool:
+    """Whether it is one of the debug kernels."""
+    return name.split("-")[0] == "debug"
+
+
 def find(name: str) -> Kernel:
     """The kernel of that name or path, or a sentence saying what there is."""
     if name in NAMES:
@@ -64,12 +74,17 @@ def _built(name: str) -> Kernel:
     folder = paths.KERNELS / name
     image = folder / "vmlinuz"
     if not image.exists():
-        maker = "images/debug-kernel" if name == "debug" else f"images/kernels {name}"
+        maker = f"images/kernels {name}"
+        if is_debug(name):
+            maker = " ".join(["images/debug-kernel", *name.split("-")[1:]])
         raise HarnessError(f"the kernel {name} is not there yet ({image} is missing); "
                            f"`{maker}` makes it.")
     release = (folder / "release").read_text().strip()
     modules = folder / "root" / "lib" / "modules" / release
     cards = folder / "nics"
+    unpacked = folder / "vmlinux"  # some kernels have it as well, to boot sooner
+    if unpacked.exists():
+        image = unpacked
     return Kernel(name, image, release, modules,
                   json.loads(cards.read_text()) if cards.exists() else {})
 
@@ -102,8 +117,9 @@ def refuse_missing_driver(name: str) -> None:
     """Refuse the chimney card for a kernel that our driver has not been built for."""
     module = paths.DRIVERS / name / "chimney.ko"
     if name in NAMES and not module.exists():
+        maker = f"guest-driver/build {name}" if is_debug(name) else f"make driver KERNELS={name}"
         raise HarnessError(f"the driver is not built for kernel {name} ({module} is missing); run "
-                           f"`make driver KERNELS={name}`, or bring your own with --driver.")
+                           f"`{maker}`, or bring your own with --driver.")
     if name not in NAMES:
         raise WrongUse(f"--kernel {name} is not ours, so there is no driver for it; bring yours "
                        "with --driver, or use another --device.")

@@ -52,12 +52,12 @@ class Machine:
     sockets: Path
     cards: Sequence[Card] = ()
     accel: str = "tcg"
-    tcg_thread: str = "multi"
     cpus: int = 1
     memory: int = 512
     disk: Path | None = None
     disk_format: str = "raw"
     machine_options: str = ""
+    ports: Sequence[str] = ()       # devices that must be there before the cards
     devices: Sequence[str] = ()
     extra: Sequence[str] = ()
     trace: Path | None = None
@@ -86,6 +86,8 @@ class Machine:
         for folder in paths.FIRMWARE:
             argv += ["-L", str(folder)]
         argv += self._boot() + self._ports()
+        for port in self.ports:
+            argv += ["-device", port]
         for index, card in enumerate(self.cards):
             argv += card.arguments(index)
         for device in self.devices:
@@ -101,7 +103,7 @@ class Machine:
     def _processor(self) -> list[str]:
         # With ERMS the guest copies with `rep movsb`, which TCG runs byte by byte.
         model = "host" if self.accel == "kvm" else "max,-erms,-fsrm"
-        accel = "kvm" if self.accel == "kvm" else f"tcg,thread={self.tcg_thread}"
+        accel = "kvm" if self.accel == "kvm" else "tcg,thread=multi"
         return ["-accel", accel, "-cpu", model, "-smp", str(self.cpus)]
 
     def _boot(self) -> list[str]:

@@ -7,7 +7,7 @@ owner. A finding names the frame, so that it can be looked up in the capture.
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from .rows import MANY, Row
@@ -22,7 +22,23 @@ def before(a: int, b: int) -> bool:
 
 
 def no_reset(rows: Iterable[Row]) -> list[str]:
-    return [f"frame {row.number}: RST from {row.origin}" for row in rows if row.rst]
+    """No RST before each side has acknowledged the other's FIN. Then the connection is over, and
+    an RST only says that an ACK of a repeated FIN has met nobody.
+    """
+    found: list[str] = []
+    ends: dict[bool, int] = {}  # by maker: the sequence number behind its FIN
+    over: set[bool] = set()  # who has acknowledged the other's
+    for row in rows:
+        if row.rst:
+            if len(over) < 2:
+                found.append(f"frame {row.number}: RST from {row.origin}")
+            continue
+        end = ends.get(not row.outgoing)
+        if row.flags & 0x10 and end is not None and not before(row.ack, end):
+            over.add(row.outgoing)
+        if row.fin:
+            ends[row.outgoing] = (row.seq + row.length + 1) % M32
+    return found
 
 
 def never_back(rows: Iterable[Row], what: str, value: str) -> list[str]:
@@ -84,18 +100,34 @@ def right_edge_never_left(rows: Sequence[Row]) -> list[str]:
     return found
 
 
-def silences(rows: Sequence[Row], seconds: float) -> list[str]:
-    """Gaps in which neither side sent anything, between the first and the last data."""
+# How long the host let both sides wait for a processor between two times of a capture, in seconds.
+Waits = Callable[[float, float], float]
+
+
+def no_waits(_begin: float, _end: float) -> float:
+    """A host that always has a processor free."""
+    return 0.0
+
+
+def silences(rows: Sequence[Row], seconds: float, waits: Waits = no_waits) -> list[str]:
+    """Gaps in which neither side sent anything, between the first and the last data. For as long as
+    the host let them wait, they could not.
+    """
     data = [i for i, row in enumerate(rows) if row.length]
     span = rows[data[0] : data[-1] + 1] if data else []
-    return [
-        f"frame {b.number}: nothing for {1000 * (b.time - a.time):.0f} ms"
-        for a, b in zip(span, span[1:])
-        if b.time - a.time > seconds
-    ]
+    found = []
+    for a, b in zip(span, span[1:]):
+        gap = b.time - a.time
+        if gap <= seconds:
+            continue
+        waited = waits(a.time, b.time)
+        if gap - waited > seconds:
+            found.append(f"frame {b.number}: nothing for {1000 * gap:.0f} ms, of which the host "
+                         f"was busy elsewhere for {1000 * waited:.0f}")
+    return found
 
 
-def stalls(rows: Sequence[Row], seconds: float) -> list[str]:
+def stalls(rows: Sequence[Row], seconds: float, waits: Waits = no_waits) -> list[str]:
     """The same for each direction by itself: times in which it carried no data, while there was
     some before and after.
     """
@@ -103,7 +135,7 @@ def stalls(rows: Sequence[Row], seconds: float) -> list[str]:
         f"{way}: {text}"
         for way, outgoing in (("from the guest", True), ("to the guest", False))
         for text in silences(
-            [row for row in rows if row.length and row.outgoing == outgoing], seconds
+            [row for row in rows if row.length and row.outgoing == outgoing], seconds, waits
         )
     ]
 

@@ -28,9 +28,10 @@ AB = ("Complete requests", "Failed requests", "Write errors", "Non-2xx responses
       "Keep-Alive requests", "Document Length", "HTML transferred")
 
 
-def ab(scene: Scene, *words: str, seconds: float = WORK_SECONDS) -> dict[str, str]:
-    """What ab says of its requests to the guest."""
-    said = scene.peer("ab", "-q", "-s", "30", *words, f"http://{GUEST}:8080/small",
+def ab(scene: Scene, *words: str, file: str = "small",
+       seconds: float = WORK_SECONDS) -> dict[str, str]:
+    """What ab says of its requests for a file of the guest."""
+    said = scene.peer("ab", "-q", "-s", "30", *words, f"http://{GUEST}:8080/{file}",
                       seconds=seconds)
     return {name: found.group(1) for name in AB
             if (found := re.search(rf"^{name}: +(\d+)", said, re.M))}
