@@ -38,6 +38,7 @@
 #include "offload/life/upload.h"
 #include "offload/od.h"
 #include "offload/requests.h"
+#include "offload/socket/conntrack.h"
 #include "offload/socket/lend.h"
 
 #define RST_MS	100	/* after which a card that works has sent an RST */
@@ -330,6 +331,7 @@ void chimdrv_half_exit(void)
 	chimdrv_hook_exit();
 	chimdrv_route_watch_exit();	/* the two above ask it for looks */
 	chimdrv_ulp_exit();
+	chimdrv_conntrack_exit();
 	chimdrv_policy_exit();
 	chimdrv_refusals_exit();
 	rcu_barrier();

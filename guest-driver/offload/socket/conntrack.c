@@ -5,11 +5,15 @@
  * and receives: it must neither call the next one that it sees invalid nor take the
  * connection for silent and forget it.
  *
- * The tracker may not be loaded, so nothing here needs one of its symbols. ct->lock is
- * held while the windows are made liberal. conn->tracked is written while the socket is
- * owned for its offload, and cleared under slock.
+ * The tracker may not be loaded, so nothing here needs one of its symbols. When its module
+ * ends, it declares all entries dead and waits until nobody has one, with locks held that
+ * keep network namespaces from coming and going. It tells nobody, so a work looks for that.
+ *
+ * ct->lock is held while the windows are made liberal. conn->tracked is written while the
+ * socket is owned for its offload, and cleared under slock.
  */
 #include <linux/netfilter.h>
+#include <linux/workqueue.h>
 #if IS_ENABLED(CONFIG_NF_CONNTRACK)
 #include <net/netfilter/nf_conntrack.h>
 #include <net/netfilter/nf_conntrack_extend.h>
@@ -17,10 +21,12 @@
 #endif
 
 #include "offload/socket/conntrack.h"
+#include "offload/conn.h"
 #include "offload/conn_types.h"
 
 #define LONG	(INT_MAX / 2)	/* jiffies; the tracker compares modulo 2^32 */
 #define ENDED	(10 * HZ)	/* what the tracker itself gives a connection that was reset */
+#define LOOK	(HZ / 2)	/* between looks for its end */
 
 #if IS_ENABLED(CONFIG_NF_CONNTRACK)
 /* With stale windows the tracker would call the first segments after the upload invalid. */
@@ -84,6 +90,48 @@ void chimdrv_conntrack_liberal(const struct sk_buff *skb)
 		be_liberal(ct);
 }
 
+static bool let_go_if_dead(struct chimdrv_conn *conn)
+{
+	bool dead;
+
+	spin_lock_bh(&conn->sk->sk_lock.slock);
+	dead = !conn->tracked.entry || nf_ct_is_dying(conn->tracked.entry);
+	if (dead)
+		chimdrv_conntrack_let_go(conn, false);
+	spin_unlock_bh(&conn->sk->sk_lock.slock);
+	return dead;
+}
+
+/* Let go of the dead. At the end of the tracker all are, so one that lives answers for all. */
+static bool any_lives(void)
+{
+	struct chimdrv_conn *conn;
+	unsigned long id = 0;
+	bool lives = false;
+
+	while (!lives && (conn = chimdrv_conn_next(&id))) {
+		if (READ_ONCE(conn->tracked.entry))
+			lives = !let_go_if_dead(conn);
+		chimdrv_conn_put(conn);
+		cond_resched();
+	}
+	return lives;
+}
+
+static void look_work_fn(struct work_struct *work);
+static DECLARE_DELAYED_WORK(look_work, look_work_fn);
+
+static void look_work_fn(struct work_struct *work)
+{
+	if (any_lives())
+		schedule_delayed_work(&look_work, LOOK);
+}
+
+void chimdrv_conntrack_exit(void)
+{
+	cancel_delayed_work_sync(&look_work);
+}
+
 /* The segment has just given the entry the time that silence may last. */
 void chimdrv_conntrack_keep(struct chimdrv_conn *conn, const struct sk_buff *skb)
 {
@@ -94,9 +142,10 @@ void chimdrv_conntrack_keep(struct chimdrv_conn *conn, const struct sk_buff *skb
 	    test_bit(IPS_FIXED_TIMEOUT_BIT, &ct->status))
 		return;
 	nf_conntrack_get(&ct->ct_general);
-	conn->tracked.entry = ct;
 	conn->tracked.usual = nf_ct_expires(ct);
 	WRITE_ONCE(ct->timeout, nfct_time_stamp + LONG);
+	WRITE_ONCE(conn->tracked.entry, ct);
+	schedule_delayed_work(&look_work, LOOK);
 }
 
 void chimdrv_conntrack_seen(const struct chimdrv_conn *conn)
@@ -119,6 +168,10 @@ void chimdrv_conntrack_let_go(struct chimdrv_conn *conn, bool ended)
 	nf_conntrack_put(&ct->ct_general);
 }
 #else
+void chimdrv_conntrack_exit(void)
+{
+}
+
 void chimdrv_conntrack_liberal(const struct sk_buff *skb)
 {
 }

@@ -18,5 +18,7 @@ void chimdrv_conntrack_keep(struct chimdrv_conn *conn, const struct sk_buff *skb
 void chimdrv_conntrack_seen(const struct chimdrv_conn *conn);
 /* slock. From here on it may; @ended: soon, as after a RST. */
 void chimdrv_conntrack_let_go(struct chimdrv_conn *conn, bool ended);
+/* There are no connections any more. */
+void chimdrv_conntrack_exit(void);
 
 #endif /* CHIMDRV_CONNTRACK_H */

@@ -126,3 +126,28 @@ def test_entry_of_a_reset_connection_goes(visit: Visit) -> None:
     conn.peer.close()
     wait_until(lambda: conn.guest.do("poll", 0, 1)["events"] & POLLERR, "the reset", 10, 0.05)
     wait_until(lambda: seconds_left(visit, conn) <= 10, "the entry to be short-lived", 5, 0.1)
+
+
+@TRACKED
+def test_tracker_ends_without_waiting_for_the_card(visit: Visit) -> None:
+    """Its module waits for whoever has an entry. It ends while the card has connections, and they
+    go on; when it has been loaded again, it keeps the next ones as before.
+    """
+    conns = [visit.connect(family) for family in (4, 6, 4)]
+    for conn in conns:
+        conn.both_ways()
+    visit.hand(*conns[:2])
+    visit.vm.run(["rmmod", "nf_conntrack"], seconds=20)
+    try:
+        for conn in conns:
+            conn.both_ways(100 * KIB)
+        visit.hand(conns[2])
+        visit.back(*conns)
+    finally:
+        visit.vm.run(["modprobe", "nf_conntrack", "enable_hooks=1"])
+    for conn in conns:
+        conn.both_ways(100 * KIB)
+        visit.hand(conn)
+        assert is_tracked(visit, conn.guest_port, conn.peer_port)
+        visit.back(conn)
+        conn.both_ways()
