@@ -167,6 +167,32 @@ static void count_cargo(struct chimdrv_conn *conn)
 		chimdrv_count(conn->cd, upload_all);
 }
 
+/*
+ * The target has given up because the user timeout was over, and nothing has been
+ * acknowledged since. Linux TCP would find that at its next timer; but some versions take
+ * jiffies for milliseconds there if the peer has taken its window back, and may even miss
+ * that timer.
+ */
+static bool user_timeout_is_over(const struct chimdrv_conn *conn)
+{
+	u32 limit = READ_ONCE(inet_csk(conn->sk)->icsk_user_timeout);
+	const struct tcp_sock *tp = tcp_sk(conn->sk);
+
+	return conn->back.err == ETIMEDOUT && limit && conn->final.timers.waited >= limit &&
+	       tp->snd_una == conn->final.snd_una && tp->snd_una != tp->write_seq;
+}
+
+/* As Linux TCP does when it gives up: the error of an ICMP message explains more. */
+static void give_up(struct chimdrv_conn *conn)
+{
+	struct sock *sk = conn->sk;
+
+	NET_INC_STATS(sock_net(sk), LINUX_MIB_TCPABORTONTIMEOUT);
+	conn->back.err = READ_ONCE(sk->sk_err_soft) ?: ETIMEDOUT;
+	if (!chimdrv_compat_done(sk, conn->back.err))
+		chimdrv_state_reset(conn);
+}
+
 /* slock, queues ours. Restore the socket from conn->final and return it to Linux TCP. */
 void chimdrv_giveback_restore(struct chimdrv_conn *conn)
 {
@@ -174,6 +200,8 @@ void chimdrv_giveback_restore(struct chimdrv_conn *conn)
 	count_cargo(conn);
 	chimdrv_detach(conn);
 	chimdrv_state_replay(conn);
+	if (conn->sk->sk_state != TCP_CLOSE && user_timeout_is_over(conn))
+		give_up(conn);
 	kick(conn);
 	chimdrv_conn_put(conn);			/* the socket's */
 }
