@@ -188,7 +188,8 @@ int chimdrv_attach(struct chimdrv_conn *conn, bool insist)
 /* By an RST or both FINs: nothing more comes of it. */
 static bool has_ended(const struct chimdrv_conn *conn)
 {
-	return test_bit(CHIMDRV_C_PEER_RST, &conn->bits) || test_bit(CHIMDRV_C_RESET, &conn->bits) ||
+	return test_bit(CHIMDRV_C_PEER_RST, &conn->bits) ||
+	       test_bit(CHIMDRV_C_RESET, &conn->bits) ||
 	       (test_bit(CHIMDRV_C_FINAL, &conn->bits) && conn->final.state == CHIM_TCP_CLOSED);
 }
 
