@@ -196,7 +196,10 @@ static enum chimdrv_why another_way(const struct chimdrv_conn *conn, const struc
 	return dst_mtu(dst) == conn->route.mtu ? CHIMDRV_WHY_NONE : CHIMDRV_WHY_MTU;
 }
 
-/* slock, queues ours. Would Linux TCP look up a new route before it sends? */
+/*
+ * slock, queues ours. Would Linux TCP look up a new route before it sends, or cut its
+ * segments anew? IPv4 forgets what a router has said of its MTU without a new route.
+ */
 bool chimdrv_route_stale(const struct chimdrv_conn *conn)
 {
 	struct dst_entry *dst = __sk_dst_get(conn->sk);
@@ -208,7 +211,8 @@ bool chimdrv_route_stale(const struct chimdrv_conn *conn)
 	if (chimdrv_is_ipv6(conn->sk))
 		cookie = inet6_sk(conn->sk)->dst_cookie;
 #endif
-	return READ_ONCE(dst->obsolete) && !dst->ops->check(dst, cookie);
+	return (READ_ONCE(dst->obsolete) && !dst->ops->check(dst, cookie)) ||
+	       dst_mtu(dst) != conn->route.mtu;
 }
 
 /*
@@ -227,8 +231,11 @@ enum chimdrv_why chimdrv_route_check(struct chimdrv_conn *conn)
 	if (chimdrv_route_renew(sk))
 		return CHIMDRV_WHY_ROUTE;
 	dst = __sk_dst_get(sk);
-	if (dst == conn->route.dst)
-		return habits(sk, dst) ? CHIMDRV_WHY_SOCKOPT : CHIMDRV_WHY_NONE;
+	if (dst == conn->route.dst) {
+		if (habits(sk, dst))
+			return CHIMDRV_WHY_SOCKOPT;
+		return dst_mtu(dst) == conn->route.mtu ? CHIMDRV_WHY_NONE : CHIMDRV_WHY_MTU;
+	}
 	why = another_way(conn, dst);
 	if (!why) {
 		dst_hold(dst);

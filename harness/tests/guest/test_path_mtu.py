@@ -15,6 +15,7 @@ from chimney.wait import stays
 
 KIB = 1024
 NARROW = 1300
+FORGOTTEN = 4  # seconds
 
 # In the peer's namespace: the packet that a router would send for a segment of the guest.
 ROUTER = """
@@ -83,6 +84,28 @@ def test_narrower_path(visit: Visit, routes: None, family: int) -> None:
     conn.peer.recv(20 * KIB)
     conn.peer.send(20 * KIB)
     conn.guest.recv(20 * KIB)
+
+
+@pytest.mark.where(cpus=(2,), native=False)
+@pytest.mark.parametrize("family", [4, 6])
+def test_path_is_wide_again(visit: Visit, routes: None, family: int) -> None:
+    """The kernel forgets after some time what a router has said, and tries larger segments."""
+    conn = visit.connect(family)
+    visit.hand(conn)
+    conn.both_ways(20 * KIB)
+    with visit.sysctl(f"net.ipv{family}.route.mtu_expires", FORGOTTEN):
+        say_too_big(visit, conn, family, snd_una(visit, conn))
+        visit.expect("host", conn)
+        visit.hand(conn)
+        conn.both_ways(20 * KIB)
+    # whoever asks for the route then makes the kernel forget at once
+    stays(lambda: visit.state(conn) == "offloaded", "the connection being offloaded", FORGOTTEN + 1)
+    before = visit.ctl.reasons()[1].get("mtu", 0)
+    conn.both_ways(20 * KIB)
+    visit.expect("host", conn)
+    assert visit.ctl.reasons()[1].get("mtu", 0) == before + 1
+    visit.hand(conn)
+    conn.both_ways(20 * KIB)
 
 
 @pytest.mark.where(cpus=(2,), native=False)
