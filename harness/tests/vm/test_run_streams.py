@@ -136,13 +136,13 @@ def test_output_that_cannot_be_written_is_told() -> None:
 @pytest.mark.drawn(2)
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_descriptors_are_empty_ones(closed: str, tmp_path: Path) -> None:
-    """What daemons and agents start is no reason for a traceback."""
+    """What daemons and agents start, which have no terminal either, is no reason for a traceback."""
     report = tmp_path / "report.json"
     script = f'exec "$@" {closed}'
     done = subprocess.run(
         ["sh", "-c", script, "sh", *RUN, "--report", str(report), "--", "sh", "-c",
          "cat; echo out; echo err >&2"],
-        capture_output=True, timeout=SECONDS, stdin=subprocess.DEVNULL)
+        capture_output=True, timeout=SECONDS, stdin=subprocess.DEVNULL, start_new_session=True)
     assert done.returncode == 0, done
     assert done.stdout == (b"" if ">&- " in f" {closed} ".replace("2>&-", "") else b"out\n")
     assert done.stderr == (b"" if "2>&-" in closed else b"err\n")
