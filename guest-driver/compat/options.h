@@ -74,7 +74,10 @@ static inline bool chimdrv_compat_bpf_stamps(const struct sock *sk)
 #endif
 }
 
-/* Is what it sends and receives encrypted by PSP? Where PSP is not found, any of it may be. */
+/*
+ * Is what it sends and receives encrypted by PSP? Where the kernel has PSP and the probe does
+ * not find the association, any socket's may be: none is offloaded.
+ */
 static inline bool chimdrv_compat_psp(const struct sock *sk)
 {
 #if CHIMDRV_HAS_PSP

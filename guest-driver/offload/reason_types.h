@@ -25,7 +25,7 @@
 	X(LATE, "card-late") X(FRAGMENTS, "may-be-fragmented") X(METRIC, "route-metric") \
 	X(TIMEOUTS, "thin-timeouts") X(PROBING, "mtu-probing") \
 	X(KERNEL, "unknown-kernel") X(MPTCP, "mptcp") X(LIMITS, "timer-limits") \
-	X(TX_DELAY, "tx-delay") X(WINDOW, "window")
+	X(TX_DELAY, "tx-delay") X(WINDOW, "window") X(PSP, "psp")
 
 #define X(id, name) CHIMDRV_NO_##id,
 enum chimdrv_refusal { CHIMDRV_REFUSALS(X) CHIMDRV_NO_COUNT };

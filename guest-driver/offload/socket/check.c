@@ -146,8 +146,10 @@ enum chimdrv_refusal chimdrv_check_again(struct sock *sk)
 		return CHIMDRV_NO_REPAIR;
 	if (tp->urg_data || tp->snd_una != tp->snd_up)
 		return CHIMDRV_NO_URGENT;
-	if (chimdrv_compat_signed(tp) || chimdrv_compat_psp(sk))
+	if (chimdrv_compat_signed(tp))
 		return CHIMDRV_NO_SIGNED;
+	if (chimdrv_compat_psp(sk))
+		return CHIMDRV_NO_PSP;
 	if (rcu_access_pointer(sk->sk_filter))
 		return CHIMDRV_NO_FILTER;
 	if (rcu_access_pointer(tp->fastopen_rsk))
