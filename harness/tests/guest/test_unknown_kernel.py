@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,8 +18,10 @@ from pathlib import Path
 import pytest
 
 from chimney import paths
+from chimney.guest.puppet import CallFailed
 from chimney.guest.station import Visit, station_of
 
+TCP_ULP = 31
 KERNEL = "7.3"
 BUILD_SECONDS = 300
 SENTENCE = ("the driver has not been checked with this kernel, so it hands no connection over; "
@@ -68,6 +71,9 @@ def test_kernel_that_is_not_known(series: tuple[int, int], tmp_path: Path) -> No
         for words in (["offload", *conn.words], ["policy", "auto"]):
             done = station.vm.run(["chimneyctl", *words], check=False)
             assert not done.ok and done.stderr.decode() == f"chimneyctl: {SENTENCE}\n"
+        with pytest.raises(CallFailed) as caught:
+            conn.guest.do("setstr", socket.IPPROTO_TCP, TCP_ULP, "chimney")
+        assert caught.value.errno == "EOPNOTSUPP"
         conn.both_ways()
         assert not visit.ctl.connections() and visit.ctl.stats()[0]["initiates"] == 0
         visit.ctl.policy("none")
@@ -75,5 +81,8 @@ def test_kernel_that_is_not_known(series: tuple[int, int], tmp_path: Path) -> No
         visit.hand(conn)
         conn.both_ways()
         visit.back(conn)
+        conn.both_ways()
+        conn.guest.do("setstr", socket.IPPROTO_TCP, TCP_ULP, "chimney")
+        visit.expect("offloaded", conn)
         conn.both_ways()
         visit.close()
