@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Programs as Debian ships them, with the options that people use, under the policies of a run:
-what comes of them is what comes of them with Linux alone, and afterwards the books agree.
+what comes of them is what comes of them with Linux alone, and afterwards the books agree: ledger,
+report, chimneyctl, ethtool and the capture.
 """
 
 from __future__ import annotations

@@ -114,21 +114,31 @@ def _json(agent: Agent, *argv: str) -> Any:
 
 
 def check_books(vm: Vm, capture: Path | None = None) -> Ledger:
-    """Ask a running VM for all its books and raise BooksDiffer where two of them differ. Needs
-    nothing of the VM but its chimney card; may come at any moment, and checks most when all
-    connections have ended. The ledger that comes back counts connections since the guest booted.
+    """Ask a running VM for all its books, write the report that a run would write of them, and
+    raise BooksDiffer where two of them differ. Needs nothing of the VM but its chimney card; may
+    come at any moment, and checks most when all connections have ended. The ledger that comes back
+    counts connections since the guest booted.
     """
     books = take(vm.agent)
     if books is None:
         raise HarnessError("the guest has no chimneyctl, or no chimney card that answers.")
-    found = verify(books, ledger.count_connections(vm.agent))
-    if capture is not None:
-        check_capture(books, capture)
+    report: dict[str, Any] = {}
+    tell(report, books, ledger.count_connections(vm.agent))
+    return check_report(json.loads(json.dumps(report)), capture)
+
+
+def tell(report: dict[str, Any], books: Books, seen: int) -> Ledger:
+    """Write books into a run's report, and their ledger when they agree; returns the ledger."""
+    report["card_counters"] = books.ethtool
+    report["offload_counters"] = books.after
+    report["books"] = record(books)
+    found = verify(books, seen)
+    report["ledger"] = found.figures()
     return found
 
 
 def check_report(report: Mapping[str, Any], capture: Path | None = None) -> Ledger:
-    """The same for the report of a run."""
+    """The same for the report that a run has written."""
     if not report.get("books"):
         raise HarnessError("the report has no books: the run did not come to its end, or had no "
                            "chimney card.")

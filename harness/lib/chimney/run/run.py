@@ -158,17 +158,14 @@ class Run:
         """Print and report which connections the card carried, when all books agree on it."""
         agent = self.vm.agent
         found = books.take(agent)
-        self.report["card_counters"] = found.ethtool if found else books.read_ethtool(agent)
         if found is None:
+            self.report["card_counters"] = books.read_ethtool(agent)
             return
-        self.report["offload_counters"] = found.after
-        self.report["books"] = books.record(found)
         try:
-            book = books.verify(found, ledger.count_connections(agent) - seen_before)
+            book = books.tell(self.report, found, ledger.count_connections(agent) - seen_before)
         except KeyError as error:
             self.say(f"no ledger: driver or card have no counter {error}")
             return
-        self.report["ledger"] = book.figures()
         for line in book.lines():
             self.say("ledger: " + line)
 
