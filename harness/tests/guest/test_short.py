@@ -8,6 +8,7 @@ chapter 10.4).
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -15,11 +16,12 @@ import pytest
 from chimney.guest import offload
 from chimney.guest.puppet import End, Puppet
 from chimney.guest.station import Visit
-from chimney.wait import wait_until
+from chimney.wait import stays, wait_until
 
 COUNT = 120
 SECONDS = 60
 ANSWER = 10 << 10
+TCP_REPAIR = 19
 # What a connection passes through on its way to TIME-WAIT or to nothing.
 UNDER_WAY = ("SYN-SENT", "SYN-RECV", "ESTAB", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT", "CLOSING",
              "LAST-ACK")
@@ -88,3 +90,40 @@ def test_kernel_tls_finds_its_slot_free(visit: Visit, policy: str) -> None:
     """
     short_connections(visit, "guest", "ulp")
     wait_until(lambda: not under_way(visit), "every connection to be gone", 10, 0.1)
+
+
+@pytest.mark.where(cpus=(2,), native=False, debug=False)  # no CONFIG_CHECKPOINT_RESTORE there
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_repair_mode_is_left_alone(visit: Visit, when: str) -> None:
+    """TCP_REPAIR under policy auto: a connection in repair mode is refused by name and not taken,
+    however much arrives, whether the mode was set before the policy's turn or has brought it back.
+    Out of repair mode it goes over.
+    """
+    conn, seen = visit.connect(), 0
+
+    def refused() -> int:
+        return visit.ctl.reasons()[0].get("repair", 0)
+
+    def arrives(condition: bool) -> bool:
+        nonlocal seen
+        conn.peer.send(100)
+        seen += 100
+        return condition
+
+    conn.both_ways()
+    before = refused()
+    if when == "before":
+        conn.guest.set(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+    with visit.automatic():
+        if when == "after":
+            wait_until(lambda: conn.both_ways() or visit.state(conn) == "offloaded",
+                       "the policy to take it", 10, 0.1)
+            conn.guest.set(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+        wait_until(lambda: arrives(refused() == before + 1), "the policy to refuse it", 10, 0.1)
+        stays(lambda: arrives(visit.state(conn) == "host"), "it is with Linux", 2)
+        conn.guest.set(socket.IPPROTO_TCP, TCP_REPAIR, 0)
+        conn.guest.recv(seen)
+        wait_until(lambda: conn.both_ways() or visit.state(conn) == "offloaded",
+                   "the policy to take it", 30, 0.1)
+    assert refused() == before
+    conn.both_ways()
