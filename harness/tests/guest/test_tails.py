@@ -46,16 +46,17 @@ def settle(conn: Conn) -> None:
     wait_until(lambda: conn.guest.queues()["out"] == 0, "everything to be acknowledged", 10)
 
 
-def shortest(once: Callable[[], float], rounds: int = ROUNDS) -> float:
+def shortest(once: Callable[[], float], rounds: int = ROUNDS, enough: float = AT_ONCE) -> float:
     """The shortest time of several rounds, of which none follows one that is short enough."""
     took = [once()]
-    while min(took) >= AT_ONCE and len(took) < rounds:
+    while min(took) >= enough and len(took) < rounds:
         took.append(once())
     return min(took)
 
 
 def seconds_to_arrive(conn: Conn, count: int, before: Callable[[End], object],
-                      release: Callable[[End], object], rounds: int = ROUNDS) -> float:
+                      release: Callable[[End], object], rounds: int = ROUNDS,
+                      enough: float = AT_ONCE) -> float:
     """The shortest time from the call of `before`, which `release` follows, until the peer has all
     that was written. What `before` wrote is kept from then on.
     """
@@ -68,7 +69,7 @@ def seconds_to_arrive(conn: Conn, count: int, before: Callable[[End], object],
         assert pending.wait()["done"] == count
         return time.monotonic() - begun
 
-    return shortest(once, rounds)
+    return shortest(once, rounds, enough)
 
 
 def more(end: End) -> None:
@@ -122,8 +123,8 @@ def test_a_tail_leaves_when_the_program_says_so(visit: Visit, family: int,
 
 
 def test_the_end_of_a_file_leaves_at_once(visit: Visit) -> None:
-    """sendfile() that is asked for more than there is: the kernel writes with MSG_MORE, and takes
-    it back at the end of the file.
+    """RFC-11: sendfile() that is asked for more than there is: the kernel writes with MSG_MORE, and
+    takes it back at the end of the file.
     """
     conn = handed(visit)
 
@@ -155,9 +156,16 @@ def test_a_tail_leaves_with_the_end(visit: Visit, kept: Callable[[End], object],
 
 @pytest.mark.parametrize("kept", [more, corked, corked_more], ids=lambda step: step.__name__)
 def test_nobody_takes_it_back(visit: Visit, kept: Callable[[End], object]) -> None:
-    """A tail of which nothing more is said leaves when Linux sends it: after 200 ms, not never."""
+    """RFC-11: a tail of which nothing more is said leaves when Linux sends it: after an RTO, which
+    is 200 ms or little more, and before a second one would be over.
+    """
     conn = handed(visit)
-    assert KEPT < seconds_to_arrive(conn, TAIL, nothing, kept, rounds=5) < FOREVER
+    period = max(0.2, conn.guest.info()["rto"] / 1e6)
+    most = period + AT_ONCE
+    kept_for = seconds_to_arrive(conn, TAIL, nothing, kept, rounds=5)
+    if kept_for >= most:  # a busy machine
+        kept_for = seconds_to_arrive(conn, TAIL, nothing, kept, enough=most)
+    assert KEPT < kept_for < period + AT_ONCE, (kept_for, period)
 
 
 @pytest.mark.parametrize("kept", [more, corked], ids=lambda step: step.__name__)
