@@ -27,6 +27,8 @@ LONGER_MS = 6000  # a busy machine adds less than that
 PATIENCE = 60  # seconds
 PAUSE = 2.5  # seconds
 FEW = 60  # segments
+ROUNDS = 6
+DELACK_SECONDS = 0.2  # the kernel waits no longer with an ACK
 TAIL_PROBES = "/proc/sys/net/ipv4/tcp_early_retrans"
 LATE = paced(10.0)  # seconds that a busy machine may add
 
@@ -298,14 +300,14 @@ def test_keepalive_goes_on_counting(visit: Visit) -> None:
 
 
 @contextmanager
-def patient_peer(visit: Visit) -> Iterator[None]:
+def patient_peer(visit: Visit, family: int = 4) -> Iterator[None]:
     """The peer repeats nothing of itself for PATIENCE, however busy the machine is."""
     room = visit.vm.wire.room
     assert room is not None
-    guest, peer = visit.hosts(4)
+    guest, peer = visit.hosts(family)
     device = re.search(r"dev (\S+)", room.ip("route", "get", guest, "from", peer))
     assert device is not None
-    route = [f"{guest}/32", "dev", device[1]]
+    route = [f"{guest}/{32 if family == 4 else 128}", "dev", device[1]]
     room.ip("route", "replace", *route, "rto_min", f"{PATIENCE}s")
     room.run(["sh", "-c", f"echo 0 >{TAIL_PROBES}"])
     try:
@@ -332,7 +334,7 @@ def acks_change_hands(visit: Visit) -> None:
             conn.both_ways(100)
         before, deadline, rounds = owed(visit), Deadline(60), 0
         # a slow machine hands over when the ACK has left, but not each time
-        while rounds < 6 or (visit.offloads and owed(visit) == before):
+        while rounds < ROUNDS or (visit.offloads and owed(visit) == before):
             deadline.check("an ACK to be owed at a hand-over")
             rounds += 1
             visit.expect("host", conn)
@@ -351,6 +353,52 @@ def acks_change_hands(visit: Visit) -> None:
 def owed(visit: Visit) -> int:
     """Connections so far that an ACK was owed on when they were handed over."""
     return visit.ctl.stats()[0].get("owed_acks", 0)
+
+
+@pytest.mark.where(cpus=(2,), vm="emulated")
+@pytest.mark.parametrize("family", [4, 6])
+def test_owed_ack_at_a_refusal(visit: Visit, family: int) -> None:
+    """INI-7, INI-14: the card refuses a connection on which an ACK is owed. Linux still sends it,
+    and when it would have: the peer hears nothing else, and repeats nothing.
+    """
+    with patient_peer(visit, family):
+        conn = visit.connect(family)
+        with visit.card_fails("TCP_ENTRIES"):
+            waits = acks_behind_refusals(visit, conn)
+    # a busy machine may be late, but not each time
+    assert min(waits) < DELACK_SECONDS + LATE / 20, waits
+
+
+def acks_behind_refusals(visit: Visit, conn: Conn) -> list[float]:
+    """How long the peer has waited for ACKs that had not left when the card had refused."""
+    waits: list[float] = []
+    visit.link.set("ba", delay_ms=200)  # the guest's peer is far away; an ACK is there at once
+    try:
+        for _ in range(4):
+            conn.both_ways(100)
+        deadline = Deadline(60)
+        while len(waits) < ROUNDS:  # on a slow machine it has left before the card's answer
+            deadline.check("ACKs to be owed at refusals", f"there have been {len(waits)}")
+            conn.both_ways(100)
+            conn.both_ways(100)  # question and answer: the kernel waits with the last ACK
+            began = time.monotonic()
+            refused(visit, conn)
+            owed = conn.peer.queues()["out"]
+            wait_until(lambda: not conn.peer.queues()["out"], "the ACK", 10, 0.005)
+            if owed:
+                waits.append(time.monotonic() - began)
+    finally:
+        visit.link.set("ba", delay_ms=0)
+    conn.both_ways()
+    return waits
+
+
+def refused(visit: Visit, conn: Conn) -> None:
+    """The program asks for the card, which refuses; nothing in a native run."""
+    if visit.offloads:
+        with pytest.raises(CallFailed) as caught:
+            conn.guest.do("setstr", socket.IPPROTO_TCP, TCP_ULP, "chimney")
+        assert caught.value.errno == "ENOSPC"
 
 
 @pytest.mark.where(cpus=(2,))
