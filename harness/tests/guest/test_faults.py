@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from chimney.guest.puppet import CallFailed
-from chimney.guest.shortage import failing, module_text
+from chimney.guest.shortage import failing, leave_free, module_text
 from chimney.guest.station import Conn, Visit, station_of
 from chimney.vm.kernel import DEBUG
 from chimney.wait import wait_until
@@ -420,18 +420,6 @@ def test_card_that_cannot_take_connections(limit: str) -> None:
         conn.both_ways()
         visit.close()
         assert "no connections go to this card: limit of" in station.vm.run(["dmesg"]).text
-
-
-def leave_free(visit: Visit, mib: int) -> None:
-    """Fill the guest's memory with what it cannot give back, up to so much that is available. Some
-    becomes available meanwhile, so it takes more than one go.
-    """
-    available = "sed -n 's/^MemAvailable: *\\([0-9]*\\) kB/\\1/p' /proc/meminfo"
-    script = (f"mkdir /eaten; mount -t tmpfs -o size=100% none /eaten; for n in 1 2 3; do "
-              f"more=$(($({available}) - {mib} * 1024)); [ $more -gt 0 ] || break; "
-              f"dd if=/dev/zero bs=1024 count=$more 2>/dev/null >>/eaten/file; done; {available}")
-    left = int(visit.vm.run(["sh", "-ec", script]).text)
-    assert left < 1.2 * mib * KIB, f"{left} KiB are left"
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Memory that fails in the guest: the debug kernel's fault injection, by its files in debugfs."""
+"""Memory that fails in the guest: the debug kernel's fault injection, by its files in debugfs; and
+memory that is nearly used up.
+"""
 
 from __future__ import annotations
 
@@ -57,3 +59,15 @@ def module_text(visit: Visit) -> tuple[int, int]:
                if line.startswith("chimney "))
     start = int(row[5], 16)
     return start, start + int(row[1])
+
+
+def leave_free(visit: Visit, mib: int) -> None:
+    """Fill the guest's memory with what it cannot give back, up to so much that is available. Some
+    becomes available meanwhile, so it takes more than one go.
+    """
+    available = "sed -n 's/^MemAvailable: *\\([0-9]*\\) kB/\\1/p' /proc/meminfo"
+    script = (f"mkdir /eaten; mount -t tmpfs -o size=100% none /eaten; for n in 1 2 3; do "
+              f"more=$(($({available}) - {mib} * 1024)); [ $more -gt 0 ] || break; "
+              f"dd if=/dev/zero bs=1024 count=$more 2>/dev/null >>/eaten/file; done; {available}")
+    left = int(visit.vm.run(["sh", "-ec", script]).text)
+    assert left < 1.2 * mib * 1024, f"{left} KiB are left"
