@@ -150,6 +150,8 @@ def special(name: str) -> dict[str, Any]:
         return {"wire": EmulatedWire(7)}
     if name == "stream":
         return {"wire": EmulatedWire(7, kind="stream")}
+    if name in ("stream-and-card", "dgram-and-card"):
+        return {"wire": EmulatedWire(7, kind=name.partition("-")[0]), "second": "chimney"}
     if name == "segmented":
         return {"wire": "segmented"}
     if name == "vlan":
