@@ -25,6 +25,7 @@ from chimney.wait import wait_until
 
 KIB = 1024
 UNREAD = 12 * KIB
+RECEIVERS, BULK = 64, 256 * KIB
 # The driver waits 8 s for what the card owes: after the first time still, after the second no more.
 OWED_SECONDS, LATE_SECONDS = 7, 20
 # The driver goes on for so long with an UPDATE for which the card has no memory.
@@ -450,23 +451,24 @@ def test_many_receivers_in_little_memory(kernel: str) -> None:
 @pytest.mark.parametrize("order", range(4))
 def test_uploads_without_pages(order: int) -> None:
     """OP-D9: the driver gets no pages of an order or larger that it asks for, not one. Connections
-    of which the card holds bytes go back all the same when the interface goes down, one after the
+    to which much comes at once go back all the same when the interface goes down, one after the
     other if need be; the card stays, and takes them again.
     """
     with station_of(DEBUG, ["dma-unchecked"], memory=1024, **DRIVER) as station:
         visit = Visit(station, "offload")
-        conns = laden(visit, 16)
+        visit.room.sysctl("net/ipv4/tcp_wmem", f"4096 {4 * BULK} {4 * BULK}")
+        conns = laden(visit, RECEIVERS)
         assert offload(visit, conns)["done"] == len(conns)
         start, end = module_text(visit)
         with failing(visit, "fail_page_alloc", ignore_gfp_wait="N", min_order=order,
                      probability=100, require_start=hex(start), require_end=hex(end)):
             for conn in conns:
-                conn.peer.send(UNREAD)
+                conn.peer.send(BULK)
             visit.vm.run(["ip", "link", "set", "eth0", "down"])
         visit.vm.run(["ip", "link", "set", "eth0", "up"])
         assert visit.ctl.connections() == []
         for conn in conns:
-            conn.guest.recv(UNREAD)
+            conn.guest.recv(BULK)
             unload(conn)
         assert offload(visit, conns)["done"] == len(conns)
         for conn in conns:
