@@ -6,7 +6,10 @@ hands at random moments: xfer at both ends, and a helper in the guest that hands
 from __future__ import annotations
 
 import json
+import random
 import re
+import signal
+from collections import Counter
 from typing import Any
 
 from ..agent.command import Command
@@ -20,6 +23,21 @@ FIRST_PORT = 5100
 END_SECONDS = paced(300)
 QUIET_SECONDS = int(paced(30))
 MIB = 1 << 20
+# Moves all connections, after each of the given pauses in microseconds, until a signal, which may
+# reach chimneyctl first (143); one that cannot move now (1) may move next time.
+MOVES = """
+trap 'exit 0' TERM
+way=offload
+while :; do
+    for pause; do
+        usleep "$pause"
+        chimneyctl $way all >/dev/null
+        case $? in 0|1|143) ;; *) exit 3 ;; esac
+        [ $way = offload ] && way=upload || way=offload
+    done
+done
+"""
+PAUSES = 1000
 
 
 class Exchange:
@@ -72,10 +90,16 @@ class Exchange:
         wait_until(lambda: self.moved() >= goal or not self.running,
                    f"{count} bytes to be moved", seconds, 0.05)
 
+    def let_close(self, *sides: str) -> None:
+        """The guest or the peer may end its stream as soon as it has sent enough."""
+        if "peer" in sides:
+            self._peer_stop.touch()
+        if "guest" in sides:
+            self.vm.agent.put(self._stop, b"")
+
     def finish(self) -> tuple[int, int]:
         """Let both ends come to their end; returns the bytes that the guest sent and received."""
-        self._peer_stop.touch()
-        self.vm.agent.put(self._stop, b"")
+        self.let_close("peer", "guest")
         result = self._guest.wait(END_SECONDS)
         self._peer.wait(END_SECONDS)
         self._peer_stop.unlink(missing_ok=True)
@@ -104,11 +128,20 @@ class Exchange:
 class Handovers:
     """Hands every connection of the guest over and back at random moments; none in a native run."""
 
-    def __init__(self, visit: Visit, seed: int) -> None:
+    def __init__(self, visit: Visit, seed: int, pauses: tuple[int, int] | None = None) -> None:
+        """`pauses`: between two moves lie so many ms at least, and at most; by default it is as
+        chimneyctl has it.
+        """
         self._visit = visit
         self._before = self.counts()
-        self._helper = (offload.apply(visit.vm.agent, "random", seed & 0xffffff)
-                        if visit.offloads else None)
+        self._helper: Command | None = None
+        if visit.offloads:
+            self._helper = (offload.apply(visit.vm.agent, "random", seed & 0xffffff)
+                            if pauses is None else self._moves(random.Random(seed), *pauses))
+
+    def _moves(self, chance: random.Random, least: int, most: int) -> Command:
+        pauses = [str(chance.randint(1000 * least, 1000 * most)) for _ in range(PAUSES)]
+        return self._visit.vm.agent.start(["sh", "-c", MOVES, "moves", *pauses], merge=True)
 
     def counts(self) -> tuple[int, int]:
         """Connections that the driver has handed over, and taken back."""
@@ -136,6 +169,40 @@ class Handovers:
         if self._helper is not None:
             self._visit.ctl.upload("all", check=False)
         return text
+
+
+class Watch:
+    """Counts the hand-overs of each connection, as the driver tells them."""
+
+    def __init__(self, visit: Visit) -> None:
+        self._over: Counter[str] = Counter()
+        self._carried: Counter[str] = Counter()
+        self._rest = b""
+        self._command = visit.vm.agent.start(["chimneyctl", "watch", "--json"],
+                                             on_output=self._heard)
+
+    def _heard(self, stream: str, data: bytes) -> None:
+        if stream != "stdout":
+            return
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for event in map(json.loads, lines):
+            port = event["remote"].rpartition(":")[2]
+            self._over[port] += event["event"] == "offloaded"
+            self._carried[port] += event["event"] == "uploaded" and bool(
+                event["bytes_in"] and event["bytes_out"])
+
+    def over(self, exchange: Exchange) -> int:
+        """How often an exchange's connection has been handed to the card."""
+        return self._over[str(exchange.port)]
+
+    def carried(self, exchange: Exchange) -> int:
+        """How often it has come back after the card had carried data both ways."""
+        return self._carried[str(exchange.port)]
+
+    def stop(self) -> None:
+        """No more counting."""
+        self._command.kill(signal=signal.SIGTERM)
+        self._command.wait(10)
 
 
 def exchange_with_handovers(visit: Visit, seed: int, *, cycles: int, seconds: float = 300,

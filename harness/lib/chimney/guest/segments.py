@@ -25,9 +25,9 @@ class Segment:
     ack: int
 
 
-def captured(visit: Visit, file: Path) -> AbstractContextManager[Path]:
-    """The wire goes into a file meanwhile."""
-    return net.captured(visit.room, visit.vm.wire.device, file)
+def captured(visit: Visit, file: Path, length: int = 0) -> AbstractContextManager[Path]:
+    """The wire goes into a file meanwhile; of each frame at most `length` bytes, if given."""
+    return net.captured(visit.room, visit.vm.wire.device, file, length)
 
 
 def sent(file: Path, conn: Conn) -> list[Segment]:

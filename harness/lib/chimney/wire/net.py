@@ -216,14 +216,15 @@ def parse_outside_wire(text: str) -> Wire:
 
 
 @contextmanager
-def captured(room: Room, device: str, file: Path) -> Iterator[Path]:
-    """Capture a device of a room into a pcapng file meanwhile.
+def captured(room: Room, device: str, file: Path, length: int = 0) -> Iterator[Path]:
+    """Capture a device of a room into a pcapng file meanwhile; of each frame at most `length`
+    bytes, if given.
 
     The file holds every frame from the beginning of the block to its end, however busy the host is:
     the buffer is large, and the end is a frame of our own that must have reached the file.
     """
-    catcher = room.spawn(["dumpcap", "-q", "-B", CAPTURE_MIB, "-i", device, "-w", str(file)],
-                         name="dumpcap")
+    catcher = room.spawn(["dumpcap", "-q", "-B", CAPTURE_MIB, "-s", str(length), "-i", device,
+                          "-w", str(file)], name="dumpcap")
     try:
         wait_until(lambda: file.exists() and file.stat().st_size > 0, "the capture to begin", 30)
         yield file
