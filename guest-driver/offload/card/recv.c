@@ -170,6 +170,10 @@ static bool room_again(struct chimdrv_conn *conn)
 {
 	int freed;
 
+	if (!chimdrv_window_has_memory(conn)) {
+		chimdrv_sq_pend(conn);
+		return false;
+	}
 	if (chimdrv_window_has_half(conn) || chimdrv_window_gave_way(conn) ||
 	    chimdrv_window_limit(conn) / 8 > conn->rcv.refused_limit / 7)
 		return true;

@@ -23,8 +23,10 @@ static int room_add(struct chimdrv_room *room, unsigned int order, bool must)
 	struct chimdrv_chunk *c = &room->chunk[room->count];
 	gfp_t gfp = GFP_KERNEL | __GFP_COMP;
 
-	gfp |= must && !order ? __GFP_NOFAIL : __GFP_NOWARN | __GFP_NORETRY;
-
+	if (order)
+		gfp |= __GFP_NOWARN | __GFP_NORETRY;
+	else
+		gfp |= must ? __GFP_NOFAIL : __GFP_NOWARN | __GFP_RETRY_MAYFAIL;
 	c->page = alloc_pages(gfp, order);
 	if (!c->page)
 		return -ENOMEM;

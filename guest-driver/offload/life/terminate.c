@@ -26,6 +26,7 @@
 #define ROOM_FIRST	65536	/* bytes for what the card may hold and the driver does not know */
 #define ROOM_BUSY	262144	/* more bytes for a connection that receives at a high rate */
 #define ROOM_BATCH	(4 * 1024 * 1024)	/* bytes of room in a list; the last may pass it */
+#define PATIENCE	20	/* tries of an upload that kill nobody for memory: 5 s */
 #define FENCE_MS	1000	/* for all fences of a list: until there is room in the rings */
 
 /* ----------------------------------------------------------------------- the block list */
@@ -73,7 +74,7 @@ static u32 terminate_least(const struct chimdrv_conn *conn)
  * Allocate room for what the card holds. If it is too small, that costs a command, and
  * the window opens again meanwhile. After a refusal the peer has usually filled the
  * window, and on a busy connection more has come behind the last indication. So these
- * two ask with more at first, if there is memory.
+ * two ask with more at first, if there is memory and TCP is not short of it.
  */
 static struct chimdrv_room *terminate_room(const struct chimdrv_conn *conn, u32 *len, bool must)
 {
@@ -84,7 +85,8 @@ static struct chimdrv_room *terminate_room(const struct chimdrv_conn *conn, u32 
 	*len = terminate_least(conn);
 	if (!test_bit(CHIMDRV_C_REFUSED, &conn->bits))
 		most = min_t(u32, most, *len + ROOM_BUSY);
-	if ((test_bit(CHIMDRV_C_REFUSED, &conn->bits) || conn->rcv.big_inds) && most > *len) {
+	if ((test_bit(CHIMDRV_C_REFUSED, &conn->bits) || conn->rcv.big_inds) && most > *len &&
+	    !tcp_under_memory_pressure(conn->sk)) {
 		room = chimdrv_room_create(dev, most, DMA_FROM_DEVICE, false);
 		if (room) {
 			*len = most;
@@ -132,7 +134,10 @@ static int terminate_node(struct chimdrv_upload *u, struct chimdrv_blocklist *bl
 	return 0;
 }
 
-/* Add as many of the @n as list and memory allow; the first always, unless mapping fails. */
+/*
+ * Add as many of the @n as list and memory allow. Processes are killed for it only if a
+ * connection has waited for a while, in which other memory has not come free.
+ */
 static unsigned int terminate_list(struct chimdrv_upload *up, unsigned int n,
 				   struct chimdrv_blocklist *bl)
 {
@@ -142,7 +147,7 @@ static unsigned int terminate_list(struct chimdrv_upload *up, unsigned int n,
 
 	for (i = 0; i < n && bytes < ROOM_BATCH; i++) {
 		len = bl->len;
-		err = terminate_node(&up[i], bl, !i);
+		err = terminate_node(&up[i], bl, !i && up[i].conn->back.tries >= PATIENCE);
 		if (err) {
 			chimdrv_room_destroy(up[i].room);
 			up[i].room = NULL;

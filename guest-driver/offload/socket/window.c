@@ -11,6 +11,7 @@
  * All of it under the socket's slock, whoever owns the socket.
  */
 #include "offload/socket/window.h"
+#include "compat/memory.h"
 #include "compat/window.h"
 #include "nic/pair.h"
 #include "offload/conn_types.h"
@@ -77,6 +78,30 @@ static bool edge_stays(const struct chimdrv_conn *conn, u32 wnd, u32 bytes)
 	return !after(conn->rcv.seq + bytes + wnd, conn->wnd.edge);
 }
 
+/*
+ * May the socket, whose received data takes @used bytes of memory, have more of tcp_mem? As
+ * with Linux TCP: within the limits yes, under pressure up to its share, and always next to
+ * nothing. The target keeps what it cannot have, and the peer's window shuts.
+ */
+static bool memory_allows(const struct sock *sk, int used)
+{
+	long most = sk_prot_mem_limits(sk, 2);
+
+	if (used < sk_get_rmem0(sk, sk->sk_prot))
+		return true;
+	if (sk_memory_allocated(sk) > most)
+		return false;
+	if (!sk_under_memory_pressure(sk))
+		return true;
+	return most > (long)sk_sockets_allocated_read_positive((struct sock *)sk) *
+		      sk_mem_pages(sk->sk_wmem_queued + used);
+}
+
+bool chimdrv_window_has_memory(const struct chimdrv_conn *conn)
+{
+	return memory_allows(conn->sk, chimdrv_window_used(conn));
+}
+
 /* A reader may wait for more, and even a smaller window would not let it in. */
 static bool nothing_helps(const struct chimdrv_conn *conn, u32 bytes)
 {
@@ -91,6 +116,8 @@ bool chimdrv_window_has_room(const struct chimdrv_conn *conn, u32 bytes, unsigne
 {
 	int used = chimdrv_window_used(conn) + truesize;
 
+	if (!memory_allows(conn->sk, used))
+		return false;
 	if (used < chimdrv_window_limit(conn))
 		return true;
 	if (used >= READ_ONCE(conn->sk->sk_rcvbuf))
