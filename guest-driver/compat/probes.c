@@ -128,6 +128,12 @@ int has_rx_ring_count(const struct ethtool_ops *ops, struct ethtool_rxfh_fields 
 	return ops->get_rx_ring_count(NULL) + ops->get_rxfh_fields(NULL, fields);
 }
 
+/* Sockets whose memory only their control group counts. */
+bool has_bypass_prot_mem(const struct sock *sk)
+{
+	return sk->sk_bypass_prot_mem;
+}
+
 /* The work queue that is bound to no processor has another name. */
 struct workqueue_struct *has_dfl_wq(void)
 {

@@ -27,11 +27,11 @@ static inline void chimdrv_compat_set_state(struct sock *sk, int state)
 static inline bool chimdrv_compat_done(struct sock *sk, int err)
 {
 #if CHIMDRV_EXPORTS_TCP_DONE
-	if (err) {
-		WRITE_ONCE(sk->sk_err, err);
-		sk_error_report(sk);
-	}
+	if (err)
+		WRITE_ONCE(sk->sk_err, err);	/* before the state, as tcp_poll() expects */
 	tcp_done(sk);
+	if (err && !sock_flag(sk, SOCK_DEAD))
+		sk_error_report(sk);
 	return true;
 #else
 	return false;

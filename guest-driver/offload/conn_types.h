@@ -252,7 +252,8 @@ struct chimdrv_conn {
 	struct {
 		u32 reason;		/* enum chimdrv_why. ask.c: once, under od->lock */
 		unsigned long due;	/* od->lock: jiffies, in od->uploads_later until then */
-		/* od->mutex, these four */
+		/* od->mutex, these five */
+		unsigned long hungry;	/* jiffies: since when without memory; 0: with it */
 		unsigned long end;	/* jiffies; 0: not tried yet. Then given up, or LAST is */
 		u32 need;		/* bytes of BufferedData that the card asked for last */
 		u8 asks;		/* how often it has */

@@ -63,6 +63,7 @@ struct chimdrv_od {
 	struct work_struct offload_work;	/* candidates */
 	struct delayed_work neigh_work;		/* resolve what notifiers reported; idle objects */
 	struct delayed_work retry_work;		/* pending lists that memory kept back */
+	struct delayed_work memory_work;	/* sockets that tcp_mem kept from having more */
 	unsigned long neigh_flags;
 	u32 fence_id;			/* mutex */
 	struct chim_params params;	/* mutex: as last told, or zero */

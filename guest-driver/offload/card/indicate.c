@@ -172,7 +172,7 @@ static void ind_refused(struct chimdrv_conn *conn, u32 bytes, u32 taken)
 	conn->rcv.refused_limit = chimdrv_window_limit(conn);
 	conn->rcv.collapse_tried = false;
 	/* memory was short, not room: nobody has to read before it is tried again */
-	conn->rcv.collapse_helped = chimdrv_window_has_room(conn, conn->rcv.refused_bytes, 0);
+	conn->rcv.collapse_helped = chimdrv_window_fits(conn, conn->rcv.refused_bytes, 0);
 	set_bit(CHIMDRV_C_REFUSED, &conn->bits);
 	if (chimdrv_window_changed(conn))
 		chimdrv_ask_update(conn);

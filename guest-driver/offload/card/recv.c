@@ -24,6 +24,7 @@
 #include "offload/socket/window.h"
 
 #define RECV_COPY	4096	/* copy completions up to this size */
+#define MEMORY_PAUSE	(HZ / 10)	/* between two looks whether tcp_mem allows more */
 #define BULK_RECVS	2	/* requests kept posted in bulk */
 #define BUFFERED_RECVS	2	/* requests posted for BufferedData; the rest is indicated */
 
@@ -170,10 +171,6 @@ static bool room_again(struct chimdrv_conn *conn)
 {
 	int freed;
 
-	if (!chimdrv_window_has_memory(conn)) {
-		chimdrv_sq_pend(conn);
-		return false;
-	}
 	if (chimdrv_window_has_half(conn) || chimdrv_window_gave_way(conn) ||
 	    chimdrv_window_limit(conn) / 8 > conn->rcv.refused_limit / 7)
 		return true;
@@ -185,6 +182,17 @@ static bool room_again(struct chimdrv_conn *conn)
 			chimdrv_sq_pend(conn);
 	}
 	return conn->rcv.collapse_helped;
+}
+
+/* Nobody says when other sockets have given memory back. */
+static bool memory_again(const struct chimdrv_conn *conn)
+{
+	struct chimdrv_od *od = chimdrv_od(conn->cd);
+
+	if (chimdrv_window_has_memory(conn))
+		return true;
+	queue_delayed_work(od->wq, &od->memory_work, MEMORY_PAUSE);
+	return false;
 }
 
 /*
@@ -205,7 +213,7 @@ void chimdrv_recv_post(struct chimdrv_conn *conn)
 		return;
 	}
 	if (test_bit(CHIMDRV_C_REFUSED, &conn->bits)) {
-		if (room_again(conn) && !post(conn, 0, false))
+		if (room_again(conn) && memory_again(conn) && !post(conn, 0, false))
 			clear_bit(CHIMDRV_C_REFUSED, &conn->bits);
 		return;
 	}

@@ -2,7 +2,7 @@
 /*
  * The offload half in the life of a card and of the module: what the NIC half calls when
  * a card comes, goes up, goes down, fails or goes; the order in which the parts of the
- * offload half start and end; and retry_work, which belongs to none of them.
+ * offload half start and end; and retry_work and memory_work, which belong to none of them.
  *
  * Process context; up, down and gone may come with rtnl held. od->mutex is taken inside,
  * for neighbors and paths.
@@ -58,6 +58,21 @@ static void retry_work(struct work_struct *work)
 	}
 }
 
+/* Ask again for what was refused because all sockets together had too much. */
+static void memory_work(struct work_struct *work)
+{
+	struct chimdrv_od *od = container_of(work, struct chimdrv_od, memory_work.work);
+	struct chimdrv_conn *conn;
+	unsigned long id = 0;
+
+	while ((conn = chimdrv_conn_next(&id))) {
+		if (conn->cd == od->cd && test_bit(CHIMDRV_C_REFUSED, &conn->bits))
+			chimdrv_progress_receive(conn);
+		chimdrv_conn_put(conn);
+		cond_resched();
+	}
+}
+
 int chimdrv_half_add(struct chimdrv_dev *cd)
 {
 	struct chimdrv_od *od = kzalloc(sizeof(*od), GFP_KERNEL);
@@ -88,6 +103,7 @@ int chimdrv_half_add(struct chimdrv_dev *cd)
 	chimdrv_update_work_init(od);
 	chimdrv_candidate_work_init(od);
 	INIT_DELAYED_WORK(&od->retry_work, retry_work);
+	INIT_DELAYED_WORK(&od->memory_work, memory_work);
 	chimdrv_neigh_watch_work_init(od);
 	chimdrv_lend_work_init(od);
 	chimdrv_late_work_init(od);
@@ -138,6 +154,7 @@ void chimdrv_half_del(struct chimdrv_dev *cd)
 	cancel_delayed_work_sync(&od->update_work);
 	cancel_work_sync(&od->nce_work);
 	cancel_delayed_work_sync(&od->retry_work);
+	cancel_delayed_work_sync(&od->memory_work);
 	cancel_delayed_work_sync(&od->neigh_work);
 	destroy_workqueue(od->wq);
 	chimdrv_blocklist_memory_free(od);

@@ -179,7 +179,8 @@ static bool user_timeout_is_over(const struct chimdrv_conn *conn)
 	const struct tcp_sock *tp = tcp_sk(conn->sk);
 
 	return conn->back.err == ETIMEDOUT && limit && conn->final.timers.waited >= limit &&
-	       tp->snd_una == conn->final.snd_una && tp->snd_una != tp->write_seq;
+	       tp->snd_una == conn->final.snd_una && tp->snd_una != tp->write_seq &&
+	       (tp->packets_out || !tp->snd_wnd);
 }
 
 /* As Linux TCP does when it gives up: the error of an ICMP message explains more. */
@@ -188,6 +189,7 @@ static void give_up(struct chimdrv_conn *conn)
 	struct sock *sk = conn->sk;
 
 	NET_INC_STATS(sock_net(sk), LINUX_MIB_TCPABORTONTIMEOUT);
+	chimdrv_write_purge(sk);
 	conn->back.err = READ_ONCE(sk->sk_err_soft) ?: ETIMEDOUT;
 	if (!chimdrv_compat_done(sk, conn->back.err))
 		chimdrv_state_reset(conn);

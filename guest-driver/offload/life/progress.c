@@ -161,6 +161,16 @@ void chimdrv_progress_check(struct chimdrv_conn *conn)
 		run(conn);
 }
 
+/* Whether more may be received is all that has changed; if somebody owns it, as below. */
+void chimdrv_progress_receive(struct chimdrv_conn *conn)
+{
+	spin_lock_bh(&conn->sk->sk_lock.slock);
+	if (conn->state == CHIMDRV_OFFLOADED && !test_bit(CHIMDRV_C_DETACHED, &conn->bits) &&
+	    !sock_owned_by_user(conn->sk))
+		chimdrv_recv_post(conn);
+	spin_unlock_bh(&conn->sk->sk_lock.slock);
+}
+
 /* If somebody owns the socket, its release_cb looks. */
 void chimdrv_progress_look(struct chimdrv_conn *conn)
 {

@@ -10,6 +10,7 @@ void chimdrv_progress_init(struct chimdrv_conn *conn);	/* for a new connection *
 void chimdrv_progress_check(struct chimdrv_conn *conn);
 /* Process context, no lock: look at what may have changed for the connection. */
 void chimdrv_progress_look(struct chimdrv_conn *conn);
+void chimdrv_progress_receive(struct chimdrv_conn *conn);
 /* release_cb, slock held. */
 void chimdrv_progress_released(struct chimdrv_conn *conn);
 

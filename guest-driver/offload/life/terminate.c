@@ -26,7 +26,7 @@
 #define ROOM_FIRST	65536	/* bytes for what the card may hold and the driver does not know */
 #define ROOM_BUSY	262144	/* more bytes for a connection that receives at a high rate */
 #define ROOM_BATCH	(4 * 1024 * 1024)	/* bytes of room in a list; the last may pass it */
-#define PATIENCE	20	/* tries of an upload that kill nobody for memory: 5 s */
+#define PATIENCE	(5 * HZ)	/* without memory, before an upload insists on pages */
 #define FENCE_MS	1000	/* for all fences of a list: until there is room in the rings */
 
 /* ----------------------------------------------------------------------- the block list */
@@ -134,10 +134,13 @@ static int terminate_node(struct chimdrv_upload *u, struct chimdrv_blocklist *bl
 	return 0;
 }
 
-/*
- * Add as many of the @n as list and memory allow. Processes are killed for it only if a
- * connection has waited for a while, in which other memory has not come free.
- */
+/* Has it waited so long for memory that processes may be killed for it? */
+static bool insists(const struct chimdrv_conn *conn)
+{
+	return conn->back.hungry && time_after(jiffies, conn->back.hungry + PATIENCE);
+}
+
+/* Add as many of the @n as list and memory allow; the first if it insists, unless mapping fails. */
 static unsigned int terminate_list(struct chimdrv_upload *up, unsigned int n,
 				   struct chimdrv_blocklist *bl)
 {
@@ -147,7 +150,7 @@ static unsigned int terminate_list(struct chimdrv_upload *up, unsigned int n,
 
 	for (i = 0; i < n && bytes < ROOM_BATCH; i++) {
 		len = bl->len;
-		err = terminate_node(&up[i], bl, !i && up[i].conn->back.tries >= PATIENCE);
+		err = terminate_node(&up[i], bl, !i && insists(up[i].conn));
 		if (err) {
 			chimdrv_room_destroy(up[i].room);
 			up[i].room = NULL;
@@ -322,7 +325,9 @@ unsigned int chimdrv_terminate(struct chimdrv_dev *cd, struct chimdrv_upload *up
 	chimdrv_blocklist_init(&bl, cd, n);
 	n = terminate_list(up, n, &bl);
 	if (!n) {
-		up[0].result = UPLOAD_AGAIN;
+		up[0].result = insists(up[0].conn) ? UPLOAD_AGAIN : UPLOAD_HUNGRY;
+		if (!up[0].conn->back.hungry)
+			up[0].conn->back.hungry = jiffies | 1;
 		chimdrv_blocklist_fini(&bl);
 		return 1;
 	}

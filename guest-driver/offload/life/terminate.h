@@ -15,6 +15,7 @@ enum chimdrv_upload_result {
 	UPLOAD_TAKEN,		/* the card has let go */
 	UPLOAD_MORE,		/* nothing has changed: it asks for more room */
 	UPLOAD_AGAIN,		/* nothing has changed: a later try may succeed */
+	UPLOAD_HUNGRY,		/* nothing was tried: there was no memory in the guest */
 	UPLOAD_REFUSED,		/* nothing has changed, nor will it */
 	UPLOAD_LOST,		/* the card has failed: connections end with it */
 };

@@ -40,6 +40,7 @@
 #include "offload/life/terminate.h"
 #include "offload/od.h"
 
+#define HUNGRY_MS	100	/* between two looks for memory */
 #define UPLOAD_MS	30000	/* after that, one that the card cannot give back is given up */
 #define MARKER_MS	10	/* between looks at a connection whose marker is missing */
 
@@ -216,6 +217,10 @@ static void upload_retry(struct chimdrv_od *od, struct chimdrv_conn *conn)
 /* For one that was alone in its list, or failed while others were taken. */
 static void upload_failed(struct chimdrv_od *od, struct chimdrv_upload *u)
 {
+	if (u->result == UPLOAD_HUNGRY) {
+		upload_later(od, u->conn, HUNGRY_MS);
+		return;
+	}
 	if (!u->conn->back.end)
 		u->conn->back.end = (jiffies + msecs_to_jiffies(UPLOAD_MS)) | 1;
 	/* a list of one may be the first of many: once more, before it is the connection's fault */

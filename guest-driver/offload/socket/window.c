@@ -80,18 +80,19 @@ static bool edge_stays(const struct chimdrv_conn *conn, u32 wnd, u32 bytes)
 
 /*
  * May the socket, whose received data takes @used bytes of memory, have more of tcp_mem? As
- * with Linux TCP: within the limits yes, under pressure up to its share, and always next to
- * nothing. The target keeps what it cannot have, and the peer's window shuts.
+ * with Linux TCP: below the limits yes, under pressure up to its share, and a little always.
+ * The target keeps what it cannot have, and the peer's window shuts.
  */
 static bool memory_allows(const struct sock *sk, int used)
 {
-	long most = sk_prot_mem_limits(sk, 2);
+	long most = sk_prot_mem_limits(sk, 2), all = sk_memory_allocated(sk);
 
-	if (used < sk_get_rmem0(sk, sk->sk_prot))
+	if (used < sk_get_rmem0(sk, sk->sk_prot) || all <= sk_prot_mem_limits(sk, 0) ||
+	    chimdrv_compat_bypasses_mem(sk))
 		return true;
-	if (sk_memory_allocated(sk) > most)
+	if (all > most)
 		return false;
-	if (!sk_under_memory_pressure(sk))
+	if (!chimdrv_compat_mem_pressure(sk))
 		return true;
 	return most > (long)sk_sockets_allocated_read_positive((struct sock *)sk) *
 		      sk_mem_pages(sk->sk_wmem_queued + used);
@@ -109,21 +110,25 @@ static bool nothing_helps(const struct chimdrv_conn *conn, u32 bytes)
 }
 
 /*
- * Has the socket room for @bytes more, in frames of @truesize? If a smaller window would
- * not help, the whole buffer may be used, even if the promise then does not fit.
+ * Has the socket's buffer room for @bytes more, in frames of @truesize? If a smaller window
+ * would not help, the whole buffer may be used, even if the promise then does not fit.
  */
-bool chimdrv_window_has_room(const struct chimdrv_conn *conn, u32 bytes, unsigned int truesize)
+bool chimdrv_window_fits(const struct chimdrv_conn *conn, u32 bytes, unsigned int truesize)
 {
 	int used = chimdrv_window_used(conn) + truesize;
 
-	if (!memory_allows(conn->sk, used))
-		return false;
 	if (used < chimdrv_window_limit(conn))
 		return true;
 	if (used >= READ_ONCE(conn->sk->sk_rcvbuf))
 		return false;
 	return !after(conn->rcv.seq + bytes + conn->wnd.granted, conn->wnd.edge) ||
 	       nothing_helps(conn, bytes);
+}
+
+bool chimdrv_window_has_room(const struct chimdrv_conn *conn, u32 bytes, unsigned int truesize)
+{
+	return memory_allows(conn->sk, chimdrv_window_used(conn) + truesize) &&
+	       chimdrv_window_fits(conn, bytes, truesize);
 }
 
 bool chimdrv_window_has_half(const struct chimdrv_conn *conn)

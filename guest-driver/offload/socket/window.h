@@ -12,8 +12,10 @@ int chimdrv_window_used(const struct chimdrv_conn *conn);
 u32 chimdrv_window_now(const struct chimdrv_conn *conn);
 int chimdrv_window_limit(const struct chimdrv_conn *conn);
 /* Has the socket, with what waits for it, room for @bytes more in frames of @truesize? */
+bool chimdrv_window_fits(const struct chimdrv_conn *conn, u32 bytes, unsigned int truesize);
+/* And does tcp_mem let it have them? */
 bool chimdrv_window_has_room(const struct chimdrv_conn *conn, u32 bytes, unsigned int truesize);
-/* Does tcp_mem let it have more? If not, nobody says when that changes. */
+/* Does tcp_mem let it have more? */
 bool chimdrv_window_has_memory(const struct chimdrv_conn *conn);
 bool chimdrv_window_has_half(const struct chimdrv_conn *conn);
 void chimdrv_window_begin(struct chimdrv_conn *conn, u32 promised);

@@ -281,6 +281,27 @@ void chimdrv_write_reap(struct chimdrv_conn *conn)
 }
 
 /*
+ * slock, queues ours, the socket with Linux TCP again and about to end: what was not
+ * acknowledged goes now, and programs that lent memory for it are told.
+ */
+void chimdrv_write_purge(struct sock *sk)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+	struct sk_buff *skb;
+
+	while ((skb = tcp_rtx_queue_head(sk)))
+		tcp_rtx_queue_unlink_and_free(skb, sk);
+	while ((skb = skb_peek(&sk->sk_write_queue))) {
+		tcp_unlink_write_queue(skb, sk);
+		tcp_wmem_free_skb(sk, skb);
+	}
+	INIT_LIST_HEAD(&tp->tsorted_sent_queue);
+	tcp_clear_all_retrans_hints(tp);
+	tp->highest_sack = NULL;
+	tp->packets_out = 0;
+}
+
+/*
  * The socket dies with requests posted, and its write queue with it: keep what they read
  * until chimdrv_giveback_drop_requests(). Accounts as tcp_wmem_free_skb().
  */

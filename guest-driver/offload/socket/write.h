@@ -25,6 +25,7 @@ struct chimdrv_send *chimdrv_write_request(struct chimdrv_conn *conn, u32 seq, u
 void chimdrv_write_ack(struct sock *sk, u32 una);	/* free what is acknowledged */
 void chimdrv_write_reap(struct chimdrv_conn *conn);	/* and what completed requests cover */
 void chimdrv_write_keep(struct chimdrv_conn *conn);	/* the socket is being destroyed */
+void chimdrv_write_purge(struct sock *sk);	/* slock, queues ours: the socket ends */
 /* slock. */
 void chimdrv_write_unmap(struct chimdrv_conn *conn, struct chimdrv_send *send);
 void chimdrv_write_free(struct chimdrv_conn *conn, struct chimdrv_send *send);

@@ -137,8 +137,10 @@ def test_tracker_ends_without_waiting_for_the_card(visit: Visit) -> None:
     for conn in conns:
         conn.both_ways()
     visit.hand(*conns[:2])
-    visit.vm.run(["rmmod", "nf_conntrack"], seconds=20)
+    for conn in conns:
+        assert is_tracked(visit, conn.guest_port, conn.peer_port)
     try:
+        visit.vm.run(["rmmod", "nf_conntrack"], seconds=20)
         for conn in conns:
             conn.both_ways(100 * KIB)
         visit.hand(conns[2])

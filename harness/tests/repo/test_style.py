@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every file has what harness/setup/style asks for: the checker of `make lint` that takes no time."""
+"""Every file has what harness/setup/style asks for: of `make lint` what takes no time."""
 from __future__ import annotations
 
 import subprocess

@@ -136,7 +136,7 @@ def test_output_that_cannot_be_written_is_told() -> None:
 @pytest.mark.drawn(2)
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_descriptors_are_empty_ones(closed: str, tmp_path: Path) -> None:
-    """What daemons and agents start, which have no terminal either, is no reason for a traceback."""
+    """What daemons and agents start, without a terminal, is no reason for a traceback."""
     report = tmp_path / "report.json"
     script = f'exec "$@" {closed}'
     done = subprocess.run(
