@@ -177,16 +177,20 @@ def no_memory(visit: Visit) -> Iterator[None]:
 @pytest.mark.where(native=False, cpus=(2,))
 @pytest.mark.parametrize("sndbuf", (0, 100 * KIB))
 def test_what_waits_is_charged(visit: Visit, no_memory: None, sndbuf: int) -> None:
-    """What the card has acknowledged is charged to the socket, whatever the limits: it owes no
-    memory. The send buffer stays as large as it was.
+    """The card keeps what the socket may not have. When it comes back, it is charged to the socket,
+    whatever the limits, since it has been acknowledged: the socket owes no memory. The send buffer
+    stays as large as it was.
     """
-    conn = visit.connect(prepare=lambda end: end.set(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 * MIB))
+    conn = visit.connect(prepare=lambda end: end.set(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 * MIB))
     visit.hand(conn)
     if sndbuf:
         conn.guest.set(socket.SOL_SOCKET, socket.SO_SNDBUF, sndbuf)
     room = conn.guest.get(socket.SOL_SOCKET, socket.SO_SNDBUF)
     conn.peer.send(3 * MIB)
-    wait_until(lambda: waiting(conn) == 3 * MIB, "the bytes to arrive", 20, 0.05)
+    wait_until(lambda: not conn.peer.queues()["out"], "all ACKs", 20, 0.05)
+    assert waiting(conn) < 3 * MIB
+    visit.back(conn)
+    wait_until(lambda: waiting(conn) == 3 * MIB, "the bytes to be back", 20, 0.05)
     shown = visit.vm.run(["ss", "-tmnH", "sport", "=", f":{conn.guest_port}",
                           "dport", "=", f":{conn.peer_port}"]).text
     memory = dict(re.findall(r"\b([a-z]+)(\d+)\b", shown.split("skmem:")[1]))
