@@ -106,10 +106,11 @@ def requests(vm: Vm, scene: Scene, at_once: int) -> None:
     longer = max(LONGER, at_once)
     with churn(vm, scene, scene.folder / CAPTURE):
         fetch(scene, CHURN, at_once, "small")
+        nothing_is_left(scene)
         before = check_books(vm)
         fetch(scene, longer, at_once, "big")
-        after = check_books(vm)
         nothing_is_left(scene)
+        after = check_books(vm)
     assert after.offloaded - before.offloaded > longer / 2
     assert after.card_tx_bytes - before.card_tx_bytes > longer * len(BIG) / 2
 
